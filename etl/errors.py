@@ -54,6 +54,8 @@ class ClockSkewError(ExchangeError):
 class ThrottledError(ExchangeError):
     """The exchange wants silence (429) until `until_ms`, epoch milliseconds by the exchange's clock."""
 
+    exit_code = ExitCode.BANNED
+
     def __init__(self, message: str, until_ms: int) -> None:
         super().__init__(message)
         self.until_ms = until_ms
@@ -61,8 +63,6 @@ class ThrottledError(ExchangeError):
 
 class BannedError(ThrottledError):
     """The address is banned (418) until `until_ms`."""
-
-    exit_code = ExitCode.BANNED
 
 
 class WindowTooWideError(ExchangeError):

@@ -1,0 +1,1 @@
+"""The edge to the exchange: signed requests out, checked pages in."""

@@ -1,0 +1,1 @@
+"""The edge to Postgres: orders, coverage, runs. Alembic owns the tables; these modules read and write them."""

@@ -1,0 +1,86 @@
+"""What a run has learned about the exchange where its documentation is silent.
+
+A belief only chooses the next request. When it is wrong it costs requests, never rows: what is proven rests on the
+answers alone.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+from etl.core.retention import Retention
+
+
+class Kept(Enum):
+    """Which rows survive when more match than the limit lets through."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+
+
+class KeptEnd:
+    """Which end of a window the exchange counts from, as full pages have shown it."""
+
+    def __init__(self) -> None:
+        self.belief: Kept | None = None
+        self._failures = 0
+
+    def confirmed(self, kept: Kept) -> None:
+        """The part that should have been short was."""
+        self.belief, self._failures = kept, 0
+
+    def failed(self) -> None:
+        """It was full instead. Twice in a row, and the belief is dropped."""
+        self._failures += 1
+        if self._failures >= 2:
+            self.belief = None
+
+
+class PageSize:
+    """How many rows the exchange really puts on a page, which may be fewer than asked for.
+
+    A page shorter than one seen before was certainly not cut. One that equals the largest ever seen, yet stays below
+    the limit, may have been: it is doubted if it is large, or if its very length comes up again and again. That a
+    small, single one is taken at its word is the one assumption here; the exchange documents 50 rows as its default,
+    and to doubt every one would cost each quiet history two more requests.
+    """
+
+    def __init__(self, limit: int, largest_known: int = 0) -> None:
+        self.limit = limit
+        self.largest = largest_known
+        self._whole: Counter[int] = Counter()
+
+    def note(self, length: int, *, whole: bool) -> None:
+        """Take note of a page; `whole`: it was a walk's first, so that no two of these speak of the same rows."""
+        self.largest = max(self.largest, length)
+        self._whole[length] += whole
+
+    def is_doubtful(self, length: int) -> bool:
+        """Whether longer pages, yet to come, could still show that one of this length was not cut."""
+        return self._smallest_recurring <= length == self.largest < self.limit
+
+    def may_be_cut(self, length: int, *, narrow: bool = False) -> bool:
+        """Whether a page of this length, already noted, may hide rows.
+
+        Where the window is too `narrow` to be cut, verifying takes a request for every symbol there is; then fewer
+        rows than the documented default are taken at their word.
+        """
+        if length >= self.limit:
+            return True
+        if length < self.largest:
+            return False
+        large = length >= max(1, self.limit // 2 if narrow else self.limit // 5)
+        return large or (length >= self._smallest_recurring and self._whole[length] >= 3)
+
+    @property
+    def _smallest_recurring(self) -> int:
+        return max(1, self.limit // 20)
+
+
+@dataclass
+class Beliefs:
+    """All that one walk tells the next within a scope."""
+
+    kept_end: KeptEnd
+    page_size: PageSize
+    retention: Retention

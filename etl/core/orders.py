@@ -1,0 +1,121 @@
+"""The force order as the exchange sends it, field by field, and what is read out of it.
+
+Source: the endpoint's page "User's Force Orders" and rows observed in public. The response does not say LIQUIDATION or
+ADL; the prefix of the client order id does.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Kind(StrEnum):
+    """How a field is checked, and the Postgres type that reads it."""
+
+    INTEGER = "bigint"
+    DECIMAL = "numeric"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+
+
+class Field(NamedTuple):
+    wire: str
+    """The key in the exchange's JSON."""
+    column: str
+    """Our column."""
+    kind: Kind
+
+
+FIELDS = (
+    Field("symbol", "symbol", Kind.TEXT),
+    Field("orderId", "order_id", Kind.INTEGER),
+    Field("clientOrderId", "client_order_id", Kind.TEXT),
+    Field("status", "status", Kind.TEXT),
+    Field("side", "side", Kind.TEXT),
+    Field("positionSide", "position_side", Kind.TEXT),
+    Field("type", "type", Kind.TEXT),
+    Field("origType", "orig_type", Kind.TEXT),
+    Field("timeInForce", "time_in_force", Kind.TEXT),
+    Field("workingType", "working_type", Kind.TEXT),
+    Field("price", "price", Kind.DECIMAL),
+    Field("avgPrice", "avg_price", Kind.DECIMAL),
+    Field("stopPrice", "stop_price", Kind.DECIMAL),
+    Field("origQty", "orig_qty", Kind.DECIMAL),
+    Field("executedQty", "executed_qty", Kind.DECIMAL),
+    Field("cumQuote", "cum_quote", Kind.DECIMAL),
+    Field("reduceOnly", "reduce_only", Kind.BOOLEAN),
+    Field("closePosition", "close_position", Kind.BOOLEAN),
+)
+"""What has a column of its own, but for the two times. Any other key stays in `raw`."""
+
+
+class CloseType(StrEnum):
+    """Why the exchange closed the position."""
+
+    LIQUIDATION = "LIQUIDATION"
+    ADL = "ADL"
+    SETTLEMENT = "SETTLEMENT"
+    UNKNOWN = "UNKNOWN"
+
+
+ASKABLE_CLOSE_TYPES = (CloseType.LIQUIDATION, CloseType.ADL)
+"""The values that `autoCloseType` takes; settlements come only where it is left out."""
+
+_PREFIXES = {
+    "autoclose-": CloseType.LIQUIDATION,
+    "adl_autoclose": CloseType.ADL,
+    "settlement_autoclose-": CloseType.SETTLEMENT,
+    "delivery_autoclose-": CloseType.SETTLEMENT,
+}
+
+
+def close_type_of(client_order_id: str | None) -> CloseType:
+    """Read off the prefix of the client order id; UNKNOWN for any other."""
+    for prefix, close_type in _PREFIXES.items():
+        if client_order_id is not None and client_order_id.startswith(prefix):
+            return close_type
+    return CloseType.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One force order that was checked: every field of `raw` named in FIELDS is what its kind says, or null.
+
+    The times are epoch milliseconds; one stands in for the other where the exchange sends only one. `raw` is the row's
+    JSON text, character by character as received.
+    """
+
+    symbol: str
+    order_id: int
+    order_time: int
+    update_time: int
+    close_type: CloseType
+    raw: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What identifies it within an account and market: order ids are counted per symbol."""
+        return self.symbol, self.order_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that cannot be read, as received, and why. `is_json`: `raw` is JSON that Postgres can keep as such."""
+
+    raw: str
+    reason: str
+    is_json: bool
+
+
+def latest_versions(orders: Iterable[Order]) -> list[Order]:
+    """One version of each order, the latest by update time and then by place, sorted by key.
+
+    Sorted, so that two writers lock the same rows in the same order.
+    """
+    latest: dict[tuple[str, int], Order] = {}
+    for order in orders:
+        known = latest.get(order.key)
+        if known is None or order.update_time >= known.update_time:
+            latest[order.key] = order
+    return [latest[key] for key in sorted(latest)]

@@ -1,0 +1,56 @@
+"""One request and one answer, as the walk sees them."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from etl.core.orders import CloseType, Order, Reject
+from etl.core.timeline import DAY, Window
+
+GREATEST_LIMIT = 100
+"""Rows a page, at most (the endpoint's page)."""
+
+WIDEST_WINDOW = 7 * DAY - 2
+"""The widest window in milliseconds: on the wire its ends lie one more apart, and that must be less than 7 days."""
+
+WEIGHT_WITH_SYMBOL = 20
+WEIGHT_WITHOUT_SYMBOL = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Ask for the orders of a window; None means: of every symbol, of every close type."""
+
+    window: Window
+    limit: int
+    symbol: str | None = None
+    close_type: CloseType | None = None
+
+    @property
+    def weight(self) -> int:
+        """What the exchange charges for it (the endpoint's page)."""
+        return WEIGHT_WITHOUT_SYMBOL if self.symbol is None else WEIGHT_WITH_SYMBOL
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One response: `length` rows as counted in its JSON, each of them either an order or a reject."""
+
+    orders: tuple[Order, ...]
+    rejects: tuple[Reject, ...]
+    received_at: int
+    """The exchange's clock when the answer was there, epoch milliseconds."""
+
+    @property
+    def length(self) -> int:
+        return len(self.orders) + len(self.rejects)
+
+
+class Refusal(Enum):
+    """A no that says how to ask instead, and so is an answer to the walk rather than an error."""
+
+    TOO_WIDE = "the window is too wide"
+    BEYOND_RETENTION = "the window is older than the exchange keeps"
+    UNKNOWN_SYMBOL = "the exchange does not know the symbol"
+
+
+Answer = Page | Refusal

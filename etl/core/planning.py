@@ -1,0 +1,134 @@
+"""What to ask for, and what it will cost.
+
+The cheapest layout follows from two facts of the endpoint's page: a window of seven days costs what a window of a
+minute costs, and a request without symbol (50) costs less than three with one (20 each).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etl.core.paging import WEIGHT_WITH_SYMBOL, WEIGHT_WITHOUT_SYMBOL
+from etl.core.retention import MARGIN
+from etl.core.timeline import DAY, MINUTE, Window, divide, subtract, window_or_none
+from etl.core.walking import Target
+
+OPENED = 1_567_900_800_000
+"""2019-09-08, when the exchange opened its USDⓈ-M futures: no order is older."""
+
+STRADDLE = MINUTE
+"""How far beyond its end the last window is read, for orders created before it and filtered by their later update. In
+known rows the two times lie at most 50 ms apart."""
+
+REREAD = DAY
+"""What a nightly run reads again even where that costs requests of its own; up to a whole window where it is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What planning needs to know of the settings and of this instant; all in milliseconds by the exchange's clock."""
+
+    now: int
+    settle_lag: int
+    keeps: int | None
+    """How long the exchange keeps orders; None: without limit."""
+    widest: int
+    """The widest window that is asked for at once."""
+
+    @property
+    def settled(self) -> int:
+        """Nothing from this instant on can be proven yet."""
+        return self.now - self.settle_lag
+
+    @property
+    def floor(self) -> int:
+        """The oldest instant that the exchange can still be asked for, with time for the request to get there."""
+        return OPENED if self.keeps is None else self.now - self.keeps + MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one scope so far, as sorted, disjoint windows."""
+
+    proven: Sequence[Window] = ()
+    given_up: Sequence[Window] = ()
+    """Saturated or beyond retention: not asked for again by a nightly run."""
+
+
+def scopes(symbols: Sequence[str]) -> list[str | None]:
+    """The cheapest way to read these symbols, none meaning all: by name, or without symbol (None)."""
+    distinct = list(dict.fromkeys(symbols))
+    by_name = len(distinct) * WEIGHT_WITH_SYMBOL
+    return [*distinct] if 0 < by_name < WEIGHT_WITHOUT_SYMBOL else [None]
+
+
+def plan_backfill(span: Window, symbol: str | None, known: Known, rules: Rules) -> list[Target]:
+    """Walks that prove what of `span` is not proven yet, the most perishable first."""
+    settled = span.intersect(Window(0, rules.settled))
+    return _targets(subtract([settled] if settled else [], known.proven), symbol, rules)
+
+
+def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
+    """Walks from the newest proof to now, and through the holes behind it that may still be filled.
+
+    The windows at the newest end are as wide as they can be for the same number of requests: what they reach of the
+    past is read again for orders that changed or came late.
+    """
+    if not known.proven:
+        everything = window_or_none(rules.floor, rules.settled)
+        return plan_backfill(everything, symbol, known, rules) if everything else []
+    oldest, newest = known.proven[0].start, known.proven[-1].end
+    holes = subtract([Window(oldest, newest)], [*known.proven, *known.given_up])
+    count = -(-(rules.now - newest) // rules.widest)
+    if count <= 0:
+        return _targets(holes, symbol, rules)
+    start = max(rules.now - count * rules.widest, oldest, min(newest, rules.floor))
+    need = Window(min(max(start, newest - REREAD), newest), max(rules.settled, newest))
+    edge = [
+        Target(required, ask, symbol)
+        for ask in divide(Window(start, rules.now), rules.widest)
+        if (required := ask.intersect(need)) is not None
+    ]
+    return _targets(holes, symbol, rules) + edge
+
+
+def _targets(holes: Sequence[Window], symbol: str | None, rules: Rules) -> list[Target]:
+    kept = subtract(holes, [Window(0, rules.floor)])
+    lost = subtract(holes, kept)
+    oldest_first = [target for hole in _bundle(kept, rules.widest) for target in _divide(hole, symbol, rules)]
+    newest_first = [target for hole in lost for target in _divide(hole, symbol, rules)][::-1]
+    return oldest_first + newest_first
+
+
+def _bundle(holes: Sequence[Window], widest: int) -> list[Window]:
+    """Neighbouring holes as one where a single request reaches over both: what lies between is read again for free."""
+    bundles: list[Window] = []
+    for hole in holes:
+        if bundles and hole.end - bundles[-1].start <= widest:
+            bundles[-1] = Window(bundles[-1].start, hole.end)
+        else:
+            bundles.append(hole)
+    return bundles
+
+
+def _divide(hole: Window, symbol: str | None, rules: Rules) -> list[Target]:
+    *first, last = divide(hole, rules.widest)
+    beyond = rules.now if last.end == rules.settled else min(last.end + STRADDLE, rules.now)
+    reach = max(last.end, min(beyond, last.start + rules.widest))
+    return [*(Target(window, window, symbol) for window in first), Target(last, Window(last.start, reach), symbol)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What walks will cost if no page is full."""
+
+    requests: int
+    weight: int
+
+    def minutes(self, budget: int) -> float:
+        """At `budget` weight a minute, the first minute's being free at once."""
+        return 0 if self.weight <= budget else self.weight / budget
+
+
+def cost(targets: Sequence[Target]) -> Cost:
+    weights = [WEIGHT_WITHOUT_SYMBOL if t.symbol is None else WEIGHT_WITH_SYMBOL for t in targets]
+    return Cost(len(weights), sum(weights))

@@ -1,0 +1,149 @@
+"""Time: epoch milliseconds, half-open windows and their set operations.
+
+Every instant inside the program is an `int` of epoch milliseconds, UTC. The conversion to and from `datetime` and the
+step to the wire's two end points live here and nowhere else.
+"""
+
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """The instants start ≤ t < end, in epoch milliseconds. Never empty."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise ValueError(f"a window must not be empty: {self.start} … {self.end}")
+
+    @property
+    def width(self) -> int:
+        """Milliseconds in the window."""
+        return self.end - self.start
+
+    def wire(self) -> tuple[int, int]:
+        """`startTime` and `endTime` of a request whose answer covers the window under every reading.
+
+        Whether the exchange counts the two ends in is not documented. Counted in, these cover a millisecond more on
+        either side; left out, exactly the window. So they lie `width + 1` apart and are never equal.
+        """
+        return self.start - 1, self.end
+
+    def contains(self, instant: int) -> bool:
+        return self.start <= instant < self.end
+
+    def intersect(self, other: "Window") -> "Window | None":
+        return window_or_none(max(self.start, other.start), min(self.end, other.end))
+
+    def split(self, at: int) -> tuple["Window", "Window"]:
+        """The part before `at` and the part from it on; `at` must lie strictly inside."""
+        return Window(self.start, at), Window(at, self.end)
+
+    def __str__(self) -> str:
+        return f"{iso(self.start)} … {iso(self.end)}"
+
+
+def window_or_none(start: int, end: int) -> Window | None:
+    return Window(start, end) if start < end else None
+
+
+def merge(windows: Iterable[Window]) -> list[Window]:
+    """The same instants as sorted windows that neither overlap nor touch."""
+    merged: list[Window] = []
+    for window in sorted(windows):
+        if merged and window.start <= merged[-1].end:
+            merged[-1] = Window(merged[-1].start, max(merged[-1].end, window.end))
+        else:
+            merged.append(window)
+    return merged
+
+
+def subtract(windows: Iterable[Window], taken: Iterable[Window]) -> list[Window]:
+    """The instants of `windows` that lie in none of `taken`, merged."""
+    rest = merge(windows)
+    for hole in merge(taken):
+        rest = [
+            piece
+            for window in rest
+            for piece in (
+                window_or_none(window.start, min(window.end, hole.start)),
+                window_or_none(max(window.start, hole.end), window.end),
+            )
+            if piece is not None
+        ]
+    return rest
+
+
+def clip(windows: Iterable[Window], to: Window) -> list[Window]:
+    """The instants of `windows` inside `to`, merged."""
+    return [piece for window in merge(windows) if (piece := window.intersect(to)) is not None]
+
+
+def divide(window: Window, widest: int) -> list[Window]:
+    """The fewest windows of at most `widest` milliseconds that make up `window`, of equal width but for rounding."""
+    count = -(-window.width // widest)
+    cuts = [window.start + window.width * i // count for i in range(count + 1)]
+    return [Window(a, b) for a, b in itertools.pairwise(cuts)]
+
+
+def to_datetime(instant: int) -> datetime:
+    """Exact to the millisecond, in UTC."""
+    return _EPOCH + timedelta(milliseconds=instant)
+
+
+def to_millis(moment: datetime) -> int:
+    """Epoch milliseconds of an aware datetime; parts of a millisecond are cut off downwards."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def iso(instant: int) -> str:
+    """For people: `2026-09-01T12:00Z`, with seconds and milliseconds only where there are any."""
+    moment = to_datetime(instant)
+    timespec = "milliseconds" if instant % SECOND else "seconds" if instant % MINUTE else "minutes"
+    return moment.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+
+
+def duration(milliseconds: float) -> str:
+    """For people: the two greatest units, `12 d 3 h`, `4 min 10 s`, `0 s`."""
+    left = int(milliseconds) // SECOND
+    parts = []
+    for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if left >= size:
+            parts.append(f"{left // size} {name}")
+            left %= size
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def parse_instant(text: str, now: int) -> int:
+    """A time as it is typed: `2026-09-01`, `2026-09-01T12:00Z`, `90d` (before `now`), epoch milliseconds; all UTC.
+
+    Raises ValueError with one line that names the accepted forms.
+    """
+    text = text.strip()
+    if re.fullmatch(r"\d{1,6}[smhdw]", text):
+        return now - int(text[:-1]) * _UNITS[text[-1]]
+    if re.fullmatch(r"\d{12,14}", text):
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no time; write 2026-09-01, 2026-09-01T12:00Z, 90d or epoch milliseconds (UTC)"
+        ) from None
+    return to_millis(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -1,0 +1,249 @@
+"""The time cursor: from what the last page proved to the next request.
+
+A walk is a generator. It yields a `Step`, the next request together with what the last answer proved, and is sent the
+answer. It does no I/O, and it assumes nothing about the order of rows, about which of them survive a cut, or about
+whether the ends of a window count: an interval is proven only by a page that cannot have been cut, asked for exactly
+that interval. A full page proves nothing; its own times only say where to cut next.
+
+Bound: every full page either is cut in two smaller pieces or ends in a split by close type and symbol. Pieces on one
+level are disjoint, so an order lies in at most three of them (a request reaches a millisecond beyond its window on
+either side); hence at most 3·N/limit full pages a level for N orders, on at most LEVELS levels. A walk that sees more
+full pages than that, N being the orders seen so far, is being told the same again and again, and gives up.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeGuard
+
+from etl.core.beliefs import Beliefs
+from etl.core.cutting import NARROWEST, Piece, cut
+from etl.core.orders import ASKABLE_CLOSE_TYPES, CloseType
+from etl.core.paging import Answer, Page, PageRequest, Refusal
+from etl.core.timeline import Window, merge, subtract
+
+LEVELS = 64
+"""Cuts from a whole window down to a millisecond, generously: 32 that follow the rows, and 7 days are 2^29.2 ms."""
+
+
+class Verdict(StrEnum):
+    """What is known of an interval. All but the first are the reasons of a gap."""
+
+    PROVEN = "proven"
+    SATURATED = "saturated"
+    BEYOND_RETENTION = "beyond_retention"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict on an interval, for the whole scope of the walk or, `symbol` given, for that symbol alone."""
+
+    window: Window
+    verdict: Verdict
+    symbol: str | None = None
+
+
+class SymbolsRequest:
+    """The walk needs the names of all symbols; answer with them, or with None where they cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the last answer proved, and what to ask next.
+
+    `request` is None where the walk is in doubt about its first page and asks to be taken up again after the others
+    (`postponed`; send None), and at its end.
+    """
+
+    findings: tuple[Finding, ...]
+    request: PageRequest | SymbolsRequest | None
+    postponed: bool = False
+
+
+Reply = Answer | frozenset[str] | None
+Steps = Generator[Step, Reply, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one walk is for.
+
+    `need` is to be proven; `ask`, which contains it, is what the first request asks for, since a wider window costs no
+    more. Where that answer is full, what lies before `need` is left alone again.
+    """
+
+    need: Window
+    ask: Window
+    symbol: str | None = None
+
+
+def walk(target: Target, beliefs: Beliefs) -> Steps:
+    """All requests that it takes to prove `target.need`, or to say why that cannot be done."""
+    yield from _Walk(target, beliefs).steps()
+
+
+class _Walk:
+    def __init__(self, target: Target, beliefs: Beliefs) -> None:
+        self._target = target
+        self._claim = Window(target.ask.start, target.need.end)
+        self._limit = beliefs.page_size.limit
+        self._kept_end = beliefs.kept_end
+        self._page_size = beliefs.page_size
+        self._retention = beliefs.retention
+        self._findings: list[Finding] = []
+        self._seen: set[int] = set()
+        self._seen_any = False
+        self._not_short = 0
+
+    def steps(self) -> Steps:
+        whole = Piece(self._target.ask)
+        answer = yield from self._ask(whole.window, self._target.symbol)
+        if isinstance(answer, Page) and self._page_size.is_doubtful(answer.length):
+            yield Step(self._take_findings(), None, postponed=True)
+        if self._target.ask.start < self._target.need.start and not self._is_short(answer, whole.window):
+            pending = [Piece(Window(self._target.need.start, self._target.ask.end))]
+        else:
+            pending = yield from self._consider(whole, answer)
+        while pending:
+            if self._not_short > self.bound:
+                self._give_up(pending)
+                break
+            piece, *later = pending
+            answer = yield from self._ask(piece.window, self._target.symbol)
+            pending = (yield from self._consider(piece, answer)) + later
+        yield Step(self._take_findings(), None)
+
+    @property
+    def bound(self) -> int:
+        """Answers that prove nothing which this walk bears, by the orders it has seen."""
+        return LEVELS * (1 + 3 * len(self._seen) // self._limit)
+
+    def _ask(
+        self, window: Window, symbol: str | None, close_type: CloseType | None = None
+    ) -> Generator[Step, Reply, Answer]:
+        if self._retention.is_refused(window):
+            return Refusal.BEYOND_RETENTION
+        answer = yield Step(self._take_findings(), PageRequest(window, self._limit, symbol, close_type))
+        if not isinstance(answer, Page | Refusal):
+            raise TypeError(f"a page was asked for, not {answer!r}")
+        if isinstance(answer, Page):
+            self._page_size.note(answer.length, whole=not self._seen_any)
+            self._seen_any = True
+            self._seen.update(hash(order.key) for order in answer.orders)
+        self._not_short += not self._is_short(answer, window)
+        return answer
+
+    def _consider(self, piece: Piece, answer: Answer) -> Generator[Step, Reply, list[Piece]]:
+        """Record what an answer proves; the smaller pieces that are to be asked for instead where it proves nothing."""
+        window = piece.window
+        if answer is Refusal.UNKNOWN_SYMBOL:
+            self._find(window, Verdict.FAILED)
+            return []
+        if answer is Refusal.TOO_WIDE:
+            if window.width == 1:
+                self._find(window, Verdict.FAILED)
+                return []
+            return [Piece(half, depth=piece.depth) for half in window.split((window.start + window.end) // 2)]
+        if answer is Refusal.BEYOND_RETENTION:
+            self._retention.refuse(window)
+            given_up, worth_asking = self._retention.narrow_down(window)
+            for lost in given_up:
+                self._find(lost, Verdict.BEYOND_RETENTION)
+            return [Piece(part) for part in worth_asking]
+        if self._is_short(answer, window):
+            if piece.expects:
+                self._kept_end.confirmed(piece.expects)
+            self._prove(window, answer)
+            return []
+        if piece.expects:
+            self._kept_end.failed()
+        if window.width > NARROWEST:
+            return cut(piece, (order.order_time for order in answer.orders), self._kept_end.belief)
+        unproven = yield from self._narrow(window, self._target.symbol, answer)
+        for finding in unproven:
+            self._find(finding.window, finding.verdict)
+        for proven in subtract([window], [finding.window for finding in unproven]):
+            self._prove(proven, answer)
+        return []
+
+    def _narrow(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, list[Finding]]:
+        """Prove a window too narrow to be cut by close type, by symbol, at last millisecond by millisecond.
+
+        Gives back what stays unproven. The two close types are documented to make up the whole; settlements fit
+        neither, so a row of the full page that neither shows sends the walk on.
+        """
+        if (yield from self._by_close_type(window, symbol, full)):
+            return []
+        if symbol is None:
+            return (yield from self._by_symbol(window, full))
+        if window.width == 1:
+            return [Finding(window, Verdict.SATURATED, symbol)]
+        unproven: list[Finding] = []
+        for start in range(window.start, window.end):
+            millisecond = Window(start, start + 1)
+            answer = yield from self._ask(millisecond, symbol)
+            unproven += yield from self._narrow_answer(millisecond, symbol, answer)
+        return unproven
+
+    def _narrow_answer(self, window: Window, symbol: str, answer: Answer) -> Generator[Step, Reply, list[Finding]]:
+        if self._is_short(answer, window):
+            return []
+        if isinstance(answer, Page):
+            return (yield from self._narrow(window, symbol, answer))
+        return [Finding(window, Verdict.FAILED, symbol)]
+
+    def _by_close_type(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, bool]:
+        shown: set[tuple[str, int]] = set()
+        for close_type in ASKABLE_CLOSE_TYPES:
+            answer = yield from self._ask(window, symbol, close_type)
+            if not self._is_short(answer, window):
+                return False
+            shown.update(order.key for order in answer.orders)
+        return all(order.key in shown for order in full.orders)
+
+    def _by_symbol(self, window: Window, full: Page) -> Generator[Step, Reply, list[Finding]]:
+        """Every symbol that the exchange lists or has shown. Without its list, nothing is proven for the whole."""
+        listed = yield Step(self._take_findings(), SymbolsRequest())
+        if isinstance(listed, Page | Refusal):
+            raise TypeError("symbols were asked for, not a page")
+        shown = {order.symbol for order in full.orders}
+        unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
+        proven: list[Finding] = []
+        for symbol in sorted(shown | (listed or frozenset())):
+            answer = yield from self._ask(window, symbol)
+            if answer is Refusal.UNKNOWN_SYMBOL and symbol not in shown:
+                continue
+            left = yield from self._narrow_answer(window, symbol, answer)
+            unproven += left
+            known = subtract([window], [finding.window for finding in left])
+            proven += [Finding(part, Verdict.PROVEN, symbol) for part in known]
+        if unproven:
+            self._findings += [*proven, *(finding for finding in unproven if finding.symbol)]
+        return unproven
+
+    def _is_short(self, answer: Answer, window: Window) -> TypeGuard[Page]:
+        narrow = window.width <= NARROWEST
+        return isinstance(answer, Page) and not self._page_size.may_be_cut(answer.length, narrow=narrow)
+
+    def _prove(self, window: Window, page: Page) -> None:
+        claimed = window.intersect(self._claim)
+        if claimed is None:
+            return
+        oldest = min((order.update_time for order in page.orders), default=None)
+        proven, beyond = self._retention.judge(claimed, oldest, page.received_at)
+        self._findings += [Finding(part, Verdict.PROVEN, self._target.symbol) for part in proven]
+        self._findings += [Finding(part, Verdict.BEYOND_RETENTION, self._target.symbol) for part in beyond]
+
+    def _find(self, window: Window, verdict: Verdict) -> None:
+        claimed = window.intersect(self._claim)
+        if claimed is not None:
+            self._findings.append(Finding(claimed, verdict, self._target.symbol))
+
+    def _give_up(self, pending: list[Piece]) -> None:
+        for window in merge(piece.window for piece in pending):
+            self._find(window, Verdict.FAILED)
+
+    def _take_findings(self) -> tuple[Finding, ...]:
+        taken, self._findings = tuple(self._findings), []
+        return taken

@@ -1,0 +1,73 @@
+"""The gate that every request of every thread passes: it waits for the budget and for the end of a ban."""
+
+from collections.abc import Callable
+from threading import Condition, Event
+
+from etl.core.timeline import SECOND, duration, iso
+from etl.errors import BannedError, StoppedError
+from etl.exchange.budget import Budget
+
+LONGEST_NAP = 0.5
+"""Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
+
+
+class Gate:
+    """Lets a request through when the budget has room, no ban is on and nobody asked to stop.
+
+    `clock` gives the exchange's time in epoch milliseconds. A silence that lasts longer than `patience` milliseconds
+    is not waited for.
+    """
+
+    def __init__(self, budget: Budget, clock: Callable[[], int], stop: Event, patience: int) -> None:
+        self._budget = budget
+        self._clock = clock
+        self._stop = stop
+        self._patience = patience
+        self._closed_until = 0
+        self._changed = Condition()
+        self.requests = 0
+        self.weight = 0
+
+    @property
+    def closed_until(self) -> int:
+        """The exchange wants silence until then, epoch milliseconds; 0: it never did."""
+        return self._closed_until
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether the silence, if there is one, will be waited for."""
+        return self._closed_until - self._clock() <= self._patience
+
+    def close(self, until: int) -> None:
+        """From now on nothing passes before `until`."""
+        with self._changed:
+            self._closed_until = max(self._closed_until, until)
+
+    def enter(self, weight: int) -> None:
+        """Wait until a request of `weight` may be sent, and count it.
+
+        Raises BannedError where that would take longer than the patience, StoppedError when a stop is asked for.
+        """
+        with self._changed:
+            while not self._stop.is_set():
+                now = self._clock()
+                silence = self._closed_until - now
+                if not self.is_patient:
+                    raise BannedError(
+                        f"the exchange wants no request before {iso(self._closed_until)}, "
+                        f"in {duration(silence + SECOND)}; nothing is sent until then",
+                        self._closed_until,
+                    )
+                wait = max(silence, self._budget.delay(weight, now))
+                if wait <= 0:
+                    self._budget.spend(weight, now)
+                    self.requests += 1
+                    self.weight += weight
+                    return
+                self._changed.wait(min(wait / SECOND, LONGEST_NAP))
+        raise StoppedError("stopped")
+
+    def learn(self, used: int) -> None:
+        """Take note of the used-weight header of an answer."""
+        with self._changed:
+            self._budget.learn(used, self._clock())

@@ -1,0 +1,165 @@
+"""From the bytes of a response to a page: parsed once, every row checked, none dropped."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from etl.core.orders import FIELDS, Kind, Order, Reject, close_type_of
+from etl.core.paging import Page
+from etl.errors import ContractError, TransientError
+
+_WHITESPACE = re.compile(r"[ \t\n\r]*")
+_INTEGER = re.compile(r"[+-]?\d{1,19}")
+_DECIMAL = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,2})?")
+_TIMES = ("time", "updateTime")
+_BIGINT = 1 << 63
+_LATEST = 253_402_300_800_000
+"""Year 10000: beyond what a date can hold."""
+
+
+class Number(str):
+    """A JSON number as its own text: never a float."""
+
+    __slots__ = ()
+
+
+class _NoNumber:
+    """NaN or Infinity, which some writers send although JSON has neither."""
+
+
+_decoder = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=lambda _: _NoNumber())
+
+
+def read_page(body: bytes, received_at: int) -> Page:
+    """The page in a 200's body; `received_at` is the exchange's clock, epoch milliseconds.
+
+    Raises TransientError where the body is no JSON (it may have been cut), ContractError where it is no array.
+    """
+    orders: list[Order] = []
+    rejects: list[Reject] = []
+    for raw, row in _rows(body):
+        checked = check_row(raw, row)
+        if isinstance(checked, Order):
+            orders.append(checked)
+        else:
+            rejects.append(checked)
+    return Page(tuple(orders), tuple(rejects), received_at)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object in a body, with numbers as text; raises as `read_page` does."""
+    try:
+        value = _decoder.decode(body.decode())
+    except (ValueError, RecursionError):
+        raise TransientError("the exchange's answer is cut or unreadable") from None
+    if not isinstance(value, dict):
+        raise ContractError("the exchange answered with JSON of another shape than it promises")
+    return value
+
+
+def _rows(body: bytes) -> list[tuple[str, Any]]:
+    """Each element of the array as its own text and its value."""
+    rows: list[tuple[str, Any]] = []
+    try:
+        text = body.decode()
+        at = _skip(text, 0)
+        if text[at : at + 1] != "[":
+            _decoder.decode(text)
+            raise ContractError("the exchange answered with JSON that is no array of orders")
+        at = _skip(text, at + 1)
+        if text[at : at + 1] == "]":
+            at += 1
+        else:
+            while True:
+                value, end = _decoder.raw_decode(text, at)
+                rows.append((text[at:end], value))
+                at = _skip(text, end)
+                separator, at = text[at : at + 1], _skip(text, at + 1)
+                if separator == "]":
+                    break
+                if separator != ",":
+                    raise ValueError("the array is cut")
+        if text[at:].strip():
+            raise ValueError("something follows the array")
+    except (ValueError, RecursionError):
+        raise TransientError("the exchange's answer is cut or unreadable") from None
+    return rows
+
+
+def _skip(text: str, at: int) -> int:
+    match = _WHITESPACE.match(text, at)
+    return match.end() if match else at
+
+
+def check_row(raw: str, row: Any) -> Order | Reject:
+    """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault."""
+    fault = _fault(raw, row)
+    if fault is not None:
+        return Reject(raw, fault, is_json=_is_json(raw))
+    times = [int(row[wire]) for wire in _TIMES if row.get(wire) is not None]
+    close_type = close_type_of(row.get("clientOrderId"))
+    return Order(row["symbol"], int(row["orderId"]), times[0], times[-1], close_type, raw)
+
+
+def _fault(raw: str, row: Any) -> str | None:
+    if not isinstance(row, dict):
+        return "the row is no object"
+    if "\\u" in raw and not _is_storable(row):
+        return "the row holds characters that a database cannot keep"
+    for wire, _, kind in FIELDS:
+        value = row.get(wire)
+        if value is not None and not _IS[kind](value):
+            return f"{wire} is no {kind.name.lower()}"
+    if not row.get("symbol"):
+        return "symbol is missing"
+    if row.get("orderId") is None:
+        return "orderId is missing"
+    times = {wire: row[wire] for wire in _TIMES if row.get(wire) is not None}
+    for wire, value in times.items():
+        if not _is_time(value):
+            return f"{wire} is no time in epoch milliseconds"
+    return None if times else "time and updateTime are missing"
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, str) and _INTEGER.fullmatch(value) is not None and -_BIGINT <= int(value) < _BIGINT
+
+
+def _is_decimal(value: Any) -> bool:
+    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool) or value in ("true", "false")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_time(value: Any) -> bool:
+    return _is_integer(value) and 0 < int(value) < _LATEST
+
+
+_IS: dict[Kind, Callable[[Any], bool]] = {
+    Kind.INTEGER: _is_integer,
+    Kind.DECIMAL: _is_decimal,
+    Kind.BOOLEAN: _is_boolean,
+    Kind.TEXT: _is_text,
+}
+
+
+def _is_json(raw: str) -> bool:
+    """Whether it is JSON to the letter, in characters that Postgres keeps."""
+    constants: list[str] = []
+    value = json.loads(raw, parse_float=Number, parse_int=Number, parse_constant=constants.append)
+    return not constants and _is_storable(value)
+
+
+def _is_storable(row: Any) -> bool:
+    """Whether its texts are free of what JSON can escape and Postgres cannot hold: NUL and half surrogate pairs."""
+    try:
+        return b"\\u0000" not in json.dumps(row, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False

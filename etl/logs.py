@@ -1,0 +1,46 @@
+"""Logs: to stderr, as text or as one JSON object a line."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Literal
+
+WARNING = logging.WARNING
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["text", "json"]
+
+
+def logger(name: str) -> logging.Logger:
+    return logging.getLogger(name)
+
+
+def configure(level: Level, form: Format) -> None:
+    """Send our own log to stderr. The HTTP library's log is never shown below warnings: it spells out signed URLs."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if form == "json" else _Text("%(levelname)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("etl").setLevel(level.upper())
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def _moment(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_moment(record)} {record.levelname.lower():7} {record.getMessage()}"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _moment(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(line, ensure_ascii=False)

@@ -1,0 +1,160 @@
+"""Which intervals of a scope are proven, and why others are not."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, and_, func, select
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Range, insert
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
+
+from etl.core.planning import Known
+from etl.core.timeline import Window, merge, to_datetime, to_millis
+from etl.core.walking import Finding, Verdict
+from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
+
+views = MetaData()
+"""Views, which migrations make and no model describes but for reading."""
+
+effective_coverage = Table(
+    "effective_coverage",
+    views,
+    *(Column(name, Text) for name in ("account", "market", "symbol")),
+    Column("asked_since", DateTime(timezone=True)),
+    *(Column(verdict.value, TSTZMULTIRANGE) for verdict in Verdict),
+)
+
+watermarks = Table(
+    "watermarks",
+    views,
+    *(Column(name, Text) for name in ("account", "market", "symbol")),
+    Column("watermark", DateTime(timezone=True)),
+    Column("covered_since", DateTime(timezone=True)),
+)
+
+coverage_gaps = Table(
+    "coverage_gaps",
+    views,
+    *(Column(name, Text) for name in ("account", "market", "symbol", "reason")),
+    Column("gap_start", DateTime(timezone=True)),
+    Column("gap_end", DateTime(timezone=True)),
+)
+
+
+class Watermark(NamedTuple):
+    """Everything of a symbol in [covered_since, watermark) is proven; both epoch milliseconds, or None: nothing yet."""
+
+    account: str
+    symbol: str
+    watermark: int | None
+    covered_since: int | None
+
+
+class Gap(NamedTuple):
+    account: str
+    symbol: str
+    window: Window
+    reason: str
+
+
+def record(connection: Connection, account: str, market: str, findings: Sequence[Finding]) -> None:
+    """Add what a page showed to the sets of its scopes. What is proven there already stays so."""
+    sets: dict[str, dict[Verdict, list[Window]]] = defaultdict(lambda: defaultdict(list))
+    for finding in findings:
+        sets[finding.symbol or EVERY_SYMBOL][finding.verdict].append(finding.window)
+    for symbol in sorted(sets):
+        values = {verdict.value: _multirange(sets[symbol][verdict]) for verdict in Verdict}
+        statement = insert(coverage).values(account=account, market=market, symbol=symbol, **values)
+        grown = {verdict.value: coverage.c[verdict.value] + statement.excluded[verdict.value] for verdict in Verdict}
+        connection.execute(statement.on_conflict_do_update(index_elements=list(coverage.primary_key), set_=grown))
+
+
+def ask(connection: Connection, account: str, market: str, symbol: str | None, since: int) -> None:
+    """Remember that a scope was asked for from `since` on: a hole in it is a gap from now on."""
+    statement = insert(coverage).values(
+        account=account, market=market, symbol=symbol or EVERY_SYMBOL, asked_since=to_datetime(since)
+    )
+    earliest = func.least(coverage.c.asked_since, statement.excluded.asked_since)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=list(coverage.primary_key), set_={"asked_since": earliest})
+    )
+
+
+def name_symbols(connection: Connection, account: str, market: str, symbols: Iterable[str]) -> None:
+    """Give each symbol a row of its own, and with it a watermark: it was asked for by name or has an order."""
+    rows = [{"account": account, "market": market, "symbol": symbol} for symbol in sorted(set(symbols))]
+    if rows:
+        connection.execute(insert(coverage).values(rows).on_conflict_do_nothing())
+
+
+def known(connection: Connection, account: str, market: str, symbol: str | None) -> Known:
+    """What is known of a scope; what was proven without symbol counts for each symbol."""
+    view = effective_coverage.c
+    wanted = [symbol, EVERY_SYMBOL] if symbol else [EVERY_SYMBOL]
+    rows = connection.execute(
+        select(view.proven, view.saturated, view.beyond_retention).where(
+            and_(view.account == account, view.market == market, view.symbol.in_(wanted))
+        )
+    ).all()
+    return Known(
+        proven=merge(window for row in rows for window in _windows(row.proven)),
+        given_up=merge(
+            window for row in rows for window in (*_windows(row.saturated), *_windows(row.beyond_retention))
+        ),
+    )
+
+
+def named(connection: Connection, account: str, market: str) -> list[str]:
+    """The symbols that have a row of their own."""
+    own = coverage.c
+    rows = connection.scalars(
+        select(own.symbol).where(own.account == account, own.market == market, own.symbol != EVERY_SYMBOL)
+    )
+    return sorted(rows)
+
+
+def read_watermarks(connection: Connection) -> list[Watermark]:
+    view = watermarks.c
+    rows = connection.execute(
+        select(view.account, view.symbol, view.watermark, view.covered_since).order_by(view.account, view.symbol)
+    )
+    return [Watermark(row.account, row.symbol, _millis(row.watermark), _millis(row.covered_since)) for row in rows]
+
+
+def read_gaps(connection: Connection) -> list[Gap]:
+    view = coverage_gaps.c
+    rows = connection.execute(
+        select(view.account, view.symbol, view.gap_start, view.gap_end, view.reason).order_by(
+            view.account, view.symbol, view.gap_start
+        )
+    )
+    return [
+        Gap(row.account, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
+        for row in rows
+    ]
+
+
+def count_orders(connection: Connection) -> dict[tuple[str, str], int]:
+    """Orders by account and symbol."""
+    orders = force_orders.c
+    rows = connection.execute(
+        select(orders.account, orders.symbol, func.count().cast(BigInteger).label("orders")).group_by(
+            orders.account, orders.symbol
+        )
+    )
+    return {(row.account, row.symbol): row.orders for row in rows}
+
+
+def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:
+    return MultiRange(Range(to_datetime(window.start), to_datetime(window.end)) for window in merge(windows))
+
+
+def _windows(multirange: Sequence[Range[datetime]]) -> list[Window]:
+    return [
+        Window(to_millis(piece.lower), to_millis(piece.upper)) for piece in multirange if piece.lower and piece.upper
+    ]
+
+
+def _millis(moment: datetime | None) -> int | None:
+    return None if moment is None else to_millis(moment)

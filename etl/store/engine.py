@@ -1,0 +1,68 @@
+"""The connection to Postgres, and the one place where a database's errors become ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import conninfo
+from sqlalchemy import Connection, Engine, create_engine, exc, pool, text
+
+from etl.errors import ConfigError, StoreError
+
+OLDEST_POSTGRES = 14
+"""Multiranges, which coverage is made of, came with it."""
+
+CONNECT_TIMEOUT = 10
+"""Seconds; a URL may say otherwise with ?connect_timeout=."""
+
+
+def parse_url(url: str) -> dict[str, str]:
+    """libpq's parameters of a SQLAlchemy or libpq URL; raises ConfigError without showing it, for its password."""
+    try:
+        parsed = conninfo.conninfo_to_dict("postgresql://" + url.split("://", 1)[1])
+    except (psycopg.ProgrammingError, IndexError):
+        raise ConfigError(
+            "the database URL cannot be read; write postgresql://user:password@host:5432/database "
+            "(special characters in the password percent-encoded)"
+        ) from None
+    return {name: str(value) for name, value in parsed.items() if value is not None}
+
+
+def engine_for(url: str) -> Engine:
+    """An engine that opens a connection when asked for one and keeps none."""
+    parameters = {"connect_timeout": str(CONNECT_TIMEOUT), "application_name": "force-orders", **parse_url(url)}
+
+    def connect() -> psycopg.Connection[object]:
+        return psycopg.connect(conninfo.make_conninfo(**parameters))
+
+    return create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
+
+
+@contextmanager
+def connection_to(engine: Engine) -> Iterator[Connection]:
+    """A connection to a Postgres that is new enough; its errors come out as StoreError, one line each."""
+    with store_errors(), engine.connect() as connection:
+        version = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
+        connection.rollback()
+        if version < OLDEST_POSTGRES:
+            raise StoreError(f"the database is PostgreSQL {version}; {OLDEST_POSTGRES} or newer is needed")
+        yield connection
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn the database's errors into StoreError."""
+    try:
+        yield
+    except (exc.DBAPIError, psycopg.Error) as error:
+        raise StoreError(f"the database cannot be used: {_reason(error)}") from None
+    except exc.SQLAlchemyError as error:
+        raise StoreError(f"the database cannot be used: {type(error).__name__}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """What Postgres said, on one line. Statements and their values are left out: they hold the orders."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
+    diagnostic = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+    said = diagnostic or str(cause)
+    return " ".join(said.split()) or type(cause).__name__

@@ -1,0 +1,81 @@
+"""Which schema the database has, and how it is brought to ours. Alembic is imported only where it has to work."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, text
+
+from etl.errors import StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_LOCK = 7_301_994_211
+"""Key of the advisory lock that lets one process migrate at a time."""
+
+
+def migrations_dir() -> Path:
+    """Inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    shipped = package / "migrations"
+    return shipped if shipped.is_dir() else package.parent / "migrations"
+
+
+def head() -> str:
+    """Our newest revision. Their files are numbered in order (a test holds that Alembic agrees)."""
+    return max(path.name for path in (migrations_dir() / "versions").glob("[0-9]*.py")).partition("_")[0]
+
+
+def current(connection: Connection) -> str | None:
+    """The revision of the database; None where it has none of our tables."""
+    there = connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
+    found = connection.scalar(text("SELECT version_num FROM alembic_version")) if there else None
+    connection.rollback()
+    return str(found) if found else None
+
+
+def check(connection: Connection) -> None:
+    """Raises StoreError, with the command to run, unless the database has our schema."""
+    found, wanted = current(connection), head()
+    if found == wanted:
+        return
+    if found is None:
+        raise StoreError("the database has no tables of ours yet; run: force-orders db upgrade")
+    if found > wanted:
+        raise StoreError(f"the database has schema {found}, this program knows {wanted}; install the newer version")
+    raise StoreError(f"the database has the old schema {found}, {wanted} is needed; run: force-orders db upgrade")
+
+
+def upgrade(connection: Connection) -> tuple[str | None, str]:
+    """Bring the database to our newest revision; the revisions before and after. Safe to call by two at once."""
+    from alembic import command
+
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    connection.commit()
+    try:
+        before = current(connection)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+        return before, head()
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        connection.commit()
+
+
+def revisions() -> list[tuple[str, str]]:
+    """Every revision and what it is for, oldest first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(_config())
+    return [(script.revision, script.doc) for script in reversed(list(scripts.walk_revisions()))]
+
+
+def _config() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
+    return config

@@ -1,0 +1,108 @@
+"""The upsert: a page in one statement, a later version replacing an earlier one, never the reverse.
+
+Postgres gets the rows as one JSON parameter and reads every column out of the row as received, so that a decimal is
+never a float and nothing is copied field by field.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.sql.dml import ReturningInsert
+
+from etl.core.orders import FIELDS, Order
+from etl.store.schema import force_orders
+
+
+class Tally(NamedTuple):
+    """How many orders a write added, replaced by a later version, and found as they were."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+def upsert(connection: Connection, account: str, market: str, run_id: int, orders: Sequence[Order]) -> Tally:
+    """Write orders, one version of each. Raises DBAPIError (DataError) where Postgres cannot read a row."""
+    if not orders:
+        return Tally()
+    values = {"account": account, "market": market, "run_id": run_id, "page": _as_json(orders)}
+    written = connection.execute(_UPSERT, values).scalars().all()
+    inserted = sum(written)
+    return Tally(inserted, len(written) - inserted, len(orders) - len(written))
+
+
+def _as_json(orders: Sequence[Order]) -> str:
+    """`raw` is JSON already; the rest are numbers and a word of ours."""
+    rows = (
+        f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}","raw":{o.raw}}}'
+        for o in orders
+    )
+    return f"[{','.join(rows)}]"
+
+
+def _upsert() -> ReturningInsert[Any]:
+    page = (
+        func.jsonb_to_recordset(cast(bindparam("page", type_=Text), JSONB))
+        .table_valued(
+            column("order_time", BigInteger),
+            column("update_time", BigInteger),
+            column("close_type", Text),
+            column("raw", JSONB),
+            name="page",
+        )
+        .render_derived(with_types=True)
+    )
+    fields = (
+        func.jsonb_to_record(page.c.raw)
+        .table_valued(*(column(f.wire, force_orders.c[f.column].type) for f in FIELDS), name="fields")
+        .render_derived(with_types=True)
+    )
+    source: dict[str, Any] = {
+        "account": bindparam("account", type_=Text),
+        "market": bindparam("market", type_=Text),
+        **{f.column: fields.c[f.wire] for f in FIELDS},
+        "close_type": page.c.close_type,
+        "order_time": _moment(page.c.order_time),
+        "update_time": _moment(page.c.update_time),
+        "raw": page.c.raw,
+        "first_seen_at": func.now(),
+        "changed_at": func.now(),
+        "first_run_id": bindparam("run_id", type_=BigInteger),
+        "last_run_id": bindparam("run_id", type_=BigInteger),
+    }
+    rows = select(*source.values()).select_from(page.join(fields, true()))
+    statement = insert(force_orders).from_select(list(source), rows)
+    new, old = statement.excluded, force_orders.c
+    kept = {*(key.name for key in force_orders.primary_key), "first_seen_at", "first_run_id"}
+    return statement.on_conflict_do_update(
+        index_elements=list(force_orders.primary_key),
+        set_={name: new[name] for name in source if name not in kept},
+        # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
+        where=or_(
+            new.update_time > old.update_time,
+            and_(new.update_time == old.update_time, new.executed_qty > old.executed_qty),
+        ),
+    ).returning(literal_column("xmax = 0"))
+
+
+def _moment(milliseconds: Any) -> Any:
+    """Exact: a whole number of microseconds from the epoch, no floating-point seconds."""
+    return literal_column("timestamptz 'epoch'") + milliseconds * literal_column("interval '1 millisecond'")
+
+
+_UPSERT = _upsert()

@@ -1,0 +1,70 @@
+"""The ledger: each run of a command, what it cost and what it found."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from etl.store.orders import Tally
+from etl.store.schema import runs
+
+
+@dataclass
+class Counts:
+    """What a run has done so far; the columns of `runs` of the same names."""
+
+    requests: int = 0
+    weight: int = 0
+    rows_received: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    largest_page: int = 0
+
+    def add(self, rows: int, tally: Tally, quarantined: int) -> None:
+        self.rows_received += rows
+        self.inserted += tally.inserted
+        self.updated += tally.updated
+        self.unchanged += tally.unchanged
+        self.quarantined += quarantined
+        self.largest_page = max(self.largest_page, rows)
+
+
+class LastRun(NamedTuple):
+    id: int
+    command: str
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    error: str | None
+
+
+def start(connection: Connection, command: str) -> int:
+    """A new row with the status `running`; its id."""
+    row = connection.execute(insert(runs).values(command=command, status="running").returning(runs.c.id))
+    return int(row.scalar_one())
+
+
+def save(connection: Connection, run_id: int, counts: Counts) -> None:
+    """The run's counts so far, in the transaction of what they count."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(**vars(counts)))
+
+
+def finish(connection: Connection, run_id: int, counts: Counts, status: str, error: str | None) -> None:
+    ended: dict[str, Any] = {"status": status, "error": error, "finished_at": func.now()}
+    connection.execute(update(runs).where(runs.c.id == run_id).values(**vars(counts), **ended))
+
+
+def last(connection: Connection) -> LastRun | None:
+    columns = (runs.c[name] for name in LastRun._fields)
+    row = connection.execute(select(*columns).order_by(runs.c.id.desc()).limit(1)).first()
+    return LastRun(*row) if row else None
+
+
+def largest_page(connection: Connection) -> int:
+    """Rows on the largest page that the exchange gave in the last week's runs: so many it does give."""
+    recent = runs.c.started_at > func.now() - func.make_interval(0, 0, 1)
+    return connection.scalar(select(func.coalesce(func.max(runs.c.largest_page), 0)).where(recent)) or 0

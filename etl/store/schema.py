@@ -1,0 +1,141 @@
+"""The tables, as the migrations make them (a test holds the two equal). A SQL user may rely on these names."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
+from sqlalchemy.types import TypeEngine
+
+from etl.core.orders import FIELDS, CloseType, Kind
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+EVERY_SYMBOL = "*"
+"""Stands in the column `symbol` for requests without symbol."""
+
+RUN_STATUSES = ("running", "succeeded", "incomplete", "failed", "banned", "stopped")
+
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    Kind.TEXT: Text(),
+    Kind.INTEGER: BigInteger(),
+    Kind.DECIMAL: Numeric(),
+    Kind.BOOLEAN: Boolean(),
+}
+_KEY = ("symbol", "order_id")
+
+
+def _moment(name: str, *, required: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not required)
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+force_orders = Table(
+    "force_orders",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    *(Column(field.column, _TYPES[field.kind], primary_key=True) for field in FIELDS if field.column in _KEY),
+    *(Column(field.column, _TYPES[field.kind]) for field in FIELDS if field.column not in _KEY),
+    Column("close_type", Text, nullable=False),
+    _moment("order_time"),
+    _moment("update_time"),
+    Column("raw", JSONB, nullable=False),
+    _moment("first_seen_at"),
+    _moment("changed_at"),
+    Column("first_run_id", BigInteger, nullable=False),
+    Column("last_run_id", BigInteger, nullable=False),
+    _one_of("close_type", tuple(CloseType)),
+    Index(None, "account", "order_time"),
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    _moment("asked_since", required=False),
+    *(
+        Column(name, TSTZMULTIRANGE, nullable=False, server_default="{}")
+        for name in ("proven", "saturated", "beyond_retention", "failed")
+    ),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("command", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("finished_at", required=False),
+    Column("status", Text, nullable=False),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in (
+            "requests",
+            "weight",
+            "rows_received",
+            "inserted",
+            "updated",
+            "unchanged",
+            "quarantined",
+            "largest_page",
+        )
+    ),
+    Column("error", Text),
+    _one_of("status", RUN_STATUSES),
+    CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished"),
+)
+
+quarantined_orders = Table(
+    "quarantined_orders",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("market", Text, nullable=False),
+    Column("raw", JSONB, nullable=False),  # a JSON string of the text where the row is no JSON
+    Column("reason", Text, nullable=False),
+    Column("run_id", BigInteger, nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _moment("resolved_at", required=False),
+    Index(
+        "quarantined_orders_unresolved_key",
+        "account",
+        "market",
+        text("md5(raw::text)"),
+        unique=True,
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("egress", Text, primary_key=True),
+    _moment("until"),
+    Column("reason", Text, nullable=False),
+)
