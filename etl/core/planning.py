@@ -4,7 +4,7 @@ The cheapest layout follows from two facts of the endpoint's page: a window of s
 minute costs, and a request without symbol (50) costs less than three with one (20 each).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from etl.core.paging import WEIGHT_WITH_SYMBOL, WEIGHT_WITHOUT_SYMBOL
@@ -14,6 +14,9 @@ from etl.core.walking import Target
 
 OPENED = 1_567_900_800_000
 """2019-09-08, when the exchange opened its USDⓈ-M futures: no order is older."""
+
+CLOCK_WEIGHT = 1
+"""Each run begins with one request for the exchange's clock, of weight 1."""
 
 STRADDLE = MINUTE
 """How far beyond its end the last window is read, for orders created before it and filtered by their later update. In
@@ -67,8 +70,27 @@ def plan_backfill(span: Window, symbol: str | None, known: Known, rules: Rules) 
     return _targets(subtract([settled] if settled else [], known.proven), symbol, rules)
 
 
+def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> list[Target]:
+    """Walks from each watermark to now: without symbol once that was ever asked for, else in the cheaper way.
+
+    `every` is what is known without symbol; `by_name` what is known of each symbol, that included.
+    """
+    asked = {name: known for name, known in by_name.items() if known.proven}
+    if not every.proven and asked:
+        cheapest = scopes(list(asked))
+        if cheapest != [None]:
+            return [target for name, known in asked.items() for target in plan_sync(name, known, rules)]
+        frontier = min(known.proven[-1].end for known in asked.values())
+        every = Known(proven=[Window(frontier - REREAD, frontier)])
+    targets = plan_sync(None, every, rules)
+    reached = [target.need for target in targets]
+    for name, known in asked.items():
+        targets += _targets(subtract(_holes(known), reached), name, rules)
+    return targets
+
+
 def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
-    """Walks from the newest proof to now, and through the holes behind it that may still be filled.
+    """Walks from the newest proof of a scope to now, and through the holes behind it that may still be filled.
 
     The windows at the newest end are as wide as they can be for the same number of requests: what they reach of the
     past is read again for orders that changed or came late.
@@ -77,10 +99,10 @@ def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
         everything = window_or_none(rules.floor, rules.settled)
         return plan_backfill(everything, symbol, known, rules) if everything else []
     oldest, newest = known.proven[0].start, known.proven[-1].end
-    holes = subtract([Window(oldest, newest)], [*known.proven, *known.given_up])
+    holes = _targets(_holes(known), symbol, rules)
     count = -(-(rules.now - newest) // rules.widest)
     if count <= 0:
-        return _targets(holes, symbol, rules)
+        return holes
     start = max(rules.now - count * rules.widest, oldest, min(newest, rules.floor))
     need = Window(min(max(start, newest - REREAD), newest), max(rules.settled, newest))
     edge = [
@@ -88,7 +110,13 @@ def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
         for ask in divide(Window(start, rules.now), rules.widest)
         if (required := ask.intersect(need)) is not None
     ]
-    return _targets(holes, symbol, rules) + edge
+    return holes + edge
+
+
+def _holes(known: Known) -> list[Window]:
+    """What lies between the oldest and the newest proof and may still be had."""
+    hull = Window(known.proven[0].start, known.proven[-1].end)
+    return subtract([hull], [*known.proven, *known.given_up])
 
 
 def _targets(holes: Sequence[Window], symbol: str | None, rules: Rules) -> list[Target]:
@@ -119,7 +147,7 @@ def _divide(hole: Window, symbol: str | None, rules: Rules) -> list[Target]:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What walks will cost if no page is full."""
+    """What walks will cost if no page is full, with the one request that reads the exchange's clock."""
 
     requests: int
     weight: int
@@ -131,4 +159,4 @@ class Cost:
 
 def cost(targets: Sequence[Target]) -> Cost:
     weights = [WEIGHT_WITHOUT_SYMBOL if t.symbol is None else WEIGHT_WITH_SYMBOL for t in targets]
-    return Cost(len(weights), sum(weights))
+    return Cost(CLOCK_WEIGHT + len(weights), CLOCK_WEIGHT + sum(weights))

@@ -69,7 +69,7 @@ class ExchangeClient:
         clock: ExchangeClock,
         gate: Gate,
         retry: RetryPolicy,
-        sleep: Callable[[float], None],
+        sleep: Callable[[float], object],
     ) -> None:
         self._connection = connection
         self._signer = signer

@@ -33,6 +33,10 @@ class Gate:
         """The exchange wants silence until then, epoch milliseconds; 0: it never did."""
         return self._closed_until
 
+    def spent(self) -> tuple[int, int]:
+        """Requests let through so far, and their weight."""
+        return self.requests, self.weight
+
     @property
     def is_patient(self) -> bool:
         """Whether the silence, if there is one, will be waited for."""

@@ -20,7 +20,7 @@ class RetryPolicy:
     first: float = 0.5
     longest: float = 30.0
 
-    def retrying(self, sleep: Callable[[float], None], is_patient: Callable[[], bool]) -> Retrying:
+    def retrying(self, sleep: Callable[[float], object], is_patient: Callable[[], bool]) -> Retrying:
         """The tenacity controller. A throttled request is tried again only while the gate's patience lasts."""
         backoff = wait_exponential_jitter(initial=self.first, max=self.longest, jitter=self.first)
 
@@ -34,11 +34,14 @@ class RetryPolicy:
                 return is_patient()
             return isinstance(error, TransientError | ContractError | ClockSkewError)
 
+        def pause(seconds: float) -> None:
+            sleep(seconds)
+
         return Retrying(
             stop=stop_after_attempt(self.attempts),
             wait=wait,
             retry=retry_if_exception(again),
-            sleep=sleep,
+            sleep=pause,
             before_sleep=before_sleep_log(_log, WARNING),
             reraise=True,
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, and_, func, select
+from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, delete, func, select
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
@@ -88,30 +88,33 @@ def name_symbols(connection: Connection, account: str, market: str, symbols: Ite
         connection.execute(insert(coverage).values(rows).on_conflict_do_nothing())
 
 
-def known(connection: Connection, account: str, market: str, symbol: str | None) -> Known:
-    """What is known of a scope; what was proven without symbol counts for each symbol."""
+def known(connection: Connection, account: str, market: str) -> dict[str | None, Known]:
+    """What is known of each scope of an account, None standing for requests without symbol.
+
+    What was proven without symbol counts for each symbol; one that has no row yet inherits it.
+    """
     view = effective_coverage.c
-    wanted = [symbol, EVERY_SYMBOL] if symbol else [EVERY_SYMBOL]
     rows = connection.execute(
-        select(view.proven, view.saturated, view.beyond_retention).where(
-            and_(view.account == account, view.market == market, view.symbol.in_(wanted))
+        select(view.symbol, view.proven, view.saturated, view.beyond_retention).where(
+            view.account == account, view.market == market
         )
-    ).all()
-    return Known(
-        proven=merge(window for row in rows for window in _windows(row.proven)),
-        given_up=merge(
-            window for row in rows for window in (*_windows(row.saturated), *_windows(row.beyond_retention))
-        ),
     )
+    scopes: dict[str | None, Known] = {None: Known()}
+    for row in rows:
+        given_up = merge([*_windows(row.saturated), *_windows(row.beyond_retention)])
+        scopes[None if row.symbol == EVERY_SYMBOL else row.symbol] = Known(_windows(row.proven), given_up)
+    return scopes
 
 
-def named(connection: Connection, account: str, market: str) -> list[str]:
-    """The symbols that have a row of their own."""
+def forget(connection: Connection, account: str, market: str, symbol: str) -> bool:
+    """Remove a scope of which nothing was ever proven, because there is no such symbol; False where something was."""
     own = coverage.c
-    rows = connection.scalars(
-        select(own.symbol).where(own.account == account, own.market == market, own.symbol != EVERY_SYMBOL)
+    removed = connection.execute(
+        delete(coverage)
+        .where(own.account == account, own.market == market, own.symbol == symbol, own.proven == _multirange([]))
+        .returning(own.symbol)
     )
-    return sorted(rows)
+    return removed.first() is not None
 
 
 def read_watermarks(connection: Connection) -> list[Watermark]:

@@ -1,0 +1,73 @@
+"""The composition root: settings in, wired objects out. No logic."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event
+
+from sqlalchemy import Connection
+
+from etl.core.paging import WIDEST_WINDOW
+from etl.core.planning import Rules
+from etl.core.timeline import DAY, SECOND
+from etl.exchange.budget import Budget
+from etl.exchange.client import Connection as ExchangeConnection
+from etl.exchange.client import ExchangeClient
+from etl.exchange.clock import ExchangeClock
+from etl.exchange.gate import Gate
+from etl.exchange.retrying import RetryPolicy
+from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
+from etl.operations import Reader
+from etl.settings import Credentials, Settings
+from etl.store.database import open_database
+
+
+def rules(settings: Settings, now: int) -> Rules:
+    """What planning needs to know at the instant `now`, epoch milliseconds."""
+    return Rules(
+        now=now,
+        settle_lag=settings.settle_seconds * SECOND,
+        keeps=settings.retention_days * DAY or None,
+        widest=min(int(settings.window_days * DAY), WIDEST_WINDOW),
+    )
+
+
+def reader(settings: Settings, credentials: Sequence[Credentials], stop: Event) -> Reader:
+    """The clients of all accounts behind one gate."""
+    clock = ExchangeClock()
+    gate = Gate(Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
+    connection = ExchangeConnection(
+        settings.base_url,
+        settings.connect_timeout_seconds,
+        settings.read_timeout_seconds,
+        settings.recv_window_ms,
+    )
+    retry = RetryPolicy(settings.attempts)
+    clients = {
+        one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait) for one in credentials
+    }
+    return Reader(
+        clients,
+        gate,
+        clock,
+        stop,
+        settings.egress,
+        settings.concurrency,
+        settings.page_limit,
+        lambda now: rules(settings, now),
+    )
+
+
+def signer(credentials: Credentials) -> Signer:
+    key = credentials.api_key.get_secret_value()
+    if credentials.private_key_file is not None:
+        return PrivateKeySigner.from_file(key, credentials.private_key_file)
+    secret = credentials.api_secret.get_secret_value() if credentials.api_secret else ""
+    return HmacSigner(key, secret)
+
+
+@contextmanager
+def store(settings: Settings) -> Iterator[Connection]:
+    """A connection to the database in use, with our schema."""
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    with open_database(url, settings.data_dir) as connection:
+        yield connection

@@ -1,0 +1,33 @@
+"""The demo: the real job against the built-in simulator and an embedded Postgres of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from etl.operations import Planner, SpanText, backfill_planner
+from etl.settings import MAIN, Credentials, Settings
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.server import Simulator
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Settings that point at a running simulator and at the demo's own data."""
+
+    settings: Settings
+    credentials: Credentials
+    planner: Planner
+
+
+@contextmanager
+def prepare_demo(settings: Settings) -> Iterator[Demo]:
+    """A simulator as long as the block lasts; its past is the same in each of them, and every day adds to it."""
+    with Simulator() as simulator:
+        own = {"data_dir": settings.data_dir / "demo", "database_url": None, "base_url": simulator.url}
+        yield Demo(
+            settings.model_copy(update=own),
+            Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET)),
+            backfill_planner(SpanText(), []),
+        )

@@ -1,0 +1,257 @@
+"""One run of a command, from the plan to the ledger: what `backfill`, `sync` and `status` do."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+from sqlalchemy import Connection
+
+from etl.core.beliefs import Beliefs, KeptEnd, PageSize
+from etl.core.planning import Known, Rules, plan_backfill, plan_nightly, scopes
+from etl.core.retention import Retention
+from etl.core.timeline import Window, iso, parse_instant, subtract
+from etl.core.walking import Target
+from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoreError, ThrottledError
+from etl.exchange.client import ExchangeClient
+from etl.exchange.clock import ExchangeClock
+from etl.exchange.gate import Gate
+from etl.pipeline import MARKET, Recorder
+from etl.scheduler import Scheduler, Walk
+from etl.store import coverage, runs, silences
+from etl.store.coverage import Gap
+from etl.store.engine import store_errors
+from etl.store.schema import EVERY_SYMBOL
+
+WATCH = 1.0
+"""Seconds between two looks at the silences that other processes were asked for."""
+
+
+@dataclass(frozen=True)
+class SpanText:
+    """What the operator asked for, as typed: relative times mean something else by each clock."""
+
+    since: str | None = None
+    until: str | None = None
+
+    def resolve(self, rules: Rules) -> Window:
+        """The span; raises ConfigError where it is empty, malformed or lies in the future."""
+        try:
+            since = rules.floor if self.since is None else parse_instant(self.since, rules.now)
+            until = rules.now if self.until is None else parse_instant(self.until, rules.now)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        for name, instant in (("--since", since), ("--until", until)):
+            if instant > rules.now:
+                raise ConfigError(f"{name} {iso(instant)} lies in the future; it is {iso(rules.now)}")
+        if since >= until:
+            raise ConfigError(f"--since {iso(since)} does not lie before --until {iso(until)}")
+        return Window(since, until)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Everything that asks the exchange: one client an account, one gate and one clock for all of them."""
+
+    clients: dict[str, ExchangeClient]
+    gate: Gate
+    clock: ExchangeClock
+    stop: Event
+    egress: str
+    concurrency: int
+    page_limit: int
+    rules_at: Callable[[int], Rules]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands."""
+
+    walks_done: int
+    walks: int
+    counts: runs.Counts
+    silent_until: int
+    now: int
+
+
+@dataclass
+class Summary:
+    """What a run did, and what is left."""
+
+    command: str
+    run_id: int
+    status: str = "running"
+    exit_code: ExitCode = ExitCode.DONE
+    windows: int = 0
+    counts: runs.Counts = field(default_factory=runs.Counts)
+    gaps: list[Gap] = field(default_factory=list)
+    unproven: int = 0
+    """Milliseconds of the run's own span that are still unproven."""
+    faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+Planner = Callable[[dict[str | None, Known], Rules], list[Target]]
+"""From what is known of an account's scopes to the walks of this run."""
+
+Watcher = Callable[[Progress], None]
+
+
+def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
+    """What of a span is not proven yet, of these symbols or, without any, of all."""
+
+    def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
+        window = span.resolve(rules)
+        return [
+            target
+            for symbol in scopes(symbols)
+            for target in plan_backfill(window, symbol, known.get(symbol, known[None]), rules)
+        ]
+
+    return plan
+
+
+def nightly_planner(known: dict[str | None, Known], rules: Rules) -> list[Target]:
+    """From each watermark to now, and what is read again."""
+    return plan_nightly(known[None], {name: of_name for name, of_name in known.items() if name}, rules)
+
+
+def plan_only(connection: Connection, accounts: Sequence[str], planner: Planner, rules: Rules) -> list[Target]:
+    """What a run would ask for; nothing is asked and nothing is written."""
+    with store_errors():
+        known = [coverage.known(connection, account, MARKET) for account in accounts]
+        connection.rollback()
+    return [target for of_account in known for target in planner(of_account, rules)]
+
+
+class Run:
+    """One run: its row in the ledger, its walks, its end."""
+
+    def __init__(self, connection: Connection, reader: Reader, command: str, watch: Watcher) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._watch = watch
+        self._began = time.monotonic()
+        self._looked_at = -WATCH
+        self._walks = 0
+        with store_errors():
+            run_id = runs.start(connection, command)
+            connection.commit()
+        self._recorder = Recorder(connection, run_id, reader.gate.spent)
+        self.summary = Summary(command, run_id)
+
+    def execute(self, planner: Planner, symbols: Sequence[str] = ()) -> Summary:
+        """Plan, walk and close the ledger; the summary tells how it went, whatever it was."""
+        fault: ForceOrdersError | None = None
+        try:
+            with store_errors():
+                self._walk(planner, symbols)
+        except ForceOrdersError as error:
+            fault = error
+        return self._close(fault)
+
+    def _walk(self, planner: Planner, symbols: Sequence[str]) -> None:
+        reader = self._reader
+        self._tick(0)
+        next(iter(reader.clients.values())).set_clock()
+        rules = reader.rules_at(reader.clock.now())
+        largest = runs.largest_page(self._connection)
+        walks: list[Walk] = []
+        for account, client in reader.clients.items():
+            targets = planner(coverage.known(self._connection, account, MARKET), rules)
+            beliefs = {
+                symbol: Beliefs(KeptEnd(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now))
+                for symbol in {target.symbol for target in targets}
+            }
+            for symbol in beliefs:
+                since = min(target.need.start for target in targets if target.symbol == symbol)
+                coverage.ask(self._connection, account, MARKET, symbol, since)
+            coverage.name_symbols(self._connection, account, MARKET, symbols)
+            walks += [Walk(account, client, target, beliefs[target.symbol]) for target in targets]
+        self._connection.commit()
+        self._walks = len(walks)
+        self.summary.windows = len(walks)
+        scheduler = Scheduler(self._recorder, reader.concurrency, reader.stop, self._tick)
+        try:
+            scheduler.run(walks)
+        finally:
+            self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
+            self._connection.rollback()
+        self._judge(scheduler, walks)
+
+    def _judge(self, scheduler: Scheduler, walks: Sequence[Walk]) -> None:
+        """What of the run's own span is still unproven, and why."""
+        connection, summary = self._connection, self.summary
+        for unknown in sorted(scheduler.unknown_symbols):
+            forgotten = [coverage.forget(connection, name, MARKET, unknown) for name in self._reader.clients]
+            summary.faults.append(f"the exchange does not know the symbol {unknown}; it is written like BTCUSDT")
+            if any(forgotten):
+                summary.exit_code = ExitCode.WRONG_INPUT
+        connection.commit()
+        if scheduler.last_failure is not None:
+            summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
+        gaps = coverage.read_gaps(connection)
+        for account in self._reader.clients:
+            known = coverage.known(connection, account, MARKET)
+            for symbol in {walk.target.symbol for walk in walks if walk.account == account}:
+                needs = [w.target.need for w in walks if (w.account, w.target.symbol) == (account, symbol)]
+                left = subtract(needs, known.get(symbol, known[None]).proven)
+                name = symbol or EVERY_SYMBOL
+                summary.gaps += [
+                    gap
+                    for gap in gaps
+                    if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
+                ]
+                summary.unproven += sum(window.width for window in left)
+        connection.rollback()
+        if summary.exit_code is ExitCode.DONE and scheduler.lost_accounts:
+            summary.exit_code = ExitCode.FAILED
+        if summary.exit_code is ExitCode.DONE and (summary.unproven or self._recorder.counts.quarantined):
+            summary.exit_code = ExitCode.INCOMPLETE
+
+    def _close(self, fault: ForceOrdersError | None) -> Summary:
+        """The last row of the ledger; where the database itself failed, only the summary says so."""
+        summary = self.summary
+        if fault is not None:
+            summary.exit_code = fault.exit_code
+            summary.faults.insert(0, str(fault))
+        summary.status = _STATUS.get(summary.exit_code, "failed")
+        counts = summary.counts = self._recorder.counts
+        counts.requests, counts.weight = self._reader.gate.spent()
+        summary.seconds = time.monotonic() - self._began
+        try:
+            with store_errors():
+                self._connection.rollback()
+                self._keep_silence(str(fault) if isinstance(fault, ThrottledError) else "throttled")
+                runs.finish(self._connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
+                self._connection.commit()
+        except StoreError as error:
+            if not isinstance(fault, StoreError):
+                summary.exit_code = error.exit_code
+                summary.faults.append(str(error))
+        return summary
+
+    def _tick(self, walks_done: int) -> None:
+        """Now and then: share silences with the other processes, and show where we are."""
+        gate = self._reader.gate
+        if time.monotonic() - self._looked_at >= WATCH:
+            self._keep_silence("throttled")
+            gate.close(silences.until(self._connection, self._reader.egress))
+            self._connection.commit()
+            self._looked_at = time.monotonic()
+        self._watch(
+            Progress(walks_done, self._walks, self._recorder.counts, gate.closed_until, self._reader.clock.now())
+        )
+
+    def _keep_silence(self, reason: str) -> None:
+        deadline = self._reader.gate.closed_until
+        if deadline > self._reader.clock.now():
+            silences.keep(self._connection, self._reader.egress, deadline, reason)
+
+
+_STATUS = {
+    ExitCode.DONE: "succeeded",
+    ExitCode.INCOMPLETE: "incomplete",
+    ExitCode.BANNED: "banned",
+    ExitCode.STOPPED: "stopped",
+}

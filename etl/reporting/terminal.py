@@ -1,0 +1,130 @@
+"""Tables, one-line summaries and a progress bar for a terminal. Builds what is shown; the command prints it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from etl.core.planning import Cost
+from etl.core.timeline import SECOND, Window, duration, iso
+from etl.operations import Progress as Standing
+from etl.operations import Summary, Watcher
+from etl.status import ScopeStatus, Status
+from etl.store.coverage import Gap
+
+GAPS_SHOWN = 10
+
+
+def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> Table:
+    """A compact table whose last `numbers` columns are right-aligned. Cells are text, never markup."""
+    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    for place, column in enumerate(columns):
+        shown.add_column(column, justify="right" if place >= len(columns) - numbers else "left")
+    for row in rows:
+        shown.add_row(*(Text(printable(cell)) for cell in row))
+    return shown
+
+
+def printable(value: object) -> str:
+    """Text without control characters: what the exchange sends must not steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str("–" if value is None else value))
+
+
+def summary_line(summary: Summary) -> str:
+    """The whole run in one line."""
+    counts = summary.counts
+    parts = [
+        f"{_many(summary.windows, 'window')}, {_many(counts.requests, 'request')} (weight {counts.weight})",
+        f"{_many(counts.inserted, 'order')} new, {counts.updated} changed, {counts.unchanged} as before",
+        "gaps: none" if not summary.unproven else f"gaps: {len(summary.gaps)}",
+    ]
+    if counts.quarantined:
+        parts.append(f"quarantined: {counts.quarantined}")
+    return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
+
+
+def plan_lines(cost: Cost, windows: Sequence[Window], budget: int) -> list[str]:
+    """What a backfill would do and cost."""
+    if not windows:
+        return ["nothing to ask for: everything of this span is proven, or younger than the settle lag"]
+    minutes = cost.minutes(budget)
+    takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
+    return [
+        f"{_many(len(windows), 'window')} from {iso(min(windows).start)} to {iso(max(windows).end)}",
+        f"{_many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
+        "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
+    ]
+
+
+def gap_table(gaps: Sequence[Gap]) -> Table:
+    rows = [
+        (g.account, g.symbol, iso(g.window.start), iso(g.window.end), duration(g.window.width), g.reason)
+        for g in gaps[:GAPS_SHOWN]
+    ]
+    more = len(gaps) - len(rows)
+    title = f"gaps ({more} more in the view coverage_gaps)" if more > 0 else "gaps"
+    return table(title, ("account", "symbol", "from", "to", "length", "reason"), rows)
+
+
+def status_tables(status: Status) -> list[Table]:
+    """One row a symbol, then the gaps, then the last run."""
+    heads = ("account", "symbol", "complete since", "watermark", "age", "days until loss", "gaps", "orders")
+    shown = [table(None, heads, map(_status_row, status.scopes), numbers=4)]
+    gaps = [gap for scope in status.scopes for gap in scope.gaps]
+    if gaps:
+        shown.append(gap_table(gaps))
+    run = status.last_run
+    if run is not None:
+        began = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")
+        columns = ("id", "command", "started", "status", "error")
+        shown.append(table("last run", columns, [(run.id, run.command, began, run.status, run.error)]))
+    return shown
+
+
+def _status_row(scope: ScopeStatus) -> Sequence[object]:
+    def moment(instant: int | None) -> str | None:
+        return None if instant is None else iso(instant // SECOND * SECOND)
+
+    return (
+        scope.account,
+        scope.symbol,
+        moment(scope.covered_since),
+        moment(scope.watermark),
+        None if scope.age is None else duration(scope.age),
+        None if scope.days_until_loss is None else f"{scope.days_until_loss:.1f}",
+        len(scope.gaps),
+        scope.orders,
+    )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Watcher]:
+    """A bar with the time left while walks run, and a countdown while the exchange wants silence."""
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("connecting", total=None)
+
+        def show(standing: Standing) -> None:
+            silence = standing.silent_until - standing.now
+            orders = standing.counts.inserted
+            bar.update(
+                task,
+                total=standing.walks or None,
+                completed=standing.walks_done,
+                description=f"silent for {duration(silence + SECOND)}" if silence > 0 else f"{orders} new orders",
+            )
+
+        yield show

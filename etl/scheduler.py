@@ -1,0 +1,130 @@
+"""Walks in flight: which runs next, what becomes of one that fails, when the run has to end."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Event
+
+from etl.core.beliefs import Beliefs
+from etl.core.paging import Page, PageRequest, Refusal
+from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
+from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
+from etl.exchange.client import ExchangeClient
+from etl.fetching import Fetchers
+from etl.logs import logger
+from etl.pipeline import Recorder
+
+FAILURES_IN_A_ROW = 3
+"""Windows that may fail one after the other before the exchange counts as out of reach."""
+
+TICK = 0.2
+"""Seconds after which the loop looks up although no answer came."""
+
+_log = logger(__name__)
+
+
+@dataclass(eq=False)
+class Walk:
+    """One target on its way: whose it is, and the generator that knows what to ask next."""
+
+    account: str
+    client: ExchangeClient
+    target: Target
+    beliefs: Beliefs
+    steps: Steps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = walk(self.target, self.beliefs)
+
+
+class Scheduler:
+    """Runs walks, at most `concurrency` at once, and hands each answer to the recorder.
+
+    Walks, beliefs and the database are touched by the calling thread only; the fetchers do nothing but ask.
+    `tick` is called now and then with the number of walks that are done.
+    """
+
+    def __init__(self, recorder: Recorder, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
+        self._recorder = recorder
+        self._concurrency = concurrency
+        self._stop = stop
+        self._tick = tick
+        self._fetchers: Fetchers[Walk, Reply] = Fetchers(concurrency)
+        self._in_flight = 0
+        self._finished = 0
+        self._failures_in_a_row = 0
+        self._postponed: deque[Walk] = deque()
+        self.lost_accounts: dict[str, CredentialsError] = {}
+        self.unknown_symbols: set[str] = set()
+        self.last_failure: ExchangeError | None = None
+
+    def run(self, walks: Iterable[Walk]) -> None:
+        """Every walk to its end. A window that fails becomes a gap; an account whose key fails is left out.
+
+        Raises what makes going on pointless: StoppedError, ThrottledError, StoreError, RejectedError, and
+        TransientError or ContractError after several in a row.
+        """
+        waiting = deque(walks)
+        while waiting or self._in_flight or self._postponed:
+            if self._stop.is_set():
+                raise StoppedError("stopped by a signal; what was proven is kept")
+            if waiting and self._in_flight < self._concurrency:
+                self._advance(waiting.popleft(), None)
+            elif self._in_flight:
+                done = self._fetchers.next_done(TICK)
+                self._tick(self._finished)
+                if done is not None:
+                    self._in_flight -= 1
+                    self._receive(*done)
+            else:
+                waiting, self._postponed = self._postponed, deque()
+        self._tick(self._finished)
+
+    def _receive(self, current: Walk, outcome: Reply | Exception) -> None:
+        if isinstance(outcome, CredentialsError):
+            _log.error("account %s: %s", current.account, outcome)
+            self.lost_accounts[current.account] = outcome
+            self._finished += 1
+        elif isinstance(outcome, TransientError | ContractError):
+            self._fail(current, outcome)
+        elif isinstance(outcome, Exception):
+            raise outcome
+        else:
+            self._failures_in_a_row = 0
+            if outcome is Refusal.UNKNOWN_SYMBOL and current.target.symbol is not None:
+                self.unknown_symbols.add(current.target.symbol)
+            self._advance(current, outcome)
+
+    def _advance(self, current: Walk, reply: Reply) -> None:
+        """Send off the next request first, so that it is on its way while the last answer is written."""
+        if current.account in self.lost_accounts:
+            self._finished += 1
+            return
+        step = current.steps.send(reply)
+        if step.request is not None:
+            self._in_flight += 1
+            self._fetchers.submit(current, _call(current.client, step.request))
+        elif step.postponed:
+            self._postponed.append(current)
+        else:
+            self._finished += 1
+        page = reply if isinstance(reply, Page) else None
+        if page is not None or step.findings:
+            self._recorder.commit(current.account, page, step.findings)
+
+    def _fail(self, current: Walk, error: ExchangeError) -> None:
+        """The window could not be read to its end: a gap, which the next run tries again."""
+        self._finished += 1
+        self._failures_in_a_row += 1
+        self.last_failure = error
+        need, symbol = current.target.need, current.target.symbol
+        _log.error("account %s: %s: %s", current.account, need, error)
+        self._recorder.commit(current.account, None, [Finding(need, Verdict.FAILED, symbol)])
+        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            raise error
+
+
+def _call(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:
+    if isinstance(request, SymbolsRequest):
+        return client.symbols
+    return lambda: client.page(request)

@@ -1,0 +1,166 @@
+"""The simulator as a command: every switch is an option."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, get_args
+
+from etl.simulator.accounts import DEMO_SECRET, KEY_LENGTH, Account, demo_account, demo_accounts
+from etl.simulator.exchange import History
+from etl.simulator.faults import Fault, faults_from
+from etl.simulator.history import Generated, Profile, Shape
+from etl.simulator.messages import Reply, Request
+from etl.simulator.replay import latest_ms, replayed
+from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, Switch, changed
+from etl.simulator.server import Simulator, history_seed
+
+
+def run(argv: Sequence[str]) -> int:
+    """Serve until SIGINT or SIGTERM (0). 1: the port is in use. 2: a wrong option, before anything else is done."""
+    try:
+        options = option_parser().parse_args(argv)
+        simulator = simulator_from(options)
+    except SystemExit:  # --help
+        return 0
+    except ValueError as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.filename is not None:
+            print(f"simulator: cannot read {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
+        print(
+            f"simulator: cannot listen on 127.0.0.1, port {options.port}: {os.strerror(error.errno or 0)}",
+            file=sys.stderr,
+        )
+        return 1
+    simulator.serve_forever(ready=lambda: _announce(simulator))
+    return 0
+
+
+def simulator_from(options: argparse.Namespace) -> Simulator:
+    """The simulator that the options describe, listening. Raises ValueError, one line, or OSError."""
+    if not 0 <= options.port < 65536:
+        raise ValueError(f"--port must be between 0 and 65535, not {options.port}")
+    scenario = changed(Scenario(), {name: getattr(options, name) for name in SWITCHES})
+    accounts = _accounts(options)
+    histories: dict[str, History]
+    if options.history is None:
+        profile = Profile(options.profile, options.orders / options.days)
+        histories = {
+            one.name: Generated(profile, history_seed(scenario.seed, one.name), options.days) for one in accounts
+        }
+    else:
+        recorded = replayed(options.history)
+        last_ms = latest_ms(recorded)
+        if scenario.clock_at_ms is None and last_ms is not None:
+            scenario = replace(scenario, clock_at_ms=last_ms + DAY_MS)
+        known = {one.name for one in accounts}
+        accounts += tuple(demo_account(name) for name in recorded if name not in known)
+        histories = dict(recorded)
+    log = _log_access if options.verbose else None
+    return Simulator(scenario, accounts, histories, _faults(options.faults), options.port, access_log=log)
+
+
+def _accounts(options: argparse.Namespace) -> tuple[Account, ...]:
+    main, *others = demo_accounts(options.accounts)
+    public_key = None if options.public_key is None else options.public_key.read_text(encoding="utf-8")
+    key = options.api_key or os.environ.get("BINANCE_API_KEY") or main.key
+    secret = options.api_secret or os.environ.get("BINANCE_API_SECRET") or main.secret
+    main = replace(main, key=key, secret=secret, public_key=public_key)
+    if len(key) != KEY_LENGTH or not key.isalnum():
+        raise ValueError("--api-key (or BINANCE_API_KEY) must be 64 letters and digits")
+    return (main, *others)
+
+
+def _faults(path: Path | None) -> tuple[Fault, ...]:
+    if path is None:
+        return ()
+    try:
+        return faults_from(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _announce(simulator: Simulator) -> None:
+    main = next(iter(simulator.exchange.accounts.values()))
+    print(f"# force-orders simulator on {simulator.url} (loopback only, until SIGINT)")
+    print(f"export FORCE_ORDERS_BASE_URL={simulator.url}")
+    if main.secret == DEMO_SECRET:
+        print(f"export BINANCE_API_KEY={main.key}")
+        print(f"export BINANCE_API_SECRET={main.secret}", flush=True)
+    else:  # it may be a real one, taken from the environment
+        print("# BINANCE_API_KEY and BINANCE_API_SECRET: as they were given", flush=True)
+
+
+def _log_access(request: Request, reply: Reply) -> None:
+    query = request.query.partition("&signature=")[0]
+    target = f"{request.path}?{query}" if query else request.path
+    rows = "" if reply.rows is None else f" rows={reply.rows}"
+    print(f"{request.ip} {request.method} {target} {reply.label}{rows}", file=sys.stderr, flush=True)
+
+
+class _OptionParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage, which is a page long here."""
+        raise ValueError(message)
+
+
+def option_parser() -> argparse.ArgumentParser:
+    """The options; a wrong one raises ValueError."""
+    parser = _OptionParser(
+        prog="force-orders simulator",
+        description="An exchange of our own on 127.0.0.1: Binance USDⓈ-M force orders under every reading of its docs.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on 127.0.0.1; 0: a free one")
+    add("--profile", choices=get_args(Shape), default="demo", help="what kind of history is drawn")
+    add("--orders", type=count, default=5000, help="bursty: about so many orders over the days")
+    add("--days", type=count, default=100, help="a drawn history reaches so far back")
+    add("--history", type=Path, metavar="FILE", help="replay a .csv recording or a .json of exchange rows instead")
+    add("--faults", type=Path, metavar="FILE", help="a JSON array of faults")
+    add("--accounts", type=count, default=1, help="how many accounts: main, account2, …")
+    add("--api-key", metavar="KEY", help="key of the account main, else BINANCE_API_KEY, else a fake one")
+    add("--api-secret", metavar="SECRET", help="its secret, else BINANCE_API_SECRET, else a fake one")
+    add("--public-key", type=Path, metavar="FILE", help="PEM: main signs with RSA or Ed25519 instead of its secret")
+    add("--verbose", action="store_true", help="one line for each exchange request on stderr")
+    _add_switches(parser)
+    return parser
+
+
+def _add_switches(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("scenario", "what Binance does not document, and what a test wants to see")
+    for switch in SWITCHES.values():
+        option = f"--{switch.name.replace('_', '-')}"
+        names = ["--clock-at", option] if switch.optional else [option]
+        group.add_argument(*names, dest=switch.name, default=switch.default, help=switch.meaning, **_form_of(switch))
+
+
+def _form_of(switch: Switch) -> Mapping[str, Any]:
+    if switch.choices:
+        return {"choices": switch.choices}
+    if switch.kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    return {"type": instant, "metavar": "T"} if switch.optional else {"type": switch.kind, "metavar": "N"}
+
+
+def count(text: str) -> int:
+    """A whole number from 1; argparse names this function when it raises ValueError."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def instant(text: str) -> int:
+    """Epoch milliseconds or ISO 8601 (UTC unless it says otherwise), as milliseconds."""
+    if text.isdigit():
+        return int(text)
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,0 +1,105 @@
+"""The endpoints under /sim/: what a test asks and tells the simulator. Unsigned, uncounted, without weight."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import parse_qsl
+
+from etl.simulator.exchange import Exchange
+from etl.simulator.faults import Script, faults_from
+from etl.simulator.messages import Reply, Request, json_reply
+from etl.simulator.orders import json_array, orders_from_json
+from etl.simulator.scenario import changed, switches
+from etl.simulator.stats import Stats
+
+PREFIX = "/sim/"
+
+
+def control(exchange: Exchange, request: Request, real_ms: float) -> Reply:
+    """The reply to a control request; 400 with {"error": one line} for what cannot be done."""
+    action = _ACTIONS.get((request.method, request.path))
+    if action is None:
+        return json_reply({"error": f"there is no {request.method} {request.path}"}, 404)
+    try:
+        body = json.loads(request.body) if request.body else {}
+        return action(exchange, dict(parse_qsl(request.query)), body, real_ms)
+    except ValueError as error:
+        return json_reply({"error": str(error)}, 400)
+
+
+def _history(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
+    """Every order that can be read now, oldest first, whatever the retention."""
+    readable_by_ms = exchange.now_ms(real_ms) - exchange.scenario.visibility_delay_ms
+    orders = exchange.books[_account(exchange, params)].readable(readable_by_ms)
+    return Reply(200, json_array(orders))
+
+
+def _add_orders(exchange: Exchange, params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
+    """Add a JSON array of exchange rows; an earlier version of the same order is replaced."""
+    orders = orders_from_json(body)
+    exchange.add(_account(exchange, params), orders)
+    return json_reply({"added": len(orders)})
+
+
+def _stats(exchange: Exchange, _params: Mapping[str, str], _body: Any, _real_ms: float) -> Reply:
+    return json_reply(exchange.stats.document())
+
+
+def _reset_stats(exchange: Exchange, _params: Mapping[str, str], _body: Any, _real_ms: float) -> Reply:
+    exchange.stats = Stats()
+    return json_reply({})
+
+
+def _scenario(exchange: Exchange, _params: Mapping[str, str], _body: Any, _real_ms: float) -> Reply:
+    return json_reply(switches(exchange.scenario))
+
+
+def _change_scenario(exchange: Exchange, _params: Mapping[str, str], body: Any, real_ms: float) -> Reply:
+    if not isinstance(body, dict):
+        raise ValueError("a scenario is a JSON object of switches")
+    exchange.change(changed(exchange.scenario, body), real_ms)
+    return json_reply(switches(exchange.scenario))
+
+
+def _set_faults(exchange: Exchange, _params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
+    """Set the faults that hold from now on, instead of the ones before; [] ends them."""
+    faults = faults_from(body)
+    exchange.script = Script(faults)
+    return json_reply({"faults": len(faults)})
+
+
+def _set_clock(exchange: Exchange, _params: Mapping[str, str], body: Any, real_ms: float) -> Reply:
+    match body:
+        case {"advance_ms": int(advance_ms)}:
+            server_ms = exchange.clock.read(real_ms) + advance_ms
+        case {"set_ms": int(set_ms)}:
+            server_ms = set_ms
+        case _:
+            raise ValueError('a clock is {"advance_ms": milliseconds} or {"set_ms": instant}')
+    exchange.clock = exchange.clock.moved_to(server_ms, real_ms)
+    return json_reply({"serverTime": exchange.now_ms(real_ms)})
+
+
+def _accounts(exchange: Exchange, _params: Mapping[str, str], _body: Any, _real_ms: float) -> Reply:
+    return json_reply([asdict(account) for account in exchange.accounts.values()])
+
+
+def _account(exchange: Exchange, params: Mapping[str, str]) -> str:
+    name = params.get("account", next(iter(exchange.accounts)))
+    if name not in exchange.accounts:
+        raise ValueError(f"there is no account {name!r}")
+    return name
+
+
+_ACTIONS: Mapping[tuple[str, str], Callable[[Exchange, Mapping[str, str], Any, float], Reply]] = {
+    ("GET", "/sim/history"): _history,
+    ("GET", "/sim/stats"): _stats,
+    ("GET", "/sim/scenario"): _scenario,
+    ("GET", "/sim/accounts"): _accounts,
+    ("POST", "/sim/orders"): _add_orders,
+    ("POST", "/sim/reset-stats"): _reset_stats,
+    ("POST", "/sim/scenario"): _change_scenario,
+    ("POST", "/sim/faults"): _set_faults,
+    ("POST", "/sim/clock"): _set_clock,
+}

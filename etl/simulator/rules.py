@@ -1,0 +1,124 @@
+"""What the exchange refuses, in the order it looks: key, parameters, clock, signature, window.
+
+Codes and messages: Binance's error-code page; windows and retention as sister endpoints refuse them.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
+
+from etl.simulator.accounts import KEY_LENGTH, Account
+from etl.simulator.messages import RefusedError, Request
+from etl.simulator.orders import CloseType
+from etl.simulator.page import Query
+from etl.simulator.scenario import DAY_MS, WEEK_MS, Scenario
+from etl.simulator.signatures import is_signed_by, signed_part
+
+PARAMETERS = frozenset(
+    {"symbol", "autoCloseType", "startTime", "endTime", "limit", "recvWindow", "timestamp", "signature"}
+)
+DEFAULT_LIMIT = 50
+GREATEST_LIMIT = 100
+DEFAULT_RECV_WINDOW_MS = 5_000
+GREATEST_RECV_WINDOW_MS = 60_000
+GREATEST_LEAD_MS = 1_000  # a timestamp may not be so far ahead of the server, whatever recvWindow says
+
+
+def signer_of(request: Request, params: Mapping[str, str], accounts: Mapping[str, Account], now_ms: int) -> Account:
+    """The account that signed the request, by its key; raises RefusedError."""
+    key = request.headers.get("x-mbx-apikey", "")
+    if len(key) != KEY_LENGTH or not key.isalnum():
+        raise RefusedError(401, -2014, "API-key format invalid.")
+    for name in ("timestamp", "signature"):
+        if not params.get(name):
+            raise RefusedError(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+    if key not in accounts:
+        raise RefusedError(401, -2015, f"Invalid API-key, IP, or permissions for action, request ip: {request.ip}")
+    check_clock(_number(params, "timestamp") or 0, _number(params, "recvWindow"), now_ms)
+    payload, signature = signed_part(request.query)
+    if not is_signed_by(accounts[key], payload, signature):
+        raise RefusedError(400, -1022, "Signature for this request is not valid.")
+    return accounts[key]
+
+
+def check_clock(timestamp_ms: int, recv_window_ms: int | None, now_ms: int) -> None:
+    """Refuse a request that was stamped outside of `timestamp < now + 1000 and now - timestamp <= recvWindow`."""
+    recv_window_ms = DEFAULT_RECV_WINDOW_MS if recv_window_ms is None else recv_window_ms
+    if recv_window_ms > GREATEST_RECV_WINDOW_MS:
+        raise RefusedError(400, -1131, f"recvWindow must be less than {GREATEST_RECV_WINDOW_MS}")
+    if timestamp_ms >= now_ms + GREATEST_LEAD_MS:
+        raise RefusedError(400, -1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if now_ms - timestamp_ms > recv_window_ms:
+        raise RefusedError(400, -1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def check_parameters(pairs: Sequence[tuple[str, str]]) -> None:
+    """Refuse a parameter that comes twice, is empty, or that forceOrders does not know."""
+    counts = Counter(name for name, _ in pairs)
+    if len(counts) < len(pairs):
+        raise RefusedError(400, -1101, "Duplicate values for a parameter detected.")
+    read = sum(name in PARAMETERS for name in counts)
+    if read < len(pairs):
+        counted = f"read '{read}' parameter(s) but was sent '{len(pairs)}'"
+        raise RefusedError(400, -1104, f"Not all sent parameters were read; {counted}.")
+    for name, value in pairs:
+        if not value:
+            raise RefusedError(400, -1105, f"Parameter '{name}' was empty.")
+
+
+def query_of(params: Mapping[str, str], symbols: Collection[str], scenario: Scenario, now_ms: int) -> Query:
+    """The query that the parameters ask for, every default filled in; raises RefusedError."""
+    symbol, close_type = params.get("symbol"), params.get("autoCloseType")
+    if symbol is not None and symbol not in symbols:
+        raise RefusedError(400, -1121, "Invalid symbol.")
+    if close_type not in (None, "LIQUIDATION", "ADL"):
+        raise RefusedError(400, -1130, "Data sent for parameter 'autoCloseType' is not valid.")
+    limit = _limit(_number(params, "limit"), scenario)
+    start_ms, end_ms = _window(_number(params, "startTime"), _number(params, "endTime"), scenario, now_ms)
+    return Query(start_ms, end_ms, limit, symbol, cast(CloseType | None, close_type))
+
+
+def _limit(asked: int | None, scenario: Scenario) -> int:
+    if asked is None:
+        return DEFAULT_LIMIT
+    if asked < 1 or (asked > GREATEST_LIMIT and scenario.limit_above_max == "refused"):
+        raise RefusedError(400, -1130, "Data sent for parameter 'limit' is not valid.")
+    return min(asked, GREATEST_LIMIT)
+
+
+def _window(start_ms: int | None, end_ms: int | None, scenario: Scenario, now_ms: int) -> tuple[int, int]:
+    if start_ms is None:
+        end_ms = now_ms if end_ms is None else end_ms
+        start_ms = end_ms - WEEK_MS
+    elif end_ms is None:  # seen: startTime alone is silently cut to 7 days
+        end_ms = min(now_ms, start_ms + WEEK_MS)
+    elif end_ms < start_ms:
+        raise RefusedError(400, -4188, "startTime can not be later than endTime.")
+    elif end_ms == start_ms and scenario.equal_ends == "refused":
+        raise RefusedError(400, -1102, "Mandatory parameter 'endTime' was not sent, was empty/null, or malformed.")
+    elif _too_long(end_ms - start_ms, scenario):
+        raise RefusedError(400, -4165, "Maximum time interval is 7 days.")
+    if scenario.window_rule == "cut":
+        end_ms = min(end_ms, start_ms + scenario.longest_window_ms)
+    oldest_ms = now_ms - scenario.retention_days * DAY_MS
+    if scenario.retention_days and scenario.beyond_retention == "error" and start_ms < oldest_ms:
+        raise RefusedError(400, -4166, f"Search window is restricted to recent {scenario.retention_days} days only.")
+    return start_ms, end_ms
+
+
+def _too_long(length_ms: int, scenario: Scenario) -> bool:
+    if scenario.window_rule == "lt":
+        return length_ms >= scenario.longest_window_ms
+    return scenario.window_rule == "le" and length_ms > scenario.longest_window_ms
+
+
+def _number(params: Mapping[str, str], name: str) -> int | None:
+    text = params.get(name)
+    if text is None:
+        return None
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 20):
+        raise RefusedError(
+            400, -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+        )
+    return int(text)

@@ -1,0 +1,113 @@
+"""The switches of the simulator: everything about force orders that Binance does not document."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+DAY_MS = 86_400_000
+WEEK_MS = 7 * DAY_MS
+
+Kept = Literal["oldest", "newest", "by_symbol", "random"]
+RowOrder = Literal["ascending", "descending", "shuffled"]
+FilterField = Literal["time", "updateTime"]
+WindowRule = Literal["lt", "le", "none", "cut"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One way the exchange could behave. The defaults are the likeliest; a correct client survives all of them.
+
+    Each field is annotated with its meaning and, for a number, its least value (0 unless said).
+    """
+
+    kept: Annotated[Kept, "which rows survive when more match than the limit allows"] = "oldest"
+    order: Annotated[RowOrder, "in which order a page lists its rows"] = "ascending"
+    start_inclusive: Annotated[bool, "whether a row exactly at startTime matches"] = True
+    end_inclusive: Annotated[bool, "whether a row exactly at endTime matches"] = True
+    filter_field: Annotated[FilterField, "the field that startTime and endTime filter and that rows sort by"] = "time"
+    equal_ends: Annotated[Literal["accepted", "refused"], "startTime equal to endTime; refused: -1102"] = "accepted"
+    window_rule: Annotated[
+        WindowRule, "a window is less than (lt) or at most (le) the longest; none: any; cut: shortened"
+    ] = "lt"
+    longest_window_ms: Annotated[int, "the longest window, milliseconds", 1] = WEEK_MS
+    limit_above_max: Annotated[Literal["cut", "refused"], "a limit above 100; cut: 100 is meant, refused: -1130"] = (
+        "cut"
+    )
+    page_limit_cap: Annotated[int, "no page has more rows than this, whatever limit was asked for", 1] = 100
+    duplicates: Annotated[int, "so many rows of a page come twice"] = 0
+    strays: Annotated[int, "so many rows that were not asked for are mixed into a page"] = 0
+    retention_days: Annotated[int, "how far back the exchange answers, days; 0: without end"] = 90
+    beyond_retention: Annotated[Literal["error", "empty"], "what is older: error: -4166, empty: not shown"] = "error"
+    visibility_delay_ms: Annotated[int, "an order can first be read so long after its time, milliseconds"] = 0
+    weight_limit: Annotated[int, "weight a minute and IP address", 1] = 2400
+    weight_with_symbol: Annotated[int, "weight of forceOrders with a symbol"] = 20
+    weight_without_symbol: Annotated[int, "weight of forceOrders without a symbol"] = 50
+    others_weight: Annotated[int, "weight a minute that a bot on the same address burns, evenly"] = 0
+    retry_after: Annotated[Literal["seconds", "0", "missing"], "what the Retry-After of a 429 or 418 says"] = "seconds"
+    strikes: Annotated[int, "so many requests after a 429, within its minute, get another 429; the next one a ban"] = 3
+    ban_seconds: Annotated[int, "how long a ban lasts, seconds of the server clock", 1] = 120
+    latency_ms: Annotated[int, "every answer is held back so long, milliseconds"] = 0
+    clock_offset_ms: Annotated[int, "the server clock stands so far ahead of the real one, milliseconds", None] = 0
+    clock_speed: Annotated[float, "seconds of the server clock in one real second", 0.001] = 1.0
+    clock_at_ms: Annotated[int | None, "the server clock starts at this instant instead of now, milliseconds"] = None
+    seed: Annotated[int, "of all that is drawn by lot, drawn histories included"] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A field of Scenario as an option sees it. `kind` is bool, int, float or str; `least` bounds a number."""
+
+    name: str
+    kind: type
+    default: Any
+    meaning: str
+    choices: tuple[str, ...] = ()
+    least: float | None = None
+    optional: bool = False
+
+
+def switches(scenario: Scenario) -> dict[str, Any]:
+    """The scenario as the JSON object that `changed` takes."""
+    return asdict(scenario)
+
+
+def changed(scenario: Scenario, changes: Mapping[str, Any]) -> Scenario:
+    """The scenario with some switches set. Raises ValueError, one line, for an unknown name or a wrong value."""
+    for name, value in changes.items():
+        if name not in SWITCHES:
+            raise ValueError(f"there is no switch {name!r}")
+        problem = _problem(value, SWITCHES[name])
+        if problem:
+            raise ValueError(f"{name} {problem}, not {value!r}")
+    return replace(scenario, **changes)
+
+
+def _problem(value: object, switch: Switch) -> str | None:
+    if switch.choices:
+        return None if value in switch.choices else f"must be one of {', '.join(switch.choices)}"
+    if switch.kind is bool:
+        return None if isinstance(value, bool) else "must be true or false"
+    if value is None and switch.optional:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float) if switch.kind is float else int):
+        return "must be a number" if switch.kind is float else "must be a whole number"
+    return f"must be at least {switch.least:g}" if switch.least is not None and value < switch.least else None
+
+
+def _switch(name: str, default: Any, hint: Any) -> Switch:
+    bare, meaning, *bound = get_args(hint)
+    least = bound[0] if bound else 0
+    if get_origin(bare) is Literal:
+        return Switch(name, str, default, meaning, choices=get_args(bare))
+    if isinstance(bare, UnionType):
+        return Switch(name, get_args(bare)[0], default, meaning, least=least, optional=True)
+    return Switch(name, bare, default, meaning, least=None if bare is bool else least)
+
+
+def _switches() -> Mapping[str, Switch]:
+    hints = get_type_hints(Scenario, include_extras=True)
+    return {one.name: _switch(one.name, one.default, hints[one.name]) for one in fields(Scenario)}
+
+
+SWITCHES = _switches()

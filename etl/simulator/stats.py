@@ -1,0 +1,81 @@
+"""What the exchange saw: counts, and the log of every question for force orders."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from etl.simulator.clock import MINUTE_MS
+
+LOG_LENGTH = 200_000  # the oldest entries fall out
+
+
+class LogEntry(NamedTuple):
+    """One question for force orders: its parameters as they were sent, and how it was answered at which server time."""
+
+    start: str | None
+    end: str | None
+    symbol: str | None
+    close_type: str | None
+    limit: str | None
+    rows: int
+    status: str
+    fault: str | None
+    server_time_ms: int
+
+    def document(self) -> dict[str, Any]:
+        """The entry as JSON; numbers are numbers where they can be read as such."""
+        return {
+            "startTime": _number(self.start),
+            "endTime": _number(self.end),
+            "symbol": self.symbol,
+            "autoCloseType": self.close_type,
+            "limit": _number(self.limit),
+            "rows": self.rows,
+            "status": _number(self.status),
+            "fault": self.fault,
+            "server_time_ms": self.server_time_ms,
+        }
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counts of exchange requests since the last reset; control requests are not counted.
+
+    `throttled` counts 429s, `bans` how often a ban began, `requests_during_ban` what was sent in spite of one, `pages`
+    and `rows` the pages of force orders that went out whole.
+    """
+
+    requests: int = 0
+    by_path: Counter[str] = field(default_factory=Counter)
+    weight: int = 0
+    weight_by_minute: Counter[int] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+    throttled: int = 0
+    bans: int = 0
+    requests_during_ban: int = 0
+    pages: int = 0
+    rows: int = 0
+    log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
+
+    def document(self) -> dict[str, Any]:
+        """The statistics as JSON."""
+        return {
+            "requests": self.requests,
+            "requests_by_path": dict(self.by_path),
+            "weight": self.weight,
+            "weight_by_minute": [
+                {"minute_ms": minute * MINUTE_MS, "weight": weight}
+                for minute, weight in sorted(self.weight_by_minute.items())
+            ],
+            "statuses": dict(self.statuses),
+            "throttled": self.throttled,
+            "bans": self.bans,
+            "requests_during_ban": self.requests_during_ban,
+            "pages": self.pages,
+            "rows": self.rows,
+            "log": [entry.document() for entry in self.log],
+        }
+
+
+def _number(text: str | None) -> int | str | None:
+    return int(text) if text and text.isascii() and text.isdigit() else text

@@ -1,0 +1,110 @@
+"""How complete the history is right now, by account and symbol."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from etl.core.planning import Rules
+from etl.core.timeline import DAY, SECOND, iso
+from etl.store import coverage, runs
+from etl.store.coverage import Gap, Watermark
+from etl.store.engine import store_errors
+from etl.store.schema import EVERY_SYMBOL
+
+
+@dataclass(frozen=True)
+class ScopeStatus:
+    """One row of the status; times epoch milliseconds, ages and spans milliseconds."""
+
+    account: str
+    symbol: str
+    watermark: int | None
+    covered_since: int | None
+    age: int | None
+    days_until_loss: float | None
+    """Days until what is not proven yet begins to fall out of the exchange's retention; 0: it does already."""
+    orders: int
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    scopes: tuple[ScopeStatus, ...]
+    last_run: runs.LastRun | None
+    orders: int
+
+
+def read_status(connection: Connection, rules: Rules) -> Status:
+    """Reads the database only; `rules.now` is this machine's clock."""
+    with store_errors():
+        marks = coverage.read_watermarks(connection)
+        gaps = coverage.read_gaps(connection)
+        counts = coverage.count_orders(connection)
+        last_run = runs.last(connection)
+        connection.rollback()
+    return Status(
+        scopes=tuple(_scope(mark, gaps, counts, rules) for mark in marks),
+        last_run=last_run,
+        orders=sum(counts.values()),
+    )
+
+
+def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int], rules: Rules) -> ScopeStatus:
+    own = tuple(gap for gap in gaps if (gap.account, gap.symbol) == (mark.account, mark.symbol))
+    orders = (
+        sum(n for (account, _), n in counts.items() if account == mark.account)
+        if mark.symbol == EVERY_SYMBOL
+        else counts.get((mark.account, mark.symbol), 0)
+    )
+    return ScopeStatus(
+        account=mark.account,
+        symbol=mark.symbol,
+        watermark=mark.watermark,
+        covered_since=mark.covered_since,
+        age=None if mark.watermark is None else max(0, rules.now - mark.watermark),
+        days_until_loss=_days_until_loss(mark, own, rules),
+        orders=orders,
+        gaps=own,
+    )
+
+
+def _days_until_loss(mark: Watermark, gaps: tuple[Gap, ...], rules: Rules) -> float | None:
+    """By the oldest instant that may still be had: a gap that can be filled, or the end of what was read."""
+    if rules.keeps is None:
+        return None
+    fillable = [gap.window.start for gap in gaps if gap.reason in ("not_fetched", "failed")]
+    unread = [*fillable, *([mark.watermark] if mark.watermark is not None else [])]
+    return max(0, min(unread) + rules.keeps - rules.now) / DAY if unread else None
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """For programs: times as ISO 8601 in UTC, ages in seconds."""
+
+    def moment(instant: int | None) -> str | None:
+        return None if instant is None else iso(instant)
+
+    return {
+        "scopes": [
+            {
+                "account": scope.account,
+                "symbol": scope.symbol,
+                "watermark": moment(scope.watermark),
+                "covered_since": moment(scope.covered_since),
+                "age_seconds": None if scope.age is None else scope.age // SECOND,
+                "days_until_loss": None if scope.days_until_loss is None else round(scope.days_until_loss, 2),
+                "orders": scope.orders,
+                "gaps": [
+                    {"gap_start": iso(gap.window.start), "gap_end": iso(gap.window.end), "reason": gap.reason}
+                    for gap in scope.gaps
+                ],
+            }
+            for scope in status.scopes
+        ],
+        "orders": status.orders,
+        "last_run": None if status.last_run is None else _run(status.last_run),
+    }
+
+
+def _run(run: runs.LastRun) -> dict[str, Any]:
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in run._asdict().items()}

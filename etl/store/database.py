@@ -1,0 +1,60 @@
+"""The database in use: a server by URL, or the embedded one in the data directory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from etl.errors import StoreError
+from etl.store import migrate
+from etl.store.engine import connection_to, engine_for
+
+
+@contextmanager
+def open_database(url: str | None, data_dir: Path) -> Iterator[Connection]:
+    """A connection to a database that has our schema, for as long as the block lasts.
+
+    Without `url` it is the embedded one, which is started and migrated as needed; a server's schema is only checked.
+    Raises StoreError, and ConfigError for a URL that is none.
+    """
+    with address(url, data_dir) as reachable, connection_to(engine_for(reachable)) as connection:
+        if url is None and migrate.current(connection) != migrate.head():
+            migrate.upgrade(connection)
+        migrate.check(connection)
+        yield connection
+
+
+@contextmanager
+def address(url: str | None, data_dir: Path) -> Iterator[str]:
+    """The libpq URL of the database in use, which can be reached for as long as the block lasts."""
+    if url is not None:
+        yield url.replace("postgresql+psycopg://", "postgresql://", 1)
+        return
+    from etl.store.embedded import EmbeddedPostgres
+
+    with EmbeddedPostgres(data_dir) as server:
+        yield server.libpq_url
+
+
+@contextmanager
+def kept_address(url: str | None, data_dir: Path) -> Iterator[str]:
+    """As `address`, but the embedded server stays up afterwards, for psql and the like."""
+    if url is not None:
+        with address(url, data_dir) as reachable:
+            yield reachable
+        return
+    from etl.store.embedded import EmbeddedPostgres
+
+    with EmbeddedPostgres(data_dir) as server:
+        server.keep_running()
+        yield server.libpq_url
+
+
+def stop_embedded(url: str | None, data_dir: Path) -> bool:
+    """Stop the embedded server, in use or not; False where none ran."""
+    if url is not None:
+        raise StoreError("the database in use is a server of yours, which this program does not stop")
+    from etl.store.embedded import stop_server
+
+    return stop_server(data_dir)

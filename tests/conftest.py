@@ -1,0 +1,144 @@
+"""A real Postgres for the tests that need one, a fresh database each, and the command as a user types it.
+
+The server is an embedded one, made once for each test process; FORCE_ORDERS_TEST_DATABASE_URL names another, on which
+the tests may create databases.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Connection
+
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.server import Simulator
+from etl.store import migrate
+from etl.store.embedded import EmbeddedPostgres
+from etl.store.engine import connection_to, engine_for
+
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The libpq URL of a server's database `postgres`, as a role that may create databases."""
+    named = os.environ.get("FORCE_ORDERS_TEST_DATABASE_URL")
+    if named:
+        yield named
+        return
+    # pytest's own temporary directories are too deep for a socket's path.
+    with tempfile.TemporaryDirectory(prefix="fo-") as directory, EmbeddedPostgres(Path(directory)) as server:
+        yield _with_database(server.libpq_url, "postgres")
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a database with our schema, to be cloned."""
+    name = f"fo_template_{os.getpid()}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    with connection_to(engine_for(_with_database(server_url, name))) as connection:
+        migrate.upgrade(connection)
+    yield name
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """The libpq URL of a database of the test's own, with our schema and no rows."""
+    yield from _database(server_url, template)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """The libpq URL of a database of the test's own, without any table."""
+    yield from _database(server_url, "template1")
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[Connection]:
+    with connection_to(engine_for(database_url)) as opened:
+        yield opened
+
+
+def _database(server_url: str, template: str) -> Iterator[str]:
+    name = f"fo_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+        yield _with_database(server_url, name)
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _with_database(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+def exchange() -> Iterator[Callable[..., Simulator]]:
+    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, as `Simulator` takes them."""
+    with ExitStack() as running:
+        yield lambda *args, **options: running.enter_context(Simulator(*args, **options))
+
+
+@dataclass(frozen=True)
+class Command:
+    """`force-orders` as a process of its own, in an empty directory, with nothing of our environment but PATH."""
+
+    directory: Path
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.words(*arguments),
+            cwd=self.directory,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """The same without waiting for its end."""
+        return subprocess.Popen(
+            self.words(*arguments),
+            cwd=self.directory,
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def words(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-W", "error", "-m", "etl", *arguments]
+
+    def against(self, simulator: Simulator, database_url: str, **environment: str) -> "Command":
+        """The same command with the main account's key, an exchange and a database."""
+        own = {
+            "FORCE_ORDERS_BASE_URL": simulator.url,
+            "FORCE_ORDERS_DATABASE_URL": database_url,
+            "BINANCE_API_KEY": DEMO_KEY,
+            "BINANCE_API_SECRET": DEMO_SECRET,
+        }
+        return Command(self.directory, self.environment | own | environment)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    root = Path(__file__).resolve().parents[1]
+    return Command(
+        tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(root), "LANG": "C.UTF-8"}
+    )

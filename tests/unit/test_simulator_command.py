@@ -1,0 +1,113 @@
+"""The options of the command, and how it says that it cannot start."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from etl.simulator.accounts import DEMO_KEY
+from etl.simulator.command import option_parser, run, simulator_from
+from etl.simulator.exchange import Exchange
+from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, changed, switches
+
+
+def test_every_switch_is_an_option_with_the_scenarios_default() -> None:
+    options = option_parser().parse_args([])
+    assert {name: getattr(options, name) for name in SWITCHES} == switches(Scenario())
+
+
+def test_options_set_switches() -> None:
+    line = "--kept newest --no-end-inclusive --strays 3 --clock-speed 2.5 --clock-at 2024-08-19T00:00Z"
+    options = option_parser().parse_args(line.split())
+    scenario = changed(Scenario(), {name: getattr(options, name) for name in SWITCHES})
+    assert scenario == Scenario(
+        kept="newest", end_inclusive=False, strays=3, clock_speed=2.5, clock_at_ms=1_724_025_600_000
+    )
+
+
+def test_an_instant_is_milliseconds_or_iso_in_utc() -> None:
+    for text in ("1724025600000", "2024-08-19", "2024-08-19T00:00Z", "2024-08-19T02:00+02:00"):
+        assert option_parser().parse_args(["--clock-at", text]).clock_at_ms == 1_724_025_600_000
+
+
+def test_the_key_comes_from_the_environment_unless_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY", "e" * 64)
+    assert made("--profile", "empty").accounts["main"].key == "e" * 64
+    assert made("--profile", "empty", "--api-key", "o" * 64).accounts["main"].key == "o" * 64
+
+
+def test_the_help_shows_no_secret_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BINANCE_API_SECRET", "a real one")
+    assert run(["--help"]) == 0
+    assert "a real one" not in capsys.readouterr().out
+
+
+def made(*line: str) -> Exchange:
+    """The exchange of a command line; its socket is closed again."""
+    simulator = simulator_from(option_parser().parse_args(line))
+    simulator.stop()
+    return simulator.exchange
+
+
+def test_a_replay_stands_at_the_day_after_its_last_row(tmp_path: Path) -> None:
+    path = tmp_path / "history.json"
+    path.write_text('{"other": [{"symbol": "BTCUSDT", "orderId": 1, "time": 1724000000000}]}')
+    exchange = made("--history", str(path))
+    assert list(exchange.accounts) == ["main", "other"]
+    assert exchange.scenario.clock_at_ms == 1_724_000_000_000 + DAY_MS
+    assert made("--history", str(path), "--clock-at", "2024-09-01").scenario.clock_at_ms == 1_725_148_800_000
+
+
+def test_further_accounts_have_histories_of_their_own() -> None:
+    exchange = made("--accounts", "3")
+    assert list(exchange.accounts) == ["main", "account2", "account3"]
+    now_ms = exchange.now_ms(time.time() * 1000)
+    histories = [[one.rendered for one in book.readable(now_ms)] for book in exchange.books.values()]
+    assert all(histories)
+    assert histories[0] != histories[1] != histories[2]
+
+
+def test_a_given_key_is_the_one_of_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BINANCE_API_KEY", raising=False)
+    main = made("--api-key", "k" * 64, "--api-secret", "s", "--profile", "empty").accounts["main"]
+    assert (main.key, main.secret) == ("k" * 64, "s")
+    assert made("--profile", "empty").accounts["main"].key == DEMO_KEY
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--port x",
+        "--port 70000",
+        "--kept best",
+        "--strays -1",
+        "--clock-speed 0",
+        "--clock-at noon",
+        "--accounts 0",
+        "--days 0",
+        "--api-key short",
+        "--no-such-option",
+        "--history missing.csv",
+        "--faults missing.json",
+    ],
+)
+def test_a_wrong_option_is_one_line_on_stderr_and_exit_2(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("simulator: ")
+    assert err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "faults.json"
+    path.write_text("[{]")
+    assert run(["--faults", str(path)]) == 2
+    assert "faults.json" in capsys.readouterr().err
+
+
+def test_help_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    assert "--beyond-retention" in capsys.readouterr().out
