@@ -22,7 +22,7 @@ class RetryPolicy:
 
     def retrying(self, sleep: Callable[[float], object], is_patient: Callable[[], bool]) -> Retrying:
         """The tenacity controller. A throttled request is tried again only while the gate's patience lasts."""
-        backoff = wait_exponential_jitter(initial=self.first, max=self.longest, jitter=self.first)
+        backoff = wait_exponential_jitter(multiplier=self.first, max=self.longest, jitter=self.first)
 
         def wait(state: RetryCallState) -> float:
             # The gate itself waits out a silence, and a refused timestamp is signed anew at once.
