@@ -1,0 +1,49 @@
+"""Rows as the exchange sends them, and pages of them, for the tests of the store."""
+
+import json
+from typing import Any
+
+from etl.core.paging import Page
+from etl.core.timeline import Window
+from etl.core.walking import Finding, Verdict
+from etl.exchange.wire import read_page
+
+ACCOUNT = "main"
+
+ROW = {
+    "orderId": 6071832819,
+    "symbol": "BTCUSDT",
+    "status": "FILLED",
+    "clientOrderId": "autoclose-1596107620040000020",
+    "price": "10871.09",
+    "avgPrice": "10913.21000",
+    "origQty": "0.001",
+    "executedQty": "0.001",
+    "cumQuote": "10.91321",
+    "timeInForce": "IOC",
+    "type": "LIMIT",
+    "reduceOnly": False,
+    "closePosition": False,
+    "side": "SELL",
+    "positionSide": "BOTH",
+    "stopPrice": "0",
+    "workingType": "CONTRACT_PRICE",
+    "origType": "LIMIT",
+    "time": 1596107620044,
+    "updateTime": 1596107620087,
+}
+"""The first row of the endpoint's page, "User's Force Orders"."""
+
+
+def row(**changes: Any) -> str:
+    """The documented row as JSON text, with some of its fields changed."""
+    return json.dumps(ROW | changes)
+
+
+def page(*rows: str) -> Page:
+    """The response that holds these rows, as the exchange's edge reads it."""
+    return read_page(f"[{', '.join(rows)}]".encode(), received_at=1_600_000_000_000)
+
+
+def proven(start: int, end: int, symbol: str | None = None) -> Finding:
+    return Finding(Window(start, end), Verdict.PROVEN, symbol)

@@ -1,0 +1,132 @@
+"""An exchange without HTTP, the simulator's pure core, and a driver that carries requests to it and answers back."""
+
+import json
+from collections import deque
+from dataclasses import dataclass, field
+
+from hypothesis import strategies as st
+
+from etl.core.beliefs import Beliefs
+from etl.core.paging import Page, PageRequest
+from etl.core.timeline import DAY, Window
+from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, walk
+from etl.exchange.wire import read_page
+from etl.simulator.book import Book
+from etl.simulator.orders import order_from_row
+from etl.simulator.page import Query, page
+from etl.simulator.scenario import Scenario
+
+START = 1_790_000_000_000
+SPAN = Window(START, START + 40 * DAY)
+NOW = SPAN.end + DAY
+LIMIT = 8
+"""Rows a page in these tests, so that small histories fill it; the thresholds of the walk scale with it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    symbol: str
+    order_id: int
+    time: int
+    update_time: int
+    prefix: str = "autoclose-"
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.symbol, self.order_id
+
+    @property
+    def times(self) -> tuple[int, int]:
+        return self.time, self.update_time
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "symbol": self.symbol,
+            "orderId": self.order_id,
+            "clientOrderId": f"{self.prefix}1",
+            "time": self.time,
+            "updateTime": self.update_time,
+        }
+
+    def wire(self) -> bytes:
+        return json.dumps(self.as_json()).encode()
+
+
+@dataclass
+class Exchange:
+    rows: list[Row]
+    scenario: Scenario
+    lists_symbols: bool = True
+    requests: list[PageRequest] = field(default_factory=list)
+    received: set[tuple[str, int]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.book = Book(order_from_row(row.as_json()) for row in self.rows)
+        self.symbols = frozenset(row.symbol for row in self.rows)
+
+    def answer(self, request: PageRequest) -> Page:
+        self.requests.append(request)
+        start, end = request.window.wire()
+        assert 1 < end - start < 7 * DAY, "the ends are never equal and always less than seven days apart"
+        close_type = request.close_type.value if request.close_type else None
+        query = Query(start, end, request.limit, request.symbol, close_type)  # type: ignore[arg-type]
+        found = page(self.book, query, self.scenario, NOW)
+        answer = read_page(b"[" + b",".join(order.rendered for order in found) + b"]", NOW)
+        assert not answer.rejects
+        self.received.update(order.key for order in answer.orders)
+        return answer
+
+
+def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs) -> list[Finding]:
+    """Every walk to its end, the postponed ones after the others; all findings."""
+    findings: list[Finding] = []
+    waiting: deque[Steps] = deque(walk(target, beliefs) for target in targets)
+    while waiting:
+        steps = waiting.popleft()
+        reply: Reply = None
+        while True:
+            step = steps.send(reply)
+            findings += step.findings
+            if step.postponed:
+                waiting.append(steps)
+            if step.request is None:
+                break
+            if isinstance(step.request, SymbolsRequest):
+                reply = exchange.symbols if exchange.lists_symbols else None
+            else:
+                reply = exchange.answer(step.request)
+    return findings
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Row]:
+    """Quiet stretches and bursts, down to many orders in one millisecond, over a few symbols and all close types."""
+    rows: list[Row] = []
+    for _ in range(draw(st.integers(0, 6))):
+        at = draw(st.integers(SPAN.start, SPAN.end - 1))
+        spread = draw(st.sampled_from([1, 2, 4, 1_000, DAY, 10 * DAY]))
+        symbols = draw(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=4))
+        prefixes = draw(st.lists(st.sampled_from(["autoclose-", "adl_autoclose"]), min_size=1, max_size=3))
+        lag = draw(st.sampled_from([0, 1, 50]))
+        for number in range(draw(st.integers(1, 45))):
+            time = at + draw(st.integers(0, spread - 1))
+            symbol, prefix = symbols[number % len(symbols)], prefixes[number % len(prefixes)]
+            rows.append(Row(symbol, len(rows) + 1, time, time + draw(st.integers(0, lag)), prefix))
+    return rows
+
+
+scenarios = st.builds(
+    Scenario,
+    kept=st.sampled_from(["oldest", "newest", "by_symbol", "random"]),
+    order=st.sampled_from(["ascending", "descending", "shuffled"]),
+    start_inclusive=st.booleans(),
+    end_inclusive=st.booleans(),
+    filter_field=st.sampled_from(["time", "updateTime"]),
+    page_limit_cap=st.integers(LIMIT // 2, LIMIT),
+    duplicates=st.sampled_from([0, 0, 1, 3]),
+    strays=st.sampled_from([0, 0, 1, 3]),
+    retention_days=st.just(0),
+    seed=st.integers(0, 1_000),
+)
+"""Every reading of the documentation that concerns a page. A server that caps pages lower than asked still gives half of
+what was asked for: the exchange documents 50 of 100 as its default."""

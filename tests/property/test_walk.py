@@ -1,0 +1,80 @@
+"""The walk under every hypothesis about the exchange, stated as one sentence over random histories.
+
+What is stored equals the history, or the difference lies inside an interval that is named as unproven: an order may be
+missing only if one of its two times lies there, whichever of them the exchange filters by.
+"""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.core.beliefs import Beliefs, KeptEnd, PageSize
+from etl.core.retention import Retention
+from etl.core.timeline import DAY, Window, divide, subtract
+from etl.core.walking import LEVELS, Finding, Target, Verdict
+from etl.exchange.wire import read_page
+from etl.simulator.scenario import Scenario
+from tests.property.oracle import LIMIT, NOW, SPAN, Row, Exchange, drive, histories, scenarios
+
+WIDEST = 7 * DAY - 2
+
+
+def beliefs() -> Beliefs:
+    return Beliefs(KeptEnd(), PageSize(LIMIT), Retention(None, NOW))
+
+
+def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], symbol: str | None = None) -> list[Row]:
+    """Orders that were not received although both their times lie in what counts as proven for their symbol."""
+    missing = []
+    for row in exchange.rows:
+        holes = subtract(
+            [SPAN], [f.window for f in findings if f.verdict is Verdict.PROVEN and f.symbol in (None, row.symbol)]
+        )
+        in_doubt = any(hole.contains(t) for hole in holes for t in row.times)
+        in_scope = symbol in (None, row.symbol) and all(SPAN.contains(t) for t in row.times)
+        if in_scope and not in_doubt and row.key not in exchange.received:
+            missing.append(row)
+    return missing
+
+
+@given(rows=histories(), scenario=scenarios, lists_symbols=st.booleans(), widest=st.sampled_from([3 * DAY, WIDEST]))
+def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_interval(
+    rows: list[Row], scenario: Scenario, lists_symbols: bool, widest: int
+) -> None:
+    exchange = Exchange(rows, scenario, lists_symbols)
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], beliefs())
+    assert missing_from_what_is_proven(exchange, findings) == []
+    assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
+
+
+@given(rows=histories(), symbol=st.sampled_from("ABCD"), scenario=scenarios)
+def test_the_same_holds_for_a_symbol_asked_for_by_name(rows: list[Row], symbol: str, scenario: Scenario) -> None:
+    exchange = Exchange(rows, scenario)
+    findings = drive(exchange, [Target(w, w, symbol) for w in divide(SPAN, WIDEST)], beliefs())
+    assert {request.symbol for request in exchange.requests} == {symbol}
+    assert missing_from_what_is_proven(exchange, findings, symbol) == []
+
+
+@given(rows=histories(), scenario=scenarios, lists_symbols=st.booleans())
+def test_the_number_of_requests_has_a_bound(rows: list[Row], scenario: Scenario, lists_symbols: bool) -> None:
+    exchange = Exchange(rows, scenario, lists_symbols)
+    whole = Window(SPAN.start, SPAN.start + WIDEST)
+    drive(exchange, [Target(whole, whole)], beliefs())
+    full_pages = LEVELS * (1 + 3 * len(rows) // LIMIT)
+    # A full page leads to two pieces, or to two close types, every symbol and three milliseconds.
+    assert len(exchange.requests) <= 1 + full_pages * (5 + len(exchange.symbols))
+
+
+def test_an_exchange_that_always_gives_the_same_full_page_is_given_up_on() -> None:
+    class Stuck(Exchange):
+        def answer(self, request):  # type: ignore[no-untyped-def]
+            self.requests.append(request)
+            return same
+
+    crowd = [Row(symbol="A", order_id=n, time=SPAN.start + n, update_time=SPAN.start + n) for n in range(LIMIT)]
+    same = read_page(b"[" + b",".join(row.wire() for row in crowd) + b"]", NOW)
+    exchange = Stuck([], Scenario())
+    whole = Window(SPAN.start, SPAN.start + WIDEST)
+    findings = drive(exchange, [Target(whole, whole)], beliefs())
+    assert len(exchange.requests) <= 2 * LEVELS * 4
+    assert {finding.verdict for finding in findings} <= {Verdict.FAILED, Verdict.SATURATED}
+    assert subtract([whole], [finding.window for finding in findings]) == []
