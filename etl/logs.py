@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-WARNING = logging.WARNING
+INFO = logging.INFO
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 

@@ -82,7 +82,7 @@ class Scheduler:
 
     def _receive(self, current: Walk, outcome: Reply | Exception) -> None:
         if isinstance(outcome, CredentialsError):
-            _log.error("account %s: %s", current.account, outcome)
+            _log.info("account %s: %s", current.account, outcome)
             self.lost_accounts[current.account] = outcome
             self._finished += 1
         elif isinstance(outcome, TransientError | ContractError):
@@ -118,7 +118,7 @@ class Scheduler:
         self._failures_in_a_row += 1
         self.last_failure = error
         need, symbol = current.target.need, current.target.symbol
-        _log.error("account %s: %s: %s", current.account, need, error)
+        _log.info("account %s: %s: %s", current.account, need, error)
         self._recorder.commit(current.account, None, [Finding(need, Verdict.FAILED, symbol)])
         if self._failures_in_a_row >= FAILURES_IN_A_ROW:
             raise error

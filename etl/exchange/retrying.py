@@ -7,7 +7,7 @@ from tenacity import RetryCallState, Retrying, before_sleep_log, retry_if_except
 from tenacity.wait import wait_exponential_jitter
 
 from etl.errors import ClockSkewError, ContractError, ThrottledError, TransientError
-from etl.logs import WARNING, logger
+from etl.logs import INFO, logger
 
 _log = logger(__name__)
 
@@ -42,6 +42,6 @@ class RetryPolicy:
             wait=wait,
             retry=retry_if_exception(again),
             sleep=pause,
-            before_sleep=before_sleep_log(_log, WARNING),
+            before_sleep=before_sleep_log(_log, INFO),
             reraise=True,
         )

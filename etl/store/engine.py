@@ -18,14 +18,18 @@ CONNECT_TIMEOUT = 10
 
 def parse_url(url: str) -> dict[str, str]:
     """libpq's parameters of a SQLAlchemy or libpq URL; raises ConfigError without showing it, for its password."""
+    unreadable = ConfigError(
+        "the database URL cannot be read; write postgresql://user:password@host:5432/database "
+        "(special characters in the password percent-encoded)"
+    )
     try:
         parsed = conninfo.conninfo_to_dict("postgresql://" + url.split("://", 1)[1])
     except (psycopg.ProgrammingError, IndexError):
-        raise ConfigError(
-            "the database URL cannot be read; write postgresql://user:password@host:5432/database "
-            "(special characters in the password percent-encoded)"
-        ) from None
-    return {name: str(value) for name, value in parsed.items() if value is not None}
+        raise unreadable from None
+    parameters = {name: str(value) for name, value in parsed.items() if value is not None}
+    if not all(port.isdecimal() or not port for port in parameters.get("port", "").split(",")):
+        raise unreadable
+    return parameters
 
 
 def engine_for(url: str) -> Engine:

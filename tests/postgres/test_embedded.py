@@ -18,8 +18,9 @@ import pytest
 import sqlalchemy
 
 from etl.errors import ConfigError, StoreError
-from etl.store import embedded
+from etl.store import cluster
 from etl.store.embedded import EmbeddedPostgres, stop_server
+from etl.store.filelocks import locked
 
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534
@@ -139,7 +140,7 @@ def test_the_first_start_makes_the_database_and_the_end_stops_the_server(empty_d
 
 def test_psql_takes_the_libpq_address(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir) as server:
-        psql = [embedded._binaries() / "psql", "-At", "-c", "SHOW server_version_num", server.libpq_url]
+        psql = [cluster.binaries() / "psql", "-At", "-c", "SHOW server_version_num", server.libpq_url]
         assert subprocess.run(psql, capture_output=True, text=True, check=True).stdout.startswith("18")
 
 
@@ -337,8 +338,8 @@ def test_a_server_that_does_not_answer_is_left_to_recover(data_dir: Path, monkey
     killed = Command(data_dir)
     killed.url()
     killed.kill()
-    monkeypatch.setattr(embedded, "PATIENCE_S", 0.1)
-    monkeypatch.setattr(embedded, "CONNECT_TIMEOUT_S", 2)
+    monkeypatch.setattr(cluster, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_S", 2)
     pid_file = data_dir / "postgres" / "postmaster.pid"
     lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([*lines[:7], "starting", ""]))
@@ -385,8 +386,8 @@ def test_a_empty_directory_that_may_not_be_written(empty_dir: Path) -> None:
 
 
 def test_a_process_that_never_ends_its_turn(empty_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "PATIENCE_S", 0.0)
-    with embedded._locked(empty_dir / "postgres.turn"):
+    monkeypatch.setattr(cluster, "PATIENCE_S", 0.0)
+    with locked(empty_dir / "postgres.turn", 1):
         assert "another process has been starting or stopping it for too long" in refusal(empty_dir)
 
 
@@ -419,8 +420,8 @@ def test_data_of_another_version_say_how_to_move_and_the_commands_do_it(empty_di
     old = empty_dir / "postgres"
     old.mkdir(mode=0o700)
     empty_dir.chmod(0o711)
-    account = embedded._account(old)
-    embedded._give(old, account)
+    account = cluster._account(old)
+    cluster._give(old, account)
     for command in (
         "initdb -U postgres -A trust -D .",
         "pg_ctl -w -D . -l log -o '-h \"\" -k .' start",
@@ -430,7 +431,7 @@ def test_data_of_another_version_say_how_to_move_and_the_commands_do_it(empty_di
     ):
         program, *arguments = shlex.split(command)
         subprocess.run(
-            [embedded._binaries("16") / program, *arguments],
+            [cluster.binaries("16") / program, *arguments],
             cwd=old,
             user=account.uid,
             group=account.gid,

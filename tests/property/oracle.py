@@ -128,5 +128,5 @@ scenarios = st.builds(
     retention_days=st.just(0),
     seed=st.integers(0, 1_000),
 )
-"""Every reading of the documentation that concerns a page. A server that caps pages lower than asked still gives half of
-what was asked for: the exchange documents 50 of 100 as its default."""
+"""Every reading of the documentation that concerns a page. A server that caps pages lower than asked still gives half
+of what was asked for: the exchange documents 50 of 100 as its default."""

@@ -13,7 +13,7 @@ from etl.core.timeline import DAY, Window, divide, subtract
 from etl.core.walking import LEVELS, Finding, Target, Verdict
 from etl.exchange.wire import read_page
 from etl.simulator.scenario import Scenario
-from tests.property.oracle import LIMIT, NOW, SPAN, Row, Exchange, drive, histories, scenarios
+from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, drive, histories, scenarios
 
 WIDEST = 7 * DAY - 2
 
