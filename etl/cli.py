@@ -19,8 +19,9 @@ from etl import __version__
 from etl.errors import ConfigError, ExitCode, ForceOrdersError
 
 if TYPE_CHECKING:
-    from etl.operations import Planner, SpanText, Summary, Watcher
+    from etl.operations import Planner, Run, SpanText, Summary, Watcher
     from etl.settings import Credentials, Settings
+    from etl.status import Status
 
 cli = typer.Typer(
     name="force-orders",
@@ -32,7 +33,9 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 database = typer.Typer(help="The database: schema and address.", no_args_is_help=True)
+quarantine = typer.Typer(help="Rows that could not be read.", no_args_is_help=True)
 cli.add_typer(database, name="db")
+cli.add_typer(quarantine, name="quarantine")
 
 
 DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
@@ -95,7 +98,7 @@ def backfill(
     if plan:
         _print_plan(settings, keys, planner)
     else:
-        raise Exit(_execute(settings, "backfill", keys, planner, symbols).exit_code)
+        raise Exit(_store(settings, "backfill", keys, planner, symbols).exit_code)
 
 
 @cli.command()
@@ -106,30 +109,69 @@ def sync(context: typer.Context, account: Accounts = None) -> None:
 
     settings = _settings(context)
     keys = credentials(settings, tuple(account or ()))
-    raise Exit(_execute(settings, "sync", keys, nightly_planner, []).exit_code)
+    raise Exit(_store(settings, "sync", keys, nightly_planner).exit_code)
 
 
 @cli.command()
 def status(
-    context: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="For monitors: exit 3 where something is wrong.")] = False,
 ) -> None:
     """How complete the history is, by account and symbol."""
     from etl import app
+    from etl.core.timeline import DAY
     from etl.exchange.clock import local_now
-    from etl.status import as_json as to_json
-    from etl.status import read_status
+    from etl.status import read_status, warnings
 
     settings = _settings(context)
     with app.store(settings) as connection:
         found = read_status(connection, app.rules(settings, local_now()))
+    warned = warnings(found, int(settings.warn_after_days * DAY))
+    _print_status(found, as_json)
+    for warning in warned:
+        complain(warning)
+    raise Exit(ExitCode.INCOMPLETE if check and warned else ExitCode.DONE)
+
+
+def _print_status(found: "Status", as_json: bool) -> None:
+    from etl.status import as_json as to_json
+
     if as_json:
         say(json.dumps(to_json(found), indent=2, ensure_ascii=False))
-    elif not found.scopes:
-        say("nothing was read yet; start with: force-orders backfill")
     else:
         from etl.reporting.terminal import status_tables
 
         _print_tables(status_tables(found))
+
+
+@cli.command()
+def verify(
+    context: typer.Context,
+    since: Since = None,
+    until: Until = None,
+    account: Accounts = None,
+    sample: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only N windows, drawn by lot.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Store what is missing or different.")] = False,
+) -> None:
+    """Read history again and hold it against the database; by default all that is proven."""
+    from etl.operations import SpanText
+    from etl.reporting.terminal import difference_table, verified_lines
+    from etl.settings import credentials
+    from etl.verification import Comparing, Sample, verify_planner
+
+    settings = _settings(context)
+    span, drawn = SpanText(since, until), Sample(sample)
+    _check(settings, span)
+    with _running(settings, "verify", credentials(settings, tuple(account or ()))) as run:
+        comparing = Comparing(run.connection, run.recorder, repair=repair)
+        summary = run.execute(verify_planner(span, drawn), comparing)
+    for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
+        say(line)
+    if comparing.differences:
+        _print_tables([difference_table(comparing.differences)])
+    _print_faults(summary)
+    raise Exit(summary.exit_code)
 
 
 @cli.command()
@@ -140,7 +182,7 @@ def demo(context: typer.Context) -> None:
     with prepare_demo(_settings(context)) as prepared:
         say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
         say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        summary = _execute(prepared.settings, "demo", [prepared.credentials], prepared.planner, [])
+        summary = _store(prepared.settings, "demo", [prepared.credentials], prepared.planner)
         _print_demo(prepared.settings, summary)
     raise Exit(summary.exit_code)
 
@@ -151,6 +193,36 @@ def simulator(context: typer.Context) -> None:
     from etl.simulator.command import run
 
     raise Exit(run(context.args))
+
+
+@quarantine.command("list")
+def quarantine_list(context: typer.Context) -> None:
+    """The rows, as received, and why they could not be read; exit 3 where there are any."""
+    from etl import app
+    from etl.reporting.terminal import table
+    from etl.store.engine import store_errors
+    from etl.store.quarantine import unresolved
+
+    with app.store(_settings(context)) as connection, store_errors():
+        rows = unresolved(connection)
+    if not rows:
+        say("the quarantine is empty")
+        return
+    cells = [(row.id, row.account, f"{row.seen_at:%Y-%m-%d %H:%M:%SZ}", row.reason, row.raw) for row in rows]
+    _print_tables([table(None, ("id", "account", "seen", "reason", "row"), cells)])
+    raise Exit(ExitCode.INCOMPLETE)
+
+
+@quarantine.command("retry")
+def quarantine_retry(context: typer.Context) -> None:
+    """Read the rows again, as after an upgrade; exit 3 where some still cannot be read."""
+    from etl import app
+    from etl.requalification import retry
+
+    with app.store(_settings(context)) as connection:
+        read, left = retry(connection)
+    say(f"{read} read and stored, {left} still in quarantine")
+    raise Exit(ExitCode.INCOMPLETE if left else ExitCode.DONE)
 
 
 @database.command("upgrade")
@@ -281,19 +353,32 @@ def _print_plan(settings: "Settings", keys: "Sequence[Credentials]", planner: "P
         say(line)
 
 
-def _execute(
-    settings: "Settings", command: str, keys: "Sequence[Credentials]", planner: "Planner", symbols: "Sequence[str]"
+def _store(
+    settings: "Settings",
+    command: str,
+    keys: "Sequence[Credentials]",
+    planner: "Planner",
+    symbols: "Sequence[str]" = (),
 ) -> "Summary":
-    """One run, from wiring to the printed summary."""
+    """A run that stores what it reads, and its printed summary."""
+    from etl.operations import Storing
+
+    with _running(settings, command, keys) as run:
+        summary = run.execute(planner, Storing(run.connection, run.recorder, symbols))
+    _print_summary(summary)
+    return summary
+
+
+@contextmanager
+def _running(settings: "Settings", command: str, keys: "Sequence[Credentials]") -> "Iterator[Run]":
+    """A run, wired: exchange, database, signals and the progress bar."""
     from etl import app
     from etl.operations import Run
 
     with _stop_signals() as stop:
         reader = app.reader(settings, keys, stop)
         with app.store(settings) as connection, _watching() as watch:
-            summary = Run(connection, reader, command, watch).execute(planner, symbols)
-    _print_summary(summary)
-    return summary
+            yield Run(connection, reader, command, watch)
 
 
 def _print_summary(summary: "Summary") -> None:
@@ -302,6 +387,10 @@ def _print_summary(summary: "Summary") -> None:
     say(summary_line(summary))
     if summary.gaps:
         _print_tables([gap_table(summary.gaps)])
+    _print_faults(summary)
+
+
+def _print_faults(summary: "Summary") -> None:
     for fault in summary.faults:
         complain(fault)
 

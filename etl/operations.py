@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
+from etl.core.paging import Page
 from etl.core.planning import Known, Rules, plan_backfill, plan_nightly, scopes
 from etl.core.retention import Retention
 from etl.core.timeline import Window, iso, parse_instant, subtract
-from etl.core.walking import Target
+from etl.core.walking import Finding, Target
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoreError, ThrottledError
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
@@ -124,11 +126,66 @@ def plan_only(connection: Connection, accounts: Sequence[str], planner: Planner,
     return [target for of_account in known for target in planner(of_account, rules)]
 
 
+class Purpose(Protocol):
+    """What a run reads history for: to store it, or to hold it against the database."""
+
+    @property
+    def counts(self) -> runs.Counts:
+        """What the ledger says of the run, but for requests and weight."""
+
+    def begin(self, account: str, targets: Sequence[Target]) -> None:
+        """Hear what is going to be read of an account; not committed yet."""
+
+    def commit(self, account: str, page: Page | None, findings: Sequence[Finding]) -> None:
+        """Take one answer and what it proved."""
+
+    def judge(self, summary: Summary) -> None:
+        """At the end say in the summary what is left; sets the exit code if it is not done."""
+
+
+class Storing:
+    """Stores what is read, and is done when all of it is proven."""
+
+    def __init__(self, connection: Connection, recorder: Recorder, symbols: Sequence[str] = ()) -> None:
+        self._connection = connection
+        self._recorder = recorder
+        self._symbols = symbols
+        self._needs: dict[tuple[str, str | None], list[Window]] = {}
+        self.commit = recorder.commit
+
+    @property
+    def counts(self) -> runs.Counts:
+        return self._recorder.counts
+
+    def begin(self, account: str, targets: Sequence[Target]) -> None:
+        for target in targets:
+            self._needs.setdefault((account, target.symbol), []).append(target.need)
+        for (owner, symbol), needs in self._needs.items():
+            if owner == account:
+                coverage.ask(self._connection, account, MARKET, symbol, min(needs).start)
+        coverage.name_symbols(self._connection, account, MARKET, self._symbols)
+
+    def judge(self, summary: Summary) -> None:
+        gaps = coverage.read_gaps(self._connection)
+        for (account, symbol), needs in self._needs.items():
+            known = coverage.known(self._connection, account, MARKET)
+            left = subtract(needs, known.get(symbol, known[None]).proven)
+            summary.unproven += sum(window.width for window in left)
+            name = symbol or EVERY_SYMBOL
+            summary.gaps += [
+                gap
+                for gap in gaps
+                if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
+            ]
+        if summary.unproven or self.counts.quarantined:
+            summary.exit_code = ExitCode.INCOMPLETE
+
+
 class Run:
     """One run: its row in the ledger, its walks, its end."""
 
     def __init__(self, connection: Connection, reader: Reader, command: str, watch: Watcher) -> None:
-        self._connection = connection
+        self.connection = connection
         self._reader = reader
         self._watch = watch
         self._began = time.monotonic()
@@ -137,94 +194,81 @@ class Run:
         with store_errors():
             run_id = runs.start(connection, command)
             connection.commit()
-        self._recorder = Recorder(connection, run_id, reader.gate.spent)
+        self.recorder = Recorder(connection, run_id, reader.gate.spent)
         self.summary = Summary(command, run_id)
 
-    def execute(self, planner: Planner, symbols: Sequence[str] = ()) -> Summary:
+    def execute(self, planner: Planner, purpose: Purpose) -> Summary:
         """Plan, walk and close the ledger; the summary tells how it went, whatever it was."""
         fault: ForceOrdersError | None = None
         try:
             with store_errors():
-                self._walk(planner, symbols)
+                self._walk(planner, purpose)
         except ForceOrdersError as error:
             fault = error
-        return self._close(fault)
+        return self._close(fault, purpose.counts)
 
-    def _walk(self, planner: Planner, symbols: Sequence[str]) -> None:
+    def _walk(self, planner: Planner, purpose: Purpose) -> None:
         reader = self._reader
         self._tick(0)
         next(iter(reader.clients.values())).set_clock()
+        walks = self._plan(planner, purpose)
+        self.connection.commit()
+        self._walks = self.summary.windows = len(walks)
+        scheduler = Scheduler(purpose.commit, reader.concurrency, reader.stop, self._tick)
+        try:
+            scheduler.run(walks)
+        finally:
+            self.connection.rollback()
+            self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
+        purpose.judge(self.summary)
+        self._weigh(scheduler)
+        self.connection.commit()
+
+    def _plan(self, planner: Planner, purpose: Purpose) -> list[Walk]:
+        reader = self._reader
         rules = reader.rules_at(reader.clock.now())
-        largest = runs.largest_page(self._connection)
+        largest = runs.largest_page(self.connection)
         walks: list[Walk] = []
         for account, client in reader.clients.items():
-            targets = planner(coverage.known(self._connection, account, MARKET), rules)
+            targets = planner(coverage.known(self.connection, account, MARKET), rules)
+            purpose.begin(account, targets)
             beliefs = {
                 symbol: Beliefs(KeptEnd(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now))
                 for symbol in {target.symbol for target in targets}
             }
-            for symbol in beliefs:
-                since = min(target.need.start for target in targets if target.symbol == symbol)
-                coverage.ask(self._connection, account, MARKET, symbol, since)
-            coverage.name_symbols(self._connection, account, MARKET, symbols)
             walks += [Walk(account, client, target, beliefs[target.symbol]) for target in targets]
-        self._connection.commit()
-        self._walks = len(walks)
-        self.summary.windows = len(walks)
-        scheduler = Scheduler(self._recorder, reader.concurrency, reader.stop, self._tick)
-        try:
-            scheduler.run(walks)
-        finally:
-            self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
-            self._connection.rollback()
-        self._judge(scheduler, walks)
+        return walks
 
-    def _judge(self, scheduler: Scheduler, walks: Sequence[Walk]) -> None:
-        """What of the run's own span is still unproven, and why."""
-        connection, summary = self._connection, self.summary
+    def _weigh(self, scheduler: Scheduler) -> None:
+        """What went wrong on the way counts more than what is left."""
+        summary = self.summary
+        if scheduler.last_failure is not None:
+            summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
         for unknown in sorted(scheduler.unknown_symbols):
-            forgotten = [coverage.forget(connection, name, MARKET, unknown) for name in self._reader.clients]
+            forgotten = [coverage.forget(self.connection, name, MARKET, unknown) for name in self._reader.clients]
             summary.faults.append(f"the exchange does not know the symbol {unknown}; it is written like BTCUSDT")
             if any(forgotten):
                 summary.exit_code = ExitCode.WRONG_INPUT
-        connection.commit()
-        if scheduler.last_failure is not None:
-            summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
-        gaps = coverage.read_gaps(connection)
-        for account in self._reader.clients:
-            known = coverage.known(connection, account, MARKET)
-            for symbol in {walk.target.symbol for walk in walks if walk.account == account}:
-                needs = [w.target.need for w in walks if (w.account, w.target.symbol) == (account, symbol)]
-                left = subtract(needs, known.get(symbol, known[None]).proven)
-                name = symbol or EVERY_SYMBOL
-                summary.gaps += [
-                    gap
-                    for gap in gaps
-                    if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
-                ]
-                summary.unproven += sum(window.width for window in left)
-        connection.rollback()
-        if summary.exit_code is ExitCode.DONE and scheduler.lost_accounts:
+                summary.gaps = [gap for gap in summary.gaps if gap.symbol != unknown]
+        if scheduler.lost_accounts:
             summary.exit_code = ExitCode.FAILED
-        if summary.exit_code is ExitCode.DONE and (summary.unproven or self._recorder.counts.quarantined):
-            summary.exit_code = ExitCode.INCOMPLETE
 
-    def _close(self, fault: ForceOrdersError | None) -> Summary:
+    def _close(self, fault: ForceOrdersError | None, counts: runs.Counts) -> Summary:
         """The last row of the ledger; where the database itself failed, only the summary says so."""
         summary = self.summary
         if fault is not None:
             summary.exit_code = fault.exit_code
             summary.faults.insert(0, str(fault))
         summary.status = _STATUS.get(summary.exit_code, "failed")
-        counts = summary.counts = self._recorder.counts
+        summary.counts = counts
         counts.requests, counts.weight = self._reader.gate.spent()
         summary.seconds = time.monotonic() - self._began
         try:
             with store_errors():
-                self._connection.rollback()
+                self.connection.rollback()
                 self._keep_silence(str(fault) if isinstance(fault, ThrottledError) else "throttled")
-                runs.finish(self._connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
-                self._connection.commit()
+                runs.finish(self.connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
+                self.connection.commit()
         except StoreError as error:
             if not isinstance(fault, StoreError):
                 summary.exit_code = error.exit_code
@@ -236,17 +280,17 @@ class Run:
         gate = self._reader.gate
         if time.monotonic() - self._looked_at >= WATCH:
             self._keep_silence("throttled")
-            gate.close(silences.until(self._connection, self._reader.egress))
-            self._connection.commit()
+            gate.close(silences.until(self.connection, self._reader.egress))
+            self.connection.commit()
             self._looked_at = time.monotonic()
         self._watch(
-            Progress(walks_done, self._walks, self._recorder.counts, gate.closed_until, self._reader.clock.now())
+            Progress(walks_done, self._walks, self.recorder.counts, gate.closed_until, self._reader.clock.now())
         )
 
     def _keep_silence(self, reason: str) -> None:
         deadline = self._reader.gate.closed_until
         if deadline > self._reader.clock.now():
-            silences.keep(self._connection, self._reader.egress, deadline, reason)
+            silences.keep(self.connection, self._reader.egress, deadline, reason)
 
 
 _STATUS = {

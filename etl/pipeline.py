@@ -29,22 +29,26 @@ class Recorder:
         self.counts = runs.Counts()
         self._named: set[tuple[str, str]] = set()
 
-    def commit(self, account: str, page: Page | None, findings: Sequence[Finding]) -> None:
-        """Store a page and what it proved."""
+    def commit(
+        self, account: str, page: Page | None, findings: Sequence[Finding], *, replace_equal: bool = False
+    ) -> None:
+        """Store a page and what it proved; for `replace_equal` see `orders.upsert`."""
         received = page or _NOTHING
         try:
-            self._write(account, received, findings, careful=False)
+            self._write(account, received, findings, careful=False, replace_equal=replace_equal)
         except DataError:
             # Rows passed every check and Postgres still refuses one: take them one by one and keep that one aside.
             self._connection.rollback()
-            self._write(account, received, findings, careful=True)
+            self._write(account, received, findings, careful=True, replace_equal=replace_equal)
 
-    def _write(self, account: str, page: Page, findings: Sequence[Finding], *, careful: bool) -> None:
+    def _write(
+        self, account: str, page: Page, findings: Sequence[Finding], *, careful: bool, replace_equal: bool
+    ) -> None:
         batch, rejects = latest_versions(page.orders), list(page.rejects)
         if careful:
             batch, refused = self._sift(account, batch)
             rejects = [Reject(json.dumps(reject.raw), reject.reason, is_json=True) for reject in [*rejects, *refused]]
-        tally = orders.upsert(self._connection, account, MARKET, self.run_id, batch)
+        tally = orders.upsert(self._connection, account, MARKET, self.run_id, batch, replace_equal=replace_equal)
         unnamed = {order.symbol for order in batch} - {symbol for owner, symbol in self._named if owner == account}
         if tally.inserted and unnamed:
             coverage.name_symbols(self._connection, account, MARKET, unnamed)

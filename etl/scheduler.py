@@ -1,7 +1,7 @@
 """Walks in flight: which runs next, what becomes of one that fails, when the run has to end."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -12,13 +12,15 @@ from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedEr
 from etl.exchange.client import ExchangeClient
 from etl.fetching import Fetchers
 from etl.logs import logger
-from etl.pipeline import Recorder
 
 FAILURES_IN_A_ROW = 3
 """Windows that may fail one after the other before the exchange counts as out of reach."""
 
 TICK = 0.2
 """Seconds after which the loop looks up although no answer came."""
+
+Commit = Callable[[str, Page | None, Sequence[Finding]], None]
+"""Takes an account's page, if there is one, and what it proved."""
 
 _log = logger(__name__)
 
@@ -38,14 +40,14 @@ class Walk:
 
 
 class Scheduler:
-    """Runs walks, at most `concurrency` at once, and hands each answer to the recorder.
+    """Runs walks, at most `concurrency` at once, and hands each answer to `commit`.
 
     Walks, beliefs and the database are touched by the calling thread only; the fetchers do nothing but ask.
     `tick` is called now and then with the number of walks that are done.
     """
 
-    def __init__(self, recorder: Recorder, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
-        self._recorder = recorder
+    def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
+        self._commit = commit
         self._concurrency = concurrency
         self._stop = stop
         self._tick = tick
@@ -110,7 +112,7 @@ class Scheduler:
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
-            self._recorder.commit(current.account, page, step.findings)
+            self._commit(current.account, page, step.findings)
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:
         """The window could not be read to its end: a gap, which the next run tries again."""
@@ -119,7 +121,7 @@ class Scheduler:
         self.last_failure = error
         need, symbol = current.target.need, current.target.symbol
         _log.info("account %s: %s: %s", current.account, need, error)
-        self._recorder.commit(current.account, None, [Finding(need, Verdict.FAILED, symbol)])
+        self._commit(current.account, None, [Finding(need, Verdict.FAILED, symbol)])
         if self._failures_in_a_row >= FAILURES_IN_A_ROW:
             raise error
 

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     read_timeout_seconds: float = Field(30, gt=0, le=300)
     recv_window_ms: int = Field(5_000, ge=100, le=60_000)
     patience_seconds: int = Field(90, ge=0, le=86_400)
+    warn_after_days: float = Field(3, gt=0, le=36_500)
     egress: str = Field("default", min_length=1, max_length=200)
     accounts: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")], AccountKeys] = {}
 

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from etl.core.planning import Rules
-from etl.core.timeline import DAY, SECOND, iso
-from etl.store import coverage, runs
+from etl.core.timeline import DAY, SECOND, duration, iso
+from etl.store import coverage, quarantine, runs
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
@@ -22,8 +22,10 @@ class ScopeStatus:
     watermark: int | None
     covered_since: int | None
     age: int | None
+    unread: int | None
+    """How far back reaches what is not proven and may still be had."""
     days_until_loss: float | None
-    """Days until what is not proven yet begins to fall out of the exchange's retention; 0: it does already."""
+    """Days until that begins to fall out of the exchange's retention; 0: it does already."""
     orders: int
     gaps: tuple[Gap, ...]
 
@@ -33,6 +35,7 @@ class Status:
     scopes: tuple[ScopeStatus, ...]
     last_run: runs.LastRun | None
     orders: int
+    quarantined: int
 
 
 def read_status(connection: Connection, rules: Rules) -> Status:
@@ -42,16 +45,19 @@ def read_status(connection: Connection, rules: Rules) -> Status:
         gaps = coverage.read_gaps(connection)
         counts = coverage.count_orders(connection)
         last_run = runs.last(connection)
+        quarantined = quarantine.count(connection)
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules) for mark in marks),
         last_run=last_run,
         orders=sum(counts.values()),
+        quarantined=quarantined,
     )
 
 
 def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int], rules: Rules) -> ScopeStatus:
     own = tuple(gap for gap in gaps if (gap.account, gap.symbol) == (mark.account, mark.symbol))
+    unread = _unread_since(mark, own)
     orders = (
         sum(n for (account, _), n in counts.items() if account == mark.account)
         if mark.symbol == EVERY_SYMBOL
@@ -63,19 +69,36 @@ def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int],
         watermark=mark.watermark,
         covered_since=mark.covered_since,
         age=None if mark.watermark is None else max(0, rules.now - mark.watermark),
-        days_until_loss=_days_until_loss(mark, own, rules),
+        unread=None if unread is None else max(0, rules.now - unread),
+        days_until_loss=None if unread is None else _days_until_loss(unread, rules),
         orders=orders,
         gaps=own,
     )
 
 
-def _days_until_loss(mark: Watermark, gaps: tuple[Gap, ...], rules: Rules) -> float | None:
-    """By the oldest instant that may still be had: a gap that can be filled, or the end of what was read."""
-    if rules.keeps is None:
-        return None
+def _unread_since(mark: Watermark, gaps: tuple[Gap, ...]) -> int | None:
+    """The oldest instant not proven that may still be had: of a gap that can be filled, or where reading ends."""
     fillable = [gap.window.start for gap in gaps if gap.reason in ("not_fetched", "failed")]
-    unread = [*fillable, *([mark.watermark] if mark.watermark is not None else [])]
-    return max(0, min(unread) + rules.keeps - rules.now) / DAY if unread else None
+    return min([*fillable, *([] if mark.newest_proof is None else [mark.newest_proof])], default=None)
+
+
+def _days_until_loss(unread_since: int, rules: Rules) -> float | None:
+    return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
+
+
+def warnings(status: Status, greatest_age: int) -> list[str]:
+    """What a monitor should hear of: history unread for more than `greatest_age` milliseconds, unreadable rows."""
+    said = [
+        f"account {scope.account}, symbol {scope.symbol}: history unread for {duration(scope.unread)}"
+        + ("" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days")
+        for scope in status.scopes
+        if scope.unread is not None and scope.unread > greatest_age
+    ]
+    if not any(scope.covered_since for scope in status.scopes):
+        said.append("nothing was read yet; start with: force-orders backfill")
+    if status.quarantined:
+        said.append(f"{status.quarantined} rows in quarantine; see: force-orders quarantine list")
+    return said
 
 
 def as_json(status: Status) -> dict[str, Any]:
@@ -92,6 +115,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "watermark": moment(scope.watermark),
                 "covered_since": moment(scope.covered_since),
                 "age_seconds": None if scope.age is None else scope.age // SECOND,
+                "unread_seconds": None if scope.unread is None else scope.unread // SECOND,
                 "days_until_loss": None if scope.days_until_loss is None else round(scope.days_until_loss, 2),
                 "orders": scope.orders,
                 "gaps": [
@@ -102,6 +126,7 @@ def as_json(status: Status) -> dict[str, Any]:
             for scope in status.scopes
         ],
         "orders": status.orders,
+        "quarantined": status.quarantined,
         "last_run": None if status.last_run is None else _run(status.last_run),
     }
 

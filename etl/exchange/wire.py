@@ -47,6 +47,14 @@ def read_page(body: bytes, received_at: int) -> Page:
     return Page(tuple(orders), tuple(rejects), received_at)
 
 
+def read_row(raw: str) -> Order | Reject:
+    """A single row from its text, as the quarantine keeps it."""
+    try:
+        return check_row(raw, _decoder.decode(raw))
+    except (ValueError, RecursionError):
+        return Reject(raw, "the row is no JSON", is_json=False)
+
+
 def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object in a body, with numbers as text; raises as `read_page` does."""
     try:

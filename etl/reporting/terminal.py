@@ -15,8 +15,10 @@ from etl.operations import Progress as Standing
 from etl.operations import Summary, Watcher
 from etl.status import ScopeStatus, Status
 from etl.store.coverage import Gap
+from etl.verification import Difference, Kind, Sample
 
 GAPS_SHOWN = 10
+DIFFERENCES_SHOWN = 50
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> Table:
@@ -60,6 +62,35 @@ def plan_lines(cost: Cost, windows: Sequence[Window], budget: int) -> list[str]:
     ]
 
 
+def verified_lines(summary: Summary, differences: Sequence[Difference], sample: Sample, *, repaired: bool) -> list[str]:
+    """What a verification found, and what a sample is worth."""
+    counts = {kind: sum(d.kind is kind for d in differences) for kind in Kind}
+    found = ", ".join(f"{kind.value} {count}" for kind, count in counts.items())
+    repairs = "; what was missing or different is stored now" if repaired and differences else ""
+    lines = [
+        f"verify {summary.status} in {summary.seconds:.1f} s: {_many(summary.windows, 'window')}, "
+        f"{_many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {found}{repairs}"
+    ]
+    if sample.sampled < sample.population:
+        share = sample.worth(sample.differing(differences))
+        lines.append(
+            f"{sample.sampled} of {sample.population} windows, by lot: "
+            f"with 95 % confidence fewer than {share:.1%} of the windows differ"
+        )
+    return lines
+
+
+def difference_table(differences: Sequence[Difference]) -> Table:
+    """The differences, as far as they fit."""
+    rows = [
+        (d.kind.value, d.account, d.symbol, d.order_id, iso(d.order_time), ", ".join(d.fields))
+        for d in differences[:DIFFERENCES_SHOWN]
+    ]
+    more = len(differences) - len(rows)
+    title = f"differences ({more} more)" if more > 0 else "differences"
+    return table(title, ("kind", "account", "symbol", "order id", "order time", "fields"), rows)
+
+
 def gap_table(gaps: Sequence[Gap]) -> Table:
     rows = [
         (g.account, g.symbol, iso(g.window.start), iso(g.window.end), duration(g.window.width), g.reason)
@@ -73,6 +104,8 @@ def gap_table(gaps: Sequence[Gap]) -> Table:
 def status_tables(status: Status) -> list[Table]:
     """One row a symbol, then the gaps, then the last run."""
     heads = ("account", "symbol", "complete since", "watermark", "age", "days until loss", "gaps", "orders")
+    if not status.scopes:
+        return []
     shown = [table(None, heads, map(_status_row, status.scopes), numbers=4)]
     gaps = [gap for scope in status.scopes for gap in scope.gaps]
     if gaps:

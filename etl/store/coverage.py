@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, delete, func, select
+from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
@@ -43,12 +43,16 @@ coverage_gaps = Table(
 
 
 class Watermark(NamedTuple):
-    """Everything of a symbol in [covered_since, watermark) is proven; both epoch milliseconds, or None: nothing yet."""
+    """Everything of a symbol in [covered_since, watermark) is proven, and nothing from `newest_proof` on.
+
+    All are epoch milliseconds, or None: nothing yet.
+    """
 
     account: str
     symbol: str
     watermark: int | None
     covered_since: int | None
+    newest_proof: int | None
 
 
 class Gap(NamedTuple):
@@ -118,11 +122,19 @@ def forget(connection: Connection, account: str, market: str, symbol: str) -> bo
 
 
 def read_watermarks(connection: Connection) -> list[Watermark]:
-    view = watermarks.c
+    mark, effective = watermarks.c, effective_coverage.c
+    same = and_(*(mark[name] == effective[name] for name in ("account", "market", "symbol")))
     rows = connection.execute(
-        select(view.account, view.symbol, view.watermark, view.covered_since).order_by(view.account, view.symbol)
+        select(
+            mark.account, mark.symbol, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest")
+        )
+        .join_from(watermarks, effective_coverage, same)
+        .order_by(mark.account, mark.symbol)
     )
-    return [Watermark(row.account, row.symbol, _millis(row.watermark), _millis(row.covered_since)) for row in rows]
+    return [
+        Watermark(row.account, row.symbol, _millis(row.watermark), _millis(row.covered_since), _millis(row.newest))
+        for row in rows
+    ]
 
 
 def read_gaps(connection: Connection) -> list[Gap]:

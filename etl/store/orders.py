@@ -20,11 +20,13 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.dml import ReturningInsert
 
 from etl.core.orders import FIELDS, Order
+from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.schema import force_orders
 
 
@@ -36,12 +38,24 @@ class Tally(NamedTuple):
     unchanged: int = 0
 
 
-def upsert(connection: Connection, account: str, market: str, run_id: int, orders: Sequence[Order]) -> Tally:
-    """Write orders, one version of each. Raises DBAPIError (DataError) where Postgres cannot read a row."""
+def upsert(
+    connection: Connection,
+    account: str,
+    market: str,
+    run_id: int,
+    orders: Sequence[Order],
+    *,
+    replace_equal: bool = False,
+) -> Tally:
+    """Write orders, one version of each. Raises DBAPIError (DataError) where Postgres cannot read a row.
+
+    `replace_equal`: a version of the same update time replaces a stored one that differs from it, as a repair does.
+    """
     if not orders:
         return Tally()
+    statement = _REPAIR if replace_equal else _UPSERT
     values = {"account": account, "market": market, "run_id": run_id, "page": _as_json(orders)}
-    written = connection.execute(_UPSERT, values).scalars().all()
+    written = connection.execute(statement, values).scalars().all()
     inserted = sum(written)
     return Tally(inserted, len(written) - inserted, len(orders) - len(written))
 
@@ -55,7 +69,38 @@ def _as_json(orders: Sequence[Order]) -> str:
     return f"[{','.join(rows)}]"
 
 
-def _upsert() -> ReturningInsert[Any]:
+def stored(
+    connection: Connection, account: str, market: str, keys: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], str]:
+    """The rows of these keys as JSON text, as far as there are any."""
+    table = force_orders.c
+    rows = connection.execute(
+        select(table.symbol, table.order_id, cast(table.raw, Text).label("raw")).where(
+            table.account == account, table.market == market, tuple_(table.symbol, table.order_id).in_(keys)
+        )
+    )
+    return {(row.symbol, row.order_id): row.raw for row in rows}
+
+
+def between(
+    connection: Connection, account: str, market: str, symbol: str | None, window: Window
+) -> list[tuple[tuple[str, int], int]]:
+    """Key and order time, in epoch milliseconds, of the orders both of whose times lie in a window."""
+    table = force_orders.c
+    start, end = to_datetime(window.start), to_datetime(window.end)
+    of_scope = table.symbol == symbol if symbol else true()
+    rows = connection.execute(
+        select(table.symbol, table.order_id, table.order_time).where(
+            table.account == account,
+            table.market == market,
+            of_scope,
+            *(and_(moment >= start, moment < end) for moment in (table.order_time, table.update_time)),
+        )
+    )
+    return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
+
+
+def _upsert(*, replace_equal: bool) -> ReturningInsert[Any]:
     page = (
         func.jsonb_to_recordset(cast(bindparam("page", type_=Text), JSONB))
         .table_valued(
@@ -89,14 +134,12 @@ def _upsert() -> ReturningInsert[Any]:
     statement = insert(force_orders).from_select(list(source), rows)
     new, old = statement.excluded, force_orders.c
     kept = {*(key.name for key in force_orders.primary_key), "first_seen_at", "first_run_id"}
+    # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
+    wins_a_tie = new.raw != old.raw if replace_equal else new.executed_qty > old.executed_qty
     return statement.on_conflict_do_update(
         index_elements=list(force_orders.primary_key),
         set_={name: new[name] for name in source if name not in kept},
-        # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
-        where=or_(
-            new.update_time > old.update_time,
-            and_(new.update_time == old.update_time, new.executed_qty > old.executed_qty),
-        ),
+        where=or_(new.update_time > old.update_time, and_(new.update_time == old.update_time, wins_a_tie)),
     ).returning(literal_column("xmax = 0"))
 
 
@@ -105,4 +148,5 @@ def _moment(milliseconds: Any) -> Any:
     return literal_column("timestamptz 'epoch'") + milliseconds * literal_column("interval '1 millisecond'")
 
 
-_UPSERT = _upsert()
+_UPSERT = _upsert(replace_equal=False)
+_REPAIR = _upsert(replace_equal=True)

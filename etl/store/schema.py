@@ -53,23 +53,38 @@ def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
+def _order_columns() -> list[Column[Any]]:
+    """A force order's columns, those of the exchange first."""
+    return [
+        Column("account", Text, primary_key=True),
+        Column("market", Text, primary_key=True),
+        *(Column(field.column, _TYPES[field.kind], primary_key=True) for field in FIELDS if field.column in _KEY),
+        *(Column(field.column, _TYPES[field.kind]) for field in FIELDS if field.column not in _KEY),
+        Column("close_type", Text, nullable=False),
+        _moment("order_time"),
+        _moment("update_time"),
+        Column("raw", JSONB, nullable=False),
+        _moment("first_seen_at"),
+        _moment("changed_at"),
+        Column("first_run_id", BigInteger, nullable=False),
+        Column("last_run_id", BigInteger, nullable=False),
+    ]
+
+
 force_orders = Table(
     "force_orders",
     metadata,
-    Column("account", Text, primary_key=True),
-    Column("market", Text, primary_key=True),
-    *(Column(field.column, _TYPES[field.kind], primary_key=True) for field in FIELDS if field.column in _KEY),
-    *(Column(field.column, _TYPES[field.kind]) for field in FIELDS if field.column not in _KEY),
-    Column("close_type", Text, nullable=False),
-    _moment("order_time"),
-    _moment("update_time"),
-    Column("raw", JSONB, nullable=False),
-    _moment("first_seen_at"),
-    _moment("changed_at"),
-    Column("first_run_id", BigInteger, nullable=False),
-    Column("last_run_id", BigInteger, nullable=False),
+    *_order_columns(),
     _one_of("close_type", tuple(CloseType)),
     Index(None, "account", "order_time"),
+)
+
+force_order_revisions = Table(
+    "force_order_revisions",
+    metadata,
+    *_order_columns(),
+    _moment("valid_from"),
+    Column("valid_until", DateTime(timezone=True), primary_key=True),
 )
 
 coverage = Table(

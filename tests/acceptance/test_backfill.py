@@ -172,7 +172,7 @@ def test_liquidations_recorded_from_the_real_feed_come_out_as_they_went_in(lab: 
 
 def test_status_tells_watermark_age_gaps_and_the_last_run(lab: Labs) -> None:
     seen = lab(histories={"main": orders_from_json([])})
-    assert "nothing was read yet" in seen("status").stdout
+    assert "nothing was read yet" in seen("status").stderr
     assert seen("backfill", "--since", "30d").returncode == 0
     told = json.loads(seen("status", "--json").stdout)
     (scope,) = told["scopes"]
