@@ -205,7 +205,8 @@ def test_verify_finds_what_is_missing_different_and_extra_and_repair_mends_the_f
     whole = len(checked.table())
     checked.sql("DELETE FROM force_orders WHERE ctid IN (SELECT ctid FROM force_orders LIMIT 2) RETURNING 1")
     checked.sql(
-        'UPDATE force_orders SET raw = raw || \'{"price": "1"}\' WHERE ctid IN (SELECT ctid FROM force_orders LIMIT 1) RETURNING 1'
+        'UPDATE force_orders SET raw = raw || \'{"price": "1"}\''
+        " WHERE ctid IN (SELECT ctid FROM force_orders LIMIT 1) RETURNING 1"
     )
     checked.sql("""
         INSERT INTO force_orders (account, market, symbol, order_id, close_type, order_time, update_time, raw,

@@ -24,7 +24,7 @@ ADDED, REPLACED, UNCHANGED = Tally(inserted=1), Tally(updated=1), Tally(unchange
 many_times = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
-moments = st.integers(1, to_millis(datetime(9999, 12, 31, tzinfo=UTC)))
+moments = st.integers(1, to_millis(datetime(2250, 1, 1, tzinfo=UTC)))
 decimals = st.from_regex(r"-?[1-9][0-9]{0,30}(\.[0-9]{1,30})?|0(\.[0-9]{1,30})?", fullmatch=True)
 
 

@@ -1,6 +1,7 @@
 """Windows as sets of milliseconds, and the two ways that people write time."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -96,7 +97,7 @@ def test_subtracting_can_leave_two_pieces() -> None:
 def test_merged_windows_are_the_same_instants_sorted_and_apart(some: list[Window]) -> None:
     merged = merge(some)
     assert milliseconds(merged) == milliseconds(some)
-    assert all(a.end < b.start for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a.end < b.start for a, b in pairwise(merged))
 
 
 @quick

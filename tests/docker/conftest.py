@@ -1,0 +1,63 @@
+"""A container engine and its images; without them the tests are skipped and say what is missing.
+
+POSTGRES_IMAGE, PYTHON_IMAGE and FORCE_ORDERS_IMAGE, as docker-compose.yml reads them, name others than the usual ones.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 300
+
+
+def said(*words: str, environment: dict[str, str] | None = None) -> str | None:
+    """What a program prints; None where it fails, does not come to an end or is not there."""
+    if shutil.which(words[0]) is None:
+        return None
+    try:
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env=os.environ | (environment or {}),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def container_engine() -> None:
+    if said("docker", "info") is None:
+        pytest.skip("no container engine: 'docker info' fails")
+
+
+@pytest.fixture(scope="session")
+def postgres_image(container_engine: None) -> str:
+    return image_at_hand(os.environ.get("POSTGRES_IMAGE") or "postgres:17-alpine")
+
+
+@pytest.fixture(scope="session")
+def program_image(container_engine: None) -> str:
+    """The program's image: the one named, or one built here of config/Dockerfile."""
+    named = os.environ.get("FORCE_ORDERS_IMAGE")
+    if named:
+        return image_at_hand(named)
+    base = image_at_hand(os.environ.get("PYTHON_IMAGE") or "python:3.13-slim")
+    tag = "force-orders:test"
+    dockerfile = ("--file", "config/Dockerfile", "--build-arg", f"PYTHON_IMAGE={base}")
+    subprocess.run(["docker", "build", *dockerfile, "--tag", tag, "."], cwd=ROOT, check=True, timeout=1_200)
+    return tag
+
+
+def image_at_hand(name: str) -> str:
+    if said("docker", "image", "inspect", name) is None and said("docker", "pull", name) is None:
+        pytest.skip(f"no image {name} here, and no registry that gives it")
+    return name

@@ -1,0 +1,200 @@
+"""One answer is one transaction: rows, proof, tallies and quarantine are there together, or none of them is."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from etl.core.orders import CloseType, Order, Reject
+from etl.core.paging import Page
+from etl.core.timeline import Window
+from etl.core.walking import Finding, Verdict
+from etl.pipeline import Recorder
+from etl.store import coverage, runs
+from etl.store.engine import connection_to, engine_for
+from tests.postgres.samples import ACCOUNT, ROW, page, proven, row
+
+NOTHING = {"force_orders": 0, "coverage": 0, "quarantined_orders": 0}
+
+
+@pytest.fixture
+def recorder(connection: Connection) -> Recorder:
+    run_id = runs.start(connection, "backfill")
+    connection.commit()
+    return Recorder(connection, run_id, spent=lambda: (3, 150))
+
+
+@pytest.fixture
+def others(database_url: str) -> Callable[[str], list[tuple[Any, ...]]]:
+    """What a query shows to another process: only what was committed."""
+
+    def see(query: str) -> list[tuple[Any, ...]]:
+        with connection_to(engine_for(database_url)) as other:
+            return [tuple(found) for found in other.execute(text(query))]
+
+    return see
+
+
+@pytest.fixture
+def counted(others: Callable[[str], list[tuple[Any, ...]]]) -> Callable[[], dict[str, int]]:
+    """How many rows another process sees."""
+    return lambda: {name: others(f"SELECT count(*) FROM {name}")[0][0] for name in NOTHING}
+
+
+@pytest.fixture
+def ledger(others: Callable[[str], list[tuple[Any, ...]]]) -> Callable[[], runs.Counts]:
+    """The counts of the run, as another process sees them."""
+    columns = ", ".join(vars(runs.Counts()))
+    return lambda: runs.Counts(*others(f"SELECT {columns} FROM runs")[0])
+
+
+def test_a_page_its_proof_and_its_tallies_are_seen_together(recorder, counted, ledger, connection) -> None:
+    answer = page(row(symbol="BTCUSDT"), row(symbol="ETHUSDT"), json.dumps({"odd": 1}))
+    recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+
+    assert counted() == {"force_orders": 2, "coverage": 3, "quarantined_orders": 1}
+    assert ledger() == recorder.counts
+    assert recorder.counts == runs.Counts(
+        requests=3, weight=150, rows_received=3, inserted=2, quarantined=1, largest_page=3
+    )
+    marks = {mark.symbol: (mark.covered_since, mark.watermark) for mark in coverage.read_watermarks(connection)}
+    assert marks == dict.fromkeys(("*", "BTCUSDT", "ETHUSDT"), (10, 20))
+
+
+BREAKAGES = {
+    "coverage": "ALTER TABLE coverage ADD CHECK (symbol <> '*')",
+    "orders": "ALTER TABLE force_orders ADD CHECK (symbol <> 'ETHUSDT')",
+    "quarantine": "ALTER TABLE quarantined_orders ADD CHECK (reason = '')",
+    "ledger": "ALTER TABLE runs ADD CHECK (rows_received = 0)",
+    "end": """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON force_orders DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION refuse()""",
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES)
+def test_if_one_write_fails_nothing_remains(recorder, counted, ledger, connection, breakage) -> None:
+    connection.exec_driver_sql(breakage)
+    connection.commit()
+    answer = page(row(), row(symbol="ETHUSDT"), json.dumps({"odd": 1}))
+
+    with pytest.raises(DBAPIError):
+        recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+    connection.rollback()
+
+    assert counted() == NOTHING
+    assert ledger() == recorder.counts == runs.Counts()
+
+
+def test_after_a_failure_the_same_page_can_be_committed(recorder, counted, connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE coverage ADD CONSTRAINT never CHECK (symbol <> '*')")
+    connection.commit()
+    answer = page(row())
+    with pytest.raises(DBAPIError):
+        recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+    connection.rollback()
+
+    connection.exec_driver_sql("ALTER TABLE coverage DROP CONSTRAINT never")
+    recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+    assert counted() == {"force_orders": 1, "coverage": 2, "quarantined_orders": 0}
+    assert recorder.counts.inserted == 1
+
+
+def test_a_repeated_page_adds_nothing_but_what_it_cost(recorder, counted, ledger) -> None:
+    answer = page(row(), row(symbol="ETHUSDT"))
+    for _ in range(3):
+        recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+
+    assert counted() == {"force_orders": 2, "coverage": 3, "quarantined_orders": 0}
+    assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 2, 4)
+
+
+def test_a_proof_without_a_page_is_kept(recorder, counted, ledger) -> None:
+    recorder.commit(ACCOUNT, None, [Finding(Window(0, 10), Verdict.BEYOND_RETENTION)])
+    assert counted() == NOTHING | {"coverage": 1}
+    assert ledger() == runs.Counts(requests=3, weight=150)
+
+
+def test_a_page_without_a_proof_is_kept(recorder, counted) -> None:
+    recorder.commit(ACCOUNT, page(row()), [])
+    assert counted() == NOTHING | {"force_orders": 1, "coverage": 1}
+
+
+def test_each_account_has_symbols_of_its_own(recorder, others) -> None:
+    for account in ("main", "hedge", "main"):
+        recorder.commit(account, page(row()), [])
+    assert others("SELECT account, symbol FROM watermarks ORDER BY 1") == [("hedge", "BTCUSDT"), ("main", "BTCUSDT")]
+
+
+def test_a_row_that_cannot_be_read_is_kept_as_received(recorder, others) -> None:
+    odd = {"symbol": "BTCUSDT", "time": 5, "unknown": ["1.50", None]}
+    recorder.commit(ACCOUNT, page(row(), json.dumps(odd)), [])
+    assert others("SELECT account, market, raw, reason, resolved_at FROM quarantined_orders") == [
+        ("main", "usdm", odd, "orderId is missing", None)
+    ]
+
+
+@pytest.mark.parametrize("raw", ['{"orderId": NaN}', r'{"symbol": "\u0000"}', r'{"symbol": "\ud800"}'])
+def test_what_is_no_json_for_postgres_is_kept_as_text(recorder, others, raw: str) -> None:
+    recorder.commit(ACCOUNT, page(row(), raw), [proven(10, 20)])
+    assert others("SELECT jsonb_typeof(raw), raw #>> '{}' FROM quarantined_orders") == [("string", raw)]
+    assert others("SELECT count(*) FROM force_orders") == [(1,)]
+
+
+def test_a_row_is_quarantined_once_while_it_is_unresolved(recorder, others, connection) -> None:
+    answer = page('{"orderId": 1}', '{"orderId": 1}', '{"orderId": 2}')
+    for _ in range(2):
+        recorder.commit(ACCOUNT, answer, [])
+    recorder.commit("hedge", answer, [])
+    by_account = "SELECT account, count(*) FROM quarantined_orders GROUP BY 1 ORDER BY 1"
+    assert others(by_account) == [("hedge", 2), ("main", 2)]
+
+    connection.execute(text("UPDATE quarantined_orders SET resolved_at = now() WHERE account = 'main'"))
+    recorder.commit(ACCOUNT, answer, [])
+    assert others(by_account) == [("hedge", 2), ("main", 4)]
+
+
+def refused(order_id: int, **changes: Any) -> Order:
+    """A row that passed every check of ours, and that Postgres will not read."""
+    return Order("BTCUSDT", order_id, 1, 1, CloseType.ADL, row(orderId=order_id, **changes))
+
+
+def test_a_row_that_postgres_refuses_is_kept_aside_and_the_others_are_stored(recorder, others, ledger) -> None:
+    good = page(row(orderId=1), row(orderId=4), '{"odd": 1}')
+    poisoned = replace(good, orders=(*good.orders, refused(2, price="12.3.4"), refused(3, reduceOnly="perhaps")))
+    recorder.commit(ACCOUNT, poisoned, [proven(10, 20)])
+
+    assert others("SELECT order_id FROM force_orders ORDER BY 1") == [(1,), (4,)]
+    assert others("SELECT count(*) FROM watermarks WHERE watermark IS NOT NULL") == [(2,)]
+    kept = others("SELECT raw #>> '{}', reason FROM quarantined_orders WHERE reason LIKE 'the database%' ORDER BY id")
+    assert [(json.loads(raw)["orderId"], reason) for raw, reason in kept] == [
+        (2, 'the database cannot keep it: invalid input syntax for type numeric: "12.3.4"'),
+        (3, 'the database cannot keep it: invalid input syntax for type boolean: "perhaps"'),
+    ]
+    assert ledger() == recorder.counts
+    assert (recorder.counts.rows_received, recorder.counts.inserted, recorder.counts.quarantined) == (5, 2, 3)
+
+
+def test_a_page_of_nothing_but_refused_rows_is_still_proven(recorder, others) -> None:
+    recorder.commit(ACCOUNT, Page((refused(1, price="?"),), (), 0), [proven(10, 20)])
+    assert others("SELECT symbol, count(*) FROM watermarks GROUP BY 1") == [("*", 1)]
+    assert others("SELECT count(*) FROM force_orders") == [(0,)]
+
+
+def test_a_refused_row_does_not_undo_what_was_known(recorder, others) -> None:
+    recorder.commit(ACCOUNT, page(row()), [])
+    changed = refused(ROW["orderId"], price="?")
+    recorder.commit(ACCOUNT, Page((replace(changed, update_time=ROW["updateTime"] + 1),), (), 0), [])
+    assert others("SELECT price::text FROM force_orders") == [("10871.09",)]
+
+
+def test_a_reject_that_postgres_cannot_keep_as_json_becomes_text(recorder, others) -> None:
+    mistaken = Reject(r'{"a": "\u0000"}', "odd", is_json=True)
+    recorder.commit(ACCOUNT, replace(page(row()), rejects=(mistaken,)), [])
+    assert others("SELECT raw #>> '{}', reason FROM quarantined_orders") == [(mistaken.raw, "odd")]
+    assert others("SELECT count(*) FROM force_orders") == [(1,)]

@@ -1,0 +1,48 @@
+"""A query of the user's own reads, and cannot write."""
+
+import pytest
+from sqlalchemy import Connection, text
+
+from etl.errors import StoreError
+from etl.store import runs
+from etl.store.reading import read_only
+
+
+def test_it_gives_names_and_rows(connection: Connection) -> None:
+    assert read_only(connection, "SELECT 1.50 AS price, NULL AS nothing UNION ALL SELECT 2, 'x' ORDER BY 1") == (
+        ["price", "nothing"],
+        [(1.5, None), (2, "x")],
+    )
+
+
+def test_it_sees_what_was_committed(connection: Connection) -> None:
+    runs.start(connection, "sync")
+    connection.commit()
+    assert read_only(connection, "SELECT command FROM runs") == (["command"], [("sync",)])
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("DELETE FROM runs", "cannot execute DELETE in a read-only transaction"),
+        ("CREATE TABLE mine ()", "cannot execute CREATE TABLE in a read-only transaction"),
+        ("WITH gone AS (DELETE FROM runs RETURNING *) SELECT * FROM gone", "in a read-only transaction"),
+        ("SELECT nonsense", 'column "nonsense" does not exist'),
+        ("SELEC 1", "syntax error"),
+    ],
+)
+def test_what_writes_or_is_wrong_is_one_line(connection: Connection, sql: str, said: str) -> None:
+    runs.start(connection, "sync")
+    connection.commit()
+    with pytest.raises(StoreError, match=said) as failed:
+        read_only(connection, sql)
+    assert len(str(failed.value).splitlines()) == 1
+
+    connection.rollback()
+    assert runs.last(connection) is not None
+
+
+def test_it_leaves_the_connection_able_to_write(connection: Connection) -> None:
+    read_only(connection, "SELECT 1")
+    runs.start(connection, "sync")
+    assert connection.scalar(text("SELECT count(*) FROM runs")) == 1

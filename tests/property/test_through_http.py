@@ -1,0 +1,56 @@
+"""The same sentence as in test_walk, with everything in between: HTTP, signatures, threads and Postgres."""
+
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from hypothesis import HealthCheck, given, settings
+from pydantic import SecretStr
+from sqlalchemy import Connection, text
+
+from etl import app
+from etl.core.timeline import Window
+from etl.errors import ExitCode
+from etl.operations import Run, SpanText, Storing, backfill_planner
+from etl.settings import MAIN, Credentials, Settings
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.orders import order_from_row
+from etl.simulator.scenario import Scenario
+from etl.simulator.server import Simulator
+from etl.store import coverage
+from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
+
+TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, silences"
+
+
+@settings(
+    max_examples=max(15, settings.default.max_examples // 20),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(rows=histories(), scenario=scenarios)
+def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_view_names(
+    connection: Connection,
+    tmp_path: Path,
+    rows: list[Row],
+    scenario: Scenario,
+) -> None:
+    connection.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY"))
+    connection.commit()
+    roomy = replace(scenario, clock_at_ms=NOW, weight_limit=10_000_000)
+    orders = [order_from_row(row.as_json()) for row in rows]
+    with Simulator(roomy, histories={MAIN: orders}) as simulator:
+        own = Settings(base_url=simulator.url, data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000)
+        keys = [Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
+        reader = app.reader(own.model_copy(update={"retention_days": 0, "weight_budget": 9_000_000}), keys, Event())
+        run = Run(connection, reader, "backfill", lambda standing: None)
+        planner = backfill_planner(SpanText(str(SPAN.start), str(SPAN.end)), [])
+        summary = run.execute(planner, Storing(connection, run.recorder))
+    assert summary.faults == []
+    gaps = [gap for gap in coverage.read_gaps(connection) if gap.window.intersect(SPAN)]
+    assert (summary.exit_code is ExitCode.INCOMPLETE) == any(gap.symbol == "*" for gap in gaps)
+    stored = {tuple(row) for row in connection.execute(text("SELECT symbol, order_id FROM force_orders"))}
+    for row in rows:
+        named: list[Window] = [gap.window for gap in gaps if gap.symbol in ("*", row.symbol)]
+        in_doubt = any(window.contains(t) for window in named for t in row.times)
+        if all(SPAN.contains(t) for t in row.times) and not in_doubt:
+            assert row.key in stored

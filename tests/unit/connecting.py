@@ -1,0 +1,91 @@
+"""A client with a misbehaving exchange behind it, for the tests of the client. Waits are noted, not waited for."""
+
+import re
+from contextlib import ExitStack
+from threading import Event
+from typing import Any
+
+import pytest
+
+from etl.core.paging import Page, PageRequest
+from etl.core.timeline import DAY, HOUR, MINUTE, Window
+from etl.errors import ForceOrdersError
+from etl.exchange.budget import Budget
+from etl.exchange.client import Connection, ExchangeClient
+from etl.exchange.clock import ExchangeClock, local_now
+from etl.exchange.gate import Gate
+from etl.exchange.retrying import RetryPolicy
+from etl.exchange.signing import HmacSigner
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.faults import Fault
+from etl.simulator.orders import Order, orders_from_json
+from etl.simulator.scenario import Scenario
+from etl.simulator.server import Simulator
+
+UNSPEAKABLE = re.compile(rf"{DEMO_KEY}|{DEMO_SECRET}|timestamp=|signature=(?!…)")
+NOW = local_now()
+LAST_WEEK = PageRequest(Window(NOW - 7 * DAY + HOUR, NOW - MINUTE), limit=100)
+
+
+def orders() -> list[Order]:
+    rows = [
+        {"symbol": "币安人生USDT", "orderId": 1, "clientOrderId": "autoclose-1", "price": "1.10", "time": NOW - DAY},
+        {"symbol": "BTCUSDT", "orderId": 1, "clientOrderId": "adl_autoclose", "price": "2", "time": NOW - 2 * DAY},
+    ]
+    return orders_from_json(rows)
+
+
+class Connected:
+    """A client with a simulator of its own behind it, and everything between them that a test looks at."""
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        key: str = DEMO_KEY,
+        secret: str = DEMO_SECRET,
+        attempts: int = 3,
+        patience: int = 0,
+        read_timeout: float = 20,
+    ) -> None:
+        self.stats = simulator.exchange.stats
+        self.waits: list[float] = []
+        self.clock = ExchangeClock()
+        self.stop = Event()
+        self.stop_at_the_first_wait = False
+        self.budget = Budget(2_400)
+        self.gate = Gate(self.budget, self.clock.now, self.stop, patience)
+        connection = Connection(simulator.url, connect_timeout=5, read_timeout=read_timeout)
+        retry = RetryPolicy(attempts)
+        self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep)
+
+    def _no_sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        if self.stop_at_the_first_wait:
+            self.stop.set()
+
+    def page(self, request: PageRequest = LAST_WEEK) -> Page:
+        answer = self.client.page(request)
+        assert isinstance(answer, Page)
+        return answer
+
+    def failure(self, request: PageRequest = LAST_WEEK) -> ForceOrdersError:
+        """The error of a request, which shows nothing that identifies or signs for the account."""
+        with pytest.raises(ForceOrdersError) as failed:
+            self.client.page(request)
+        error: BaseException | None = failed.value
+        while error is not None:
+            shown = f"{error} {error!r} {error.args}"
+            assert not UNSPEAKABLE.search(shown)
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return failed.value
+
+
+class Connecting:
+    """Starts simulators and connects to them, until the test ends."""
+
+    def __init__(self, running: ExitStack) -> None:
+        self._running = running
+
+    def __call__(self, *faults: Fault, switches: dict[str, Any] | None = None, **options: Any) -> Connected:
+        simulator = Simulator(Scenario(**(switches or {})), histories={"main": orders()}, faults=faults)
+        return Connected(self._running.enter_context(simulator), **options)

@@ -1,0 +1,164 @@
+"""What each answer other than a page means, and until when the exchange wants silence."""
+
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from etl.core.timeline import MINUTE, SECOND, to_datetime
+from etl.errors import (
+    BannedError,
+    BeyondRetentionError,
+    ClockSkewError,
+    ContractError,
+    CredentialsError,
+    ExchangeError,
+    ExitCode,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnknownSymbolError,
+    WindowTooWideError,
+)
+from etl.exchange.classify import LONGEST_BAN, classify, silence_until
+
+START = 26_920_000 * MINUTE
+NOW = START + 20 * SECOND
+NEXT_MINUTE = START + MINUTE + SECOND
+"""The earliest end of any silence: a second into the next minute."""
+
+
+def classified(status: int, code: int | None = None, message: str = "") -> ExchangeError:
+    return classify(status, code, message, {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (408, None, TransientError),
+        (408, -1007, TransientError),
+        *((status, None, TransientError) for status in (500, 502, 503, 504, 599)),
+        (503, 0, TransientError),
+        *((400, code, TransientError) for code in (-1000, -1001, -1006, -1007, -1008, -1016)),
+        (403, None, TransientError),
+        (429, None, ThrottledError),
+        (429, -1003, ThrottledError),
+        (400, -1003, ThrottledError),
+        (418, None, BannedError),
+        (418, -1003, BannedError),
+        *((400, code, ClockSkewError) for code in (-1021, -5028)),
+        *((400, code, WindowTooWideError) for code in (-4165, -1127)),
+        (400, -4166, BeyondRetentionError),
+        *((400, code, UnknownSymbolError) for code in (-1121, -1122)),
+        *((401, code, CredentialsError) for code in (-2015, -2014, -2008, -2017, -1002)),
+        (400, -1022, CredentialsError),
+        (401, None, CredentialsError),
+        *((400, code, RejectedError) for code in (-1023, -1100, -1101, -1102, -1103, -1130)),
+        (404, None, RejectedError),
+        (404, -5000, RejectedError),
+        (451, 0, RejectedError),
+        (400, None, RejectedError),
+        (302, None, RejectedError),
+        (200, None, ContractError),
+    ],
+)
+def test_every_line_of_the_table_of_errors(status: int, code: int | None, expected: type[ExchangeError]) -> None:
+    assert type(classified(status, code)) is expected
+
+
+def test_a_code_counts_for_more_than_the_status_it_comes_with() -> None:
+    assert type(classified(503, -1121)) is UnknownSymbolError
+
+
+def test_a_message_that_speaks_of_a_ban_is_one_whatever_the_status() -> None:
+    error = classified(429, -1003, f"Way too many requests; IP(1.2.3.4) banned until {NOW + 5 * MINUTE}.")
+    assert isinstance(error, BannedError)
+    assert error.until_ms == NOW + 5 * MINUTE + SECOND
+    assert error.exit_code is ExitCode.BANNED
+
+
+def test_an_error_says_what_the_exchange_said() -> None:
+    assert str(classified(400, -1102, "Mandatory parameter 'endTime' was not sent.")) == (
+        "the exchange refused the request (HTTP 400, code -1102: Mandatory parameter 'endTime' was not sent.)"
+    )
+
+
+@pytest.mark.parametrize("code", [-2015, -2014, -2008, -1022])
+def test_a_refused_key_is_explained(code: int) -> None:
+    assert "key" in str(classified(401, code, "no.")).split("(HTTP")[0]
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "deadline"),
+    [
+        (None, NEXT_MINUTE),
+        ("", NEXT_MINUTE),
+        ("0", NEXT_MINUTE),
+        ("40", NEXT_MINUTE),
+        ("42", NOW + 42 * SECOND),
+        (" 600 ", NOW + 600 * SECOND),
+        ("999999999", NOW + LONGEST_BAN),
+        ("1" * 5_000, NEXT_MINUTE),
+        ("-5", NEXT_MINUTE),
+        ("1.5", NEXT_MINUTE),
+        ("soon", NEXT_MINUTE),
+        (format_datetime(to_datetime(NOW + 5 * MINUTE), usegmt=True), NOW + 5 * MINUTE),
+        ("Sun, 01 Jan 2006 00:00:00 GMT", NEXT_MINUTE),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", NOW + LONGEST_BAN),
+    ],
+)
+def test_retry_after_is_obeyed_but_never_trusted_to_be_short_or_believed_to_be_absurd(
+    retry_after: str | None, deadline: int
+) -> None:
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    assert silence_until(headers, "", NOW) == deadline
+
+
+@pytest.mark.parametrize(
+    ("message", "deadline"),
+    [
+        (f"banned until {NOW + 10 * MINUTE}. Please", NOW + 10 * MINUTE + SECOND),
+        (f"banned until {NOW - 10 * MINUTE}", NEXT_MINUTE),
+        ("banned until 9999999999999", NOW + LONGEST_BAN),
+        ("banned until 16151836698401", NEXT_MINUTE),
+        ("banned until tomorrow", NEXT_MINUTE),
+    ],
+)
+def test_a_ban_lasts_as_long_as_the_body_says(message: str, deadline: int) -> None:
+    assert silence_until({}, message, NOW) == deadline
+
+
+def test_of_two_deadlines_the_later_one_counts() -> None:
+    message = f"banned until {NOW + 10 * MINUTE}"
+    assert silence_until({"Retry-After": "1200"}, message, NOW) == NOW + 20 * MINUTE
+    assert silence_until({"Retry-After": "60"}, message, NOW) == NOW + 10 * MINUTE + SECOND
+
+
+@pytest.mark.parametrize("now", [START, START + MINUTE - 1])
+def test_a_silence_ends_a_second_into_the_next_minute_at_the_earliest(now: int) -> None:
+    assert silence_until({"Retry-After": "0"}, "", now) == NEXT_MINUTE
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text(max_size=40) | st.from_regex(r"\A\w{3}, \d\d? \w{3} \d{1,6} \d\d:\d\d:\d\d [+-]\d{1,6}\Z"), st.text())
+def test_a_silence_always_has_an_end_that_can_be_waited_for(retry_after: str, message: str) -> None:
+    assert NEXT_MINUTE <= silence_until({"Retry-After": retry_after}, message, NOW) <= NOW + LONGEST_BAN
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.integers(200, 599),
+    st.none() | st.integers(-6_000, 100),
+    st.text(max_size=400) | st.sampled_from(["a\r\nb", "\x00\x1b[2J", "\ud800", "\u202e", "x" * 5_000]),
+)
+def test_whatever_the_exchange_says_the_error_is_one_printable_line_of_bounded_length(
+    status: int, code: int | None, message: str
+) -> None:
+    said = str(classified(status, code, message))
+    assert said.isprintable()
+    assert len(said) < 500
+
+
+def test_what_is_too_long_is_cut_with_a_sign() -> None:
+    assert str(classified(400, -1, "x" * 5_000)).endswith("x…)")

@@ -1,0 +1,107 @@
+"""One account's connection: what is asked, and how the exchange's answers and refusals are understood."""
+
+from typing import Any
+
+import pytest
+
+from etl.core.orders import CloseType
+from etl.core.paging import PageRequest, Refusal
+from etl.core.timeline import DAY, MINUTE, Window
+from etl.errors import CredentialsError
+from etl.exchange.client import EXCHANGE_INFO
+from etl.exchange.clock import local_now
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.faults import Fault
+from tests.unit.connecting import LAST_WEEK, NOW, Connecting
+
+
+def test_a_page_holds_the_rows_of_its_window(connect: Connecting) -> None:
+    page = connect().page()
+    assert sorted(order.key for order in page.orders) == [("BTCUSDT", 1), ("币安人生USDT", 1)]
+    assert '"price":"1.10"' in "".join(order.raw for order in page.orders)
+    assert abs(page.received_at - local_now()) < MINUTE
+
+
+def test_a_request_says_what_was_asked_for_and_costs_what_it_costs(connect: Connecting) -> None:
+    connected = connect()
+    request = PageRequest(LAST_WEEK.window, 50, "币安人生USDT", CloseType.LIQUIDATION)
+    assert [order.key for order in connected.page(request).orders] == [("币安人生USDT", 1)]
+    (entry,) = connected.stats.log
+    start, end = request.window.wire()
+    assert entry[:5] == (str(start), str(end), "币安人生USDT", "LIQUIDATION", "50")
+    assert connected.gate.spent() == (1, 20)
+    connected.page()
+    assert connected.gate.spent() == (2, 70)
+    assert connected.stats.weight == 70
+
+
+@pytest.mark.parametrize("offset", [-DAY, 0, DAY])
+def test_the_clock_is_the_exchange_s(offset: int, connect: Connecting) -> None:
+    connected = connect(switches={"clock_offset_ms": offset})
+    connected.client.set_clock()
+    assert abs(connected.clock.now() - local_now() - offset) < MINUTE
+    assert connected.gate.spent() == (1, 1)
+
+
+def test_what_others_use_is_learned_from_the_header(connect: Connecting) -> None:
+    connected = connect(switches={"weight_without_symbol": 2_390})
+    page = connected.page()
+    assert connected.budget.delay(10, page.received_at) == 0
+    assert connected.budget.delay(11, page.received_at) > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        (-4165, Refusal.TOO_WIDE),
+        (-1127, Refusal.TOO_WIDE),
+        (-4166, Refusal.BEYOND_RETENTION),
+        (-1121, Refusal.UNKNOWN_SYMBOL),
+        (-1122, Refusal.UNKNOWN_SYMBOL),
+    ],
+)
+def test_a_refusal_that_says_how_to_ask_instead_is_an_answer(code: int, refusal: Refusal, connect: Connecting) -> None:
+    connected = connect(Fault("code", code=code))
+    assert connected.client.page(LAST_WEEK) is refusal
+    assert connected.stats.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("request_for", "refusal"),
+    [
+        (PageRequest(Window(NOW - 9 * DAY, NOW), 100), Refusal.TOO_WIDE),
+        (PageRequest(Window(NOW - 95 * DAY, NOW - 94 * DAY), 100), Refusal.BEYOND_RETENTION),
+        (PageRequest(LAST_WEEK.window, 100, "NOSUCHUSDT"), Refusal.UNKNOWN_SYMBOL),
+    ],
+)
+def test_the_simulator_s_own_refusals_are_understood(
+    request_for: PageRequest, refusal: Refusal, connect: Connecting
+) -> None:
+    assert connect().client.page(request_for) is refusal
+
+
+@pytest.mark.parametrize(("key", "secret"), [(DEMO_KEY, "wrong"), ("X" * 64, DEMO_SECRET), ("short", DEMO_SECRET)])
+def test_a_key_that_is_not_accepted_stops_at_once(key: str, secret: str, connect: Connecting) -> None:
+    connected = connect(key=key, secret=secret)
+    assert isinstance(connected.failure(), CredentialsError)
+    assert connected.stats.requests == 1
+
+
+def test_a_message_that_repeats_key_and_signature_is_cleaned(connect: Connecting) -> None:
+    message = f"bad call /x?a=1&signature=abcdef by {DEMO_KEY}"
+    error = connect(Fault("code", code=-1100, msg=message)).failure()
+    assert "bad call /x?a=1&signature" in str(error)
+    assert "abcdef" not in str(error)
+
+
+def test_the_names_of_all_symbols_are_read(connect: Connecting) -> None:
+    connected = connect()
+    names = connected.client.symbols()
+    assert names is not None
+    assert {"BTCUSDT", "币安人生USDT"} <= names
+    assert connected.stats.by_path == {EXCHANGE_INFO: 1}
+
+
+@pytest.mark.parametrize("kind", ["object", "garbage", "reset"])
+def test_symbols_that_cannot_be_had_are_none(kind: Any, connect: Connecting) -> None:
+    assert connect(Fault(kind)).client.symbols() is None

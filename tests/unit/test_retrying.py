@@ -1,0 +1,126 @@
+"""Which failures are tried again, how often, and after which waits."""
+
+from collections.abc import Callable
+
+import pytest
+
+from etl.errors import (
+    BannedError,
+    BeyondRetentionError,
+    ClockSkewError,
+    ContractError,
+    CredentialsError,
+    ForceOrdersError,
+    RejectedError,
+    StoppedError,
+    ThrottledError,
+    TransientError,
+    UnknownSymbolError,
+    WindowTooWideError,
+)
+from etl.exchange.retrying import RetryPolicy
+
+POLICY = RetryPolicy(attempts=5, first=1.0, longest=6.0)
+
+
+class Attempts:
+    """A call that fails with each of these errors in turn, then gives "done"; counts how often it was made."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.made = 0
+
+    def __call__(self) -> str:
+        self.made += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+
+def patient() -> bool:
+    return True
+
+
+def outcome(
+    attempts: Attempts, policy: RetryPolicy = POLICY, is_patient: Callable[[], bool] = patient
+) -> tuple[str | Exception, list[float]]:
+    """The result or the error that came out, and the waits."""
+    waits: list[float] = []
+    try:
+        return policy.retrying(waits.append, is_patient)(attempts), waits
+    except ForceOrdersError as error:
+        return error, waits
+
+
+def test_what_works_at_once_is_not_waited_for() -> None:
+    assert outcome(Attempts()) == ("done", [])
+
+
+@pytest.mark.parametrize("error", [TransientError("x"), ContractError("x")])
+def test_what_may_work_the_next_time_is_tried_again_after_a_wait(error: Exception) -> None:
+    result, waits = outcome(Attempts(error))
+    assert result == "done"
+    assert len(waits) == 1
+    assert 1.0 <= waits[0] <= 2.0
+
+
+def test_the_waits_double_up_to_the_longest() -> None:
+    _, waits = outcome(Attempts(*[TransientError("x")] * 4))
+    assert len(waits) == 4
+    for wait, shortest in zip(waits, (1, 2, 4, 6), strict=True):
+        assert shortest <= wait <= min(shortest + 1, 6)
+
+
+def test_after_the_last_attempt_the_last_error_itself_comes_out() -> None:
+    errors = [TransientError(str(number)) for number in range(9)]
+    attempts = Attempts(*errors)
+    result, waits = outcome(attempts)
+    assert result is errors[4]
+    assert attempts.made == 5
+    assert len(waits) == 4
+
+
+def test_one_attempt_means_none_again() -> None:
+    error = TransientError("x")
+    assert outcome(Attempts(error), RetryPolicy(attempts=1)) == (error, [])
+
+
+def test_a_refused_timestamp_is_signed_anew_without_a_wait() -> None:
+    assert outcome(Attempts(ClockSkewError("x"), ClockSkewError("x"))) == ("done", [0.0, 0.0])
+
+
+def test_a_clock_that_stays_refused_comes_out() -> None:
+    attempts = Attempts(*[ClockSkewError("x")] * 9)
+    result, _ = outcome(attempts)
+    assert isinstance(result, ClockSkewError)
+    assert attempts.made == 5
+
+
+@pytest.mark.parametrize("error", [ThrottledError("x", 5), BannedError("x", 5)])
+def test_a_silence_is_left_to_the_gate_while_it_has_patience(error: Exception) -> None:
+    assert outcome(Attempts(error)) == ("done", [0.0])
+    assert outcome(Attempts(error), is_patient=lambda: False) == (error, [])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CredentialsError("x"),
+        RejectedError("x"),
+        WindowTooWideError("x"),
+        BeyondRetentionError("x"),
+        UnknownSymbolError("x"),
+        StoppedError("x"),
+    ],
+)
+def test_what_will_not_get_better_is_not_tried_again(error: Exception) -> None:
+    attempts = Attempts(error)
+    assert outcome(attempts) == (error, [])
+    assert attempts.made == 1
+
+
+def test_a_mistake_of_ours_is_not_tried_again() -> None:
+    attempts = Attempts(KeyError("x"))
+    with pytest.raises(KeyError):
+        outcome(attempts)
+    assert attempts.made == 1

@@ -1,0 +1,219 @@
+"""Settings: which source wins, what is refused, and what a refusal says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from etl.errors import ConfigError
+from etl.settings import load
+
+SECRET = "hunter2-do-not-show"
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory and nothing of ours in the environment."""
+    for name in os.environ:
+        if name.upper().startswith(("FORCE_ORDERS_", "BINANCE_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(text: str, name: str = "force-orders.toml") -> Path:
+    file = Path(name)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def refusal(config: Path | None = None) -> str:
+    """What the one line says that the settings are refused with."""
+    with pytest.raises(ConfigError) as refused:
+        load(config)
+    text = str(refused.value)
+    assert "\n" not in text
+    assert SECRET not in text
+    assert refused.value.__context__ is None or refused.value.__suppress_context__
+    return text
+
+
+def test_without_anything_set_the_defaults_hold() -> None:
+    settings = load()
+    assert (settings.base_url, settings.retention_days, settings.settle_seconds) == (
+        "https://fapi.binance.com",
+        90,
+        600,
+    )
+    assert (settings.weight_budget, settings.window_days, settings.page_limit) == (1_200, 7, 100)
+    assert settings.database_url is None
+    assert settings.data_dir.name == "force-orders"
+    assert settings.accounts == {}
+
+
+def test_a_file_in_the_working_directory_is_read() -> None:
+    written("weight_budget = 500\nwindow_days = 0.5")
+    assert (load().weight_budget, load().window_days) == (500, 0.5)
+
+
+def test_the_environment_wins_over_the_file_and_leaves_the_rest_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    written("weight_budget = 500\nconcurrency = 2")
+    monkeypatch.setenv("FORCE_ORDERS_WEIGHT_BUDGET", "700")
+    assert (load().weight_budget, load().concurrency) == (700, 2)
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    written("weight_budget = 500")
+    monkeypatch.setenv("FORCE_ORDERS_WEIGHT_BUDGET", "")
+    assert load().weight_budget == 500
+
+
+def test_a_named_file_goes_before_the_one_of_the_variable_and_that_before_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written("concurrency = 1")
+    monkeypatch.setenv("FORCE_ORDERS_CONFIG", str(written("concurrency = 2", "variable.toml")))
+    assert load().concurrency == 2
+    assert load(written("concurrency = 3", "option.toml")).concurrency == 3
+
+
+@pytest.mark.parametrize("named", ["absent.toml", "."])
+def test_a_named_file_that_is_not_there_is_refused(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refusal(Path(named)) == f"there is no settings file {named}"
+    monkeypatch.setenv("FORCE_ORDERS_CONFIG", named)
+    assert refusal() == f"there is no settings file {named}"
+
+
+@pytest.mark.parametrize("content", [b"weight_budget = ", b"\xff", b"a = 1\na = 2", b"weight_budget: 5"])
+def test_what_is_no_toml_is_refused_by_the_name_of_its_file(content: bytes) -> None:
+    Path("force-orders.toml").write_bytes(content)
+    assert refusal().startswith("force-orders.toml is no valid TOML: ")
+
+
+@pytest.mark.parametrize("text", ["weight = 5", "[accounts.main]\napi_secret = 'hunter2-do-not-show'", "config = 'x'"])
+def test_a_key_that_there_is_not_is_refused_by_name_without_its_value(text: str) -> None:
+    written(text)
+    key = "accounts.main.api_secret" if "main" in text else text.split(" ")[0]
+    assert refusal() == (f"force-orders.toml: there is no setting {key!r}; config/force-orders.toml lists them all")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("weight_budget", value) for value in ("49", "100001", "many", "1.5")),
+        *(("retention_days", value) for value in ("-1", "36501")),
+        *(("settle_seconds", value) for value in ("-1", "86401")),
+        *(("window_days", value) for value in ("0", "7.1", "-1", "nan", "inf", "week")),
+        *(("page_limit", value) for value in ("0", "101")),
+        *(("concurrency", value) for value in ("0", "33")),
+        *(("attempts", value) for value in ("0", "21")),
+        *(("connect_timeout_seconds", value) for value in ("0", "301", "nan")),
+        *(("read_timeout_seconds", value) for value in ("0", "301")),
+        *(("recv_window_ms", value) for value in ("99", "60001")),
+        *(("patience_seconds", value) for value in ("-1", "86401")),
+        ("egress", "x" * 201),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_the_name_it_was_set_by(
+    name: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(f"{name} = '{wrong}'")
+    assert refusal().startswith(f"{name} in force-orders.toml: ")
+    monkeypatch.setenv(f"FORCE_ORDERS_{name.upper()}", wrong)
+    assert refusal().startswith(f"FORCE_ORDERS_{name.upper()}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "greatest"),
+    [
+        ("weight_budget", 50, 100_000),
+        ("retention_days", 0, 36_500),
+        ("settle_seconds", 0, 86_400),
+        ("page_limit", 1, 100),
+        ("concurrency", 1, 32),
+        ("attempts", 1, 20),
+        ("recv_window_ms", 100, 60_000),
+        ("patience_seconds", 0, 86_400),
+    ],
+)
+def test_the_bounds_themselves_are_accepted(name: str, least: int, greatest: int) -> None:
+    for value in (least, greatest):
+        written(f"{name} = {value}")
+        assert getattr(load(), name) == value
+
+
+def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written("page_limit = 0\nnope = 1")
+    monkeypatch.setenv("FORCE_ORDERS_ATTEMPTS", "x")
+    faults = refusal().split("; ")
+    assert len(faults) == 4
+    assert [word in refusal() for word in ("page_limit in force-orders", "'nope'", "FORCE_ORDERS_ATTEMPTS:")] == [
+        True
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://fapi.binance.com", "http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:9", "https://proxy/path"],
+)
+def test_an_exchange_is_reached_by_https_or_on_a_loopback_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_BASE_URL", f"{url}/")
+    assert load().base_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://fapi.binance.com",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+    ],
+)
+def test_plain_http_to_another_machine_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_BASE_URL", url)
+    assert refusal() == ("FORCE_ORDERS_BASE_URL: must begin with https://; plain http is for a loopback address only")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "fapi.binance.com",
+        "ftp://fapi.binance.com",
+        "https://",
+        "https:///path",
+        "https://[::1",
+        "https://host:port",
+        "https://host:99999",
+        f"https://user:{SECRET}@host",
+        "http://127.0.0.1@example.com",
+        "https://host/?x=1",
+        "https://host/#part",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_malformed_address_of_the_exchange_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_BASE_URL", url)
+    assert refusal().startswith("FORCE_ORDERS_BASE_URL: ")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_a_database_is_a_postgres_and_its_password_is_not_shown(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"{scheme}://u:{SECRET}@host/db"
+    monkeypatch.setenv("FORCE_ORDERS_DATABASE_URL", url)
+    settings = load()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == url
+    assert SECRET not in repr(settings) + str(settings)
+
+
+@pytest.mark.parametrize("url", [f"mysql://u:{SECRET}@host/db", f"sqlite:///{SECRET}", f"{SECRET}", f"//u:{SECRET}@h"])
+def test_another_database_is_refused_without_showing_its_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_DATABASE_URL", url)
+    assert refusal().startswith("FORCE_ORDERS_DATABASE_URL: must be the URL of a Postgres")
+
+
+def test_settings_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load().page_limit = 5  # type: ignore[misc]
