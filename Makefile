@@ -1,24 +1,33 @@
-# Everything sets itself up: a .venv with the pinned, hashed dependencies of requirements.lock.
+# Everything sets itself up: a .venv with pinned, hashed dependencies. To run takes requirements.lock alone, to work on
+# it requirements-dev.lock as well.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK = .venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate \
+	--no-header --python-version 3.11 --group build pyproject.toml
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock docker-test clean
+.PHONY: help setup demo test nightly bench lint format lock docker-test clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/ready  ## the virtual environment, pinned
-
-.venv/ready: requirements.lock pyproject.toml
-	@echo "Setting up .venv (pinned dependencies, a minute the first time) ..." >&2
+.venv/run: requirements.lock pyproject.toml
+	@echo "Setting up .venv with pinned dependencies ..." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup  ## 90 days into an embedded Postgres, from the built-in exchange simulator
+.venv/work: .venv/run requirements-dev.lock
+	@echo "Setting up what the tests need, a minute the first time ..." >&2
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: .venv/work  ## the virtual environment, pinned
+
+demo: .venv/run  ## 90 days into an embedded Postgres, from the built-in exchange simulator
 	@$(BIN)/force-orders demo
 
 test: setup lint  ## everything that needs no container engine
@@ -26,6 +35,12 @@ test: setup lint  ## everything that needs no container engine
 
 docker-test: setup  ## the tests that need a container engine
 	@$(BIN)/python -m pytest -q -m docker -rs
+
+nightly: setup  ## the property tests with ten times the examples
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(WORKERS) tests/property
+
+bench: setup  ## what it costs, beside the least possible
+	@$(BIN)/python -m benchmarks.weight
 
 lint: setup  ## ruff and mypy --strict
 	@$(BIN)/ruff check .
@@ -38,9 +53,9 @@ format: setup  ## let ruff arrange the code
 
 lock:  ## pin the newest dependencies anew, with hashes and without addresses
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate --no-header \
-		--python-version 3.11 --all-extras --group dev pyproject.toml --output-file requirements.lock
+	@$(PIP) uv
+	@$(LOCK) --all-extras --group dev --output-file requirements-dev.lock
+	@$(LOCK) --extra embedded --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:  ## remove what was made here (not the data)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

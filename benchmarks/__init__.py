@@ -1,0 +1,1 @@
+"""Measurements. Not tests: nothing here is asserted, and the machines are shared."""

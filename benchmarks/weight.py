@@ -1,0 +1,106 @@
+"""What the strict proof costs in weight, against the least that any client could pay.
+
+The least possible: for each 7-day window the pages that its orders need at 99 a page, 50 each. Counted on the walk and
+the simulator's own pages without HTTP, so that the figures are exact and the same on every machine.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from etl.core.beliefs import Beliefs, KeptEnd, PageSize
+from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
+from etl.core.retention import Retention
+from etl.core.timeline import DAY, Window, divide
+from etl.core.walking import Reply, Steps, SymbolsRequest, Target, Verdict, walk
+from etl.exchange.wire import read_page
+from etl.simulator.book import Book
+from etl.simulator.history import Profile, generate
+from etl.simulator.orders import Order, json_array
+from etl.simulator.page import Query, page
+from etl.simulator.scenario import Kept, Scenario
+
+NOW = 1_800_000_000_000
+SPAN = Window(NOW - 90 * DAY, NOW)
+MOST: dict[Kept, float] = {"oldest": 2.1, "newest": 2.1, "by_symbol": 12.0, "random": 12.0}
+"""The ratios that the project has set itself."""
+
+
+@dataclass
+class Cost:
+    requests: int = 0
+    weight: int = 0
+    missing: int = 0
+    gaps: int = 0
+
+
+def read(orders: Sequence[Order], kept: Kept) -> Cost:
+    """Walk 90 days and count."""
+    book = Book(orders)
+    scenario = Scenario(kept=kept, retention_days=0)
+    symbols = frozenset(order.symbol for order in orders)
+    cost, received = Cost(), set()
+    beliefs = Beliefs(KeptEnd(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
+
+    def answer(request: PageRequest) -> Page:
+        start, end = request.window.wire()
+        kind = request.close_type.value if request.close_type else None
+        rows = page(book, Query(start, end, request.limit, request.symbol, kind), scenario, NOW)
+        cost.requests += 1
+        cost.weight += request.weight
+        read = read_page(json_array(rows), NOW)
+        received.update(order.key for order in read.orders)
+        return read
+
+    waiting: deque[Steps] = deque(walk(Target(w, w), beliefs) for w in divide(SPAN, WIDEST_WINDOW))
+    while waiting:
+        steps, reply = waiting.popleft(), None
+        while True:
+            step = steps.send(reply)
+            cost.gaps += sum(finding.verdict is not Verdict.PROVEN for finding in step.findings)
+            if step.postponed:
+                waiting.append(steps)
+            if step.request is None:
+                break
+            reply: Reply = symbols if isinstance(step.request, SymbolsRequest) else answer(step.request)
+    cost.missing = len(orders) - len(received)
+    return cost
+
+
+def least(orders: Sequence[Order]) -> int:
+    """The least possible weight."""
+    times = sorted(order.time for order in orders)
+    counts = (bisect_left(times, w.end) - bisect_left(times, w.start) for w in divide(SPAN, WIDEST_WINDOW))
+    return sum(50 * max(1, -(-count // (GREATEST_LIMIT - 1))) for count in counts)
+
+
+def main() -> None:
+    table = Table(box=None, pad_edge=False, title="weight of 90 days", title_justify="left")
+    for name in (
+        "history",
+        "orders",
+        "rows that survive",
+        "requests",
+        "weight",
+        "least",
+        "ratio",
+        "aim",
+        "missing",
+        "gaps",
+    ):
+        table.add_column(name, justify="left" if name in ("history", "rows that survive") else "right")
+    for name, profile in (("quiet", Profile("quiet")), ("bursty", Profile("bursty", 20_000 / 90))):
+        orders = generate("1", SPAN.start, SPAN.end, profile)
+        for kept, aim in MOST.items():
+            cost, floor = read(orders, kept), least(orders)
+            row = (len(orders), kept, cost.requests, cost.weight, floor, f"{cost.weight / floor:.2f}")
+            table.add_row(name, *map(str, row), f"{1.0 if name == 'quiet' else aim}", str(cost.missing), str(cost.gaps))
+    Console(width=140).print(table)
+
+
+if __name__ == "__main__":
+    main()
