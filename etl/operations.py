@@ -221,6 +221,7 @@ class Run:
             self.connection.rollback()
             self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
         purpose.judge(self.summary)
+        purpose.counts.largest_page = max((walk.beliefs.page_size.seen for walk in walks), default=0)
         self._weigh(scheduler)
         self.connection.commit()
 

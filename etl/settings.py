@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import stat
 import tomllib
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from etl.errors import ConfigError
 from etl.logs import logger
@@ -26,7 +27,7 @@ _log = logger(__name__)
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[?#@\\\s]", value):
         raise ValueError("must be the address of the exchange, such as https://fapi.binance.com")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("must begin with https://; plain http is for a loopback address only")
@@ -112,9 +113,16 @@ def load(config_file: Path | None = None) -> Settings:
     path = _settings_file(config_file)
     try:
         return Settings(**_read_toml(path)) if path else Settings()
+    except SettingsError:
+        raise ConfigError("FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]") from None
     except ValidationError as error:
         faults = [_explain(dict(fault), path) for fault in error.errors(include_input=False)]
         raise ConfigError("; ".join(faults)) from None
+
+
+def printable(text: str) -> str:
+    """On one line, whatever somebody wrote into a file."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _settings_file(named: Path | None) -> Path | None:
@@ -138,9 +146,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _explain(fault: dict[str, Any], path: Path | None) -> str:
     """One line about one fault, named as the user wrote it, without the value (it may be a secret)."""
-    where = ".".join(str(part) for part in fault["loc"])
+    where = ".".join(printable(str(part)) for part in fault["loc"] if part != "[key]")
     if fault["type"] == "extra_forbidden":
-        return f"{path}: there is no setting {where!r}; config/force-orders.toml lists them all"
+        return f"{path or PREFIX + 'ACCOUNTS'}: there is no setting {where!r}; config/force-orders.toml lists them all"
     variable = PREFIX + where.upper()
     name = variable if os.environ.get(variable) else f"{where} in {path}" if path else variable
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
@@ -148,11 +156,11 @@ def _explain(fault: dict[str, Any], path: Path | None) -> str:
 
 def credentials(settings: Settings, only: tuple[str, ...] = ()) -> list[Credentials]:
     """The keys of the accounts named, or of all; raises ConfigError where one is missing, malformed or unknown."""
-    sources = {name: _from_file_settings(name, keys) for name, keys in settings.accounts.items() if _wanted(name, only)}
-    if _wanted(MAIN, only) and MAIN not in settings.accounts:
-        main = _from_environment()
-        if main is not None:
-            sources = {MAIN: main, **sources}
+    main = _from_environment() if _wanted(MAIN, only) else None
+    sources = {MAIN: main} if main is not None else {}
+    for name, keys in settings.accounts.items():
+        if _wanted(name, only) and name not in sources:
+            sources[name] = _from_file_settings(name, keys)
     unknown = [name for name in only if name not in sources]
     if MAIN in unknown or not (sources or unknown):
         raise ConfigError(
@@ -220,8 +228,9 @@ def _private_file(file: Path) -> Path:
     try:
         with file.open("rb"):
             mode = file.stat().st_mode
-    except OSError as error:
-        raise ConfigError(f"the file {file} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise ConfigError(f"the file {printable(str(file))} cannot be read: {reason}") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
         _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
     return file

@@ -119,7 +119,6 @@ class Comparing:
             self._differences |= {d for d in found if self._is_asked_for(account, batch, d)}
             self.counts.rows_received += page.length
             self.counts.quarantined += len(page.rejects)
-            self.counts.largest_page = max(self.counts.largest_page, page.length)
         self._proven[account] += [finding for finding in findings if finding.verdict is Verdict.PROVEN]
         self._connection.rollback()
         if self._repair:

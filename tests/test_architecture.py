@@ -101,7 +101,6 @@ def test_the_core_has_no_clock_no_environment_and_no_input_or_output() -> None:
         "os",
         "sys",
         "time",
-        "random",
         "socket",
         "pathlib",
         "io",

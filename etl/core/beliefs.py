@@ -39,25 +39,37 @@ class KeptEnd:
 class PageSize:
     """How many rows the exchange really puts on a page, which may be fewer than asked for.
 
-    A page shorter than one seen before was certainly not cut. One that equals the largest ever seen, yet stays below
-    the limit, may have been: it is doubted if it is large, or if its very length comes up again and again. That a
+    A page shorter than one seen before was certainly not cut. One that is as long as the largest ever seen, yet stays
+    below the limit, may have been: it is doubted if it is large, or if its very length comes up again and again. That a
     small, single one is taken at its word is the one assumption here; the exchange documents 50 rows as its default,
     and to doubt every one would cost each quiet history two more requests.
+
+    Lengths count every row of a page; `largest` counts distinct orders that were asked for, because rows that came
+    twice or unasked say nothing about how many the exchange is willing to give.
     """
 
     def __init__(self, limit: int, largest_known: int = 0) -> None:
         self.limit = limit
-        self.largest = largest_known
+        self.seen = 0
+        self._known = largest_known
         self._whole: Counter[int] = Counter()
 
-    def note(self, length: int, *, whole: bool) -> None:
-        """Take note of a page; `whole`: it was a walk's first, so that no two of these speak of the same rows."""
-        self.largest = max(self.largest, length)
+    @property
+    def largest(self) -> int:
+        """The most orders on one page, in this run (`seen`) or known from before."""
+        return max(self.seen, self._known)
+
+    def note(self, length: int, asked_for: int, *, whole: bool) -> None:
+        """Take note of a page and of how many distinct orders on it were asked for.
+
+        `whole`: it was a walk's first, so that no two of these speak of the same rows.
+        """
+        self.seen = max(self.seen, asked_for)
         self._whole[length] += whole
 
     def is_doubtful(self, length: int) -> bool:
         """Whether longer pages, yet to come, could still show that one of this length was not cut."""
-        return self._smallest_recurring <= length == self.largest < self.limit
+        return max(self._smallest_recurring, self.largest) <= length < self.limit
 
     def may_be_cut(self, length: int, *, narrow: bool = False) -> bool:
         """Whether a page of this length, already noted, may hide rows.

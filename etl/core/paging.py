@@ -44,6 +44,20 @@ class Page:
     def length(self) -> int:
         return len(self.orders) + len(self.rejects)
 
+    def asked_for(self, request: PageRequest) -> int:
+        """Distinct orders that match the request under every reading: both their times lie within its ends."""
+        start, end = request.window.wire()
+        return len(
+            {
+                order.key
+                for order in self.orders
+                if request.symbol in (None, order.symbol)
+                and request.close_type in (None, order.close_type)
+                and start <= order.order_time <= end
+                and start <= order.update_time <= end
+            }
+        )
+
 
 class Refusal(Enum):
     """A no that says how to ask instead, and so is an answer to the walk rather than an error."""

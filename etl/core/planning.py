@@ -45,7 +45,7 @@ class Rules:
     @property
     def floor(self) -> int:
         """The oldest instant that the exchange can still be asked for, with time for the request to get there."""
-        return OPENED if self.keeps is None else self.now - self.keeps + MARGIN
+        return OPENED if self.keeps is None else max(OPENED, self.now - self.keeps + MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ def scopes(symbols: Sequence[str]) -> list[str | None]:
 
 def plan_backfill(span: Window, symbol: str | None, known: Known, rules: Rules) -> list[Target]:
     """Walks that prove what of `span` is not proven yet, the most perishable first."""
-    settled = span.intersect(Window(0, rules.settled))
-    return _targets(subtract([settled] if settled else [], known.proven), symbol, rules)
+    readable = window_or_none(max(span.start, OPENED), min(span.end, rules.settled))
+    return _targets(subtract([readable] if readable else [], known.proven), symbol, rules)
 
 
 def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> list[Target]:
@@ -104,13 +104,11 @@ def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
     if count <= 0:
         return holes
     start = max(rules.now - count * rules.widest, oldest, min(newest, rules.floor))
-    need = Window(min(max(start, newest - REREAD), newest), max(rules.settled, newest))
-    edge = [
-        Target(required, ask, symbol)
-        for ask in divide(Window(start, rules.now), rules.widest)
-        if (required := ask.intersect(need)) is not None
-    ]
-    return holes + edge
+    need = window_or_none(max(start, newest - REREAD), max(rules.settled, newest))
+    if need is None:
+        return holes
+    edges = divide(Window(start, rules.now), rules.widest)
+    return holes + [Target(part, edge, symbol) for edge in edges if (part := edge.intersect(need)) is not None]
 
 
 def _holes(known: Known) -> list[Window]:

@@ -136,9 +136,9 @@ def parse_instant(text: str, now: int) -> int:
     Raises ValueError with one line that names the accepted forms.
     """
     text = text.strip()
-    if re.fullmatch(r"\d{1,6}[smhdw]", text):
-        return now - int(text[:-1]) * _UNITS[text[-1]]
-    if re.fullmatch(r"\d{12,14}", text):
+    if re.fullmatch(r"[0-9]{1,6}[smhdw]", text):
+        return max(0, now - int(text[:-1]) * _UNITS[text[-1]])
+    if re.fullmatch(r"[0-9]{12,14}", text):
         return int(text)
     try:
         moment = datetime.fromisoformat(text)

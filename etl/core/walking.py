@@ -124,11 +124,12 @@ class _Walk:
     ) -> Generator[Step, Reply, Answer]:
         if self._retention.is_refused(window):
             return Refusal.BEYOND_RETENTION
-        answer = yield Step(self._take_findings(), PageRequest(window, self._limit, symbol, close_type))
+        request = PageRequest(window, self._limit, symbol, close_type)
+        answer = yield Step(self._take_findings(), request)
         if not isinstance(answer, Page | Refusal):
             raise TypeError(f"a page was asked for, not {answer!r}")
         if isinstance(answer, Page):
-            self._page_size.note(answer.length, whole=not self._seen_any)
+            self._page_size.note(answer.length, answer.asked_for(request), whole=not self._seen_any)
             self._seen_any = True
             self._seen.update(hash(order.key) for order in answer.orders)
         self._not_short += not self._is_short(answer, window)

@@ -82,7 +82,7 @@ def silence_until(headers: Mapping[str, str], message: str, now: int) -> int:
     if re.fullmatch(r"\d{1,9}", retry_after):
         deadlines.append(now + int(retry_after) * SECOND)
     elif retry_after:
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, OverflowError):
             deadlines.append(to_millis(parsedate_to_datetime(retry_after)))
     banned = re.search(r"banned until (\d{13})\b", message)
     if banned:

@@ -38,6 +38,9 @@ LARGEST_BODY = 16 << 20
 
 T = TypeVar("T")
 
+LONGEST_ERROR = 1 << 16
+"""Bytes of an error's body that are looked at."""
+
 _CHUNK = 1 << 16
 _REFUSALS = {
     WindowTooWideError: Refusal.TOO_WIDE,
@@ -126,14 +129,14 @@ class ExchangeClient:
         url = f"{self._connection.base_url}{path}"
         status, headers, body = self._send(url if signed is None else f"{url}?{self._sign(signed)}")
         used = headers.get("X-MBX-USED-WEIGHT-1M", "")
-        if used.isdecimal():
+        if re.fullmatch(r"[0-9]{1,9}", used):
             self._gate.learn(int(used))
         if status == 200:
             return body
         error = classify(status, *self._said(body), headers, self._clock.now())
         if isinstance(error, ThrottledError):
             self._gate.close(error.until_ms)
-        elif isinstance(error, ClockSkewError):
+        elif isinstance(error, ClockSkewError) and path != TIME:
             self._read_time()
         raise error
 
@@ -171,14 +174,14 @@ class ExchangeClient:
 
     def _said(self, body: bytes) -> tuple[int | None, str]:
         """Code and message of an error's body, free of what identifies or signs for the account."""
-        text = body[:2_000].decode(errors="replace")
+        text = body[:LONGEST_ERROR].decode(errors="replace")
         code = None
         try:
             value = json.loads(text)
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
-            code = value["code"] if isinstance(value.get("code"), int) else None
+            code = value["code"] if type(value.get("code")) is int else None
             text = str(value.get("msg", ""))
         text = re.sub(r"signature=[^&\s]*", "signature=…", text)
         return code, text.replace(self._signer.api_key, "…")

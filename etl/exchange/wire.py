@@ -10,8 +10,8 @@ from etl.core.paging import Page
 from etl.errors import ContractError, TransientError
 
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
-_INTEGER = re.compile(r"[+-]?\d{1,19}")
-_DECIMAL = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,2})?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?")
 _TIMES = ("time", "updateTime")
 _BIGINT = 1 << 63
 _LATEST = 253_402_300_800_000
@@ -102,9 +102,12 @@ def _skip(text: str, at: int) -> int:
 
 def check_row(raw: str, row: Any) -> Order | Reject:
     """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault."""
-    fault = _fault(raw, row)
-    if fault is not None:
-        return Reject(raw, fault, is_json=_is_json(raw))
+    try:
+        fault = _fault(raw, row)
+        if fault is not None:
+            return Reject(raw, fault, is_json=_is_json(raw))
+    except RecursionError:
+        return Reject(raw, "the row is nested too deeply", is_json=False)
     times = [int(row[wire]) for wire in _TIMES if row.get(wire) is not None]
     close_type = close_type_of(row.get("clientOrderId"))
     return Order(row["symbol"], int(row["orderId"]), times[0], times[-1], close_type, raw)
@@ -119,6 +122,8 @@ def _fault(raw: str, row: Any) -> str | None:
         value = row.get(wire)
         if value is not None and not _IS[kind](value):
             return f"{wire} is no {kind.name.lower()}"
+    if ("NaN" in raw or "Infinity" in raw) and not _is_json(raw):
+        return "the row holds NaN or Infinity, which are no JSON"
     if not row.get("symbol"):
         return "symbol is missing"
     if row.get("orderId") is None:
@@ -165,9 +170,10 @@ def _is_json(raw: str) -> bool:
     return not constants and _is_storable(value)
 
 
-def _is_storable(row: Any) -> bool:
+def _is_storable(value: Any) -> bool:
     """Whether its texts are free of what JSON can escape and Postgres cannot hold: NUL and half surrogate pairs."""
-    try:
-        return b"\\u0000" not in json.dumps(row, ensure_ascii=False, default=str).encode()
-    except UnicodeEncodeError:
-        return False
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, dict):
+        return all(_is_storable(key) and _is_storable(item) for key, item in value.items())
+    return all(map(_is_storable, value)) if isinstance(value, list) else True

@@ -30,7 +30,6 @@ class Counts:
         self.updated += tally.updated
         self.unchanged += tally.unchanged
         self.quarantined += quarantined
-        self.largest_page = max(self.largest_page, rows)
 
 
 class LastRun(NamedTuple):

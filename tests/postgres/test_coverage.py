@@ -58,7 +58,9 @@ def test_nothing_is_known_of_a_new_database(connection: Connection) -> None:
 
 def test_an_empty_week_is_covered(connection: Connection) -> None:
     record(connection, proven(0, 7 * DAY))
-    assert coverage.read_watermarks(connection) == [Watermark(ACCOUNT, "*", watermark=7 * DAY, covered_since=0)]
+    assert coverage.read_watermarks(connection) == [
+        Watermark(ACCOUNT, "*", watermark=7 * DAY, covered_since=0, newest_proof=7 * DAY)
+    ]
     assert coverage.read_gaps(connection) == []
     assert known(connection) == of((0, 7 * DAY))
 
@@ -209,7 +211,10 @@ def test_naming_no_symbol_is_no_statement(connection: Connection) -> None:
 def test_accounts_know_nothing_of_each_other(connection: Connection) -> None:
     record(connection, proven(10, 20))
     coverage.record(connection, "hedge", MARKET, [proven(30, 40), proven(50, 60)])
-    assert coverage.read_watermarks(connection) == [Watermark("hedge", "*", 40, 30), Watermark(ACCOUNT, "*", 20, 10)]
+    assert coverage.read_watermarks(connection) == [
+        Watermark("hedge", "*", watermark=40, covered_since=30, newest_proof=60),
+        Watermark(ACCOUNT, "*", watermark=20, covered_since=10, newest_proof=20),
+    ]
     assert coverage.read_gaps(connection) == [Gap("hedge", "*", Window(40, 50), NOT_FETCHED)]
     assert known(connection, account="hedge") == of((30, 40), (50, 60))
 

@@ -37,7 +37,7 @@ def test_a_success_in_between_forgives_a_failure() -> None:
 def noted(limit: int, *lengths: int, largest_known: int = 0) -> PageSize:
     size = PageSize(limit, largest_known)
     for length in lengths:
-        size.note(length, whole=True)
+        size.note(length, length, whole=True)
     return size
 
 
@@ -69,7 +69,7 @@ def test_a_length_that_comes_up_again_and_again_is_doubted(length: int, times: i
 def test_only_first_pages_count_as_coming_up_again() -> None:
     size = PageSize(100)
     for _ in range(9):
-        size.note(7, whole=False)
+        size.note(7, 7, whole=False)
     assert not size.may_be_cut(7)
 
 

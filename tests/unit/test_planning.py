@@ -152,12 +152,13 @@ small_windows = st.builds(lambda start, width: Window(start, start + width), st.
 def test_every_backfill_needs_all_that_is_unproven_and_settled_within_windows_that_can_be_asked(
     span: Window, known: list[Window], settle_lag: int, keeps: int, later: int
 ) -> None:
-    now = MARGIN + 100 + later
-    proven = merge(Window(MARGIN + one.start, MARGIN + one.end) for one in known)
-    asked = Window(MARGIN + span.start, MARGIN + span.end)
+    base = OPENED + MARGIN
+    now = base + 100 + later
+    proven = merge(Window(base + one.start, base + one.end) for one in known)
+    asked = Window(base + span.start, base + span.end)
     rules = Rules(now=now, settle_lag=settle_lag, keeps=MARGIN + keeps, widest=10)
     targets = plan_backfill(asked, "BTCUSDT", Known(proven=proven), rules)
-    assert subtract(subtract([asked], proven), [Window(rules.settled, 1 << 40), *needs(targets)]) == []
+    assert subtract(subtract([asked], proven), [Window(rules.settled, 1 << 50), *needs(targets)]) == []
     assert subtract(needs(targets), [asked]) == []
     assert all(need.end <= rules.settled for need in needs(targets))
     assert sum(need.width for need in needs(targets)) == sum(window.width for window in merge(needs(targets)))

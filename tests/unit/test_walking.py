@@ -133,7 +133,7 @@ def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -
     steps = walk(plain(), held)
     assert next(steps).request == PageRequest(WINDOW, LIMIT)
     assert steps.send(suspicious) == Step((), None, postponed=True)
-    held.page_size.note(51, whole=True)
+    held.page_size.note(51, 51, whole=True)
     assert steps.send(None) == Step((Finding(WINDOW, Verdict.PROVEN),), None)
 
 

@@ -1,0 +1,61 @@
+"""config/force-orders.toml names every setting as it is, and is a settings file once its signs are taken away."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etl.settings import PREFIX, AccountKeys, Settings, load
+
+EXAMPLE = (Path(__file__).resolve().parents[2] / "config" / "force-orders.toml").read_text(encoding="utf-8")
+UNCOMMENTED = re.sub(r"^#(?=\S)", "", EXAMPLE, flags=re.MULTILINE)
+
+FOR_EXAMPLE = {"database_url", "data_dir", "accounts"}
+"""Settings without a default that could stand in a file."""
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory and nothing of ours in the environment."""
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def shown() -> dict[str, Any]:
+    return tomllib.loads(UNCOMMENTED)
+
+
+def test_as_it_is_it_changes_nothing() -> None:
+    assert tomllib.loads(EXAMPLE) == {}
+
+
+def test_it_names_every_setting() -> None:
+    assert set(shown()) == set(Settings.model_fields)
+
+
+def test_it_shows_the_defaults() -> None:
+    defaults = load().model_dump(exclude=FOR_EXAMPLE)
+    assert {name: value for name, value in shown().items() if name not in FOR_EXAMPLE} == defaults
+
+
+def test_it_shows_every_way_to_name_a_key() -> None:
+    ways = {way for account in shown()["accounts"].values() for way in account}
+    assert ways == set(AccountKeys.model_fields)
+
+
+def test_uncommented_it_loads(directory: Path) -> None:
+    file = directory / "all.toml"
+    file.write_text(UNCOMMENTED, encoding="utf-8")
+    assert load(file).model_dump(exclude=FOR_EXAMPLE) == load().model_dump(exclude=FOR_EXAMPLE)
+
+
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"accounts"}))
+def test_each_setting_is_explained_with_its_variable(name: str) -> None:
+    above = EXAMPLE.partition(f"\n#{name} = ")[0].rpartition("\n\n")[2]
+    assert re.search(rf"\b{PREFIX}{name.upper()}\b", above)
