@@ -5,6 +5,13 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from etl.errors import StoppedError
+
+STOPPED = "stopped by a signal; what was proven is kept"
+
+TICK = 0.2
+"""Seconds after which whoever waits for an answer looks up."""
+
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 
@@ -38,3 +45,16 @@ class Fetchers(Generic[Job, Answer]):
                 self._done.put((job, call()))
             except Exception as error:  # whoever waits for the answer decides what becomes of it
                 self._done.put((job, error))
+
+
+def interruptibly(call: Callable[[], Answer], stop: threading.Event) -> Answer:
+    """The call's result, or its exception; StoppedError as soon as `stop` is set, however long it may still take."""
+    fetchers: Fetchers[None, Answer] = Fetchers(1)
+    fetchers.submit(None, call)
+    while not stop.is_set():
+        done = fetchers.next_done(TICK)
+        if done is not None:
+            if isinstance(done[1], Exception):
+                raise done[1]
+            return done[1]
+    raise StoppedError(STOPPED)

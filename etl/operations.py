@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.paging import Page
-from etl.core.planning import Known, Rules, plan_backfill, plan_nightly, scopes
+from etl.core.planning import Known, Rules, plan_backfill, plan_everything, plan_nightly, scopes
 from etl.core.retention import Retention
 from etl.core.timeline import Window, iso, parse_instant, subtract
 from etl.core.walking import Finding, Target
@@ -18,6 +18,7 @@ from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoreError, Thro
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
+from etl.fetching import interruptibly
 from etl.pipeline import MARKET, Recorder
 from etl.scheduler import Scheduler, Walk
 from etl.store import coverage, runs, silences
@@ -104,11 +105,14 @@ def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
 
     def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
         window = span.resolve(rules)
-        return [
-            target
-            for symbol in scopes(symbols)
-            for target in plan_backfill(window, symbol, known.get(symbol, known[None]), rules)
-        ]
+        targets: list[Target] = []
+        for symbol in scopes(symbols):
+            of_symbol = known.get(symbol, known[None])
+            if span == SpanText():
+                targets += plan_everything(symbol, of_symbol, rules)
+            else:
+                targets += plan_backfill(window, symbol, of_symbol, rules)
+        return targets
 
     return plan
 
@@ -210,7 +214,7 @@ class Run:
     def _walk(self, planner: Planner, purpose: Purpose) -> None:
         reader = self._reader
         self._tick(0)
-        next(iter(reader.clients.values())).set_clock()
+        interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
         walks = self._plan(planner, purpose)
         self.connection.commit()
         self._walks = self.summary.windows = len(walks)

@@ -10,14 +10,11 @@ from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
 from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
 from etl.exchange.client import ExchangeClient
-from etl.fetching import Fetchers
+from etl.fetching import STOPPED, TICK, Fetchers
 from etl.logs import logger
 
 FAILURES_IN_A_ROW = 3
 """Windows that may fail one after the other before the exchange counts as out of reach."""
-
-TICK = 0.2
-"""Seconds after which the loop looks up although no answer came."""
 
 Commit = Callable[[str, Page | None, Sequence[Finding]], None]
 """Takes an account's page, if there is one, and what it proved."""
@@ -69,7 +66,7 @@ class Scheduler:
         waiting = deque(walks)
         while waiting or self._in_flight or self._postponed:
             if self._stop.is_set():
-                raise StoppedError("stopped by a signal; what was proven is kept")
+                raise StoppedError(STOPPED)
             if waiting and self._in_flight < self._concurrency:
                 self._advance(waiting.popleft(), None)
             elif self._in_flight:

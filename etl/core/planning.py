@@ -55,6 +55,17 @@ class Known:
     proven: Sequence[Window] = ()
     given_up: Sequence[Window] = ()
     """Saturated or beyond retention: not asked for again by a nightly run."""
+    asked_since: int | None = None
+    """The oldest instant that was ever asked for, epoch milliseconds."""
+
+    @property
+    def holes(self) -> list[Window]:
+        """What was asked for, lies before the newest proof, is not proven and may still be had."""
+        if not self.proven:
+            return []
+        oldest = self.proven[0].start
+        hull = Window(min(oldest, oldest if self.asked_since is None else self.asked_since), self.proven[-1].end)
+        return subtract([hull], [*self.proven, *self.given_up])
 
 
 def scopes(symbols: Sequence[str]) -> list[str | None]:
@@ -62,6 +73,13 @@ def scopes(symbols: Sequence[str]) -> list[str | None]:
     distinct = list(dict.fromkeys(symbols))
     by_name = len(distinct) * WEIGHT_WITH_SYMBOL
     return [*distinct] if 0 < by_name < WEIGHT_WITHOUT_SYMBOL else [None]
+
+
+def plan_everything(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
+    """Walks that prove all that the exchange keeps and is not proven yet, and the holes that were left before."""
+    kept = window_or_none(rules.floor, rules.settled)
+    missing = subtract([*([kept] if kept else []), *known.holes], known.proven)
+    return _targets(missing, symbol, rules)
 
 
 def plan_backfill(span: Window, symbol: str | None, known: Known, rules: Rules) -> list[Target]:
@@ -85,7 +103,7 @@ def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> li
     targets = plan_sync(None, every, rules)
     reached = [target.need for target in targets]
     for name, known in asked.items():
-        targets += _targets(subtract(_holes(known), reached), name, rules)
+        targets += _targets(subtract(known.holes, reached), name, rules)
     return targets
 
 
@@ -96,10 +114,9 @@ def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
     past is read again for orders that changed or came late.
     """
     if not known.proven:
-        everything = window_or_none(rules.floor, rules.settled)
-        return plan_backfill(everything, symbol, known, rules) if everything else []
+        return plan_everything(symbol, known, rules)
     oldest, newest = known.proven[0].start, known.proven[-1].end
-    holes = _targets(_holes(known), symbol, rules)
+    holes = _targets(known.holes, symbol, rules)
     count = -(-(rules.now - newest) // rules.widest)
     if count <= 0:
         return holes
@@ -109,12 +126,6 @@ def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
         return holes
     edges = divide(Window(start, rules.now), rules.widest)
     return holes + [Target(part, edge, symbol) for edge in edges if (part := edge.intersect(need)) is not None]
-
-
-def _holes(known: Known) -> list[Window]:
-    """What lies between the oldest and the newest proof and may still be had."""
-    hull = Window(known.proven[0].start, known.proven[-1].end)
-    return subtract([hull], [*known.proven, *known.given_up])
 
 
 def _targets(holes: Sequence[Window], symbol: str | None, rules: Rules) -> list[Target]:

@@ -69,7 +69,7 @@ class Gate:
                     self.weight += weight
                     return
                 self._changed.wait(min(wait / SECOND, LONGEST_NAP))
-        raise StoppedError("stopped")
+        raise StoppedError("stopped by a signal; what was proven is kept")
 
     def learn(self, used: int) -> None:
         """Take note of the used-weight header of an answer."""

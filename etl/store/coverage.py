@@ -99,14 +99,15 @@ def known(connection: Connection, account: str, market: str) -> dict[str | None,
     """
     view = effective_coverage.c
     rows = connection.execute(
-        select(view.symbol, view.proven, view.saturated, view.beyond_retention).where(
+        select(view.symbol, view.asked_since, view.proven, view.saturated, view.beyond_retention).where(
             view.account == account, view.market == market
         )
     )
     scopes: dict[str | None, Known] = {None: Known()}
     for row in rows:
         given_up = merge([*_windows(row.saturated), *_windows(row.beyond_retention)])
-        scopes[None if row.symbol == EVERY_SYMBOL else row.symbol] = Known(_windows(row.proven), given_up)
+        symbol = None if row.symbol == EVERY_SYMBOL else row.symbol
+        scopes[symbol] = Known(_windows(row.proven), given_up, _millis(row.asked_since))
     return scopes
 
 

@@ -46,6 +46,7 @@ class Connected:
         attempts: int = 3,
         patience: int = 0,
         read_timeout: float = 20,
+        url: str | None = None,
     ) -> None:
         self.stats = simulator.exchange.stats
         self.waits: list[float] = []
@@ -54,7 +55,7 @@ class Connected:
         self.stop_at_the_first_wait = False
         self.budget = Budget(2_400)
         self.gate = Gate(self.budget, self.clock.now, self.stop, patience)
-        connection = Connection(simulator.url, connect_timeout=5, read_timeout=read_timeout)
+        connection = Connection(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
         retry = RetryPolicy(attempts)
         self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep)
 

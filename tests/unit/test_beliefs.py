@@ -94,3 +94,16 @@ def test_an_empty_page_is_taken_at_its_word_under_the_smallest_limit() -> None:
     assert not size.may_be_cut(0)
     assert not size.is_doubtful(0)
     assert size.may_be_cut(1)
+
+
+def test_rows_that_were_not_asked_for_do_not_make_a_page_the_largest() -> None:
+    size = PageSize(100)
+    size.note(60, 40, whole=True)
+    assert (size.seen, size.largest) == (40, 40)
+    assert size.may_be_cut(40)
+    assert size.is_doubtful(40)
+
+
+def test_what_an_earlier_run_knows_is_the_largest_but_was_not_seen() -> None:
+    size = noted(100, 30, largest_known=60)
+    assert (size.seen, size.largest) == (30, 60)

@@ -106,6 +106,7 @@ def test_a_refused_key_is_explained(code: int) -> None:
         (format_datetime(to_datetime(NOW + 5 * MINUTE), usegmt=True), NOW + 5 * MINUTE),
         ("Sun, 01 Jan 2006 00:00:00 GMT", NEXT_MINUTE),
         ("Fri, 31 Dec 9999 23:59:59 GMT", NOW + LONGEST_BAN),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", NEXT_MINUTE),
     ],
 )
 def test_retry_after_is_obeyed_but_never_trusted_to_be_short_or_believed_to_be_absurd(

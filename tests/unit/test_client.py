@@ -1,5 +1,9 @@
 """One account's connection: what is asked, and how the exchange's answers and refusals are understood."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -7,7 +11,7 @@ import pytest
 from etl.core.orders import CloseType
 from etl.core.paging import PageRequest, Refusal
 from etl.core.timeline import DAY, MINUTE, Window
-from etl.errors import CredentialsError
+from etl.errors import CredentialsError, RejectedError
 from etl.exchange.client import EXCHANGE_INFO
 from etl.exchange.clock import local_now
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
@@ -50,6 +54,34 @@ def test_what_others_use_is_learned_from_the_header(connect: Connecting) -> None
     assert connected.budget.delay(11, page.received_at) > 0
 
 
+@contextmanager
+def boasting(used: str) -> Iterator[str]:
+    """The address of an exchange that tells its time once and claims that so much weight is used."""
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(f"{head}\r\n\r\n{body}".encode())
+
+    body = f'{{"serverTime": {local_now()}}}'
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\nX-MBX-USED-WEIGHT-1M: {used}"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        answering = Thread(target=answer)
+        answering.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        answering.join()
+
+
+@pytest.mark.parametrize("used", ["9" * 10, "9" * 5_000, "-1", "many", ""])
+def test_a_header_with_an_absurd_weight_is_ignored(used: str, connect: Connecting) -> None:
+    with boasting(used) as url:
+        connected = connect(url=url)
+        connected.client.set_clock()
+    assert connected.budget.delay(2_399, connected.clock.now()) == 0
+
+
 @pytest.mark.parametrize(
     ("code", "refusal"),
     [
@@ -78,6 +110,17 @@ def test_the_simulator_s_own_refusals_are_understood(
     request_for: PageRequest, refusal: Refusal, connect: Connecting
 ) -> None:
     assert connect().client.page(request_for) is refusal
+
+
+def test_a_refusal_is_understood_however_long_its_message(connect: Connecting) -> None:
+    assert connect(Fault("code", code=-1121, msg="x" * 5_000)).client.page(LAST_WEEK) is Refusal.UNKNOWN_SYMBOL
+
+
+@pytest.mark.parametrize("code", ["true", "null", '"-1121"', "-1121.0", "[]"])
+def test_what_is_no_whole_number_is_no_code(code: str, connect: Connecting) -> None:
+    error = connect(Fault("status", status=400, body=f'{{"code": {code}, "msg": "no"}}')).failure()
+    assert isinstance(error, RejectedError)
+    assert str(error) == "the exchange refused the request (HTTP 400)"
 
 
 @pytest.mark.parametrize(("key", "secret"), [(DEMO_KEY, "wrong"), ("X" * 64, DEMO_SECRET), ("short", DEMO_SECRET)])

@@ -7,6 +7,7 @@ import pytest
 from etl.core.timeline import HOUR, MINUTE
 from etl.errors import (
     BannedError,
+    ClockSkewError,
     ContractError,
     ExchangeError,
     ForceOrdersError,
@@ -103,6 +104,21 @@ def test_an_exchange_that_does_not_tell_its_time_is_asked_again(kind: Any, conne
     connected = connect(Fault(kind, ONCE, path=TIME))
     connected.client.set_clock()
     assert connected.stats.by_path == {TIME: 2}
+
+
+def test_a_clock_that_is_refused_even_when_it_is_only_read_comes_out_after_the_last_attempt(
+    connect: Connecting,
+) -> None:
+    connected = connect(Fault("skew", path=TIME), attempts=3)
+    with pytest.raises(ClockSkewError):
+        connected.client.set_clock()
+    assert connected.stats.by_path == {TIME: 3}
+
+
+def test_a_clock_that_can_be_neither_used_nor_read_comes_out_after_the_last_attempt(connect: Connecting) -> None:
+    connected = connect(Fault("skew"), attempts=3)
+    assert isinstance(connected.failure(), ClockSkewError)
+    assert connected.stats.by_path == {FORCE_ORDERS: 3, TIME: 3}
 
 
 @pytest.mark.parametrize("retry_after", ["seconds", "0", "missing"])

@@ -157,6 +157,13 @@ def test_the_account_of_the_variables_is_one_more() -> None:
     assert found() == [("main", KEY, SECRET, None), DESK, FUND]
 
 
+@pytest.mark.usefixtures("main")
+def test_the_variables_win_over_an_account_main_of_the_file() -> None:
+    private("force-orders.toml", ACCOUNTS.replace("accounts.desk", "accounts.main").partition("[accounts.fund]")[0])
+    private("desk.key", "another-key")
+    assert found() == found("main") == [("main", KEY, SECRET, None)]
+
+
 @pytest.mark.usefixtures("accounts")
 def test_the_key_of_an_account_that_is_not_wanted_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FUND_KEY")
@@ -190,6 +197,26 @@ def test_an_account_has_a_name_that_fits_everywhere(name: str) -> None:
     private("force-orders.toml", f'[accounts."{name}"]\napi_key_variable = "K"')
     with pytest.raises(ConfigError, match="should match pattern"):
         load()
+
+
+@pytest.mark.parametrize("line", [r'api_key_file = "bad\nname\u0000"', r'api_key_file = "bad\u0000\u001b[2J"'])
+def test_a_path_that_is_none_is_refused_in_one_printable_line(line: str) -> None:
+    private("force-orders.toml", f"[accounts.a]\n{line}")
+    text = refusal()
+    assert text.startswith("the file bad�")
+    assert text.endswith(" cannot be read: that is no path")
+    assert text.isprintable()
+
+
+def test_an_account_whose_name_is_two_lines_is_refused_in_one() -> None:
+    private(
+        "force-orders.toml",
+        r'''[accounts."bad\nname"]
+api_key_variable = "K"''',
+    )
+    text = refusal()
+    assert text.startswith("accounts.bad�name in force-orders.toml: ")
+    assert text.isprintable()
 
 
 def test_no_secret_is_shown() -> None:

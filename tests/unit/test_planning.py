@@ -101,6 +101,22 @@ def test_without_a_limit_to_the_retention_the_floor_is_the_opening_of_the_exchan
     assert Rules(now=NOW, settle_lag=0, keeps=None, widest=DAY).floor == OPENED
 
 
+def test_a_retention_longer_than_the_exchange_is_old_reaches_back_to_its_opening() -> None:
+    rules = Rules(now=NOW, settle_lag=10 * MINUTE, keeps=36_500 * DAY, widest=WIDEST_WINDOW)
+    assert rules.floor == OPENED
+    targets = plan_backfill(Window(rules.floor, NOW), None, Known(), rules)
+    assert merge(needs(targets)) == [Window(OPENED, rules.settled)]
+
+
+@pytest.mark.parametrize("keeps", [90 * DAY, 36_500 * DAY, None])
+def test_nothing_older_than_the_opening_of_the_exchange_is_asked_for(keeps: int | None) -> None:
+    rules = Rules(now=NOW, settle_lag=10 * MINUTE, keeps=keeps, widest=WIDEST_WINDOW)
+    targets = plan_backfill(Window(0, OPENED + 20 * DAY), None, Known(), rules)
+    assert merge(needs(targets)) == [Window(OPENED, OPENED + 20 * DAY)]
+    assert min(target.ask.start for target in targets) == OPENED
+    assert plan_backfill(Window(0, OPENED), None, Known(), rules) == []
+
+
 def test_the_window_that_ends_at_the_settled_edge_is_read_on_to_now() -> None:
     assert everything()[-1].ask.end == NOW
     assert all(target.ask == target.need for target in everything()[:-1])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.core.paging import WIDEST_WINDOW
-from etl.core.planning import REREAD, Known, Rules, plan_backfill, plan_nightly, plan_sync
+from etl.core.planning import OPENED, REREAD, Known, Rules, plan_backfill, plan_nightly, plan_sync
 from etl.core.timeline import DAY, HOUR, MINUTE, Window, merge, subtract
 from etl.core.walking import Target
 
@@ -72,6 +72,26 @@ def test_a_proof_from_the_future_leaves_only_the_holes() -> None:
     hole = Window(NOW - 3 * DAY, NOW - 2 * DAY)
     proven = subtract([Window(NOW - 9 * DAY, NOW + HOUR)], [hole])
     assert needs(plan_sync(None, Known(proven=proven), RULES)) == [hole]
+
+
+@pytest.mark.parametrize(
+    ("rules", "newest"),
+    [
+        (Rules(NOW, settle_lag=DAY, keeps=DAY, widest=WIDEST_WINDOW), NOW - DAY + 30_000),
+        (Rules(NOW, settle_lag=DAY, keeps=None, widest=864_000), NOW - 864_000),
+    ],
+    ids=["floor", "widest"],
+)
+def test_where_nothing_new_is_left_to_need_only_the_holes_are_asked_for(rules: Rules, newest: int) -> None:
+    whole = Window(NOW - 2 * DAY, newest)
+    hole = Window(whole.start + HOUR, whole.start + HOUR + MINUTE)
+    assert plan_sync(None, Known(proven=[whole]), rules) == []
+    assert needs(plan_sync(None, Known(proven=subtract([whole], [hole])), rules)) == [hole]
+
+
+def test_the_first_sync_under_a_retention_longer_than_the_exchange_is_old_begins_at_its_opening() -> None:
+    rules = Rules(NOW, settle_lag=10 * MINUTE, keeps=36_500 * DAY, widest=WIDEST_WINDOW)
+    assert merge(needs(plan_sync(None, Known(), rules))) == [Window(OPENED, SETTLED)]
 
 
 spans = st.builds(

@@ -142,6 +142,24 @@ def test_the_bounds_themselves_are_accepted(name: str, least: int, greatest: int
         assert getattr(load(), name) == value
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("x", "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"),
+        (SECRET, "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"),
+        (
+            '{"a":{"b":1}}',
+            "FORCE_ORDERS_ACCOUNTS: there is no setting 'accounts.a.b'; config/force-orders.toml lists them all",
+        ),
+    ],
+)
+def test_accounts_that_make_no_sense_in_a_variable_are_refused_by_its_name(
+    value: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS", value)
+    assert refusal() == expected
+
+
 def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written("page_limit = 0\nnope = 1")
     monkeypatch.setenv("FORCE_ORDERS_ATTEMPTS", "x")
@@ -190,6 +208,14 @@ def test_plain_http_to_another_machine_is_refused(url: str, monkeypatch: pytest.
         "http://127.0.0.1@example.com",
         "https://host/?x=1",
         "https://host/#part",
+        "https://host?",
+        "https://host/#",
+        f"https://:{SECRET}@host",
+        "https://exa mple.com",
+        "https://host ",
+        "https://host/\tpath",
+        "https://host\n",
+        "https://host\\path",
         "file:///etc/passwd",
     ],
 )

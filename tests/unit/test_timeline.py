@@ -171,12 +171,21 @@ def test_a_time_ago_is_counted_from_now(text: str, ago: int) -> None:
     assert parse_instant(text, NOW) == NOW - ago
 
 
+@pytest.mark.parametrize("text", ["999999w", "999999d", "3000w"])
+def test_a_time_longer_ago_than_1970_is_1970(text: str) -> None:
+    assert iso(parse_instant(text, NOW)) == "1970-01-01T00:00Z"
+
+
 def test_thirteen_digits_are_epoch_milliseconds() -> None:
     assert parse_instant(" 1591702613943\n", NOW) == 1_591_702_613_943
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "1591702613", "90", "-90d", "1.5d", "2026-13-01", "2026-09-01T25:00Z", "90 d\nx"]
+    "text",
+    [
+        *("", "yesterday", "1591702613", "90", "-90d", "1.5d", "2026-13-01", "2026-09-01T25:00Z", "90 d\nx"),
+        *("١d", "1000000w", "１５９１７０２６１３９４３"),
+    ],
 )
 def test_anything_else_is_refused_in_one_line_that_names_the_forms(text: str) -> None:
     with pytest.raises(ValueError, match=r"\A[^\n]*write 2026-09-01, 2026-09-01T12:00Z, 90d or epoch[^\n]*\Z"):

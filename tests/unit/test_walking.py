@@ -74,6 +74,44 @@ def test_rows_that_cannot_be_read_count_towards_the_length_of_a_page() -> None:
     assert asked(steps)[1:] == list(WINDOW.split(NOW - DAY // 2))
 
 
+def an_order(order_id: int = 1, symbol: str = "BTCUSDT", at: int = 15, updated: int = 15, **kind: CloseType) -> Order:
+    return Order(symbol, order_id, at, updated, kind.get("close_type", CloseType.ADL), "{}")
+
+
+@pytest.mark.parametrize(
+    ("order", "counts"),
+    [
+        (an_order(2), True),
+        (an_order(1), False),
+        (an_order(1, updated=16), False),
+        (an_order(2, symbol="ETHUSDT"), False),
+        (an_order(2, close_type=CloseType.LIQUIDATION), False),
+        (an_order(2, at=9, updated=20), True),
+        (an_order(2, at=8), False),
+        (an_order(2, at=21, updated=20), False),
+        (an_order(2, updated=21), False),
+        (an_order(2, at=9, updated=8), False),
+    ],
+)
+def test_of_a_page_only_distinct_orders_that_match_the_whole_request_were_asked_for(order: Order, counts: bool) -> None:
+    request = PageRequest(Window(10, 20), LIMIT, "BTCUSDT", CloseType.ADL)
+    answer = Page((an_order(1), order), (Reject("5", "the row is no object", True),), NOW)
+    assert answer.asked_for(request) == 1 + counts
+
+
+def test_a_request_for_everything_asks_for_every_symbol_and_close_type() -> None:
+    strange = an_order(1, "ETHUSDT", close_type=CloseType.SETTLEMENT)
+    assert Page((an_order(), strange), (), NOW).asked_for(PageRequest(Window(10, 20), LIMIT)) == 2
+
+
+def test_strays_do_not_make_a_page_the_largest_of_a_walk() -> None:
+    held = beliefs()
+    stray = Order("BTCUSDT", 7, WINDOW.start - DAY, WINDOW.start - DAY, CloseType.ADL, "{}")
+    once = page([WINDOW.start]).orders
+    dialogue(plain(), [Page(once * 2 + (stray,), (), NOW)], held)
+    assert held.page_size.largest == 1
+
+
 def test_a_full_page_proves_nothing_and_its_window_is_asked_again_in_two_pieces() -> None:
     steps = dialogue(plain(), [full(), page(), page()])
     cursor = max(order.order_time for order in full().orders) - 1

@@ -139,6 +139,7 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("orderId", "true", "orderId is no integer"),
         ("orderId", str(2**63), "orderId is no integer"),
         ("orderId", "9" * 5_000, "orderId is no integer"),
+        ("orderId", '"١٢٣"', "orderId is no integer"),
         ("price", '"1,5"', "price is no decimal"),
         ("price", '"abc"', "price is no decimal"),
         ("price", '""', "price is no decimal"),
@@ -148,6 +149,7 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("price", "1e999", "price is no decimal"),
         ("price", "1" + "0" * 61, "price is no decimal"),
         ("price", '" 1"', "price is no decimal"),
+        *(("price", text, "price is no decimal") for text in ('"１.5"', '"1.٥"', '".٥"', '"1e٢"')),
         ("price", r'"1\n"', "price is no decimal"),
         ("reduceOnly", "1", "reduceOnly is no boolean"),
         ("reduceOnly", '"yes"', "reduceOnly is no boolean"),
@@ -157,6 +159,7 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("time", "-1", "time is no time in epoch milliseconds"),
         ("time", "253402300800000", "time is no time in epoch milliseconds"),
         ("updateTime", '"now"', "updateTime is no time in epoch milliseconds"),
+        ("updateTime", '"١٢٣"', "updateTime is no time in epoch milliseconds"),
         ("updateTime", "1.5", "updateTime is no time in epoch milliseconds"),
     ],
 )
@@ -185,6 +188,20 @@ def test_characters_that_a_database_cannot_keep_set_the_row_aside_as_text(place:
 
 def test_a_key_can_hold_such_characters_as_well() -> None:
     assert not rejected(json.dumps(ROW)[:-1] + r', "a\u0000": 1}').is_json
+
+
+@pytest.mark.parametrize("place", ["status", "note"])
+def test_a_backslash_before_u0000_is_text_like_any_other(place: str) -> None:
+    order = accepted(literal(place, r'"a\\u0000b"'))
+    assert json.loads(order.raw)[place] == r"a\u0000b"
+    assert rejected(literal(place, r'"a\\\u0000b"')).reason == "the row holds characters that a database cannot keep"
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", '[{"a": NaN}]'])
+def test_a_number_that_is_none_sets_the_row_aside_even_under_a_key_that_nobody_knows(value: str) -> None:
+    reject = rejected(literal("note", value))
+    assert (reject.reason, reject.is_json) == ("the row holds NaN or Infinity, which are no JSON", False)
+    assert accepted(changed(note=value)).raw == changed(note=value)
 
 
 def test_escapes_of_other_characters_are_no_fault() -> None:
@@ -253,3 +270,32 @@ def test_an_object_is_read_with_numbers_as_text() -> None:
 def test_what_is_no_object_is_refused(body: bytes, expected: type[Exception]) -> None:
     with pytest.raises(expected):
         read_object(body)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "@",
+        '{"a": @}',
+        literal("note", "@"),
+        literal("note", r'["\u5e01", @]'),
+        literal("note", '["NaN", @]'),
+        literal("price", "@"),
+    ],
+    ids=["array", "object", "order", "escape", "NaN", "price"],
+)
+@pytest.mark.parametrize(("left", "right"), [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
+def test_rows_nested_as_deep_as_can_be_read_are_all_there_or_the_page_is_unreadable(
+    around: str, left: str, right: str
+) -> None:
+    outcomes = set()
+    for depth in range(400, 1_101):
+        row = around.replace("@", left * depth + "1" + right * depth)
+        try:
+            page = read(f"[1, {row}]")
+        except TransientError:
+            outcomes.add("unreadable")
+        else:
+            assert [one.raw for one in (*page.rejects, *page.orders)] == ["1", row]
+            outcomes.add("read")
+    assert outcomes == {"read", "unreadable"}
