@@ -42,8 +42,9 @@ def summary_line(summary: Summary) -> str:
     parts = [
         f"{_many(summary.windows, 'window')}, {_many(counts.requests, 'request')} (weight {counts.weight})",
         f"{_many(counts.inserted, 'order')} new, {counts.updated} changed, {counts.unchanged} as before",
-        "gaps: none" if not summary.unproven else f"gaps: {len(summary.gaps)}",
     ]
+    if summary.status in ("succeeded", "incomplete"):
+        parts.append(f"gaps: {len(summary.gaps) or 'none'}")
     if counts.quarantined:
         parts.append(f"quarantined: {counts.quarantined}")
     return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
@@ -56,7 +57,7 @@ def plan_lines(cost: Cost, windows: Sequence[Window], budget: int) -> list[str]:
     minutes = cost.minutes(budget)
     takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
     return [
-        f"{_many(len(windows), 'window')} from {iso(min(windows).start)} to {iso(max(windows).end)}",
+        f"{_many(len(windows), 'window')} from {_to_the_second(min(windows).start)} to {_to_the_second(max(windows).end)}",
         f"{_many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
         "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
     ]
@@ -119,19 +120,20 @@ def status_tables(status: Status) -> list[Table]:
 
 
 def _status_row(scope: ScopeStatus) -> Sequence[object]:
-    def moment(instant: int | None) -> str | None:
-        return None if instant is None else iso(instant // SECOND * SECOND)
-
     return (
         scope.account,
         scope.symbol,
-        moment(scope.covered_since),
-        moment(scope.watermark),
+        _to_the_second(scope.covered_since),
+        _to_the_second(scope.watermark),
         None if scope.age is None else duration(scope.age),
         None if scope.days_until_loss is None else f"{scope.days_until_loss:.1f}",
         len(scope.gaps),
         scope.orders,
     )
+
+
+def _to_the_second(instant: int | None) -> str | None:
+    return None if instant is None else iso(instant // SECOND * SECOND)
 
 
 def _many(count: int, noun: str) -> str:

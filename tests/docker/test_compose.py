@@ -69,6 +69,7 @@ def compose(front_end: tuple[str, ...], secrets: Path) -> Compose:
             [*front_end, *words],
             cwd=ROOT,
             env=os.environ | project | {"FORCE_ORDERS_USER": user} | environment,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -154,7 +155,7 @@ def test_what_was_stored_outlives_the_containers(project: Compose) -> None:
     count = (*PROGRAM, "db", "query", "SELECT 'runs: ' || count(*) FROM runs")
     before = runs_in(project(*count))
     project(*BESIDE_AN_EXCHANGE, "backfill", "--since", "3d")
-    project("down", "--timeout", "5")
+    project("rm", "--stop", "--force", "-v")
 
     project("up", "--detach", "--no-build")
     assert runs_in(project(*count)) == before + 1

@@ -58,9 +58,7 @@ def test_a_page_its_proof_and_its_tallies_are_seen_together(recorder, counted, l
 
     assert counted() == {"force_orders": 2, "coverage": 3, "quarantined_orders": 1}
     assert ledger() == recorder.counts
-    assert recorder.counts == runs.Counts(
-        requests=3, weight=150, rows_received=3, inserted=2, quarantined=1
-    )
+    assert recorder.counts == runs.Counts(requests=3, weight=150, rows_received=3, inserted=2, quarantined=1)
     marks = {mark.symbol: (mark.covered_since, mark.watermark) for mark in coverage.read_watermarks(connection)}
     assert marks == dict.fromkeys(("*", "BTCUSDT", "ETHUSDT"), (10, 20))
 
