@@ -1,6 +1,5 @@
 """One answer into the database: rows, what they prove, tallies and quarantine, in one transaction."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -47,7 +46,8 @@ class Recorder:
         batch, rejects = latest_versions(page.orders), list(page.rejects)
         if careful:
             batch, refused = self._sift(account, batch)
-            rejects = [Reject(json.dumps(reject.raw), reject.reason, is_json=True) for reject in [*rejects, *refused]]
+            rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
+            rejects += refused
         tally = orders.upsert(self._connection, account, MARKET, self.run_id, batch, replace_equal=replace_equal)
         unnamed = {order.symbol for order in batch} - {symbol for owner, symbol in self._named if owner == account}
         if tally.inserted and unnamed:
@@ -61,6 +61,18 @@ class Recorder:
         self._connection.commit()
         self.counts = counts
         self._named |= {(account, symbol) for symbol in unnamed}
+
+    def _is_json(self, reject: Reject) -> bool:
+        """Whether Postgres, which knows limits that JSON has not, keeps the row as such."""
+        attempt = self._connection.begin_nested()
+        try:
+            quarantine.keep(self._connection, "", "", self.run_id, [reject])
+        except DataError:
+            return False
+        else:
+            return True
+        finally:
+            attempt.rollback()
 
     def _sift(self, account: str, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
         """The orders that Postgres takes, and those it does not, each tried by itself and undone."""

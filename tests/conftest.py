@@ -47,6 +47,9 @@ def server_url() -> Iterator[str]:
         return
     # pytest's own temporary directories are too deep for a socket's path.
     with tempfile.TemporaryDirectory(prefix="fo-") as directory, EmbeddedPostgres(Path(directory)) as server:
+        with psycopg.connect(server.libpq_url, autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the test
+            admin.execute("SELECT pg_reload_conf()")
         yield _with_database(server.libpq_url, "postgres")
 
 

@@ -6,6 +6,7 @@ ADL; the prefix of the client order id does.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ class Order:
     """One force order that was checked: every field of `raw` named in FIELDS is what its kind says, or null.
 
     The times are epoch milliseconds; one stands in for the other where the exchange sends only one. `raw` is the row's
-    JSON text, character by character as received.
+    JSON text, character by character as received. `filled` is the executed quantity, 0 where it is not sent.
     """
 
     symbol: str
@@ -92,6 +93,12 @@ class Order:
     update_time: int
     close_type: CloseType
     raw: str
+    filled: Decimal = Decimal(0)
+
+    @property
+    def version(self) -> tuple[int, Decimal]:
+        """The greater is the later: of one millisecond the one that is filled further, because fills never shrink."""
+        return self.update_time, self.filled
 
     @property
     def key(self) -> tuple[str, int]:
@@ -109,13 +116,13 @@ class Reject:
 
 
 def latest_versions(orders: Iterable[Order]) -> list[Order]:
-    """One version of each order, the latest by update time and then by place, sorted by key.
+    """The latest version of each order, of equal ones the last, sorted by key.
 
     Sorted, so that two writers lock the same rows in the same order.
     """
     latest: dict[tuple[str, int], Order] = {}
     for order in orders:
         known = latest.get(order.key)
-        if known is None or order.update_time >= known.update_time:
+        if known is None or order.version >= known.version:
             latest[order.key] = order
     return [latest[key] for key in sorted(latest)]

@@ -3,11 +3,15 @@
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from etl.core.orders import FIELDS, Kind, Order, Reject, close_type_of
 from etl.core.paging import Page
 from etl.errors import ContractError, TransientError
+
+LONGEST_SYMBOL = 64
+"""Characters; what is longer is no symbol, and too long for an index."""
 
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
@@ -110,7 +114,8 @@ def check_row(raw: str, row: Any) -> Order | Reject:
         return Reject(raw, "the row is nested too deeply", is_json=False)
     times = [int(row[wire]) for wire in _TIMES if row.get(wire) is not None]
     close_type = close_type_of(row.get("clientOrderId"))
-    return Order(row["symbol"], int(row["orderId"]), times[0], times[-1], close_type, raw)
+    filled = Decimal(row.get("executedQty") or 0)
+    return Order(row["symbol"], int(row["orderId"]), times[0], times[-1], close_type, raw, filled)
 
 
 def _fault(raw: str, row: Any) -> str | None:
@@ -126,6 +131,8 @@ def _fault(raw: str, row: Any) -> str | None:
         return "the row holds NaN or Infinity, which are no JSON"
     if not row.get("symbol"):
         return "symbol is missing"
+    if len(row["symbol"]) > LONGEST_SYMBOL:
+        return f"symbol has more than {LONGEST_SYMBOL} characters"
     if row.get("orderId") is None:
         return "orderId is missing"
     times = {wire: row[wire] for wire in _TIMES if row.get(wire) is not None}

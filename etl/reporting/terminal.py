@@ -57,7 +57,7 @@ def plan_lines(cost: Cost, windows: Sequence[Window], budget: int) -> list[str]:
     minutes = cost.minutes(budget)
     takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
     return [
-        f"{_many(len(windows), 'window')} from {_to_the_second(min(windows).start)} to {_to_the_second(max(windows).end)}",
+        f"{_many(len(windows), 'window')}, {_to_the_second(min(windows).start)} to {_to_the_second(max(windows).end)}",
         f"{_many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
         "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
     ]

@@ -5,7 +5,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, and_, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    MetaData,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
@@ -112,12 +125,12 @@ def known(connection: Connection, account: str, market: str) -> dict[str | None,
 
 
 def forget(connection: Connection, account: str, market: str, symbol: str) -> bool:
-    """Remove a scope of which nothing was ever proven, because there is no such symbol; False where something was."""
-    own = coverage.c
+    """Remove a scope because there is no such symbol; False where something of it is proven or stored after all."""
+    own, of_orders = coverage.c, force_orders.c
+    in_scope = (own.account == account, own.market == market, own.symbol == symbol)
+    has_order = exists().where(of_orders.account == account, of_orders.market == market, of_orders.symbol == symbol)
     removed = connection.execute(
-        delete(coverage)
-        .where(own.account == account, own.market == market, own.symbol == symbol, own.proven == _multirange([]))
-        .returning(own.symbol)
+        delete(coverage).where(*in_scope, own.proven == _multirange([]), ~has_order).returning(own.symbol)
     )
     return removed.first() is not None
 

@@ -27,7 +27,9 @@ def parse_url(url: str) -> dict[str, str]:
     except (psycopg.ProgrammingError, IndexError):
         raise unreadable from None
     parameters = {name: str(value) for name, value in parsed.items() if value is not None}
-    if not all(port.isdecimal() or not port for port in parameters.get("port", "").split(",")):
+    ports = [port for port in parameters.get("port", "").split(",") if port]
+    # Where a password holds an unescaped sign, a part of it ends up here, and would in the error of the connection.
+    if "@" in parameters.get("host", "") or not all(port.isdecimal() and 0 < int(port) < 1 << 16 for port in ports):
         raise unreadable
     return parameters
 

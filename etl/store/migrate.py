@@ -1,5 +1,6 @@
 """Which schema the database has, and how it is brought to ours. Alembic is imported only where it has to work."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,11 @@ def migrations_dir() -> Path:
 
 def head() -> str:
     """Our newest revision. Their files are numbered in order (a test holds that Alembic agrees)."""
-    return max(path.name for path in (migrations_dir() / "versions").glob("[0-9]*.py")).partition("_")[0]
+    return max(_known())
+
+
+def _known() -> set[str]:
+    return {path.name.partition("_")[0] for path in (migrations_dir() / "versions").glob("[0-9]*.py")}
 
 
 def current(connection: Connection) -> str | None:
@@ -41,9 +46,16 @@ def check(connection: Connection) -> None:
         return
     if found is None:
         raise StoreError("the database has no tables of ours yet; run: force-orders db upgrade")
-    if found > wanted:
-        raise StoreError(f"the database has schema {found}, this program knows {wanted}; install the newer version")
+    _refuse_unknown(found)
     raise StoreError(f"the database has the old schema {found}, {wanted} is needed; run: force-orders db upgrade")
+
+
+def _refuse_unknown(found: str | None) -> None:
+    if found is None or found in _known():
+        return
+    if re.fullmatch(r"[0-9]{4}", found):
+        raise StoreError(f"the database has schema {found}, this program knows {head()}; install the newer version")
+    raise StoreError("the database has a table alembic_version of another program; use a database of its own")
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
@@ -54,6 +66,7 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
     connection.commit()
     try:
         before = current(connection)
+        _refuse_unknown(before)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

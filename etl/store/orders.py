@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Connection,
     Text,
     and_,
@@ -144,8 +145,11 @@ def _upsert(*, replace_equal: bool) -> ReturningInsert[Any]:
 
 
 def _moment(milliseconds: Any) -> Any:
-    """Exact: a whole number of microseconds from the epoch, no floating-point seconds."""
-    return literal_column("timestamptz 'epoch'") + milliseconds * literal_column("interval '1 millisecond'")
+    """Exact to the year 9999: an interval is multiplied in double precision, which holds either of the products."""
+    thousand: ColumnElement[int] = literal_column("1000")
+    seconds = milliseconds.op("/")(thousand).op("*")(literal_column("interval '1 second'"))
+    rest = milliseconds.op("%")(thousand).op("*")(literal_column("interval '1 millisecond'"))
+    return literal_column("timestamptz 'epoch'").op("+")(seconds).op("+")(rest)
 
 
 _UPSERT = _upsert(replace_equal=False)

@@ -1,6 +1,6 @@
 """Until when the exchange wants no request, for every process that shares an address and this database."""
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.core.timeline import to_datetime, to_millis
@@ -16,9 +16,11 @@ def until(connection: Connection, egress: str) -> int:
 def keep(connection: Connection, egress: str, deadline: int, reason: str) -> None:
     """Store a deadline unless a later one is there."""
     statement = insert(silences).values(egress=egress, until=to_datetime(deadline), reason=reason)
-    later = func.greatest(silences.c.until, statement.excluded.until)
+    new = statement.excluded
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=[silences.c.egress], set_={"until": later, "reason": statement.excluded.reason}
+            index_elements=[silences.c.egress],
+            set_={"until": new.until, "reason": new.reason},
+            where=new.until > silences.c.until,
         )
     )

@@ -154,7 +154,11 @@ OTHERS_VERSION = "CREATE TABLE alembic_version (version_num text); "
         pytest.param("", "the database has no tables of ours yet; run: force-orders db upgrade", id="empty"),
         pytest.param("CREATE TABLE customers ()", "the database has no tables of ours yet", id="another program's"),
         pytest.param(OTHERS_VERSION, "the database has no tables of ours yet", id="no revision"),
-        pytest.param(OTHERS_VERSION + "INSERT INTO alembic_version VALUES ('a1b2')", "schema a1b2", id="its revision"),
+        pytest.param(
+            OTHERS_VERSION + "INSERT INTO alembic_version VALUES ('a1b2')",
+            "alembic_version of another program",
+            id="its revision",
+        ),
     ],
 )
 def test_a_foreign_database_is_refused(empty_database_url: str, there: str, refusal: str) -> None:
@@ -173,3 +177,13 @@ def test_many_upgrades_at_once_make_one_schema(command: Command, empty_database_
     assert sorted(said for said, _ in ended) == [f"schema none → {head}\n", *[f"the schema is {head} already\n"] * 3]
     with connection_to(engine_for(empty_database_url)) as connection:
         migrate.check(connection)
+
+
+def test_the_database_of_another_program_is_not_upgraded(empty_database_url: str) -> None:
+    with psycopg.connect(empty_database_url) as other:
+        other.execute(OTHERS_VERSION + "INSERT INTO alembic_version VALUES ('a1b2')")
+    with (
+        connection_to(engine_for(empty_database_url)) as connection,
+        pytest.raises(StoreError, match="another program"),
+    ):
+        migrate.upgrade(connection)

@@ -196,3 +196,15 @@ def test_a_reject_that_postgres_cannot_keep_as_json_becomes_text(recorder, other
     recorder.commit(ACCOUNT, replace(page(row()), rejects=(mistaken,)), [])
     assert others("SELECT raw #>> '{}', reason FROM quarantined_orders") == [(mistaken.raw, "odd")]
     assert others("SELECT count(*) FROM force_orders") == [(1,)]
+
+
+def test_a_symbol_too_long_for_an_index_is_set_aside(recorder, counted) -> None:
+    recorder.commit(ACCOUNT, page(row(), row(symbol="長" * 3000)), [proven(10, 20)])
+    assert counted() == {"force_orders": 1, "coverage": 2, "quarantined_orders": 1}
+
+
+def test_a_row_waits_once_whichever_way_it_came(recorder, counted) -> None:
+    odd = page('{"odd": 1}')
+    recorder.commit(ACCOUNT, odd, [])
+    recorder.commit(ACCOUNT, replace(odd, orders=(refused(1, price="?"),)), [])
+    assert counted()["quarantined_orders"] == 2, "the odd row once, and the one that Postgres refused"

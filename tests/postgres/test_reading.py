@@ -46,3 +46,16 @@ def test_it_leaves_the_connection_able_to_write(connection: Connection) -> None:
     read_only(connection, "SELECT 1")
     runs.start(connection, "sync")
     assert connection.scalar(text("SELECT count(*) FROM runs")) == 1
+
+
+def test_a_second_statement_cannot_end_the_transaction_and_write(connection: Connection) -> None:
+    runs.start(connection, "sync")
+    connection.commit()
+    with pytest.raises(StoreError):
+        read_only(connection, "COMMIT; DELETE FROM runs")
+    connection.rollback()
+    assert runs.last(connection) is not None
+
+
+def test_a_query_may_hold_a_percent_sign(connection: Connection) -> None:
+    assert read_only(connection, "SELECT 1 AS a WHERE 'BTCUSDT' LIKE '%USDT'") == (["a"], [(1,)])

@@ -1,7 +1,7 @@
 """What the exchange asked for is remembered until its end, by everyone who shares the address."""
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from etl.store import silences
 
@@ -33,3 +33,9 @@ def test_another_address_is_not_silenced(silent: Connection) -> None:
     assert silences.until(silent, "frankfurt") == 0
     silences.keep(silent, "frankfurt", NOON + 5, "throttled")
     assert silences.until(silent, "default") == NOON
+
+
+def test_the_reason_belongs_to_the_deadline(connection: Connection) -> None:
+    silences.keep(connection, "egress", 1_000, "banned")
+    silences.keep(connection, "egress", 500, "throttled")
+    assert connection.scalar(text("SELECT reason FROM silences")) == "banned"

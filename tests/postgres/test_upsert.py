@@ -268,3 +268,15 @@ def empty(connection: Connection) -> None:
     """For a property, whose examples share a database."""
     connection.execute(text("TRUNCATE force_orders"))
     connection.commit()
+
+
+def test_of_two_versions_of_one_millisecond_on_a_page_the_further_filled_wins(connection: Connection) -> None:
+    both = page(row(status="FILLED", executedQty="0.001"), row(status="NEW", executedQty="0"))
+    upsert(connection, ACCOUNT, MARKET, 1, latest_versions(both.orders))
+    assert connection.scalar(text("SELECT status FROM force_orders")) == "FILLED"
+
+
+def test_a_time_thousands_of_years_ahead_is_exact(connection: Connection) -> None:
+    at = 112_663_785_600_669
+    upsert(connection, ACCOUNT, MARKET, 1, page(row(time=at, updateTime=at)).orders)
+    assert to_millis(connection.scalar(text("SELECT order_time FROM force_orders"))) == at

@@ -209,11 +209,7 @@ def test_a_path_that_is_none_is_refused_in_one_printable_line(line: str) -> None
 
 
 def test_an_account_whose_name_is_two_lines_is_refused_in_one() -> None:
-    private(
-        "force-orders.toml",
-        r'''[accounts."bad\nname"]
-api_key_variable = "K"''',
-    )
+    private("force-orders.toml", '[accounts."bad\\nname"]\napi_key_variable = "K"')
     text = refusal()
     assert text.startswith("accounts.bad�name in force-orders.toml: ")
     assert text.isprintable()

@@ -1,6 +1,7 @@
 """From bytes to checked rows: exact text, no float, nothing dropped."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -62,8 +63,9 @@ def literal(wire: str, text: str) -> str:
 
 
 def test_a_real_row_is_an_order() -> None:
-    order = accepted(json.dumps(ROW))
-    assert order == Order("XRPUSDT", 16464950183, 1629544376213, 1629544376219, CloseType.LIQUIDATION, json.dumps(ROW))
+    raw, filled = json.dumps(ROW), Decimal(str(ROW["executedQty"]))
+    expected = Order("XRPUSDT", 16464950183, 1629544376213, 1629544376219, CloseType.LIQUIDATION, raw, filled)
+    assert accepted(raw) == expected
 
 
 def test_a_page_knows_when_it_was_received() -> None:
@@ -272,24 +274,19 @@ def test_what_is_no_object_is_refused(body: bytes, expected: type[Exception]) ->
         read_object(body)
 
 
-@pytest.mark.parametrize(
-    "around",
-    [
-        "@",
-        '{"a": @}',
-        literal("note", "@"),
-        literal("note", r'["\u5e01", @]'),
-        literal("note", '["NaN", @]'),
-        literal("price", "@"),
-    ],
-    ids=["array", "object", "order", "escape", "NaN", "price"],
-)
+DEEP = {
+    "array": "@",
+    "object": '{"a": @}',
+    "order": literal("note", r'["\u5e01", @]'),
+    "NaN": literal("note", '["NaN", @]'),
+}
+
+
+@pytest.mark.parametrize("around", DEEP.values(), ids=DEEP)
 @pytest.mark.parametrize(("left", "right"), [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
-def test_rows_nested_as_deep_as_can_be_read_are_all_there_or_the_page_is_unreadable(
-    around: str, left: str, right: str
-) -> None:
+def test_of_rows_nested_too_deeply_none_is_dropped(around: str, left: str, right: str) -> None:
     outcomes = set()
-    for depth in range(400, 1_101):
+    for depth in range(300, 1_100, 2):
         row = around.replace("@", left * depth + "1" + right * depth)
         try:
             page = read(f"[1, {row}]")
