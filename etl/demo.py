@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from etl.operations import Planner, SpanText, backfill_planner
 from etl.settings import MAIN, Credentials, Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.server import Simulator
+from etl.spans import Planner, SpanText, backfill_planner
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,18 @@ from sqlalchemy import Connection
 
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.paging import Page
-from etl.core.planning import Known, Rules, plan_backfill, plan_everything, plan_nightly, scopes
+from etl.core.planning import Rules
 from etl.core.retention import Retention
-from etl.core.timeline import Window, iso, parse_instant, subtract
+from etl.core.timeline import Window, subtract
 from etl.core.walking import Finding, Target
-from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoreError, ThrottledError
+from etl.errors import ExitCode, ForceOrdersError, StoreError, ThrottledError
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
 from etl.fetching import interruptibly
 from etl.pipeline import MARKET, Recorder
 from etl.scheduler import Scheduler, Walk
+from etl.spans import Planner
 from etl.store import coverage, runs, silences
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
@@ -28,28 +29,6 @@ from etl.store.schema import EVERY_SYMBOL
 
 WATCH = 1.0
 """Seconds between two looks at the silences that other processes were asked for."""
-
-
-@dataclass(frozen=True)
-class SpanText:
-    """What the operator asked for, as typed: relative times mean something else by each clock."""
-
-    since: str | None = None
-    until: str | None = None
-
-    def resolve(self, rules: Rules) -> Window:
-        """The span; raises ConfigError where it is empty, malformed or lies in the future."""
-        try:
-            since = rules.floor if self.since is None else parse_instant(self.since, rules.now)
-            until = rules.now if self.until is None else parse_instant(self.until, rules.now)
-        except ValueError as error:
-            raise ConfigError(str(error)) from None
-        for name, instant in (("--since", since), ("--until", until)):
-            if instant > rules.now:
-                raise ConfigError(f"{name} {iso(instant)} lies in the future; it is {iso(rules.now)}")
-        if since >= until:
-            raise ConfigError(f"--since {iso(since)} does not lie before --until {iso(until)}")
-        return Window(since, until)
 
 
 @dataclass(frozen=True)
@@ -94,32 +73,7 @@ class Summary:
     seconds: float = 0.0
 
 
-Planner = Callable[[dict[str | None, Known], Rules], list[Target]]
-"""From what is known of an account's scopes to the walks of this run."""
-
 Watcher = Callable[[Progress], None]
-
-
-def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
-    """What of a span is not proven yet, of these symbols or, without any, of all."""
-
-    def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
-        window = span.resolve(rules)
-        targets: list[Target] = []
-        for symbol in scopes(symbols):
-            of_symbol = known.get(symbol, known[None])
-            if span == SpanText():
-                targets += plan_everything(symbol, of_symbol, rules)
-            else:
-                targets += plan_backfill(window, symbol, of_symbol, rules)
-        return targets
-
-    return plan
-
-
-def nightly_planner(known: dict[str | None, Known], rules: Rules) -> list[Target]:
-    """From each watermark to now, and what is read again."""
-    return plan_nightly(known[None], {name: of_name for name, of_name in known.items() if name}, rules)
 
 
 def plan_only(connection: Connection, accounts: Sequence[str], planner: Planner, rules: Rules) -> list[Target]:

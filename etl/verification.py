@@ -17,8 +17,9 @@ from etl.core.sampling import draw, upper_bound
 from etl.core.timeline import Window, clip, merge
 from etl.core.walking import Finding, Target, Verdict
 from etl.errors import ExitCode
-from etl.operations import Planner, SpanText, Summary
+from etl.operations import Summary
 from etl.pipeline import MARKET, Recorder
+from etl.spans import Planner, SpanText
 from etl.store import orders, runs
 
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "etl").rglob("*.py"))
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
-PRINTERS = {"etl/cli.py", "etl/simulator/command.py"}
+PRINTERS = {"etl/cli/console.py", "etl/simulator/command.py"}
 
 MAY_IMPORT = {
     "etl.core": {"etl.core"},
@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "etl.simulator": {"etl.simulator"},
     "etl.errors": set(),
     "etl.logs": set(),
-    "etl.fetching": set(),
+    "etl.fetching": {"etl.errors"},
     "etl.settings": {"etl.errors", "etl.logs"},
     "etl.pipeline": {"etl.core", "etl.store"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
@@ -65,9 +65,9 @@ def shown(files: list[Path]) -> list[str]:
 
 
 def test_there_is_a_tree_to_read() -> None:
-    assert {"etl.core.walking", "etl.exchange.client", "etl.store.orders", "etl.cli"} <= {module_of(f) for f in FILES}
+    assert {"etl.core.walking", "etl.exchange.client", "etl.store.orders", "etl.cli.history"} <= {module_of(f) for f in FILES}
     assert "etl.core.timeline" in ours(ROOT / "etl/core/walking.py")
-    assert "etl.operations" in ours(ROOT / "etl/cli.py"), "imports inside functions are read as well"
+    assert "etl.operations" in ours(ROOT / "etl/cli/history.py"), "imports inside functions are read as well"
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
@@ -126,7 +126,7 @@ def test_nothing_but_main_imports_the_command_line() -> None:
 def test_nothing_but_the_demo_and_the_command_line_knows_the_simulator() -> None:
     knows = [file for file in FILES if any(is_within(name, "etl.simulator") for name in ours(file))]
     outside = [file for file in knows if not is_within(module_of(file), "etl.simulator")]
-    assert set(shown(outside)) <= {"etl/cli.py", "etl/demo.py"}
+    assert set(shown(outside)) <= {"etl/cli/root.py", "etl/demo.py"}
 
 
 def test_nobody_looks_into_another_part_s_private_names() -> None:

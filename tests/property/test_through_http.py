@@ -11,12 +11,13 @@ from sqlalchemy import Connection, text
 from etl import app
 from etl.core.timeline import Window
 from etl.errors import ExitCode
-from etl.operations import Run, SpanText, Storing, backfill_planner
+from etl.operations import Run, Storing
 from etl.settings import MAIN, Credentials, Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.orders import order_from_row
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
+from etl.spans import SpanText, backfill_planner
 from etl.store import coverage
 from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
 

@@ -1,0 +1,64 @@
+"""`force-orders db …`: schema, address and queries of the database in use."""
+
+from typing import Annotated
+
+import typer
+
+from etl.cli.arguments import database_of, load_settings
+from etl.cli.console import print_tables, say
+
+database = typer.Typer(help="The database: schema, address, queries.", no_args_is_help=True)
+
+
+@database.command("upgrade")
+def db_upgrade(context: typer.Context) -> None:
+    """Bring the database to the schema of this version."""
+    from etl.store import migrate
+    from etl.store.database import address
+    from etl.store.engine import connection_to, engine_for
+
+    with address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
+        before, after = migrate.upgrade(connection)
+    say(f"the schema is {after} already" if before == after else f"schema {before or 'none'} → {after}")
+
+
+@database.command("url")
+def db_url(context: typer.Context) -> None:
+    """Print the address of the database in use, with its password; an embedded one stays up until 'db stop'."""
+    from etl.store.database import kept_address
+
+    with kept_address(*database_of(context)) as url:
+        say(url)
+
+
+@database.command("stop")
+def db_stop(context: typer.Context) -> None:
+    """Stop the embedded Postgres that 'db url' left running."""
+    from etl.store.database import stop_embedded
+
+    say("stopped" if stop_embedded(*database_of(context)) else "it did not run")
+
+
+@database.command("revisions")
+def db_revisions(context: typer.Context) -> None:
+    """List the schema's revisions and mark the one that the database has."""
+    from etl.store import migrate
+    from etl.store.database import address
+    from etl.store.engine import connection_to, engine_for
+
+    with address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
+        current = migrate.current(connection)
+    for revision, purpose in migrate.revisions():
+        say(f"{'→' if revision == current else ' '} {revision}  {purpose}")
+
+
+@database.command("query")
+def db_query(context: typer.Context, sql: Annotated[str, typer.Argument(metavar="SQL")]) -> None:
+    """Run one SQL query, reading only, and print its rows."""
+    from etl import app
+    from etl.reporting.terminal import table
+    from etl.store.reading import read_only
+
+    with app.store(load_settings(context)) as connection:
+        columns, rows = read_only(connection, sql)
+    print_tables([table(None, columns, rows)])

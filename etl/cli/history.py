@@ -1,0 +1,166 @@
+"""The commands that read history from the exchange: backfill, sync, verify, demo."""
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import Exit
+
+from etl.cli.arguments import Accounts, Since, Symbols, Until, check_span, load_settings, parse_symbols
+from etl.cli.console import complain, print_tables, say, stop_signals, watching
+
+if TYPE_CHECKING:
+    from etl.operations import Run, Summary
+    from etl.settings import Credentials, Settings
+    from etl.spans import Planner
+
+DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
+
+
+def backfill(
+    context: typer.Context,
+    since: Since = None,
+    until: Until = None,
+    symbol: Symbols = None,
+    account: Accounts = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what it would cost, and do nothing.")] = False,
+) -> None:
+    """Walk history once; only what is not covered yet is asked for."""
+    from etl.settings import credentials
+    from etl.spans import SpanText, backfill_planner
+
+    settings = load_settings(context)
+    symbols = parse_symbols(symbol or [])
+    span = SpanText(since, until)
+    check_span(settings, span)
+    keys = credentials(settings, tuple(account or ()))
+    planner = backfill_planner(span, symbols)
+    if plan:
+        _print_plan(settings, keys, planner)
+    else:
+        raise Exit(_store(settings, "backfill", keys, planner, symbols).exit_code)
+
+
+def sync(context: typer.Context, account: Accounts = None) -> None:
+    """The nightly job: from each watermark to now, and a look back for late changes."""
+    from etl.settings import credentials
+    from etl.spans import nightly_planner
+
+    settings = load_settings(context)
+    keys = credentials(settings, tuple(account or ()))
+    raise Exit(_store(settings, "sync", keys, nightly_planner).exit_code)
+
+
+def verify(
+    context: typer.Context,
+    since: Since = None,
+    until: Until = None,
+    account: Accounts = None,
+    sample: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only N windows, drawn by lot.")] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Store what is missing or different.")] = False,
+) -> None:
+    """Read history again and hold it against the database; by default all that is proven."""
+    from etl.reporting.terminal import difference_table, verified_lines
+    from etl.settings import credentials
+    from etl.spans import SpanText
+    from etl.verification import Comparing, Sample, verify_planner
+
+    settings = load_settings(context)
+    span, drawn = SpanText(since, until), Sample(sample)
+    check_span(settings, span)
+    with _running(settings, "verify", credentials(settings, tuple(account or ()))) as run:
+        comparing = Comparing(run.connection, run.recorder, repair=repair)
+        summary = run.execute(verify_planner(span, drawn), comparing)
+    for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
+        say(line)
+    if comparing.differences:
+        print_tables([difference_table(comparing.differences)])
+    print_faults(summary)
+    raise Exit(summary.exit_code)
+
+
+def demo(context: typer.Context) -> None:
+    """The main job against the built-in exchange simulator and an embedded Postgres of its own; needs no key."""
+    from etl.demo import prepare_demo
+
+    with prepare_demo(load_settings(context)) as prepared:
+        say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
+        say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
+        summary = _store(prepared.settings, "demo", [prepared.credentials], prepared.planner)
+        _print_demo(prepared.settings, summary)
+    raise Exit(summary.exit_code)
+
+
+def _print_plan(settings: "Settings", keys: "Sequence[Credentials]", planner: "Planner") -> None:
+    from etl import app
+    from etl.core.planning import cost
+    from etl.exchange.clock import local_now
+    from etl.operations import plan_only
+    from etl.reporting.terminal import plan_lines
+
+    with app.store(settings) as connection:
+        rules = app.rules(settings, local_now())
+        targets = plan_only(connection, [one.account for one in keys], planner, rules)
+    for line in plan_lines(cost(targets), [target.need for target in targets], settings.weight_budget):
+        say(line)
+
+
+def _store(
+    settings: "Settings",
+    command: str,
+    keys: "Sequence[Credentials]",
+    planner: "Planner",
+    symbols: "Sequence[str]" = (),
+) -> "Summary":
+    """A run that stores what it reads, and its printed summary."""
+    from etl.operations import Storing
+
+    with _running(settings, command, keys) as run:
+        summary = run.execute(planner, Storing(run.connection, run.recorder, symbols))
+    _print_summary(summary)
+    return summary
+
+
+@contextmanager
+def _running(settings: "Settings", command: str, keys: "Sequence[Credentials]") -> "Iterator[Run]":
+    """A run, wired: exchange, database, signals and the progress bar."""
+    from etl import app
+    from etl.operations import Run
+
+    with stop_signals() as stop:
+        reader = app.reader(settings, keys, stop)
+        with app.store(settings) as connection, watching() as watch:
+            yield Run(connection, reader, command, watch)
+
+
+def _print_summary(summary: "Summary") -> None:
+    from etl.reporting.terminal import gap_table, summary_line
+
+    say(summary_line(summary))
+    if summary.gaps:
+        print_tables([gap_table(summary.gaps)])
+    print_faults(summary)
+
+
+def print_faults(summary: "Summary") -> None:
+    for fault in summary.faults:
+        complain(fault)
+
+
+def _print_demo(settings: "Settings", summary: "Summary") -> None:
+    from etl import app
+    from etl.reporting.terminal import table
+    from etl.store.coverage import count_orders
+
+    with app.store(settings) as connection:
+        counts = count_orders(connection)
+    print_tables([table("orders", ("symbol", "orders"), [(name, n) for (_, name), n in sorted(counts.items())], 1)])
+    typed = sys.argv[0]
+    command = "force-orders" if shutil.which("force-orders") == typed else typed
+    here = f"FORCE_ORDERS_DATA_DIR={settings.data_dir} {command}"
+    say(f'\nquery it  {here} db query "{DEMO_QUERY}"')
+    say(f'or        psql "$({here} db url)"')
+    say("again     a second demo asks only for what is new")

@@ -1,0 +1,79 @@
+"""The commands that only look at what is stored: status and the quarantine."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.exceptions import Exit
+
+from etl.cli.arguments import load_settings
+from etl.cli.console import complain, print_tables, say
+from etl.errors import ExitCode
+
+if TYPE_CHECKING:
+    from etl.status import Status
+
+
+def status(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="For monitors: exit 3 where something is wrong.")] = False,
+) -> None:
+    """How complete the history is, by account and symbol."""
+    from etl import app
+    from etl.core.timeline import DAY
+    from etl.exchange.clock import local_now
+    from etl.status import read_status, warnings
+
+    settings = load_settings(context)
+    with app.store(settings) as connection:
+        found = read_status(connection, app.rules(settings, local_now()))
+    warned = warnings(found, int(settings.warn_after_days * DAY))
+    _print_status(found, as_json)
+    for warning in warned:
+        complain(warning)
+    raise Exit(ExitCode.INCOMPLETE if check and warned else ExitCode.DONE)
+
+
+def _print_status(found: "Status", as_json: bool) -> None:
+    from etl.status import as_json as to_json
+
+    if as_json:
+        say(json.dumps(to_json(found), indent=2, ensure_ascii=False))
+    else:
+        from etl.reporting.terminal import status_tables
+
+        print_tables(status_tables(found))
+
+
+quarantine = typer.Typer(help="Rows that could not be read.", no_args_is_help=True)
+
+
+@quarantine.command("list")
+def quarantine_list(context: typer.Context) -> None:
+    """The rows, as received, and why they could not be read; exit 3 where there are any."""
+    from etl import app
+    from etl.reporting.terminal import table
+    from etl.store.engine import store_errors
+    from etl.store.quarantine import unresolved
+
+    with app.store(load_settings(context)) as connection, store_errors():
+        rows = unresolved(connection)
+    if not rows:
+        say("the quarantine is empty")
+        return
+    cells = [(row.id, row.account, f"{row.seen_at:%Y-%m-%d %H:%M:%SZ}", row.reason, row.raw) for row in rows]
+    print_tables([table(None, ("id", "account", "seen", "reason", "row"), cells)])
+    raise Exit(ExitCode.INCOMPLETE)
+
+
+@quarantine.command("retry")
+def quarantine_retry(context: typer.Context) -> None:
+    """Read the rows again, as after an upgrade; exit 3 where some still cannot be read."""
+    from etl import app
+    from etl.requalification import retry
+
+    with app.store(load_settings(context)) as connection:
+        read, left = retry(connection)
+    say(f"{read} read and stored, {left} still in quarantine")
+    raise Exit(ExitCode.INCOMPLETE if left else ExitCode.DONE)
