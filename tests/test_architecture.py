@@ -65,7 +65,9 @@ def shown(files: list[Path]) -> list[str]:
 
 
 def test_there_is_a_tree_to_read() -> None:
-    assert {"etl.core.walking", "etl.exchange.client", "etl.store.orders", "etl.cli.history"} <= {module_of(f) for f in FILES}
+    assert {"etl.core.walking", "etl.exchange.client", "etl.store.orders", "etl.cli.history"} <= {
+        module_of(f) for f in FILES
+    }
     assert "etl.core.timeline" in ours(ROOT / "etl/core/walking.py")
     assert "etl.operations" in ours(ROOT / "etl/cli/history.py"), "imports inside functions are read as well"
 

@@ -100,8 +100,7 @@ def test_rows_that_were_not_asked_for_do_not_make_a_page_the_largest() -> None:
     size = PageSize(100)
     size.note(60, 40, whole=True)
     assert (size.seen, size.largest) == (40, 40)
-    assert size.may_be_cut(40)
-    assert size.is_doubtful(40)
+    assert all(size.may_be_cut(length) and size.is_doubtful(length) for length in (40, 60))
 
 
 def test_what_an_earlier_run_knows_is_the_largest_but_was_not_seen() -> None:
