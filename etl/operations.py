@@ -14,11 +14,12 @@ from etl.core.planning import Rules
 from etl.core.retention import Retention
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Finding, Target
-from etl.errors import ExitCode, ForceOrdersError, StoreError, ThrottledError
+from etl.errors import ExitCode, ForceOrdersError, RejectedError, StoreError, ThrottledError
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
 from etl.fetching import interruptibly
+from etl.logs import logger
 from etl.pipeline import MARKET, Recorder
 from etl.scheduler import Scheduler, Walk
 from etl.spans import Planner
@@ -26,6 +27,8 @@ from etl.store import coverage, runs, silences
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
+
+_log = logger(__name__)
 
 WATCH = 1.0
 """Seconds between two looks at the silences that other processes were asked for."""
@@ -168,7 +171,10 @@ class Run:
     def _walk(self, planner: Planner, purpose: Purpose) -> None:
         reader = self._reader
         self._tick(0)
-        interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
+        try:
+            interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
+        except RejectedError as error:
+            _log.warning("the exchange's clock cannot be read, this machine's is taken instead: %s", error)
         walks = self._plan(planner, purpose)
         self.connection.commit()
         self._walks = self.summary.windows = len(walks)

@@ -27,6 +27,7 @@ class Recorder:
         self.run_id = run_id
         self.counts = runs.Counts()
         self._named: set[tuple[str, str]] = set()
+        self._aside: set[tuple[str, str]] = set()
 
     def commit(
         self, account: str, page: Page | None, findings: Sequence[Finding], *, replace_equal: bool = False
@@ -56,10 +57,12 @@ class Recorder:
         coverage.record(self._connection, account, MARKET, findings)
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
-        counts.add(page.length, tally, len(rejects))
+        aside = {(account, reject.raw) for reject in rejects} - self._aside
+        counts.add(page.length, tally, len(aside))
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
+        self._aside |= aside
         self._named |= {(account, symbol) for symbol in unnamed}
 
     def _is_json(self, reject: Reject) -> bool:

@@ -27,7 +27,8 @@ _log = logger(__name__)
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[?#@\\\s]", value):
+    clean = re.fullmatch(r"[\w.:/%\[\]~-]+", value, re.ASCII) and not value.endswith(":")
+    if parts.scheme not in ("http", "https") or not parts.hostname or not clean:
         raise ValueError("must be the address of the exchange, such as https://fapi.binance.com")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("must begin with https://; plain http is for a loopback address only")
@@ -140,6 +141,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is no valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
 

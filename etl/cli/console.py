@@ -19,7 +19,9 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    print(f"force-orders: {text}", file=sys.stderr)
+    """One line, whatever names and paths the text was made of."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    print(f"force-orders: {line}", file=sys.stderr)
 
 
 def print_tables(tables: list[Any]) -> None:

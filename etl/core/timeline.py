@@ -16,6 +16,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATES = range(-62_135_596_800_000, 253_402_300_800_000)  # the years 1 to 9999, which a datetime holds
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 
 
@@ -140,10 +141,14 @@ def parse_instant(text: str, now: int) -> int:
         return max(0, now - int(text[:-1]) * _UNITS[text[-1]])
     if re.fullmatch(r"[0-9]{12,14}", text):
         return int(text)
+    unreadable = ValueError(
+        f"{text!r} is no time; write 2026-09-01, 2026-09-01T12:00Z, 90d or epoch milliseconds (UTC)"
+    )
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(
-            f"{text!r} is no time; write 2026-09-01, 2026-09-01T12:00Z, 90d or epoch milliseconds (UTC)"
-        ) from None
-    return to_millis(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        raise unreadable from None
+    instant = to_millis(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if instant not in _DATES:
+        raise unreadable
+    return instant

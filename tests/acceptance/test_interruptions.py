@@ -112,3 +112,21 @@ def test_a_signal_is_heard_while_the_exchange_accepts_and_never_answers(lab: Lab
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=10)
     assert process.returncode == 130
+
+
+def test_an_exchange_that_does_not_tell_its_time_is_read_by_this_machines_clock(lab: Labs) -> None:
+    timeless = lab()
+    timeless.tell("faults", [{"kind": "status", "status": 404, "path": "/fapi/v1/time"}])
+    done = timeless("backfill")
+    assert done.returncode == 0, done.stderr
+    assert "clock cannot be read" in done.stderr
+    timeless.tell("faults", [])
+    assert_table_equals_history(timeless)
+
+
+def test_a_clock_that_is_hours_off_changes_nothing(lab: Labs) -> None:
+    elsewhere = lab(Scenario(clock_offset_ms=-5 * 3_600_000))
+    done = elsewhere("backfill")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_table_equals_history(elsewhere)
+    assert elsewhere.watermark()["watermark"].timestamp() * 1000 < elsewhere.now() - 599_000
