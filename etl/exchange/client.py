@@ -81,6 +81,7 @@ class ExchangeClient:
         self._retry = retry
         self._sleep = sleep
         self._local = threading.local()
+        self._symbols: frozenset[str] | None = None
 
     def page(self, request: PageRequest) -> Answer:
         """The answer to one request for force orders; a refusal that says how to ask instead is an answer too."""
@@ -102,7 +103,13 @@ class ExchangeClient:
         self._again(self._read_time)
 
     def symbols(self) -> frozenset[str] | None:
-        """The names of all symbols that the exchange lists (weight 1, over 1 MB); None where it does not say."""
+        """The names of all symbols that the exchange lists; None where it does not say. Asked for once and kept."""
+        if self._symbols is None:
+            self._symbols = self._read_symbols()
+        return self._symbols
+
+    def _read_symbols(self) -> frozenset[str] | None:
+        """Weight 1, but over 1 MB."""
         try:
             listed = self._again(lambda: read_object(self._get(EXCHANGE_INFO, 1))).get("symbols")
         except ThrottledError:

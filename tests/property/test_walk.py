@@ -64,6 +64,16 @@ def test_the_number_of_requests_has_a_bound(rows: list[Row], scenario: Scenario,
     assert len(exchange.requests) <= 1 + full_pages * (5 + len(exchange.symbols))
 
 
+def test_a_settlement_in_a_crowd_which_neither_close_type_shows_sends_the_walk_on_to_the_symbols() -> None:
+    at = SPAN.start + DAY
+    kinds = ["autoclose-"] * 5 + ["settlement_autoclose-"] * 5
+    crowd = [Row("AB"[n % 2], n, at, at, prefix) for n, prefix in enumerate(kinds)]
+    exchange = Exchange(crowd, Scenario(retention_days=0))
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, WIDEST)], beliefs())
+    assert {row.key for row in crowd} <= exchange.received
+    assert {finding.verdict for finding in findings} == {Verdict.PROVEN}
+
+
 def test_an_exchange_that_always_gives_the_same_full_page_is_given_up_on() -> None:
     class Stuck(Exchange):
         def answer(self, request):  # type: ignore[no-untyped-def]
