@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from etl.simulator.server import Simulator
 from tests.conftest import Command
+from tests.documented import ROW
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -127,27 +128,6 @@ def lab(exchange: Callable[..., Simulator], database_url: str, command: Command)
 
 
 def order_row(symbol: str, order_id: int, time: int, **changes: Any) -> dict[str, Any]:
-    """An exchange row with every documented key."""
-    row = {
-        "orderId": order_id,
-        "symbol": symbol,
-        "status": "FILLED",
-        "clientOrderId": f"autoclose-{time}000001",
-        "price": "10871.09",
-        "avgPrice": "10913.21000",
-        "origQty": "0.001",
-        "executedQty": "0.001",
-        "cumQuote": "10.91321",
-        "timeInForce": "IOC",
-        "type": "LIMIT",
-        "reduceOnly": False,
-        "closePosition": False,
-        "side": "SELL",
-        "positionSide": "BOTH",
-        "stopPrice": "0",
-        "workingType": "CONTRACT_PRICE",
-        "origType": "LIMIT",
-        "time": time,
-        "updateTime": time + 5,
-    }
-    return row | changes
+    """The documented row as another order."""
+    own = {"clientOrderId": f"autoclose-{time}000001", "time": time, "updateTime": time + 5}
+    return ROW | {"symbol": symbol, "orderId": order_id} | own | changes

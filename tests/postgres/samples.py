@@ -7,32 +7,9 @@ from etl.core.paging import Page
 from etl.core.timeline import Window
 from etl.core.walking import Finding, Verdict
 from etl.exchange.wire import read_page
+from tests.documented import ROW
 
 ACCOUNT = "main"
-
-ROW = {
-    "orderId": 6071832819,
-    "symbol": "BTCUSDT",
-    "status": "FILLED",
-    "clientOrderId": "autoclose-1596107620040000020",
-    "price": "10871.09",
-    "avgPrice": "10913.21000",
-    "origQty": "0.001",
-    "executedQty": "0.001",
-    "cumQuote": "10.91321",
-    "timeInForce": "IOC",
-    "type": "LIMIT",
-    "reduceOnly": False,
-    "closePosition": False,
-    "side": "SELL",
-    "positionSide": "BOTH",
-    "stopPrice": "0",
-    "workingType": "CONTRACT_PRICE",
-    "origType": "LIMIT",
-    "time": 1596107620044,
-    "updateTime": 1596107620087,
-}
-"""The first row of the endpoint's page, "User's Force Orders"."""
 
 
 def row(**changes: Any) -> str:
