@@ -87,7 +87,7 @@ def test_a_given_key_is_the_one_of_main(monkeypatch: pytest.MonkeyPatch) -> None
         "--clock-at noon",
         "--accounts 0",
         "--days 0",
-        "--api-key short",
+        "--api-key schlüssel",
         "--no-such-option",
         "--history missing.csv",
         "--faults missing.json",
