@@ -1,4 +1,4 @@
-"""One run of a command, from the plan to the ledger: what `backfill`, `sync` and `status` do."""
+"""One run of a command, from the plan to the ledger: what `backfill`, `sync` and `verify` have in common."""
 
 import time
 from collections.abc import Callable, Sequence
