@@ -51,6 +51,7 @@ def reader(settings: Settings, credentials: Sequence[Credentials], stop: Event) 
         clock,
         stop,
         settings.egress,
+        settings.patience_seconds * SECOND,
         settings.concurrency,
         settings.page_limit,
         lambda now: rules(settings, now),

@@ -33,6 +33,14 @@ class StoreError(ForceOrdersError):
     exit_code = ExitCode.DATABASE
 
 
+class BusyError(ForceOrdersError):
+    """Another run has the account: try again when it is done."""
+
+
+class OutputError(ForceOrdersError):
+    """What was found cannot be printed; what was stored is stored."""
+
+
 class StoppedError(ForceOrdersError):
     """A signal asked us to stop; what was proven is kept."""
 

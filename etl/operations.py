@@ -12,25 +12,32 @@ from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.paging import Page
 from etl.core.planning import Rules
 from etl.core.retention import Retention
-from etl.core.timeline import Window, subtract
+from etl.core.timeline import SECOND, duration, iso
 from etl.core.walking import Finding, Target
-from etl.errors import ExitCode, ForceOrdersError, RejectedError, StoreError, ThrottledError
+from etl.errors import (
+    BusyError,
+    ExitCode,
+    ForceOrdersError,
+    RejectedError,
+    StoppedError,
+    StoreError,
+    ThrottledError,
+)
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
-from etl.fetching import interruptibly
+from etl.fetching import STOPPED, TICK, interruptibly
 from etl.logs import logger
 from etl.pipeline import MARKET, Recorder
 from etl.scheduler import Scheduler, Walk
 from etl.spans import Planner
-from etl.store import coverage, runs, silences
+from etl.store import coverage, locks, runs, silences
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
-from etl.store.schema import EVERY_SYMBOL
 
 _log = logger(__name__)
 
-WATCH = 1.0
+WATCH = 0.25
 """Seconds between two looks at the silences that other processes were asked for."""
 
 
@@ -43,6 +50,8 @@ class Reader:
     clock: ExchangeClock
     stop: Event
     egress: str
+    patience: int
+    """Milliseconds to wait for whatever is in the way: a silence of the exchange, another run of the same account."""
     concurrency: int
     page_limit: int
     rules_at: Callable[[int], Rules]
@@ -57,6 +66,8 @@ class Progress:
     counts: runs.Counts
     silent_until: int
     now: int
+    waiting_for: str = ""
+    """What is in the way, other than a silence."""
 
 
 @dataclass
@@ -104,44 +115,6 @@ class Purpose(Protocol):
         """At the end say in the summary what is left; sets the exit code if it is not done."""
 
 
-class Storing:
-    """Stores what is read, and is done when all of it is proven."""
-
-    def __init__(self, connection: Connection, recorder: Recorder, symbols: Sequence[str] = ()) -> None:
-        self._connection = connection
-        self._recorder = recorder
-        self._symbols = symbols
-        self._needs: dict[tuple[str, str | None], list[Window]] = {}
-        self.commit = recorder.commit
-
-    @property
-    def counts(self) -> runs.Counts:
-        return self._recorder.counts
-
-    def begin(self, account: str, targets: Sequence[Target]) -> None:
-        for target in targets:
-            self._needs.setdefault((account, target.symbol), []).append(target.need)
-        for (owner, symbol), needs in self._needs.items():
-            if owner == account:
-                coverage.ask(self._connection, account, MARKET, symbol, min(needs).start)
-        coverage.name_symbols(self._connection, account, MARKET, self._symbols)
-
-    def judge(self, summary: Summary) -> None:
-        gaps = coverage.read_gaps(self._connection)
-        for (account, symbol), needs in self._needs.items():
-            known = coverage.known(self._connection, account, MARKET)
-            left = subtract(needs, known.get(symbol, known[None]).proven)
-            summary.unproven += sum(window.width for window in left)
-            name = symbol or EVERY_SYMBOL
-            summary.gaps += [
-                gap
-                for gap in gaps
-                if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
-            ]
-        if summary.unproven or self.counts.quarantined:
-            summary.exit_code = ExitCode.INCOMPLETE
-
-
 class Run:
     """One run: its row in the ledger, its walks, its end."""
 
@@ -152,6 +125,8 @@ class Run:
         self._began = time.monotonic()
         self._looked_at = -WATCH
         self._walks = 0
+        self._clients: dict[str, ExchangeClient] = {}
+        self._announced = 0
         with store_errors():
             run_id = runs.start(connection, command)
             connection.commit()
@@ -171,8 +146,9 @@ class Run:
     def _walk(self, planner: Planner, purpose: Purpose) -> None:
         reader = self._reader
         self._tick(0)
+        self._hold_accounts()
         try:
-            interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
+            interruptibly(next(iter(self._clients.values())).set_clock, reader.stop)
         except RejectedError as error:
             _log.warning("the exchange's clock cannot be read, this machine's is taken instead: %s", error)
         walks = self._plan(planner, purpose)
@@ -182,19 +158,47 @@ class Run:
         try:
             scheduler.run(walks)
         finally:
-            self.connection.rollback()
             self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
+            self.connection.rollback()
         purpose.judge(self.summary)
         purpose.counts.largest_page = max((walk.beliefs.page_size.seen for walk in walks), default=0)
         self._weigh(scheduler)
         self.connection.commit()
+
+    def _hold_accounts(self) -> None:
+        """Be the only run of each account until the end. One that stays busy is left to the run that has it.
+
+        Two runs that hold an account each and want the other's both give up in the end: nobody waits for ever.
+        """
+        reader = self._reader
+        waiting = dict(reader.clients)
+        deadline = time.monotonic() + reader.patience / SECOND
+        while waiting:
+            for account in list(waiting):
+                if locks.hold_account(self.connection, account, MARKET):
+                    self._clients[account] = waiting.pop(account)
+            self.connection.commit()
+            if time.monotonic() >= deadline:
+                break
+            if waiting:
+                self._tick(0, self._who_has(next(iter(waiting))))
+                if reader.stop.wait(TICK):
+                    raise StoppedError(STOPPED)
+        if not self._clients:
+            raise BusyError("; ".join(f"{self._who_has(account)}; try again when it is done" for account in waiting))
+        self.summary.faults += [f"{self._who_has(account)} and was left out" for account in waiting]
+
+    def _who_has(self, account: str) -> str:
+        holder = locks.holder(self.connection, account, MARKET)
+        self.connection.rollback()
+        return f"account {account} is being read by {holder or 'another program'}"
 
     def _plan(self, planner: Planner, purpose: Purpose) -> list[Walk]:
         reader = self._reader
         rules = reader.rules_at(reader.clock.now())
         largest = runs.largest_page(self.connection)
         walks: list[Walk] = []
-        for account, client in reader.clients.items():
+        for account, client in self._clients.items():
             targets = planner(coverage.known(self.connection, account, MARKET), rules)
             purpose.begin(account, targets)
             beliefs = {
@@ -210,12 +214,12 @@ class Run:
         if scheduler.last_failure is not None:
             summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
         for unknown in sorted(scheduler.unknown_symbols):
-            forgotten = [coverage.forget(self.connection, name, MARKET, unknown) for name in self._reader.clients]
+            forgotten = [coverage.forget(self.connection, name, MARKET, unknown) for name in self._clients]
             summary.faults.append(f"the exchange does not know the symbol {unknown}; it is written like BTCUSDT")
             if any(forgotten):
                 summary.exit_code = ExitCode.WRONG_INPUT
                 summary.gaps = [gap for gap in summary.gaps if gap.symbol != unknown]
-        if scheduler.lost_accounts:
+        if scheduler.lost_accounts or len(self._clients) < len(self._reader.clients):
             summary.exit_code = ExitCode.FAILED
 
     def _close(self, fault: ForceOrdersError | None, counts: runs.Counts) -> Summary:
@@ -240,7 +244,7 @@ class Run:
                 summary.faults.append(str(error))
         return summary
 
-    def _tick(self, walks_done: int) -> None:
+    def _tick(self, walks_done: int, waiting_for: str = "") -> None:
         """Now and then: share silences with the other processes, and show where we are."""
         gate = self._reader.gate
         if time.monotonic() - self._looked_at >= WATCH:
@@ -248,8 +252,13 @@ class Run:
             gate.close(silences.until(self.connection, self._reader.egress))
             self.connection.commit()
             self._looked_at = time.monotonic()
+        now = self._reader.clock.now()
+        if gate.closed_until > max(now, self._announced) and gate.is_patient:
+            self._announced = gate.closed_until
+            wait = duration(gate.closed_until - now + SECOND)
+            _log.warning("the exchange wants no request before %s: waiting %s", iso(gate.closed_until), wait)
         self._watch(
-            Progress(walks_done, self._walks, self.recorder.counts, gate.closed_until, self._reader.clock.now())
+            Progress(walks_done, self._walks, self.recorder.counts, gate.closed_until, now, waiting_for=waiting_for)
         )
 
     def _keep_silence(self, reason: str) -> None:

@@ -4,19 +4,27 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order
+from etl.errors import BusyError
 from etl.exchange.wire import read_row
 from etl.pipeline import MARKET
-from etl.store import coverage, orders, quarantine, runs
+from etl.store import coverage, locks, orders, quarantine, runs
 from etl.store.engine import store_errors
 from etl.store.orders import Tally
 from etl.store.quarantine import Quarantined
 
 
 def retry(connection: Connection) -> tuple[int, int]:
-    """Store what can be read now; how many that were, and how many are left. One transaction, one run in the ledger."""
+    """Store what can be read now; how many that were, and how many are left. One transaction, one run in the ledger.
+
+    Raises BusyError while another run has one of the accounts.
+    """
     with store_errors():
-        run_id = runs.start(connection, "quarantine retry")
         rows = quarantine.unresolved(connection)
+        for account in sorted({row.account for row in rows}):
+            if not locks.hold_account(connection, account, MARKET):
+                holder = locks.holder(connection, account, MARKET) or "another program"
+                raise BusyError(f"account {account} is being read by {holder}; try again when it is done")
+        run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
         read: list[int] = []
         for row in rows:

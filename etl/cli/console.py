@@ -4,52 +4,93 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from threading import Event
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
 
-from etl.errors import ExitCode
+from etl.core.printable import printable
+from etl.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
     from etl.operations import Watcher
 
 
+GRACE = 1.6
+"""Seconds between a signal and the end, whatever does not answer by then: two were promised."""
+
+
+@contextmanager
+def delivery() -> Iterator[None]:
+    """What is printed inside reaches its reader, unless that one has seen enough and left.
+
+    Raises OutputError where it cannot be written, as on a full disk.
+    """
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"the output cannot be written: {error.strerror}") from None
+
+
 def say(text: str) -> None:
-    print(text)
+    with delivery():
+        print(text)
 
 
 def complain(text: str) -> None:
-    """One line, whatever names and paths the text was made of."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    print(f"force-orders: {line}", file=sys.stderr)
+    """One line on stderr, whatever names and paths the text was made of."""
+    with suppress(OSError):  # nobody is left to hear of it
+        print(f"force-orders: {printable(text)}", file=sys.stderr)
 
 
 def print_tables(tables: list[Any]) -> None:
     from rich.console import Console
 
-    console = Console(file=sys.stdout, highlight=False)
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to `delivery`: rich would end the program, and with it the exit code."""
+            raise BrokenPipeError
+
+    console = Plain(file=sys.stdout, highlight=False)
     if not console.is_terminal:
         console.width = 10_000  # a pipe or file has no edge to break lines at
-    for shown in tables:
-        console.print(shown)
+    with delivery():
+        for shown in tables:
+            console.print(shown)
 
 
 @contextmanager
 def stop_signals() -> Iterator[Event]:
-    """An event that SIGINT and SIGTERM set; a second signal ends the program at once."""
+    """An event that SIGINT and SIGTERM set; a second signal ends the program at once.
+
+    So does, after a moment, whatever hangs: a statement that waits for a lock, a database that went away. Postgres then
+    undoes the transaction in hand.
+    """
     stop = Event()
+    watchdog = Timer(GRACE, _leave)
+    watchdog.daemon = True
 
     def on_signal(number: int, frame: object) -> None:
         if stop.is_set():
             os._exit(ExitCode.STOPPED)
         stop.set()
+        watchdog.start()
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
+        watchdog.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave() -> None:
+    complain("stopped by a signal, without waiting for what did not answer; what was proven is kept")
+    os._exit(ExitCode.STOPPED)
 
 
 def watching() -> "AbstractContextManager[Watcher]":

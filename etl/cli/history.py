@@ -116,7 +116,7 @@ def _store(
     symbols: "Sequence[str]" = (),
 ) -> "Summary":
     """A run that stores what it reads, and its printed summary."""
-    from etl.operations import Storing
+    from etl.storing import Storing
 
     with _running(settings, command, keys) as run:
         summary = run.execute(planner, Storing(run.connection, run.recorder, symbols))

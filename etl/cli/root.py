@@ -1,7 +1,8 @@
 """The command itself: its global options, its verbs, and errors as one line with an exit code."""
 
-import os
+import signal
 import sys
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,9 @@ from etl.cli import history, state
 from etl.cli.console import complain, say
 from etl.cli.database import database
 from etl.errors import ExitCode, ForceOrdersError
+from etl.logs import logger
+
+_log = logger(__name__)
 
 cli = typer.Typer(
     name="force-orders",
@@ -69,15 +73,14 @@ def simulator(context: typer.Context) -> None:
 
 def main() -> None:
     """The installed command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the shell would see 143 and no word
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code. Errors of ours are one line on stderr."""
     try:
-        code = cli(arguments, prog_name="force-orders", standalone_mode=False)
-        sys.stdout.flush()
-        return int(code or 0)
+        return int(cli(arguments, prog_name="force-orders", standalone_mode=False) or 0)
     except TyperException as error:
         complain(error.format_message())
         return ExitCode.WRONG_INPUT
@@ -87,6 +90,10 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, Abort):
         complain("stopped")
         return ExitCode.STOPPED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has seen enough
-        return ExitCode.DONE
+    except Exception as error:
+        # A mistake of ours. Its text is not shown: it may hold anything, a signed URL included.
+        frames = traceback.extract_tb(error.__traceback__)
+        _log.debug("%s", "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames))
+        where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+        complain(f"this should not happen ({type(error).__name__} in {where}); please report it with --log-level debug")
+        return ExitCode.FAILED

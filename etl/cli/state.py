@@ -39,7 +39,7 @@ def _print_status(found: "Status", as_json: bool) -> None:
     from etl.status import as_json as to_json
 
     if as_json:
-        say(json.dumps(to_json(found), indent=2, ensure_ascii=False))
+        say(json.dumps(to_json(found), indent=2))
     else:
         from etl.reporting.terminal import status_tables
 

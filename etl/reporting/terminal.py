@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from etl.core.planning import Cost
+from etl.core.printable import printable
 from etl.core.timeline import SECOND, Window, duration, iso
 from etl.operations import Progress as Standing
 from etl.operations import Summary, Watcher
@@ -22,18 +23,17 @@ DIFFERENCES_SHOWN = 50
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> Table:
-    """A compact table whose last `numbers` columns are right-aligned. Cells are text, never markup."""
+    """A compact table whose last `numbers` columns are right-aligned. Heads and cells are text, never markup."""
     shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
-        shown.add_column(column, justify="right" if place >= len(columns) - numbers else "left")
+        shown.add_column(_text(column), justify="right" if place >= len(columns) - numbers else "left")
     for row in rows:
-        shown.add_row(*(Text(printable(cell)) for cell in row))
+        shown.add_row(*map(_text, row))
     return shown
 
 
-def printable(value: object) -> str:
-    """Text without control characters: what the exchange sends must not steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str("–" if value is None else value))
+def _text(value: object) -> Text:
+    return Text("–" if value is None else printable(str(value)))
 
 
 def summary_line(summary: Summary) -> str:
@@ -144,7 +144,7 @@ def _many(count: int, noun: str) -> str:
 def progress(console: Console) -> Iterator[Watcher]:
     """A bar with the time left while walks run, and a countdown while the exchange wants silence."""
     columns: tuple[Any, ...] = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -154,12 +154,10 @@ def progress(console: Console) -> Iterator[Watcher]:
 
         def show(standing: Standing) -> None:
             silence = standing.silent_until - standing.now
-            orders = standing.counts.inserted
-            bar.update(
-                task,
-                total=standing.walks or None,
-                completed=standing.walks_done,
-                description=f"silent for {duration(silence + SECOND)}" if silence > 0 else f"{orders} new orders",
-            )
+            if silence > 0:
+                description = f"silent for {duration(silence + SECOND)}"
+            else:
+                description = printable(standing.waiting_for) or f"{standing.counts.inserted} new orders"
+            bar.update(task, total=standing.walks or None, completed=standing.walks_done, description=description)
 
         yield show

@@ -12,8 +12,16 @@ from etl.errors import ConfigError, StoreError
 OLDEST_POSTGRES = 14
 """Multiranges, which coverage is made of, came with it."""
 
-CONNECT_TIMEOUT = 10
-"""Seconds; a URL may say otherwise with ?connect_timeout=."""
+DEFAULTS = {
+    "application_name": "force-orders",
+    "connect_timeout": "10",
+    # A server that vanished without a word counts as gone after a minute, not after the system's two hours.
+    "keepalives_idle": "20",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+"""libpq's parameters, seconds but for the last, milliseconds; the URL may say otherwise."""
 
 
 def parse_url(url: str) -> dict[str, str]:
@@ -36,7 +44,7 @@ def parse_url(url: str) -> dict[str, str]:
 
 def engine_for(url: str) -> Engine:
     """An engine that opens a connection when asked for one and keeps none."""
-    parameters = {"connect_timeout": str(CONNECT_TIMEOUT), "application_name": "force-orders", **parse_url(url)}
+    parameters = DEFAULTS | parse_url(url)
 
     def connect() -> psycopg.Connection[object]:
         return psycopg.connect(conninfo.make_conninfo(**parameters))

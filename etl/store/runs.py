@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from etl.store.locks import hold_run, is_alive
 from etl.store.orders import Tally
 from etl.store.schema import runs
 
@@ -32,6 +33,12 @@ class Counts:
         self.quarantined += quarantined
 
 
+DIED = "died: the process was killed, or lost the database; what was proven by then is kept"
+"""What the ledger says of a run that could not write its own end."""
+
+_has_died = and_(runs.c.status == "running", not_(is_alive))
+
+
 class LastRun(NamedTuple):
     id: int
     command: str
@@ -42,9 +49,16 @@ class LastRun(NamedTuple):
 
 
 def start(connection: Connection, command: str) -> int:
-    """A new row with the status `running`; its id."""
+    """A new row with the status `running`, alive for as long as the connection is; its id.
+
+    Runs that died before are marked as failed.
+    """
+    ended = {"status": "failed", "error": DIED, "finished_at": func.now()}
+    connection.execute(update(runs).where(_has_died).values(ended))
     row = connection.execute(insert(runs).values(command=command, status="running").returning(runs.c.id))
-    return int(row.scalar_one())
+    run_id = int(row.scalar_one())
+    hold_run(connection, run_id)
+    return run_id
 
 
 def save(connection: Connection, run_id: int, counts: Counts) -> None:
@@ -58,8 +72,11 @@ def finish(connection: Connection, run_id: int, counts: Counts, status: str, err
 
 
 def last(connection: Connection) -> LastRun | None:
-    columns = (runs.c[name] for name in LastRun._fields)
-    row = connection.execute(select(*columns).order_by(runs.c.id.desc()).limit(1)).first()
+    """The newest run; one that died is told as such, even before the next run marks it."""
+    columns: dict[str, ColumnElement[Any]] = {name: runs.c[name] for name in LastRun._fields}
+    columns["status"] = case((_has_died, literal("failed")), else_=runs.c.status)
+    columns["error"] = case((_has_died, literal(DIED)), else_=runs.c.error)
+    row = connection.execute(select(*columns.values()).order_by(runs.c.id.desc()).limit(1)).first()
     return LastRun(*row) if row else None
 
 

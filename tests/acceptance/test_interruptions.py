@@ -1,22 +1,12 @@
-"""Bans, signals and crashes: what is proven is kept, and nothing is asked for while the exchange wants silence."""
+"""Bans, crashes and faults: what is proven is kept, and nothing is asked for while the exchange wants silence."""
 
-import json
-import signal
 from collections.abc import Callable
-
-import pytest
 
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 
 Labs = Callable[..., Lab]
-
-
-def after_requests(lab: Lab, count: int) -> None:
-    """Come back once the exchange has answered so many requests for orders."""
-    while lab.stats()["pages"] < count:
-        pass
 
 
 def test_a_ban_ends_the_run_with_4_and_the_next_one_sends_nothing(lab: Labs) -> None:
@@ -34,22 +24,6 @@ def test_a_ban_ends_the_run_with_4_and_the_next_one_sends_nothing(lab: Labs) -> 
     assert banned.stats()["requests"] == sent
     assert banned.stats()["requests_during_ban"] == 0
     assert banned("backfill", FORCE_ORDERS_EGRESS="another-address").returncode == 4, "the exchange still bans us"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_with_130_and_keeps_what_is_proven(lab: Labs, number: signal.Signals) -> None:
-    stopped = lab(Scenario(latency_ms=100))
-    process = stopped.command.start("backfill", FORCE_ORDERS_CONCURRENCY="1")
-    after_requests(stopped, 3)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
-    assert process.returncode == 130, errors
-    assert "what was proven is kept" in errors
-    assert stopped.last_run()["status"] == "stopped"
-    assert stopped.watermark()["watermark"] is not None
-    stopped.tell("scenario", {"latency_ms": 0})
-    assert stopped("backfill").returncode == 0
-    assert_table_equals_history(stopped)
 
 
 def test_a_run_that_was_killed_goes_on_where_it_was(lab: Labs) -> None:
@@ -86,32 +60,6 @@ def test_a_window_that_cannot_be_read_is_a_gap_and_the_next_run_fills_it(lab: La
     assert broken("sync").returncode == 0
     assert broken.gaps() == []
     assert_table_equals_history(broken)
-
-
-def test_no_secret_reaches_a_log_an_error_or_a_table_at_the_most_talkative_level(lab: Labs) -> None:
-    talkative = lab()
-    talkative.tell("faults", [{"kind": "reset", "at": {"every": 4}}, {"kind": "skew", "at": {"every": 7}}])
-    key, secret = talkative.command.environment["BINANCE_API_KEY"], talkative.command.environment["BINANCE_API_SECRET"]
-    said = ""
-    for form in ("text", "json"):
-        done = talkative("--log-level", "debug", "--log-format", form, "backfill", FORCE_ORDERS_WEIGHT_BUDGET="2400")
-        said += done.stdout + done.stderr
-    assert "retry" in said.lower() or "Retrying" in said
-    for table in ("runs", "force_orders", "coverage", "quarantined_orders", "silences"):
-        said += json.dumps(talkative.sql(f"SELECT * FROM {table}"), default=str)
-    for word in (key, secret, "signature="):
-        assert word not in said
-
-
-def test_a_signal_is_heard_while_the_exchange_accepts_and_never_answers(lab: Labs) -> None:
-    hanging = lab()
-    hanging.tell("faults", [{"kind": "hang", "path": "/fapi/v1/time"}])
-    process = hanging.command.start("backfill")
-    while not hanging.stats()["requests"]:
-        pass
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
-    assert process.returncode == 130
 
 
 def test_an_exchange_that_does_not_tell_its_time_is_read_by_this_machines_clock(lab: Labs) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from etl import app
 from etl.core.timeline import Window
 from etl.errors import ExitCode
-from etl.operations import Run, Storing
+from etl.operations import Run
 from etl.settings import MAIN, Credentials, Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.orders import order_from_row
@@ -19,6 +19,7 @@ from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from etl.spans import SpanText, backfill_planner
 from etl.store import coverage
+from etl.storing import Storing
 from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
 
 TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, silences"

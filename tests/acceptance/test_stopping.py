@@ -1,0 +1,163 @@
+"""A signal ends the command with 130, soon and whatever it waits for; what was proven is kept."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from etl.simulator.scenario import Scenario
+from tests.acceptance.conftest import Lab
+from tests.acceptance.test_backfill import assert_table_equals_history
+
+Labs = Callable[..., Lab]
+
+SOON = 5
+"""Seconds: two were promised, and these machines are busy."""
+
+
+def ended(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> str:
+    """What the process says on stderr after a signal, which ends it soon and with 130."""
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=SOON)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    return errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_in_the_middle_of_a_run(lab: Labs, number: int) -> None:
+    stopped = lab(Scenario(latency_ms=100))
+    process = stopped.command.start("backfill", FORCE_ORDERS_CONCURRENCY="1")
+    while stopped.stats()["pages"] < 3:
+        pass
+    assert "what was proven is kept" in ended(process, number)
+    assert stopped.last_run()["status"] == "stopped"
+    assert stopped.watermark()["watermark"] is not None
+    stopped.tell("scenario", {"latency_ms": 0})
+    assert stopped("backfill").returncode == 0
+    assert_table_equals_history(stopped)
+
+
+def test_while_the_exchange_accepts_and_never_answers(lab: Labs) -> None:
+    hanging = lab()
+    hanging.tell("faults", [{"kind": "hang", "path": "/fapi/v1/time"}])
+    process = hanging.command.start("backfill")
+    while not hanging.stats()["requests"]:
+        pass
+    ended(process, signal.SIGINT)
+
+
+def test_while_it_waits_for_weight(lab: Labs) -> None:
+    poor = lab(Scenario(clock_at_ms=1_790_000_005_000))
+    process = poor.command.start("backfill", FORCE_ORDERS_WEIGHT_BUDGET="101")
+    while poor.stats()["weight"] < 101:
+        pass
+    ended(process)
+    assert poor.last_run()["status"] == "stopped"
+    assert poor.stats()["weight"] == 101
+
+
+def test_while_it_waits_for_the_end_of_a_ban(lab: Labs) -> None:
+    banned = lab()
+    banned.tell("faults", [{"kind": "ban", "at": 3, "seconds": 600}])
+    process = banned.command.start("backfill", FORCE_ORDERS_PATIENCE_SECONDS="3600", FORCE_ORDERS_CONCURRENCY="1")
+    while not banned.sql("SELECT FROM silences"):
+        pass
+    assert "wants no request before" in ended(process)
+    assert banned.last_run()["status"] == "stopped"
+    assert banned.stats()["requests_during_ban"] == 0
+    assert banned("sync").returncode == 4, "the next run knows of it"
+
+
+def test_while_another_run_has_the_account(lab: Labs) -> None:
+    busy = lab()
+    with psycopg.connect(busy.database_url) as holding:
+        holding.execute("SELECT pg_advisory_lock(hashtextextended('main/usdm', 0))")
+        process = busy.command.start("backfill")
+        while not busy.sql("SELECT FROM runs"):
+            pass
+        ended(process)
+    assert busy.last_run()["status"] == "stopped"
+    assert busy.stats()["requests"] == 0
+
+
+def test_while_the_database_does_not_answer(lab: Labs) -> None:
+    blocked = lab(Scenario(latency_ms=100))
+    process = blocked.command.start("backfill")
+    while not blocked.stats()["pages"]:
+        pass
+    with psycopg.connect(blocked.database_url) as holding:
+        holding.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")
+        while not blocked.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            pass
+        assert "did not answer" in ended(process)
+    assert blocked("backfill").returncode == 0
+    assert_table_equals_history(blocked)
+    first, second = blocked.sql("SELECT status FROM runs ORDER BY id")
+    assert (first["status"], second["status"]) == ("failed", "succeeded")
+
+
+def test_a_second_signal_ends_it_at_once(lab: Labs) -> None:
+    blocked = lab()
+    with psycopg.connect(blocked.database_url) as holding:
+        holding.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")
+        process = blocked.command.start("backfill")
+        while not blocked.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            pass
+        process.send_signal(signal.SIGINT)
+        assert ended(process, signal.SIGTERM) == ""
+
+
+def test_while_the_embedded_database_is_being_made(lab: Labs, tmp_path: Path) -> None:
+    begun = lab()
+    home = tmp_path / "data"
+    process = begun.command.start("backfill", FORCE_ORDERS_DATABASE_URL="", FORCE_ORDERS_DATA_DIR=str(home))
+    while not home.exists():
+        pass
+    ended(process)
+
+
+def test_a_reader_who_left_does_no_harm(lab: Labs) -> None:
+    piped = lab()
+    reading, writing = os.pipe()
+    os.close(reading)
+    piped.tell("faults", [{"kind": "garbage", "at": [4, 5], "path": "/fapi/v1/forceOrders"}])
+    done = subprocess.run(
+        piped.command.words("backfill"),
+        cwd=piped.command.directory,
+        env=piped.command.environment | {"FORCE_ORDERS_CONCURRENCY": "1", "FORCE_ORDERS_ATTEMPTS": "2"},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    (line,) = done.stderr.splitlines()
+    assert "a window could not be read" in line
+    assert done.returncode == 3, "the exit code is that of the run"
+    assert piped.last_run()["status"] == "incomplete"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
+def test_an_output_that_cannot_be_written_is_named(lab: Labs) -> None:
+    full = lab()
+    with Path("/dev/full").open("w") as nowhere:
+        done = subprocess.run(
+            full.command.words("backfill"),
+            cwd=full.command.directory,
+            env=full.command.environment,
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    (line,) = done.stderr.splitlines()
+    assert "the output cannot be written: No space left on device" in line
+    assert done.returncode == 1
+    assert_table_equals_history(full)

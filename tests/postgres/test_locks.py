@@ -1,0 +1,90 @@
+"""An account has one run at a time, and a run that dies is found out: Postgres forgets a lock with its connection."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import Connection, text
+
+from etl.store import locks, runs
+from etl.store.engine import connection_to, engine_for
+
+MARKET = "usdm"
+
+
+@pytest.fixture
+def another(database_url: str) -> Iterator[Callable[[], Connection]]:
+    """Connections of other processes, open until the test ends or closes them."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(connection_to(engine_for(database_url)))
+
+
+def statuses(connection: Connection) -> list[tuple[str, str | None]]:
+    return [tuple(row) for row in connection.execute(text("SELECT status, error FROM runs ORDER BY id"))]
+
+
+def test_an_account_is_held_by_one_connection_at_a_time(connection: Connection, another) -> None:
+    first = another()
+    assert locks.hold_account(first, "main", MARKET)
+    assert not locks.hold_account(connection, "main", MARKET)
+    assert locks.hold_account(connection, "hedge", MARKET), "another account is free"
+    assert locks.hold_account(connection, "main", "coinm"), "and so is the account on another market"
+
+
+def test_it_is_free_again_as_soon_as_the_connection_ends(connection: Connection, another) -> None:
+    first = another()
+    locks.hold_account(first, "main", MARKET)
+    first.commit()
+    first.close()
+    assert locks.hold_account(connection, "main", MARKET)
+
+
+def test_who_holds_it_is_told(connection: Connection, another) -> None:
+    first = another()
+    runs.start(first, "sync")
+    run_id = runs.start(first, "backfill")
+    locks.hold_account(first, "main", MARKET)
+    first.commit()
+    holder = locks.holder(connection, "main", MARKET)
+    assert holder is not None
+    assert (holder.id, holder.command) == (run_id, "backfill")
+    assert str(holder).startswith(f"run {run_id} (backfill, since 20")
+    assert locks.holder(connection, "hedge", MARKET) is None
+
+
+def test_a_run_that_died_is_marked_by_the_next_one(connection: Connection, another) -> None:
+    killed = another()
+    runs.start(killed, "backfill")
+    killed.commit()
+    killed.close()
+    runs.start(connection, "sync")
+    assert statuses(connection) == [("failed", runs.DIED), ("running", None)]
+
+
+def test_a_run_that_lives_is_left_alone(connection: Connection, another) -> None:
+    living = another()
+    runs.start(living, "backfill")
+    living.commit()
+    runs.start(connection, "sync")
+    assert statuses(connection) == [("running", None), ("running", None)]
+
+
+def test_a_run_that_died_is_told_as_such_before_anybody_marks_it(connection: Connection, another) -> None:
+    killed = another()
+    runs.start(killed, "backfill")
+    killed.commit()
+    killed.close()
+    found = runs.last(connection)
+    assert found is not None
+    assert (found.status, found.error) == ("failed", runs.DIED)
+    assert statuses(connection) == [("running", None)], "looking changes nothing"
+
+
+def test_a_run_whose_connection_was_cut_counts_as_dead(connection: Connection, another) -> None:
+    cut = another()
+    runs.start(cut, "backfill")
+    pid = cut.scalar(text("SELECT pg_backend_pid()"))
+    cut.commit()
+    connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    runs.start(connection, "sync")
+    assert statuses(connection)[0] == ("failed", runs.DIED)
