@@ -6,6 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from etl.core.printable import printable
+
 INFO = logging.INFO
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
@@ -31,11 +33,15 @@ def _moment(record: logging.LogRecord) -> str:
 
 
 class _Text(logging.Formatter):
+    """One line a message: what the exchange sends may be quoted in it, and must not steer a terminal."""
+
     def format(self, record: logging.LogRecord) -> str:
-        return f"{_moment(record)} {record.levelname.lower():7} {record.getMessage()}"
+        return f"{_moment(record)} {record.levelname.lower():7} {printable(record.getMessage())}"
 
 
 class _Json(logging.Formatter):
+    """One object a line, in printable ASCII: to a program nothing is lost, and a terminal is not steered either."""
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": _moment(record),
@@ -43,4 +49,4 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line).replace("\x7f", r"\u007f")  # DEL is the one control that JSON leaves as it is

@@ -14,6 +14,7 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from etl.core.printable import printable
 from etl.errors import ConfigError
 from etl.logs import logger
 
@@ -26,14 +27,24 @@ _log = logger(__name__)
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    clean = re.fullmatch(r"[\w.:/%\[\]~-]+", value, re.ASCII) and not value.endswith(":")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not clean:
+    scheme, host = _scheme_and_host(value)
+    if scheme not in ("http", "https") or not host:
         raise ValueError("must be the address of the exchange, such as https://fapi.binance.com")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if scheme == "http" and not _is_loopback(host):
         raise ValueError("must begin with https://; plain http is for a loopback address only")
-    _ = parts.port  # raises ValueError where it is none
     return value.rstrip("/")
+
+
+def _scheme_and_host(value: str) -> tuple[str, str | None]:
+    """Nothing of what is no plain URL: what the library says of it would quote a password in it."""
+    if not re.fullmatch(r"[\w.:/%\[\]~-]+", value, re.ASCII) or value.endswith(":"):
+        return "", None
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises ValueError where it is none
+    except ValueError:
+        return "", None
+    return parts.scheme, parts.hostname
 
 
 def _is_loopback(host: str) -> bool:
@@ -121,11 +132,6 @@ def load(config_file: Path | None = None) -> Settings:
         raise ConfigError("; ".join(faults)) from None
 
 
-def printable(text: str) -> str:
-    """On one line, whatever somebody wrote into a file."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def _settings_file(named: Path | None) -> Path | None:
     path = named or (Path(variable) if (variable := os.environ.get(f"{PREFIX}CONFIG")) else None)
     if path is None:
@@ -183,57 +189,71 @@ def _wanted(name: str, only: tuple[str, ...]) -> bool:
 def _from_environment() -> Credentials | None:
     key = _secret("BINANCE_API_KEY")
     secret = _secret("BINANCE_API_SECRET")
-    private = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
-    if key is None and secret is None and not private:
+    named = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
+    private = _private_file("BINANCE_API_PRIVATE_KEY_FILE", Path(named)) if named else None
+    if key is None and secret is None and private is None:
         return None
     if key is None:
         raise ConfigError("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set")
-    if secret is None and not private:
+    if secret is None and private is None:
         raise ConfigError("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE")
-    return Credentials(MAIN, key, secret, _private_file(Path(private)) if private else None)
+    return Credentials(MAIN, key, secret, private)
 
 
 def _from_file_settings(name: str, keys: AccountKeys) -> Credentials:
-    key = _read_secret(f"accounts.{name}.api_key", keys.api_key_file, keys.api_key_variable)
-    secret = _read_secret(f"accounts.{name}.api_secret", keys.api_secret_file, keys.api_secret_variable)
-    private = keys.private_key_file
+    where = f"accounts.{name}"
+    key = _secret_of(f"{where}.api_key", keys.api_key_file, keys.api_key_variable)
+    secret = _secret_of(f"{where}.api_secret", keys.api_secret_file, keys.api_secret_variable)
+    named = keys.private_key_file
+    private = _private_file(f"{where}.private_key_file", named) if named else None
     if key is None:
-        raise ConfigError(f"accounts.{name}: set api_key_file or api_key_variable")
+        raise ConfigError(f"{where}: set api_key_file or api_key_variable")
     if secret is None and private is None:
-        raise ConfigError(f"accounts.{name}: set api_secret_file, api_secret_variable or private_key_file")
-    return Credentials(name, key, secret, _private_file(private) if private else None)
+        raise ConfigError(f"{where}: set api_secret_file, api_secret_variable or private_key_file")
+    return Credentials(name, key, secret, private)
 
 
 def _secret(variable: str) -> SecretStr | None:
+    """The secret in a variable, else in the file that its companion names."""
     file = os.environ.get(f"{variable}_FILE")
-    return _read_secret(variable, Path(file) if file else None, variable if os.environ.get(variable) else None)
+    if os.environ.get(variable) or not file:
+        return _checked(variable, os.environ.get(variable, ""))
+    return _checked(variable, _content(f"{variable}_FILE", Path(file)))
 
 
-def _read_secret(name: str, file: Path | None, variable: str | None) -> SecretStr | None:
-    """A secret from a variable or, without the line end that editors leave, from a file."""
+def _secret_of(name: str, file: Path | None, variable: str | None) -> SecretStr | None:
+    """An account's secret, from the variable or the file that its settings name."""
     if variable is not None:
         text = os.environ.get(variable)
         if text is None:
-            raise ConfigError(f"{name}: the variable {variable} is not set")
-    elif file is not None:
-        text = _private_file(file).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
-    else:
-        return None
-    if not text:
-        return None
+            # What does not look like the name of a variable is not shown: it may be the secret itself.
+            which = variable if re.fullmatch(r"[A-Z][A-Z0-9_]{0,40}", variable) else "that it names"
+            raise ConfigError(f"{name}_variable: the variable {which} is not set")
+        return _checked(variable, text)
+    return _checked(name, _content(f"{name}_file", file)) if file is not None else None
+
+
+def _checked(name: str, text: str) -> SecretStr | None:
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigError(f"{variable or name} holds spaces or other characters that no key has; copy it again")
-    return SecretStr(text)
+        raise ConfigError(f"{name} holds spaces or other characters that no key has; copy it again")
+    return SecretStr(text) if text else None
 
 
-def _private_file(file: Path) -> Path:
+def _content(setting: str, file: Path) -> str:
+    """The secret in a file, without the line end that editors leave."""
+    return _private_file(setting, file).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
+
+
+def _private_file(setting: str, file: Path) -> Path:
     """The file, after a look at whether it can be read by us and by nobody else."""
     try:
         with file.open("rb"):
             mode = file.stat().st_mode
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
-        raise ConfigError(f"the file {printable(str(file))} cannot be read: {reason}") from None
+        # A relative path is not shown: it may be the secret itself, put where its file should be named.
+        which = printable(str(file)) if file.is_absolute() else "that it names"
+        raise ConfigError(f"{setting}: the file {which} cannot be read: {reason}") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
         _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
     return file

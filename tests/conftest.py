@@ -1,10 +1,11 @@
 """A real Postgres for the tests that need one, a fresh database each, and the command as a user types it.
 
 The server is an embedded one, made once for each test process; FORCE_ORDERS_TEST_DATABASE_URL names another, on which
-the tests may create databases.
+the tests may create databases and roles. The rights of these roles are the README's own statements.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -24,7 +26,7 @@ from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.server import Simulator
 from etl.store import migrate
 from etl.store.embedded import EmbeddedPostgres
-from etl.store.engine import connection_to, engine_for
+from etl.store.engine import connection_to, engine_for, parse_url
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile(
@@ -35,12 +37,18 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+ROOT = Path(__file__).resolve().parents[1]
+ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reader")}
+"""The README's roles under names of this process's own: roles belong to the server, which others may share."""
+
+ROLE_PASSWORD = "pa55word-of-every-role"
+
 _numbers = count()
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The libpq URL of a server's database `postgres`, as a role that may create databases."""
+    """The libpq URL of a server's database `postgres`, as a role that may create databases and roles."""
     named = os.environ.get("FORCE_ORDERS_TEST_DATABASE_URL")
     if named:
         yield named
@@ -53,23 +61,65 @@ def server_url() -> Iterator[str]:
         yield _with_database(server.libpq_url, "postgres")
 
 
+def rights(database: str) -> tuple[str, str]:
+    """The README's statements for a database: what a superuser runs once, and the owner after each upgrade."""
+    section = (
+        (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Keys and database rights\n")[1].split("\n## ")[0]
+    )
+    once, after_each_upgrade = (
+        re.sub(r"\bforce_orders_(owner|writer|reader)\b", lambda role: ROLES[role[1]], block).replace(
+            "ON DATABASE force_orders ", f"ON DATABASE {database} "
+        )
+        for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+    )
+    return once, after_each_upgrade
+
+
+def as_role(role: str, url: str) -> str:
+    """The libpq URL of the same database for one of `ROLES`, with its password."""
+    rest = parse_url(url) | {"user": "", "password": ""}
+    query = urlencode({name: value for name, value in rest.items() if value and name != "dbname"})
+    return f"postgresql://{ROLES[role]}:{ROLE_PASSWORD}@/{quote(rest['dbname'])}?{query}"
+
+
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
-    """The name of a database with our schema, to be cloned."""
+    """The name of a database to be cloned: with our schema, made by the owner, and the rights of the README."""
     name = f"fo_template_{os.getpid()}"
+    url = _with_database(server_url, name)
+    once, after_each_upgrade = rights(name)
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    with connection_to(engine_for(_with_database(server_url, name))) as connection:
+    with psycopg.connect(url) as admin:
+        admin.execute(once)
+        for role in ROLES.values():
+            admin.execute(f"ALTER ROLE {role} PASSWORD '{ROLE_PASSWORD}'; GRANT {role} TO CURRENT_USER")
+    with connection_to(engine_for(as_role("owner", url))) as connection:
         migrate.upgrade(connection)
+    with psycopg.connect(as_role("owner", url)) as owner:
+        owner.execute(after_each_upgrade)
     yield name
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        admin.execute(f"DROP ROLE {', '.join(ROLES.values())}")  # whatever they had went with the databases
 
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
-    """The libpq URL of a database of the test's own, with our schema and no rows."""
-    yield from _database(server_url, template)
+    """The libpq URL of a database of the test's own, with our schema and no rows; as a role that may do anything."""
+    yield from _database(server_url, template, _connecting)
+
+
+@pytest.fixture
+def writer_url(database_url: str) -> str:
+    """The same database for the role that runs the nightly job."""
+    return as_role("writer", database_url)
+
+
+@pytest.fixture
+def reader_url(database_url: str) -> str:
+    """The same database for the role of an SQL user."""
+    return as_role("reader", database_url)
 
 
 @pytest.fixture
@@ -84,10 +134,16 @@ def connection(database_url: str) -> Iterator[Connection]:
         yield opened
 
 
-def _database(server_url: str, template: str) -> Iterator[str]:
+def _connecting(database: str) -> str:
+    """The README's statements about the database itself, the only rights that a clone does not inherit."""
+    return "\n".join(line for line in rights(database)[0].splitlines() if " ON DATABASE " in line)
+
+
+def _database(server_url: str, template: str, and_then: Callable[[str], str] = lambda name: "") -> Iterator[str]:
     name = f"fo_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        admin.execute(and_then(name))
         yield _with_database(server_url, name)
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -149,7 +205,6 @@ class Command:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    root = Path(__file__).resolve().parents[1]
     return Command(
-        tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(root), "LANG": "C.UTF-8"}
+        tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
     )

@@ -20,9 +20,9 @@ MAY_IMPORT = {
     "etl.store": {"etl.store", "etl.core", "etl.errors"},
     "etl.simulator": {"etl.simulator"},
     "etl.errors": set(),
-    "etl.logs": set(),
+    "etl.logs": {"etl.core.printable"},
     "etl.fetching": {"etl.errors"},
-    "etl.settings": {"etl.errors", "etl.logs"},
+    "etl.settings": {"etl.core.printable", "etl.errors", "etl.logs"},
     "etl.pipeline": {"etl.core", "etl.store"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
 }

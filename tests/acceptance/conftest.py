@@ -57,7 +57,11 @@ def expected_row(row: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Lab:
-    """One simulator, one database, one command; and what a test wants to see of the three."""
+    """One simulator, one database, one command; and what a test wants to see of the three.
+
+    The command runs as the database's writer, with no more rights than the README gives it; the test itself looks with
+    all rights.
+    """
 
     simulator: Simulator
     database_url: str
@@ -117,12 +121,12 @@ class Lab:
 
 
 @pytest.fixture
-def lab(exchange: Callable[..., Simulator], database_url: str, command: Command) -> Callable[..., Lab]:
+def lab(exchange: Callable[..., Simulator], database_url: str, writer_url: str, command: Command) -> Callable[..., Lab]:
     """Makes labs: the arguments are those of `Simulator`."""
 
     def make(*args: Any, **options: Any) -> Lab:
         simulator = exchange(*args, **options)
-        return Lab(simulator, database_url, command.against(simulator, database_url))
+        return Lab(simulator, database_url, command.against(simulator, writer_url))
 
     return make
 

@@ -1,11 +1,15 @@
 """Where the keys of the accounts come from, and what is said where one is missing or malformed."""
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import SecretStr
 
+from etl.app import signer
 from etl.errors import ConfigError
 from etl.settings import Credentials, credentials, load
 
@@ -42,11 +46,11 @@ def found(*only: str) -> list[tuple[str, str, str | None, Path | None]]:
 def refusal(*only: str) -> str:
     with pytest.raises(ConfigError) as refused:
         credentials(load(), only)
-    text = str(refused.value)
-    assert "\n" not in text
-    assert KEY[:8] not in text
-    assert SECRET[:8] not in text
-    return text
+    told = "".join(traceback.format_exception(refused.value)) + repr(refused.value)
+    assert KEY[:8] not in told
+    assert SECRET[:8] not in told
+    assert str(refused.value).isprintable()
+    return str(refused.value)
 
 
 @pytest.fixture
@@ -99,10 +103,22 @@ def test_a_key_with_characters_that_no_key_has_is_refused_by_its_variable(
 
 @pytest.mark.usefixtures("main")
 @pytest.mark.parametrize("name", ["absent", "."])
-def test_a_file_that_cannot_be_read_is_refused_by_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_refused_by_its_setting_and_its_path(
+    name: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("BINANCE_API_SECRET")
-    monkeypatch.setenv("BINANCE_API_SECRET_FILE", name)
-    assert refusal().startswith(f"the file {name} cannot be read: ")
+    monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(directory / name))
+    assert refusal().startswith(f"BINANCE_API_SECRET_FILE: the file {directory / name} cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    "variable", ["BINANCE_API_KEY_FILE", "BINANCE_API_SECRET_FILE", "BINANCE_API_PRIVATE_KEY_FILE"]
+)
+def test_a_secret_put_where_its_file_should_be_named_is_not_shown(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    assert refusal() == f"{variable}: the file that it names cannot be read: No such file or directory"
 
 
 def test_an_empty_key_file_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +184,7 @@ def test_the_variables_win_over_an_account_main_of_the_file() -> None:
 def test_the_key_of_an_account_that_is_not_wanted_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FUND_KEY")
     assert found("desk") == [DESK]
-    assert refusal("fund") == "accounts.fund.api_key: the variable FUND_KEY is not set"
+    assert refusal("fund") == "accounts.fund.api_key_variable: the variable FUND_KEY is not set"
 
 
 @pytest.mark.usefixtures("accounts", "main")
@@ -181,7 +197,16 @@ def test_an_unknown_account_is_refused_with_those_that_are_known() -> None:
     [
         ("[accounts.a]", "accounts.a: set api_key_file or api_key_variable"),
         ('[accounts.a]\napi_key_variable = "K"', "accounts.a: set api_secret_file, api_secret_variable or private_key"),
-        ('[accounts.a]\napi_key_file = "none"', "the file none cannot be read: "),
+        ('[accounts.a]\napi_key_file = "/none"', "accounts.a.api_key_file: the file /none cannot be read: "),
+        (f'[accounts.a]\napi_key_file = "{KEY}"', "accounts.a.api_key_file: the file that it names cannot be read: "),
+        (
+            f'[accounts.a]\napi_key_variable = "K"\napi_secret_variable = "{SECRET}"',
+            "accounts.a.api_secret_variable: the variable that it names is not set",
+        ),
+        (
+            f'[accounts.a]\napi_key_variable = "K"\nprivate_key_file = "-----BEGIN PRIVATE KEY-----\\n{SECRET}"',
+            "accounts.a.private_key_file: the file that it names cannot be read: ",
+        ),
     ],
 )
 def test_an_account_without_its_key_is_refused_by_name(
@@ -199,22 +224,38 @@ def test_an_account_has_a_name_that_fits_everywhere(name: str) -> None:
         load()
 
 
-@pytest.mark.parametrize("line", [r'api_key_file = "bad\nname\u0000"', r'api_key_file = "bad\u0000\u001b[2J"'])
-def test_a_path_that_is_none_is_refused_in_one_printable_line(line: str) -> None:
-    private("force-orders.toml", f"[accounts.a]\n{line}")
-    text = refusal()
-    assert text.startswith("the file bad�")
-    assert text.endswith(" cannot be read: that is no path")
-    assert text.isprintable()
+@pytest.mark.parametrize(
+    ("path", "shown"), [(r"/bad\nname\u0000", "/bad name�"), (r"/bad\u0000\u001b[2J", "/bad��[2J")]
+)
+def test_a_path_that_is_none_is_refused_in_one_printable_line(path: str, shown: str) -> None:
+    private("force-orders.toml", f'[accounts.a]\napi_key_file = "{path}"')
+    assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: that is no path"
 
 
 def test_an_account_whose_name_is_two_lines_is_refused_in_one() -> None:
     private("force-orders.toml", '[accounts."bad\\nname"]\napi_key_variable = "K"')
     text = refusal()
-    assert text.startswith("accounts.bad�name in force-orders.toml: ")
+    assert text.startswith("accounts.bad name in force-orders.toml: ")
     assert text.isprintable()
 
 
-def test_no_secret_is_shown() -> None:
-    assert SECRET not in repr(Credentials("main", SecretStr(KEY), SecretStr(SECRET)))
-    assert KEY not in repr(Credentials("main", SecretStr(KEY), SecretStr(SECRET)))
+RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.mark.parametrize("key", [None, RSA_KEY, ed25519.Ed25519PrivateKey.generate()], ids=["hmac", "rsa", "ed25519"])
+def test_neither_credentials_nor_their_signer_show_what_is_secret(
+    key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | None,
+) -> None:
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode() if key else ""
+    file = private("key.pem", pem) if key else None
+    own = Credentials("main", SecretStr(KEY), None if key else SecretStr(SECRET), file)
+    shown = "".join(form(one) for form in (repr, str, "{}".format) for one in (own, signer(own)))
+    assert "main" in shown
+    assert [word for word in (KEY, SECRET, *pem.splitlines()) if word in shown] == []
+
+
+def test_a_private_key_file_that_holds_something_else_is_refused_without_it() -> None:
+    own = Credentials("main", SecretStr(KEY), None, private("key.pem", f"-----BEGIN PRIVATE KEY-----\n{SECRET}"))
+    with pytest.raises(ConfigError) as refused:
+        signer(own)
+    assert SECRET not in "".join(traceback.format_exception(refused.value)) + repr(refused.value)

@@ -68,3 +68,25 @@ def test_the_http_library_never_spells_out_a_url(form: Format, capsys: pytest.Ca
 def test_configuring_again_replaces_what_was_there(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("debug", "text")
     assert len(said(capsys, "error", "text")) == 1
+
+
+STEERING = "\x1b[2J\x9b2J\u202e\x07\x7f\ud800"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_the_exchange_sends_never_steers_the_terminal_of_a_log(
+    form: Format, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("warning", form)
+    logs.logger("etl.exchange").warning("symbol %s\nforged", STEERING)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+    assert "forged" in line
+
+
+def test_a_program_reads_out_of_json_logs_what_was_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("warning", "json")
+    logs.logger("etl.exchange").warning("币 %s", STEERING)
+    line = capsys.readouterr().err
+    assert line.isascii()
+    assert json.loads(line)["message"] == f"币 {STEERING}"

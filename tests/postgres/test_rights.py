@@ -1,0 +1,185 @@
+"""The README's three roles: each can do what it is for, and nothing else."""
+
+import shlex
+from typing import Any
+
+import psycopg
+import pytest
+from alembic import command as alembic
+from alembic.config import Config
+from psycopg.errors import InsufficientPrivilege
+
+from etl.store import migrate
+from etl.store.engine import connection_to, engine_for
+from tests.conftest import ROLES, Command, as_role, rights
+
+READ, ADD, KEEP = {"SELECT"}, {"SELECT", "INSERT", "UPDATE"}, {"SELECT", "INSERT", "UPDATE", "DELETE"}
+NOTHING: set[str] = set()
+WRITER_AND_READER = {
+    "alembic_version": (READ, READ),
+    "coverage": (KEEP, NOTHING),
+    "coverage_gaps": (READ, READ),
+    "effective_coverage": (READ, READ),
+    "force_order_revisions": ({"INSERT"}, READ),
+    "force_orders": (ADD, READ),
+    "quarantined_orders": (ADD, READ),
+    "quarantined_orders_id_seq": (NOTHING, NOTHING),
+    "runs": (ADD, READ),
+    "runs_id_seq": (NOTHING, NOTHING),
+    "silences": (ADD, NOTHING),
+    "watermarks": (READ, READ),
+}
+POSSIBLE = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
+
+
+def rows_of(url: str, query: str, *values: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode(), values).fetchall()
+
+
+def granted(database_url: str, role: str) -> dict[str, set[str]]:
+    """What a role may do, by the name of every table, view and sequence there is."""
+    found = rows_of(
+        database_url,
+        """
+        SELECT relname, array(SELECT right_name FROM unnest(%s::text[]) AS right_name
+                               WHERE has_table_privilege(%s, pg_class.oid, right_name))
+          FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind NOT IN ('i', 'c')
+        """,
+        POSSIBLE,
+        ROLES[role],
+    )
+    return {name: set(names) for name, names in found}
+
+
+def test_writer_and_reader_have_the_rights_that_each_table_needs_and_no_others(database_url: str) -> None:
+    writer, reader = granted(database_url, "writer"), granted(database_url, "reader")
+    assert {name: (writer[name], reader[name]) for name in writer} == WRITER_AND_READER
+
+
+def test_no_role_is_more_than_a_user(database_url: str) -> None:
+    powers = "rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
+    found = rows_of(database_url, f"SELECT {powers} FROM pg_roles WHERE rolname = ANY(%s)", list(ROLES.values()))
+    assert found == [(False,) * 5] * 3
+
+
+BEYOND_ANYBODY = {
+    "the passwords of the server": "SELECT * FROM pg_authid",
+    "a program of the server's machine": "COPY runs TO PROGRAM 'cat'",
+    "a file of the server's machine": "SELECT pg_read_file('/etc/passwd')",
+    "a table": "CREATE TABLE more (id int)",
+    "a table for a moment": "CREATE TEMPORARY TABLE more (id int)",
+    "a function": "CREATE FUNCTION more() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "a schema": "CREATE SCHEMA more",
+    "a role": "CREATE ROLE more",
+    "the owner's role": f"SET ROLE {ROLES['owner']}",
+    "dropping the orders": "DROP TABLE force_orders",
+    "dropping a view": "DROP VIEW watermarks",
+    "a column more": "ALTER TABLE force_orders ADD COLUMN more int",
+    "a check less": "ALTER TABLE runs DROP CONSTRAINT runs_status_check",
+    "the trigger that keeps revisions": "ALTER TABLE force_orders DISABLE TRIGGER ALL",
+    "no trigger at all": "SET session_replication_role = replica",
+    "removing orders": "DELETE FROM force_orders",
+    "emptying the orders": "TRUNCATE force_orders",
+    "removing runs": "DELETE FROM runs",
+    "emptying the runs": "TRUNCATE runs",
+    "removing what was received": "DELETE FROM quarantined_orders",
+    "emptying what is proven": "TRUNCATE coverage",
+    "ending a ban": "DELETE FROM silences",
+    "removing revisions": "DELETE FROM force_order_revisions",
+    "rewriting revisions": "UPDATE force_order_revisions SET status = 'FILLED'",
+    "another schema's version": "UPDATE alembic_version SET version_num = '0001'",
+    "numbering runs anew": "SELECT setval('runs_id_seq', 1)",
+}
+
+
+@pytest.mark.parametrize("role", ["writer", "reader"])
+@pytest.mark.parametrize("statement", BEYOND_ANYBODY.values(), ids=BEYOND_ANYBODY)
+def test_neither_writer_nor_reader_may(database_url: str, role: str, statement: str) -> None:
+    with psycopg.connect(as_role(role, database_url)) as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(statement.encode())
+
+
+BEYOND_THE_READER = {
+    "adding an order": "INSERT INTO force_orders SELECT * FROM force_orders",
+    "changing an order": "UPDATE force_orders SET status = 'NEW'",
+    "locking an order": "SELECT 1 FROM force_orders FOR UPDATE",
+    "adding a run": "INSERT INTO runs (command, status) VALUES ('sync', 'running')",
+    "changing a run": "UPDATE runs SET error = ''",
+    "resolving what is in quarantine": "UPDATE quarantined_orders SET resolved_at = now()",
+    "proving something": "INSERT INTO coverage (account, market, symbol) VALUES ('main', 'usdm', '*')",
+    "making up a revision": "INSERT INTO force_order_revisions SELECT * FROM force_order_revisions",
+    "reading the program's own notes": "SELECT * FROM coverage",
+    "reading how long a ban lasts": "SELECT * FROM silences",
+}
+
+
+@pytest.mark.parametrize("statement", BEYOND_THE_READER.values(), ids=BEYOND_THE_READER)
+def test_the_reader_may_not(reader_url: str, statement: str) -> None:
+    with psycopg.connect(reader_url) as connection, pytest.raises(InsufficientPrivilege):
+        connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize(
+    "query", [*sorted(name for name, (_, reader) in WRITER_AND_READER.items() if reader), "force_orders_as_of(now())"]
+)
+def test_the_reader_reads(reader_url: str, query: str) -> None:
+    ((count,),) = rows_of(reader_url, f"SELECT count(*) FROM {query}")
+    assert count == (1 if query == "alembic_version" else 0)
+
+
+READER_S_COMMANDS = {
+    "status": 0,
+    "status --json": 0,
+    "quarantine list": 0,
+    "db query 'SELECT * FROM force_orders_as_of(now())'": 0,
+    "db revisions": 0,
+    "quarantine retry": 5,
+    "sync": 5,
+}
+
+
+@pytest.mark.parametrize(("words", "code"), READER_S_COMMANDS.items(), ids=READER_S_COMMANDS)
+def test_the_reader_s_commands_are_those_that_only_look(
+    command: Command, reader_url: str, words: str, code: int
+) -> None:
+    keys = {"BINANCE_API_KEY": "key", "BINANCE_API_SECRET": "secret"}
+    done = command(*shlex.split(words), FORCE_ORDERS_DATABASE_URL=reader_url, **keys)
+    assert done.returncode == code, done.stderr
+    assert ("permission denied" in done.stderr) == (code == 5)
+
+
+def test_the_tables_are_the_owner_s(database_url: str) -> None:
+    owners = rows_of(
+        database_url,
+        "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relnamespace = 'public'::regnamespace",
+    )
+    assert owners == [(ROLES["owner"],)]
+
+
+def test_the_owner_upgrades_and_then_grants_the_rights_again(
+    command: Command, database_url: str, writer_url: str
+) -> None:
+    owner_url = as_role("owner", database_url)
+    config = Config()
+    config.set_main_option("script_location", str(migrate.migrations_dir()))
+    with connection_to(engine_for(owner_url)) as connection:
+        config.attributes["connection"] = connection
+        alembic.downgrade(config, "base")
+        connection.commit()
+
+    upgraded = command("db", "upgrade", FORCE_ORDERS_DATABASE_URL=owner_url)
+    assert upgraded.stdout == f"schema none → {migrate.head()}\n", upgraded.stderr
+    refused = command("status", FORCE_ORDERS_DATABASE_URL=writer_url)
+    assert (refused.returncode, "permission denied" in refused.stderr) == (5, True)
+    for _ in range(2):
+        with psycopg.connect(owner_url) as owner:
+            owner.execute(rights("")[1].encode())
+        assert command("status", FORCE_ORDERS_DATABASE_URL=writer_url).returncode == 0
+
+
+def test_the_writer_s_upgrade_is_refused(command: Command, database_url: str, writer_url: str) -> None:
+    with psycopg.connect(database_url) as admin:
+        admin.execute("UPDATE alembic_version SET version_num = '0003'")
+    done = command("db", "upgrade", FORCE_ORDERS_DATABASE_URL=writer_url)
+    assert (done.returncode, "permission denied" in done.stderr) == (5, True)
