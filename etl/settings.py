@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from etl.core.printable import printable
 from etl.errors import ConfigError
@@ -73,17 +72,15 @@ class AccountKeys(BaseModel):
     private_key_file: Path | None = None
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set; `config/force-orders.toml` explains each."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
     data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("force-orders", appauthor=False))
     base_url: Annotated[str, AfterValidator(_base_url)] = "https://fapi.binance.com"
-    weight_budget: int = Field(1_200, ge=50, le=100_000)
+    weight_budget: int = Field(1_200, ge=50, le=10_000_000)
     retention_days: int = Field(90, ge=0, le=36_500)
     settle_seconds: int = Field(600, ge=0, le=86_400)
     window_days: float = Field(7, gt=0.001, le=7)
@@ -97,17 +94,6 @@ class Settings(BaseSettings):
     warn_after_days: float = Field(3, gt=0, le=36_500)
     egress: str = Field("default", min_length=1, max_length=200)
     accounts: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")], AccountKeys] = {}
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings  # the file is handed in, the environment wins over it
 
 
 @dataclass(frozen=True)
@@ -124,12 +110,18 @@ def load(config_file: Path | None = None) -> Settings:
     """Read the settings file, if there is one, and the environment; raises ConfigError with one line for each fault."""
     path = _settings_file(config_file)
     try:
-        return Settings(**_read_toml(path)) if path else Settings()
-    except SettingsError:
-        raise ConfigError("FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]") from None
+        return Settings(**(_read_toml(path) if path else {}) | _variables())
     except ValidationError as error:
         faults = [_explain(dict(fault), path) for fault in error.errors(include_input=False)]
         raise ConfigError("; ".join(faults)) from None
+
+
+def _variables() -> dict[str, str]:
+    """What the environment sets; an empty variable is none."""
+    found = {name: value for name in Settings.model_fields if (value := os.environ.get(PREFIX + name.upper()))}
+    if "accounts" in found:
+        raise ConfigError("FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]")
+    return found
 
 
 def _settings_file(named: Path | None) -> Path | None:
@@ -157,7 +149,7 @@ def _explain(fault: dict[str, Any], path: Path | None) -> str:
     """One line about one fault, named as the user wrote it, without the value (it may be a secret)."""
     where = ".".join(printable(str(part)) for part in fault["loc"] if part != "[key]")
     if fault["type"] == "extra_forbidden":
-        return f"{path or PREFIX + 'ACCOUNTS'}: there is no setting {where!r}; config/force-orders.toml lists them all"
+        return f"{path}: there is no setting {where!r}; config/force-orders.toml lists them all"
     variable = PREFIX + where.upper()
     name = variable if os.environ.get(variable) else f"{where} in {path}" if path else variable
     return f"{name}: {fault['msg'].removeprefix('Value error, ')}"

@@ -56,6 +56,6 @@ def test_a_bad_key_of_one_account_does_not_stop_the_other(lab: Labs) -> None:
 def test_a_secret_that_others_can_read_is_warned_of(lab: Labs) -> None:
     both = two_accounts(lab)
     (both.command.directory / "secret").chmod(0o644)
-    done = both("backfill")
+    done = both("backfill", FORCE_ORDERS_WEIGHT_BUDGET="2400")
     assert done.returncode == 0
     assert "chmod 600" in done.stderr

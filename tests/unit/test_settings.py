@@ -119,7 +119,7 @@ def test_a_key_that_there_is_not_is_refused_by_name_without_its_value(text: str)
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        *(("weight_budget", value) for value in ("49", "100001", "many", "1.5")),
+        *(("weight_budget", value) for value in ("49", "10000001", "many", "1.5")),
         *(("retention_days", value) for value in ("-1", "36501")),
         *(("settle_seconds", value) for value in ("-1", "86401")),
         *(("window_days", value) for value in ("0", "7.1", "-1", "nan", "inf", "week")),
@@ -145,7 +145,7 @@ def test_a_value_out_of_bounds_is_refused_by_the_name_it_was_set_by(
 @pytest.mark.parametrize(
     ("name", "least", "greatest"),
     [
-        ("weight_budget", 50, 100_000),
+        ("weight_budget", 50, 10_000_000),
         ("retention_days", 0, 36_500),
         ("settle_seconds", 0, 86_400),
         ("page_limit", 1, 100),
@@ -161,22 +161,10 @@ def test_the_bounds_themselves_are_accepted(name: str, least: int, greatest: int
         assert getattr(load(), name) == value
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("x", "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"),
-        (SECRET, "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"),
-        (
-            '{"a":{"b":1}}',
-            "FORCE_ORDERS_ACCOUNTS: there is no setting 'accounts.a.b'; config/force-orders.toml lists them all",
-        ),
-    ],
-)
-def test_accounts_that_make_no_sense_in_a_variable_are_refused_by_its_name(
-    value: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("value", ["x", SECRET, '{"a":{"b":1}}'])
+def test_accounts_in_a_variable_are_refused_by_its_name(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS", value)
-    assert refusal() == expected
+    assert refusal() == "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"
 
 
 def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
