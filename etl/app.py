@@ -16,6 +16,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
+from etl.exchange.wire import PageReader
 from etl.operations import Reader
 from etl.settings import Credentials, Settings
 from etl.store.database import open_database
@@ -42,8 +43,10 @@ def reader(settings: Settings, credentials: Sequence[Credentials], stop: Event) 
         settings.recv_window_ms,
     )
     retry = RetryPolicy(settings.attempts)
+    pages = PageReader()
     clients = {
-        one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait) for one in credentials
+        one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait, pages)
+        for one in credentials
     }
     return Reader(
         clients,

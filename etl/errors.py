@@ -55,12 +55,16 @@ class TransientError(ExchangeError):
     """It may work the next time: try again."""
 
 
+class MaintenanceError(TransientError):
+    """The exchange is being worked on: try again, but slowly."""
+
+
 class ClockSkewError(ExchangeError):
     """The exchange refused our timestamp: measure its clock anew and sign again."""
 
 
 class ThrottledError(ExchangeError):
-    """The exchange wants silence (429) until `until_ms`, epoch milliseconds by the exchange's clock."""
+    """The exchange wants silence (429, 403) until `until_ms`, epoch milliseconds by the exchange's clock."""
 
     exit_code = ExitCode.BANNED
 
@@ -71,6 +75,10 @@ class ThrottledError(ExchangeError):
 
 class BannedError(ThrottledError):
     """The address is banned (418) until `until_ms`."""
+
+
+class DoubtedKeyError(ThrottledError):
+    """A key that worked is refused, which may be a ban in disguise: try once more after `until_ms`."""
 
 
 class WindowTooWideError(ExchangeError):

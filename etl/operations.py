@@ -9,11 +9,10 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
-from etl.core.paging import Page
 from etl.core.planning import Rules
 from etl.core.retention import Retention
 from etl.core.timeline import SECOND, duration, iso
-from etl.core.walking import Finding, Target
+from etl.core.walking import Target
 from etl.errors import (
     BusyError,
     ExitCode,
@@ -28,7 +27,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
 from etl.fetching import STOPPED, TICK, interruptibly
 from etl.logs import logger
-from etl.pipeline import MARKET, Recorder
+from etl.pipeline import MARKET, Received, Recorder
 from etl.scheduler import Scheduler, Walk
 from etl.spans import Planner
 from etl.store import coverage, locks, runs, silences
@@ -108,8 +107,8 @@ class Purpose(Protocol):
     def begin(self, account: str, targets: Sequence[Target]) -> None:
         """Hear what is going to be read of an account; not committed yet."""
 
-    def commit(self, account: str, page: Page | None, findings: Sequence[Finding]) -> None:
-        """Take one answer and what it proved."""
+    def commit(self, received: Sequence[Received]) -> None:
+        """Take answers and what they proved, all of it or nothing."""
 
     def judge(self, summary: Summary) -> None:
         """At the end say in the summary what is left; sets the exit code if it is not done."""

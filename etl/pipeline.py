@@ -1,7 +1,8 @@
-"""One answer into the database: rows, what they prove, tallies and quarantine, in one transaction."""
+"""Answers into the database: rows, what they prove, tallies and quarantine, in one transaction."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
@@ -14,7 +15,26 @@ from etl.store import coverage, orders, quarantine, runs
 MARKET = "usdm"
 """USDⓈ-M futures; the only market so far, and a part of every key."""
 
-_NOTHING = Page((), (), 0)
+REMEMBERED = 5_000
+"""Orders that are remembered as written: a full page's rows come again soon, when its window is asked for in pieces."""
+
+
+class Received(NamedTuple):
+    """What one answer brought: an account's page, if there is one, and what it proved."""
+
+    account: str
+    page: Page | None
+    findings: Sequence[Finding]
+
+
+@dataclass
+class _OfAccount:
+    """What several answers brought for one account."""
+
+    rows: int = 0
+    orders: list[Order] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
 
 
 class Recorder:
@@ -28,42 +48,51 @@ class Recorder:
         self.counts = runs.Counts()
         self._named: set[tuple[str, str]] = set()
         self._aside: set[tuple[str, str]] = set()
+        self._written: dict[tuple[str, tuple[str, int]], str] = {}
 
-    def commit(
-        self, account: str, page: Page | None, findings: Sequence[Finding], *, replace_equal: bool = False
-    ) -> None:
-        """Store a page and what it proved; for `replace_equal` see `orders.upsert`."""
-        received = page or _NOTHING
+    def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
+        """Store answers and what they proved; for `replace_equal` see `orders.upsert`."""
+        by_account = _by_account(received)
         try:
-            self._write(account, received, findings, careful=False, replace_equal=replace_equal)
+            self._write(by_account, careful=False, replace_equal=replace_equal)
         except DataError:
             # Rows passed every check and Postgres still refuses one: take them one by one and keep that one aside.
             self._connection.rollback()
-            self._write(account, received, findings, careful=True, replace_equal=replace_equal)
+            self._write(by_account, careful=True, replace_equal=replace_equal)
 
-    def _write(
-        self, account: str, page: Page, findings: Sequence[Finding], *, careful: bool, replace_equal: bool
-    ) -> None:
-        batch, rejects = latest_versions(page.orders), list(page.rejects)
-        if careful:
-            batch, refused = self._sift(account, batch)
-            rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
-            rejects += refused
-        tally = orders.upsert(self._connection, account, MARKET, self.run_id, batch, replace_equal=replace_equal)
-        unnamed = {order.symbol for order in batch} - {symbol for owner, symbol in self._named if owner == account}
-        if tally.inserted and unnamed:
-            coverage.name_symbols(self._connection, account, MARKET, unnamed)
-        quarantine.keep(self._connection, account, MARKET, self.run_id, rejects)
-        coverage.record(self._connection, account, MARKET, findings)
+    def _write(self, by_account: dict[str, _OfAccount], *, careful: bool, replace_equal: bool) -> None:
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
-        aside = {(account, reject.raw) for reject in rejects} - self._aside
-        counts.add(page.length, tally, len(aside))
+        written: dict[tuple[str, tuple[str, int]], str] = {}
+        named: set[tuple[str, str]] = set()
+        aside: set[tuple[str, str]] = set()
+        for account, of_account in by_account.items():
+            batch, rejects = latest_versions(of_account.orders), of_account.rejects
+            fresh = batch if replace_equal else [o for o in batch if self._written.get((account, o.key)) != o.raw]
+            if careful:
+                fresh, refused = self._sift(account, fresh)
+                rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
+                rejects += refused
+            tally = orders.upsert(self._connection, account, MARKET, self.run_id, fresh, replace_equal=replace_equal)
+            unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
+            if tally.inserted and unnamed:
+                coverage.name_symbols(self._connection, account, MARKET, unnamed)
+            quarantine.keep(self._connection, account, MARKET, self.run_id, rejects)
+            coverage.record(self._connection, account, MARKET, of_account.findings)
+            written |= {(account, order.key): order.raw for order in fresh}
+            named |= {(account, symbol) for symbol in unnamed}
+            own_aside = {(account, reject.raw) for reject in rejects} - self._aside
+            aside |= own_aside
+            seen_before = len(batch) - len(fresh)
+            counts.add(of_account.rows, tally._replace(unchanged=tally.unchanged + seen_before), len(own_aside))
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
         self._aside |= aside
-        self._named |= {(account, symbol) for symbol in unnamed}
+        self._named |= named
+        if len(self._written) > REMEMBERED:
+            self._written.clear()
+        self._written |= written
 
     def _is_json(self, reject: Reject) -> bool:
         """Whether Postgres, which knows limits that JSON has not, keeps the row as such."""
@@ -91,3 +120,15 @@ class Recorder:
                 refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=False))
             attempt.rollback()
         return taken, refused
+
+
+def _by_account(received: Iterable[Received]) -> dict[str, _OfAccount]:
+    found: dict[str, _OfAccount] = {}
+    for account, page, findings in received:
+        own = found.setdefault(account, _OfAccount())
+        own.findings += findings
+        if page is not None:
+            own.rows += page.length
+            own.orders += page.orders
+            own.rejects += page.rejects
+    return found

@@ -12,12 +12,13 @@ from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedEr
 from etl.exchange.client import ExchangeClient
 from etl.fetching import STOPPED, TICK, Fetchers
 from etl.logs import logger
+from etl.pipeline import Received
 
 FAILURES_IN_A_ROW = 3
 """Windows that may fail one after the other before the exchange counts as out of reach."""
 
-Commit = Callable[[str, Page | None, Sequence[Finding]], None]
-"""Takes an account's page, if there is one, and what it proved."""
+Commit = Callable[[Sequence[Received]], None]
+"""Takes what answers brought, all of it or nothing."""
 
 _log = logger(__name__)
 
@@ -53,6 +54,7 @@ class Scheduler:
         self._finished = 0
         self._failures_in_a_row = 0
         self._postponed: deque[Walk] = deque()
+        self._received: list[Received] = []
         self.lost_accounts: dict[str, CredentialsError] = {}
         self.unknown_symbols: set[str] = set()
         self.last_failure: ExchangeError | None = None
@@ -70,14 +72,35 @@ class Scheduler:
             if waiting and self._in_flight < self._concurrency:
                 self._advance(waiting.popleft(), None)
             elif self._in_flight:
-                done = self._fetchers.next_done(TICK)
+                self._take_answers()
                 self._tick(self._finished)
-                if done is not None:
-                    self._in_flight -= 1
-                    self._receive(*done)
             else:
                 waiting, self._postponed = self._postponed, deque()
+        self._write()
         self._tick(self._finished)
+
+    def _take_answers(self) -> None:
+        """Wait for an answer, take those that came meanwhile as well, and write them all at once.
+
+        The next requests are sent off first, so that they are on their way while the database works: the slower of the
+        two sets the pace.
+        """
+        wait = TICK
+        try:
+            for _ in range(self._concurrency):
+                done = self._fetchers.next_done(wait)
+                if done is None:
+                    break
+                self._in_flight -= 1
+                self._receive(*done)
+                wait = 0
+        finally:
+            self._write()
+
+    def _write(self) -> None:
+        received, self._received = self._received, []
+        if received:
+            self._commit(received)
 
     def _receive(self, current: Walk, outcome: Reply | Exception) -> None:
         if isinstance(outcome, CredentialsError):
@@ -95,7 +118,7 @@ class Scheduler:
             self._advance(current, outcome)
 
     def _advance(self, current: Walk, reply: Reply) -> None:
-        """Send off the next request first, so that it is on its way while the last answer is written."""
+        """On to the walk's next request; what the last answer brought is to be written."""
         if current.account in self.lost_accounts:
             self._finished += 1
             return
@@ -109,7 +132,7 @@ class Scheduler:
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
-            self._commit(current.account, page, step.findings)
+            self._received.append(Received(current.account, page, step.findings))
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:
         """The window could not be read to its end: a gap, which the next run tries again."""
@@ -118,7 +141,7 @@ class Scheduler:
         self.last_failure = error
         need, symbol = current.target.need, current.target.symbol
         _log.info("account %s: %s: %s", current.account, need, error)
-        self._commit(current.account, None, [Finding(need, Verdict.FAILED, symbol)])
+        self._received.append(Received(current.account, None, [Finding(need, Verdict.FAILED, symbol)]))
         if self._failures_in_a_row >= FAILURES_IN_A_ROW:
             raise error
 

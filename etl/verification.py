@@ -18,7 +18,7 @@ from etl.core.timeline import Window, clip, merge
 from etl.core.walking import Finding, Target, Verdict
 from etl.errors import ExitCode
 from etl.operations import Summary
-from etl.pipeline import MARKET, Recorder
+from etl.pipeline import MARKET, Received, Recorder
 from etl.spans import Planner, SpanText
 from etl.store import orders, runs
 
@@ -111,19 +111,23 @@ class Comparing:
         for target in targets:
             self._spans[account, target.symbol].append(target.need)
 
-    def commit(self, account: str, page: Page | None, findings: Sequence[Finding]) -> None:
-        if page is not None:
-            batch = latest_versions(page.orders)
-            self._received[account] |= {order.key for order in batch}
-            stored = orders.stored(self._connection, account, MARKET, [order.key for order in batch])
-            found = [difference for order in batch if (difference := _compare(account, order, stored))]
-            self._differences |= {d for d in found if self._is_asked_for(account, batch, d)}
-            self.counts.rows_received += page.length
-            self.counts.quarantined += len(page.rejects)
-        self._proven[account] += [finding for finding in findings if finding.verdict is Verdict.PROVEN]
+    def commit(self, received: Sequence[Received]) -> None:
+        for account, page, findings in received:
+            if page is not None:
+                self._compare(account, page)
+            self._proven[account] += [finding for finding in findings if finding.verdict is Verdict.PROVEN]
         self._connection.rollback()
         if self._repair:
-            self._recorder.commit(account, page, findings, replace_equal=True)
+            self._recorder.commit(received, replace_equal=True)
+
+    def _compare(self, account: str, page: Page) -> None:
+        batch = latest_versions(page.orders)
+        self._received[account] |= {order.key for order in batch}
+        stored = orders.stored(self._connection, account, MARKET, [order.key for order in batch])
+        found = [difference for order in batch if (difference := _compare(account, order, stored))]
+        self._differences |= {d for d in found if self._is_asked_for(account, batch, d)}
+        self.counts.rows_received += page.length
+        self.counts.quarantined += len(page.rejects)
 
     def judge(self, summary: Summary) -> None:
         """Orders that the database has in what was just proven, and that no answer showed."""

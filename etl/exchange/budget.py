@@ -5,45 +5,65 @@ Pure: the time is handed in. The exchange counts by the minutes of its own clock
 
 from collections import deque
 
-from etl.core.timeline import MINUTE, SECOND
+from etl.core.timeline import MINUTE
+from etl.exchange.company import EDGE, HEAVIEST, Company, Heard
 
 ALLOWANCE = 2_400
 """Weight a minute and address on USDⓈ-M futures (exchangeInfo.rateLimits)."""
 
-EDGE = SECOND
-"""How exactly we know when the exchange's minute begins: what was sent so shortly before counts in both minutes."""
-
 
 class Budget:
-    """What this program may use a minute, and what the address as a whole must not exceed."""
+    """What this program may use a minute, and what the address as a whole must not exceed.
+
+    Others come first: what they are expected to use until the minute ends is left to them, so that a bot that burns
+    evenly is not refused at its end because we took everything at its beginning. While nothing is known of others, half
+    of the allowance is left to them.
+    """
 
     def __init__(self, per_minute: int, allowance: int = ALLOWANCE) -> None:
         self.per_minute = per_minute
         self._allowance = max(allowance, per_minute)
         self._sent: deque[tuple[int, int]] = deque()
-        self._others = 0
-        self._minute = 0
+        self._company = Company(0)
 
     def delay(self, weight: int, now: int) -> int:
-        """Milliseconds until a request of `weight` may be sent; 0: now."""
+        """Milliseconds until a request of `weight` may be sent, or is worth another look; 0: now."""
         self._roll(now)
-        ours = sum(w for _, w in self._sent)
-        if ours + weight <= self.per_minute and ours + self._others + weight <= self._allowance:
+        company, ours = self._company, sum(w for _, w in self._sent)
+        next_minute = company.start + MINUTE + EDGE
+        if ours + weight > self.per_minute or ours + weight + company.others > self._allowance:
+            return next_minute - now
+        if ours + weight + company.claims(now, unknown=self._allowance // 2) <= self._allowance:
             return 0
-        return (self._minute + 1) * MINUTE - now + EDGE
+        if weight > HEAVIEST:
+            return next_minute - now
+        asked_at = self._sent[-1][0] if self._sent else 0
+        if company.questions(now) > company.questions(asked_at):
+            return 0
+        return min(next_minute, company.next_question(now)) - now
 
     def spend(self, weight: int, now: int) -> None:
         self._roll(now)
         self._sent.append((now, weight))
 
-    def learn(self, used: int, now: int) -> None:
-        """Take note of the used-weight header: what it holds beyond our own was somebody else's."""
+    def learn(self, used: int, sent: int, now: int) -> None:
+        """Take note of the used-weight header that came now: what it holds beyond our own was somebody else's.
+
+        Our own is what we sent in this minute up to that request: later ones had not arrived.
+        """
         self._roll(now)
-        self._others = max(self._others, used - sum(w for _, w in self._sent))
+        ours = sum(w for at, w in self._sent if self._company.start <= at <= sent)
+        self._company = self._company.hears(Heard(max(0, used - ours), sent, now))
+
+    def forget_others(self) -> None:
+        """What was heard of others was heard by a clock that was wrong."""
+        self._company = Company(self._company.start)
 
     def _roll(self, now: int) -> None:
-        minute = now // MINUTE
-        if minute != self._minute:
-            self._minute, self._others = minute, 0
-        while self._sent and self._sent[0][0] < minute * MINUTE - EDGE:
+        start = now // MINUTE * MINUTE
+        if start != self._company.start:
+            self._company = self._company.next_minute(start)
+        while self._sent and self._sent[0][0] < start - EDGE:
             self._sent.popleft()
+        if self._sent and self._sent[-1][0] > now:  # the clock was set back: it counts as sent now
+            self._sent = deque((min(at, now), w) for at, w in self._sent)

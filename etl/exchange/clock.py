@@ -3,6 +3,8 @@
 import time
 from threading import Lock
 
+from etl.core.timeline import SECOND, duration
+
 
 class ExchangeClock:
     """The exchange's time in epoch milliseconds.
@@ -13,24 +15,42 @@ class ExchangeClock:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._is_set = False
         self._ahead_of_monotonic = time.time_ns() // 1_000_000 - _monotonic()
 
     def now(self) -> int:
         with self._lock:
             return _monotonic() + self._ahead_of_monotonic
 
-    def set(self, exchange_time: int) -> None:
+    def set(self, exchange_time: int) -> int:
         """Take over `exchange_time` as read from an answer that came this instant.
 
         It was written when the answer left, so that this clock runs late by the way back. Late is the safe side: the
-        exchange takes a timestamp up to `recvWindow` old, but only one second ahead.
+        exchange takes a timestamp up to `recvWindow` old, but only one second ahead. Gives the milliseconds by which
+        it was moved forwards.
         """
         with self._lock:
-            self._ahead_of_monotonic = exchange_time - _monotonic()
+            before, self._ahead_of_monotonic = self._ahead_of_monotonic, exchange_time - _monotonic()
+            self._is_set = True
+            return self._ahead_of_monotonic - before
+
+    def machine_is_ahead(self) -> int | None:
+        """Milliseconds by which this machine's clock is ahead of the exchange's; None: that was never measured."""
+        return local_now() - self.now() if self._is_set else None
 
 
 def _monotonic() -> int:
     return time.monotonic_ns() // 1_000_000
+
+
+def said_of_machine(ahead: int | None) -> str:
+    """What is to be mended on a machine whose clock is so many milliseconds ahead of the exchange's."""
+    if ahead is None:
+        return "the exchange's own clock could not be read"
+    off = (abs(ahead) + SECOND // 2) // SECOND * SECOND
+    if not off:
+        return "this machine's clock agrees with the exchange's, so the way there takes longer than recv_window_ms"
+    return f"this machine's clock is {duration(off)} {'ahead of' if ahead > 0 else 'behind'} the exchange's"
 
 
 def local_now() -> int:

@@ -47,8 +47,8 @@ class Gate:
         with self._changed:
             self._closed_until = max(self._closed_until, until)
 
-    def enter(self, weight: int) -> None:
-        """Wait until a request of `weight` may be sent, and count it.
+    def enter(self, weight: int) -> int:
+        """Wait until a request of `weight` may be sent, and count it; the instant at which it passed.
 
         Raises BannedError where that would take longer than the patience, StoppedError when a stop is asked for.
         """
@@ -67,11 +67,17 @@ class Gate:
                     self._budget.spend(weight, now)
                     self.requests += 1
                     self.weight += weight
-                    return
+                    return now
                 self._changed.wait(min(wait / SECOND, LONGEST_NAP))
         raise StoppedError("stopped by a signal; what was proven is kept")
 
-    def learn(self, used: int) -> None:
-        """Take note of the used-weight header of an answer."""
+    def learn(self, used: int, sent: int) -> None:
+        """Take note of the used-weight header of the answer to a request that passed at `sent`."""
         with self._changed:
-            self._budget.learn(used, self._clock())
+            self._budget.learn(used, sent, self._clock())
+            self._changed.notify_all()
+
+    def forget_others(self) -> None:
+        """The clock was wrong until now, and so were the minutes in which others were heard of."""
+        with self._changed:
+            self._budget.forget_others()

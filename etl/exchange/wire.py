@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 from etl.core.orders import FIELDS, Kind, Order, Reject, close_type_of
@@ -13,10 +14,17 @@ from etl.errors import ContractError, TransientError
 LONGEST_SYMBOL = 64
 """Characters; what is longer is no symbol, and too long for an index."""
 
+REMEMBERED = 5_000
+"""Rows, about 5 MB, that are known again; a page has 100, and its pieces follow soon."""
+
 _WHITESPACE = re.compile(r"[ \t\n\r]*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?")
 _TIMES = ("time", "updateTime")
+_TEXTS = itemgetter(*(field.wire for field in FIELDS if field.kind is Kind.TEXT))
+_BOOLEANS = itemgetter(*(field.wire for field in FIELDS if field.kind is Kind.BOOLEAN))
+_NUMBERS = itemgetter(*(field.wire for field in FIELDS if field.kind is Kind.DECIMAL), "orderId", *_TIMES)
+_USUAL_NUMBERS = re.compile(r"(?:[0-9]{1,30}(?:\.[0-9]{1,30})?,){6}[0-9]{1,18}(?:,[1-9][0-9]{11,13}){2}")
 _BIGINT = 1 << 63
 _LATEST = 253_402_300_800_000
 """Year 10000: beyond what a date can hold."""
@@ -35,20 +43,32 @@ class _NoNumber:
 _decoder = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=lambda _: _NoNumber())
 
 
-def read_page(body: bytes, received_at: int) -> Page:
-    """The page in a 200's body; `received_at` is the exchange's clock, epoch milliseconds.
+class PageReader:
+    """Reads pages, and knows rows of recent ones again: those of a full page come once more in smaller pieces.
 
-    Raises TransientError where the body is no JSON (it may have been cut), ContractError where it is no array.
+    Safe to use from several threads.
     """
-    orders: list[Order] = []
-    rejects: list[Reject] = []
-    for raw, row in _rows(body):
-        checked = check_row(raw, row)
-        if isinstance(checked, Order):
-            orders.append(checked)
-        else:
-            rejects.append(checked)
-    return Page(tuple(orders), tuple(rejects), received_at)
+
+    def __init__(self) -> None:
+        self._recent: dict[str, Order] = {}
+
+    def read(self, body: bytes, received_at: int) -> Page:
+        """The page in a 200's body; `received_at` is the exchange's clock, epoch milliseconds.
+
+        Raises TransientError where the body is no JSON (it may have been cut), ContractError where it is no array.
+        """
+        orders: list[Order] = []
+        rejects: list[Reject] = []
+        for raw, row in _rows(body, self._recent):
+            checked = row if isinstance(row, Order) else check_row(raw, row)
+            if isinstance(checked, Order):
+                orders.append(checked)
+            else:
+                rejects.append(checked)
+        if len(self._recent) > REMEMBERED:
+            self._recent.clear()
+        self._recent.update((order.raw, order) for order in orders)
+        return Page(tuple(orders), tuple(rejects), received_at)
 
 
 def read_row(raw: str) -> Order | Reject:
@@ -70,8 +90,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def _rows(body: bytes) -> list[tuple[str, Any]]:
-    """Each element of the array as its own text and its value."""
+def _rows(body: bytes, known: Mapping[str, Order]) -> list[tuple[str, Any]]:
+    """Each element of the array as its own text and its value, or the order that this text is known to stand for."""
     rows: list[tuple[str, Any]] = []
     try:
         text = body.decode()
@@ -84,7 +104,10 @@ def _rows(body: bytes) -> list[tuple[str, Any]]:
             at += 1
         else:
             while True:
-                value, end = _decoder.raw_decode(text, at)
+                end = text.find("}", at) + 1
+                value: Any = known.get(text[at:end])
+                if value is None:
+                    value, end = _decoder.raw_decode(text, at)
                 rows.append((text[at:end], value))
                 at = _skip(text, end)
                 separator, at = text[at : at + 1], _skip(text, at + 1)
@@ -106,19 +129,39 @@ def _skip(text: str, at: int) -> int:
 
 def check_row(raw: str, row: Any) -> Order | Reject:
     """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault."""
-    try:
-        fault = _fault(raw, row)
-        if fault is not None:
-            return Reject(raw, fault, is_json=_is_json(raw))
-    except RecursionError:
-        return Reject(raw, "the row is nested too deeply", is_json=False)
+    if not is_usual(raw, row):
+        try:
+            fault = fault_of(raw, row)
+            if fault is not None:
+                return Reject(raw, fault, is_json=_is_json(raw))
+        except RecursionError:
+            return Reject(raw, "the row is nested too deeply", is_json=False)
     times = [int(row[wire]) for wire in _TIMES if row.get(wire) is not None]
     close_type = close_type_of(row.get("clientOrderId"))
     filled = Decimal(row.get("executedQty") or 0)
     return Order(row["symbol"], int(row["orderId"]), times[0], times[-1], close_type, raw, filled)
 
 
-def _fault(raw: str, row: Any) -> str | None:
+def is_usual(raw: str, row: Any) -> bool:
+    """Whether the row is as nearly all are, seen in a tenth of the time that it takes to look for every fault.
+
+    True only for rows that `fault_of` finds none in (a property test holds that); false says nothing.
+    """
+    try:
+        numbers = ",".join(_NUMBERS(row))
+        return (
+            _USUAL_NUMBERS.fullmatch(numbers) is not None
+            and {*map(type, _TEXTS(row))} == {str}
+            and {*map(type, _BOOLEANS(row))} == {bool}
+            and 0 < len(row["symbol"]) <= LONGEST_SYMBOL
+            and not ("\\" in raw or "NaN" in raw or "Infinity" in raw)
+        )
+    except (KeyError, TypeError):
+        return False
+
+
+def fault_of(raw: str, row: Any) -> str | None:
+    """Why the row is no order; None where it is one. Raises RecursionError for what is nested too deeply."""
     if not isinstance(row, dict):
         return "the row is no object"
     if "\\u" in raw and not _is_storable(row):

@@ -1,6 +1,7 @@
 """Faults: what goes wrong on purpose, to which request, and what it makes of an honest reply."""
 
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from random import Random
@@ -10,7 +11,7 @@ from etl.simulator.messages import HTML, Reply, json_reply
 
 Kind = Literal[
     "status", "code", "key", "skew", "redirect", "garbage", "object", "huge",
-    "cut", "gzip_lie", "slow", "reset", "close", "hang", "throttle", "ban",
+    "gzip_bomb", "cut", "gzip_lie", "slow", "drip", "reset", "close", "hang", "throttle", "ban",
 ]  # fmt: skip
 
 UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
@@ -47,9 +48,10 @@ class Fault:
     """One thing that goes wrong. Each kind reads only the values it needs.
 
     status: `status` with `body` · code: 400 with `code` and `msg` · key: 401 -2015 · skew: -1021 · redirect: 302 to
-    `location` · garbage: 200 without JSON · object: 200 with an object · huge: 200 with `mib` MiB of no order · cut:
-    half a body · gzip_lie: plain text called gzip · slow: `ms` late · reset, close, hang: no answer · throttle: the
-    minute's weight is used up, 429 · ban: 418 for `seconds` of the server clock.
+    `location` · garbage: 200 without JSON · object: 200 with an object · huge: 200 with `mib` MiB of no order ·
+    gzip_bomb: an empty page behind `mib` MiB of spaces, honestly packed into a small body · cut: half a body ·
+    gzip_lie: plain text called gzip · slow: `ms` late · drip: the body, one byte every `ms` · reset, close, hang: no
+    answer · throttle: the minute's weight is used up, 429 · ban: 418 for `seconds` of the server clock.
     """
 
     kind: Kind
@@ -143,6 +145,8 @@ def replacement(fault: Fault) -> Reply | None:
             return json_reply({"orders": [], "total": 0})
         case "huge":
             return Reply(200, b'["' + b"x" * (fault.mib * 1024 * 1024) + b'"]')
+        case "gzip_bomb":
+            return Reply(200, _packed_spaces(fault.mib), headers=(("Content-Encoding", "gzip"),))
         case "reset" | "close" | "hang":
             return Reply(0, b"", ending=fault.kind)
         case _:
@@ -158,5 +162,13 @@ def spoiled(reply: Reply, fault: Fault) -> Reply:
             return replace(reply, headers=(*reply.headers, ("Content-Encoding", "gzip")))
         case "slow":
             return replace(reply, delay_ms=reply.delay_ms + fault.ms)
+        case "drip":
+            return replace(reply, ending="drip", pace_ms=fault.ms)
         case _:
             return reply
+
+
+def _packed_spaces(mib: int) -> bytes:
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    spaces = b" " * (1024 * 1024)
+    return b"".join([*(packer.compress(spaces) for _ in range(mib)), packer.compress(b"[]"), packer.flush()])

@@ -7,7 +7,7 @@ from typing import Any, Literal
 JSON = "application/json;charset=utf-8"
 HTML = "text/html"
 
-Ending = Literal["whole", "cut", "reset", "close", "hang"]
+Ending = Literal["whole", "cut", "drip", "reset", "close", "hang"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Request:
 class Reply:
     """One HTTP answer and its fate.
 
-    `ending`: whole; cut (half of the body under the full Content-Length, then closed); reset (RST); close (nothing is
-    sent); hang (nothing is sent, the connection stays open). `rows`: how many orders a page of force orders holds,
-    None where it is no page. `delay_ms`: how long it is held back.
+    `ending`: whole; cut (half of the body under the full Content-Length, then closed); drip (the body comes byte by
+    byte, one every `pace_ms`); reset (RST); close (nothing is sent); hang (nothing is sent, the connection stays open).
+    `rows`: how many orders a page of force orders holds, None where it is none. `delay_ms`: how long it is held back.
     """
 
     status: int
@@ -37,6 +37,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     rows: int | None = None
     delay_ms: int = 0
+    pace_ms: int = 0
     ending: Ending = "whole"
 
     @property

@@ -82,6 +82,10 @@ class Connection(asyncio.Protocol):
             case "cut":
                 self._transport.write(rendered_head(reply, keep) + reply.body[: len(reply.body) // 2])
                 self._transport.close()
+            case "drip":
+                self._waiting = True
+                self._transport.write(rendered_head(reply, keep))
+                self._drip(reply, keep, 0)
             case "reset":
                 self._socket().setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 self._transport.abort()
@@ -89,6 +93,19 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
             case "hang":
                 self._waiting = True
+
+    def _drip(self, reply: Reply, keep: bool, sent: int) -> None:
+        """Send the byte that comes after so many, and the rest later."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(reply.body[sent : sent + 1])
+        if sent + 1 < len(reply.body):
+            asyncio.get_running_loop().call_later(reply.pace_ms / 1000, self._drip, reply, keep, sent + 1)
+            return
+        self._waiting = False
+        if not keep:
+            self._transport.close()
+        self._serve()
 
     def _socket(self) -> socket.socket:
         found: socket.socket = self._transport.get_extra_info("socket")

@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Range, insert
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Insert, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from etl.core.planning import Known
@@ -76,15 +76,26 @@ class Gap(NamedTuple):
 
 
 def record(connection: Connection, account: str, market: str, findings: Sequence[Finding]) -> None:
-    """Add what a page showed to the sets of its scopes. What is proven there already stays so."""
+    """Add what answers showed to the sets of their scopes. What is proven there already stays so."""
     sets: dict[str, dict[Verdict, list[Window]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
         sets[finding.symbol or EVERY_SYMBOL][finding.verdict].append(finding.window)
-    for symbol in sorted(sets):
-        values = {verdict.value: _multirange(sets[symbol][verdict]) for verdict in Verdict}
-        statement = insert(coverage).values(account=account, market=market, symbol=symbol, **values)
-        grown = {verdict.value: coverage.c[verdict.value] + statement.excluded[verdict.value] for verdict in Verdict}
-        connection.execute(statement.on_conflict_do_update(index_elements=list(coverage.primary_key), set_=grown))
+    rows = [
+        {"account": account, "market": market, "symbol": symbol}
+        | {verdict.value: _multirange(sets[symbol][verdict]) for verdict in Verdict}
+        for symbol in sorted(sets)
+    ]
+    if rows:
+        connection.execute(_RECORD, rows)
+
+
+def _record() -> Insert:
+    statement = insert(coverage)
+    grown = {verdict.value: coverage.c[verdict.value] + statement.excluded[verdict.value] for verdict in Verdict}
+    return statement.on_conflict_do_update(index_elements=list(coverage.primary_key), set_=grown)
+
+
+_RECORD = _record()
 
 
 def ask(connection: Connection, account: str, market: str, symbol: str | None, since: int) -> None:

@@ -1,10 +1,10 @@
 """The ledger: each run of a command, what it cost and what it found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.store.locks import hold_run, is_alive
@@ -63,7 +63,7 @@ def start(connection: Connection, command: str) -> int:
 
 def save(connection: Connection, run_id: int, counts: Counts) -> None:
     """The run's counts so far, in the transaction of what they count."""
-    connection.execute(update(runs).where(runs.c.id == run_id).values(**vars(counts)))
+    connection.execute(_SAVE, {"run": run_id, **vars(counts)})
 
 
 def finish(connection: Connection, run_id: int, counts: Counts, status: str, error: str | None) -> None:
@@ -84,3 +84,8 @@ def largest_page(connection: Connection) -> int:
     """Rows on the largest page that the exchange gave in the last week's runs: so many it does give."""
     recent = runs.c.started_at > func.now() - func.make_interval(0, 0, 1)
     return connection.scalar(select(func.coalesce(func.max(runs.c.largest_page), 0)).where(recent)) or 0
+
+
+_SAVE = (
+    update(runs).where(runs.c.id == bindparam("run")).values({one.name: bindparam(one.name) for one in fields(Counts)})
+)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.paging import Page
 from etl.core.timeline import Window
 from etl.core.walking import Finding, Verdict
-from etl.pipeline import Recorder
+from etl.pipeline import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.engine import connection_to, engine_for
 from tests.postgres.samples import ACCOUNT, ROW, page, proven, row
@@ -54,7 +54,7 @@ def ledger(others: Callable[[str], list[tuple[Any, ...]]]) -> Callable[[], runs.
 
 def test_a_page_its_proof_and_its_tallies_are_seen_together(recorder, counted, ledger, connection) -> None:
     answer = page(row(symbol="BTCUSDT"), row(symbol="ETHUSDT"), json.dumps({"odd": 1}))
-    recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+    recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
 
     assert counted() == {"force_orders": 2, "coverage": 3, "quarantined_orders": 1}
     assert ledger() == recorder.counts
@@ -82,7 +82,7 @@ def test_if_one_write_fails_nothing_remains(recorder, counted, ledger, connectio
     answer = page(row(), row(symbol="ETHUSDT"), json.dumps({"odd": 1}))
 
     with pytest.raises(DBAPIError):
-        recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+        recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
     connection.rollback()
 
     assert counted() == NOTHING
@@ -94,11 +94,11 @@ def test_after_a_failure_the_same_page_can_be_committed(recorder, counted, conne
     connection.commit()
     answer = page(row())
     with pytest.raises(DBAPIError):
-        recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+        recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
     connection.rollback()
 
     connection.exec_driver_sql("ALTER TABLE coverage DROP CONSTRAINT never")
-    recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+    recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
     assert counted() == {"force_orders": 1, "coverage": 2, "quarantined_orders": 0}
     assert recorder.counts.inserted == 1
 
@@ -106,32 +106,32 @@ def test_after_a_failure_the_same_page_can_be_committed(recorder, counted, conne
 def test_a_repeated_page_adds_nothing_but_what_it_cost(recorder, counted, ledger) -> None:
     answer = page(row(), row(symbol="ETHUSDT"))
     for _ in range(3):
-        recorder.commit(ACCOUNT, answer, [proven(10, 20)])
+        recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
 
     assert counted() == {"force_orders": 2, "coverage": 3, "quarantined_orders": 0}
     assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 2, 4)
 
 
 def test_a_proof_without_a_page_is_kept(recorder, counted, ledger) -> None:
-    recorder.commit(ACCOUNT, None, [Finding(Window(0, 10), Verdict.BEYOND_RETENTION)])
+    recorder.commit([Received(ACCOUNT, None, [Finding(Window(0, 10), Verdict.BEYOND_RETENTION)])])
     assert counted() == NOTHING | {"coverage": 1}
     assert ledger() == runs.Counts(requests=3, weight=150)
 
 
 def test_a_page_without_a_proof_is_kept(recorder, counted) -> None:
-    recorder.commit(ACCOUNT, page(row()), [])
+    recorder.commit([Received(ACCOUNT, page(row()), [])])
     assert counted() == NOTHING | {"force_orders": 1, "coverage": 1}
 
 
 def test_each_account_has_symbols_of_its_own(recorder, others) -> None:
     for account in ("main", "hedge", "main"):
-        recorder.commit(account, page(row()), [])
+        recorder.commit([Received(account, page(row()), [])])
     assert others("SELECT account, symbol FROM watermarks ORDER BY 1") == [("hedge", "BTCUSDT"), ("main", "BTCUSDT")]
 
 
 def test_a_row_that_cannot_be_read_is_kept_as_received(recorder, others) -> None:
     odd = {"symbol": "BTCUSDT", "time": 5, "unknown": ["1.50", None]}
-    recorder.commit(ACCOUNT, page(row(), json.dumps(odd)), [])
+    recorder.commit([Received(ACCOUNT, page(row(), json.dumps(odd)), [])])
     assert others("SELECT account, market, raw, reason, resolved_at FROM quarantined_orders") == [
         ("main", "usdm", odd, "orderId is missing", None)
     ]
@@ -139,7 +139,7 @@ def test_a_row_that_cannot_be_read_is_kept_as_received(recorder, others) -> None
 
 @pytest.mark.parametrize("raw", ['{"orderId": NaN}', r'{"symbol": "\u0000"}', r'{"symbol": "\ud800"}'])
 def test_what_is_no_json_for_postgres_is_kept_as_text(recorder, others, raw: str) -> None:
-    recorder.commit(ACCOUNT, page(row(), raw), [proven(10, 20)])
+    recorder.commit([Received(ACCOUNT, page(row(), raw), [proven(10, 20)])])
     assert others("SELECT jsonb_typeof(raw), raw #>> '{}' FROM quarantined_orders") == [("string", raw)]
     assert others("SELECT count(*) FROM force_orders") == [(1,)]
 
@@ -147,13 +147,13 @@ def test_what_is_no_json_for_postgres_is_kept_as_text(recorder, others, raw: str
 def test_a_row_is_quarantined_once_while_it_is_unresolved(recorder, others, connection) -> None:
     answer = page('{"orderId": 1}', '{"orderId": 1}', '{"orderId": 2}')
     for _ in range(2):
-        recorder.commit(ACCOUNT, answer, [])
-    recorder.commit("hedge", answer, [])
+        recorder.commit([Received(ACCOUNT, answer, [])])
+    recorder.commit([Received("hedge", answer, [])])
     by_account = "SELECT account, count(*) FROM quarantined_orders GROUP BY 1 ORDER BY 1"
     assert others(by_account) == [("hedge", 2), ("main", 2)]
 
     connection.execute(text("UPDATE quarantined_orders SET resolved_at = now() WHERE account = 'main'"))
-    recorder.commit(ACCOUNT, answer, [])
+    recorder.commit([Received(ACCOUNT, answer, [])])
     assert others(by_account) == [("hedge", 2), ("main", 4)]
 
 
@@ -165,7 +165,7 @@ def refused(order_id: int, **changes: Any) -> Order:
 def test_a_row_that_postgres_refuses_is_kept_aside_and_the_others_are_stored(recorder, others, ledger) -> None:
     good = page(row(orderId=1), row(orderId=4), '{"odd": 1}')
     poisoned = replace(good, orders=(*good.orders, refused(2, price="12.3.4"), refused(3, reduceOnly="perhaps")))
-    recorder.commit(ACCOUNT, poisoned, [proven(10, 20)])
+    recorder.commit([Received(ACCOUNT, poisoned, [proven(10, 20)])])
 
     assert others("SELECT order_id FROM force_orders ORDER BY 1") == [(1,), (4,)]
     assert others("SELECT count(*) FROM watermarks WHERE watermark IS NOT NULL") == [(2,)]
@@ -179,32 +179,64 @@ def test_a_row_that_postgres_refuses_is_kept_aside_and_the_others_are_stored(rec
 
 
 def test_a_page_of_nothing_but_refused_rows_is_still_proven(recorder, others) -> None:
-    recorder.commit(ACCOUNT, Page((refused(1, price="?"),), (), 0), [proven(10, 20)])
+    recorder.commit([Received(ACCOUNT, Page((refused(1, price="?"),), (), 0), [proven(10, 20)])])
     assert others("SELECT symbol, count(*) FROM watermarks GROUP BY 1") == [("*", 1)]
     assert others("SELECT count(*) FROM force_orders") == [(0,)]
 
 
 def test_a_refused_row_does_not_undo_what_was_known(recorder, others) -> None:
-    recorder.commit(ACCOUNT, page(row()), [])
+    recorder.commit([Received(ACCOUNT, page(row()), [])])
     changed = refused(ROW["orderId"], price="?")
-    recorder.commit(ACCOUNT, Page((replace(changed, update_time=ROW["updateTime"] + 1),), (), 0), [])
+    recorder.commit([Received(ACCOUNT, Page((replace(changed, update_time=ROW["updateTime"] + 1),), (), 0), [])])
     assert others("SELECT price::text FROM force_orders") == [("10871.09",)]
 
 
 def test_a_reject_that_postgres_cannot_keep_as_json_becomes_text(recorder, others) -> None:
     mistaken = Reject(r'{"a": "\u0000"}', "odd", is_json=True)
-    recorder.commit(ACCOUNT, replace(page(row()), rejects=(mistaken,)), [])
+    recorder.commit([Received(ACCOUNT, replace(page(row()), rejects=(mistaken,)), [])])
     assert others("SELECT raw #>> '{}', reason FROM quarantined_orders") == [(mistaken.raw, "odd")]
     assert others("SELECT count(*) FROM force_orders") == [(1,)]
 
 
 def test_a_symbol_too_long_for_an_index_is_set_aside(recorder, counted) -> None:
-    recorder.commit(ACCOUNT, page(row(), row(symbol="長" * 3000)), [proven(10, 20)])
+    recorder.commit([Received(ACCOUNT, page(row(), row(symbol="長" * 3000)), [proven(10, 20)])])
     assert counted() == {"force_orders": 1, "coverage": 2, "quarantined_orders": 1}
 
 
 def test_a_row_waits_once_whichever_way_it_came(recorder, counted) -> None:
     odd = page('{"odd": 1}')
-    recorder.commit(ACCOUNT, odd, [])
-    recorder.commit(ACCOUNT, replace(odd, orders=(refused(1, price="?"),)), [])
+    recorder.commit([Received(ACCOUNT, odd, [])])
+    recorder.commit([Received(ACCOUNT, replace(odd, orders=(refused(1, price="?"),)), [])])
     assert counted()["quarantined_orders"] == 2, "the odd row once, and the one that Postgres refused"
+
+
+def test_answers_of_several_accounts_are_seen_together(recorder, counted, others, ledger) -> None:
+    recorder.commit(
+        [
+            Received("main", page(row(orderId=1), row(orderId=2)), [proven(10, 20)]),
+            Received("hedge", page(row(orderId=1)), []),
+            Received("main", page(row(orderId=2), row(orderId=3), '{"odd": 1}'), [proven(20, 30)]),
+            Received("main", None, [Finding(Window(30, 40), Verdict.FAILED)]),
+        ]
+    )
+    assert counted() == {"force_orders": 4, "coverage": 3, "quarantined_orders": 1}
+    assert others("SELECT account, order_id FROM force_orders ORDER BY 1, 2") == [
+        ("hedge", 1),
+        ("main", 1),
+        ("main", 2),
+        ("main", 3),
+    ]
+    assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 4, 0)
+
+
+def test_a_row_that_was_written_is_not_written_again_but_a_changed_one_is(recorder, connection, others) -> None:
+    recorder.commit([Received(ACCOUNT, page(row(orderId=1, status="NEW"), row(orderId=2)), [])])
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *called: statements.append(called[2]))
+    recorder.commit([Received(ACCOUNT, page(row(orderId=1, status="NEW"), row(orderId=2)), [proven(10, 20)])])
+    assert not any("force_orders" in statement for statement in statements)
+
+    later = row(orderId=1, status="FILLED", updateTime=ROW["updateTime"] + 1)
+    recorder.commit([Received(ACCOUNT, page(later, row(orderId=2)), [])])
+    assert others("SELECT order_id, status FROM force_orders ORDER BY 1") == [(1, "FILLED"), (2, "FILLED")]
+    assert (recorder.counts.inserted, recorder.counts.updated, recorder.counts.unchanged) == (2, 1, 3)

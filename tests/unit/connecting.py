@@ -16,11 +16,12 @@ from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.gate import Gate
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import HmacSigner
+from etl.exchange.wire import PageReader
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.faults import Fault
 from etl.simulator.orders import Order, orders_from_json
 from etl.simulator.scenario import Scenario
-from etl.simulator.server import Simulator
+from etl.simulator.server import Simulator, real_time_ms
 
 UNSPEAKABLE = re.compile(rf"{DEMO_KEY}|{DEMO_SECRET}|timestamp=|signature=(?!…)")
 NOW = local_now()
@@ -47,7 +48,11 @@ class Connected:
         patience: int = 0,
         read_timeout: float = 20,
         url: str | None = None,
+        sits_out: bool = False,
     ) -> None:
+        """`sits_out`: where the client would wait, both clocks jump to the end of the silence."""
+        self._simulator = simulator
+        self._sits_out = sits_out
         self.stats = simulator.exchange.stats
         self.waits: list[float] = []
         self.clock = ExchangeClock()
@@ -57,12 +62,21 @@ class Connected:
         self.gate = Gate(self.budget, self.clock.now, self.stop, patience)
         connection = Connection(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
         retry = RetryPolicy(attempts)
-        self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep)
+        self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep, PageReader())
 
     def _no_sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        silence = self.gate.closed_until - self.clock.now()
+        if self._sits_out and silence > 0:
+            self.pass_time(silence)
         if self.stop_at_the_first_wait:
             self.stop.set()
+
+    def pass_time(self, milliseconds: int) -> None:
+        """So much later by the exchange's clock, which the client follows."""
+        exchange, real_ms = self._simulator.exchange, real_time_ms()
+        exchange.clock = exchange.clock.moved_to(exchange.clock.read(real_ms) + milliseconds, real_ms)
+        self.clock.set(self.clock.now() + milliseconds)
 
     def page(self, request: PageRequest = LAST_WEEK) -> Page:
         answer = self.client.page(request)

@@ -13,15 +13,17 @@ from etl.errors import (
     ClockSkewError,
     ContractError,
     CredentialsError,
+    DoubtedKeyError,
     ExchangeError,
     ExitCode,
+    MaintenanceError,
     RejectedError,
     ThrottledError,
     TransientError,
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.classify import LONGEST_BAN, classify, silence_until
+from etl.exchange.classify import FIREWALL_PAUSE, LONGEST_BAN, classify, silence_until
 
 START = 26_920_000 * MINUTE
 NOW = START + 20 * SECOND
@@ -40,8 +42,12 @@ def classified(status: int, code: int | None = None, message: str = "") -> Excha
         (408, -1007, TransientError),
         *((status, None, TransientError) for status in (500, 502, 503, 504, 599)),
         (503, 0, TransientError),
-        *((400, code, TransientError) for code in (-1000, -1001, -1006, -1007, -1008, -1016)),
-        (403, None, TransientError),
+        *((400, code, TransientError) for code in (-1000, -1001, -1006, -1007, -1008)),
+        *((status, -1016, MaintenanceError) for status in (400, 403, 503)),
+        *((403, code, ThrottledError) for code in (None, 0, -1)),
+        (403, -2015, CredentialsError),
+        (403, -1121, UnknownSymbolError),
+        (403, -1003, ThrottledError),
         (429, None, ThrottledError),
         (429, -1003, ThrottledError),
         (400, -1003, ThrottledError),
@@ -54,11 +60,14 @@ def classified(status: int, code: int | None = None, message: str = "") -> Excha
         *((401, code, CredentialsError) for code in (-2015, -2014, -2008, -2017, -1002)),
         (400, -1022, CredentialsError),
         (401, None, CredentialsError),
-        *((400, code, RejectedError) for code in (-1023, -1100, -1101, -1102, -1103, -1130)),
+        *((400, code, RejectedError) for code in (-1023, *range(-1106, -1099), -1111, -1116, -1130, -1131)),
         (404, None, RejectedError),
         (404, -5000, RejectedError),
+        (451, None, RejectedError),
         (451, 0, RejectedError),
         (400, None, RejectedError),
+        (400, 0, RejectedError),
+        (405, None, RejectedError),
         (302, None, RejectedError),
         (200, None, ContractError),
     ],
@@ -84,9 +93,63 @@ def test_an_error_says_what_the_exchange_said() -> None:
     )
 
 
-@pytest.mark.parametrize("code", [-2015, -2014, -2008, -1022])
-def test_a_refused_key_is_explained(code: int) -> None:
+@pytest.mark.parametrize("code", [-2015, -2014, -2008, -2017, -1002, -1022, None])
+def test_a_refused_key_is_explained(code: int | None) -> None:
     assert "key" in str(classified(401, code, "no.")).split("(HTTP")[0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_key_that_worked_and_is_refused_may_be_a_ban_in_disguise(status: int) -> None:
+    error = classify(status, -2015, "Invalid API-key, IP, or permissions for action.", {}, NOW, key_worked=True)
+    assert isinstance(error, DoubtedKeyError)
+    assert error.until_ms == NEXT_MINUTE
+    assert "withdrawn or changed, or this is a ban in disguise" in str(error)
+    assert error.exit_code is ExitCode.BANNED
+
+
+@pytest.mark.parametrize("code", [-2014, -2008, -2017, -1022, -1002])
+def test_no_other_refusal_of_a_key_is_doubted(code: int) -> None:
+    assert type(classify(401, code, "no.", {}, NOW, key_worked=True)) is CredentialsError
+
+
+def test_a_silence_that_is_asked_for_with_a_doubted_key_is_kept() -> None:
+    error = classify(401, -2015, "no.", {"Retry-After": "600"}, NOW, key_worked=True)
+    assert isinstance(error, DoubtedKeyError)
+    assert error.until_ms == NOW + 600 * SECOND
+
+
+FIREWALL = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n</html>"
+
+
+@pytest.mark.parametrize("message", [FIREWALL, "", "Forbidden"])
+@pytest.mark.parametrize("key_worked", [False, True])
+def test_the_firewall_wants_a_full_minute_from_now_and_says_nothing_of_the_key(message: str, key_worked: bool) -> None:
+    error = classify(403, None, message, {}, NOW, key_worked)
+    assert type(error) is ThrottledError
+    assert error.until_ms == NOW + FIREWALL_PAUSE == NOW + MINUTE
+    assert str(error) == "the exchange's firewall, not the key, stands in the way (HTTP 403)"
+
+
+def test_a_firewall_that_says_how_long_is_believed() -> None:
+    error = classify(403, None, FIREWALL, {"Retry-After": "300"}, NOW)
+    assert isinstance(error, ThrottledError)
+    assert error.until_ms == NOW + 300 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "expected"),
+    [
+        (503, None, "<html><title>Scheduled Maintenance</title></html>", MaintenanceError),
+        (502, -1000, "System maintenance", MaintenanceError),
+        (503, None, "busy", TransientError),
+        (503, -1121, "maintenance", UnknownSymbolError),
+        (400, -4000, "the maintenance margin is too low", RejectedError),
+    ],
+)
+def test_an_exchange_that_says_it_is_being_worked_on_is_believed(
+    status: int, code: int | None, message: str, expected: type[ExchangeError]
+) -> None:
+    assert type(classified(status, code, message)) is expected
 
 
 @pytest.mark.parametrize(

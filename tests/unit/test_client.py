@@ -10,7 +10,7 @@ import pytest
 
 from etl.core.orders import CloseType
 from etl.core.paging import PageRequest, Refusal
-from etl.core.timeline import DAY, MINUTE, Window
+from etl.core.timeline import DAY, MINUTE, SECOND, Window
 from etl.errors import CredentialsError, RejectedError
 from etl.exchange.client import EXCHANGE_INFO
 from etl.exchange.clock import local_now
@@ -47,11 +47,26 @@ def test_the_clock_is_the_exchange_s(offset: int, connect: Connecting) -> None:
     assert connected.gate.spent() == (1, 1)
 
 
+NOON = NOW // MINUTE * MINUTE + MINUTE // 2
+"""The middle of a minute, whose headers surely belong to it."""
+
+
 def test_what_others_use_is_learned_from_the_header(connect: Connecting) -> None:
-    connected = connect(switches={"weight_without_symbol": 2_390})
+    connected = connect(switches={"weight_without_symbol": 2_390, "clock_at_ms": NOON})
+    connected.client.set_clock()
     page = connected.page()
-    assert connected.budget.delay(10, page.received_at) == 0
-    assert connected.budget.delay(11, page.received_at) > 0
+    assert connected.budget.delay(9, page.received_at) > 0
+    assert connected.budget.delay(60, page.received_at + MINUTE) > 0, "and expected in the next minute"
+    assert connected.budget.delay(850, page.received_at + 2 * MINUTE) == 0
+
+
+def test_what_a_wrong_clock_heard_of_others_is_forgotten_when_it_is_set(connect: Connecting) -> None:
+    connected = connect(switches={"others_weight": 4_600, "clock_at_ms": NOON})
+    connected.clock.set(NOON - 10 * SECOND)
+    connected.client.set_clock()
+    assert connected.budget.delay(850, connected.clock.now()) == 0
+    connected.client.set_clock()
+    assert connected.budget.delay(60, connected.clock.now()) > 0
 
 
 @contextmanager
@@ -79,7 +94,7 @@ def test_a_header_with_an_absurd_weight_is_ignored(used: str, connect: Connectin
     with boasting(used) as url:
         connected = connect(url=url)
         connected.client.set_clock()
-    assert connected.budget.delay(2_399, connected.clock.now()) == 0
+    assert connected.budget.delay(800, connected.clock.now()) == 0
 
 
 @pytest.mark.parametrize(

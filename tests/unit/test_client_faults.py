@@ -1,5 +1,7 @@
 """The client against an exchange that fails, goes silent or lies. Waits are noted, not waited for."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ from etl.errors import (
     BannedError,
     ClockSkewError,
     ContractError,
+    CredentialsError,
+    DoubtedKeyError,
     ExchangeError,
     ForceOrdersError,
     RejectedError,
@@ -26,13 +30,13 @@ ONCE = When(1, 1)
 
 
 def timeout_for(fault: Fault) -> float:
-    return 0.4 if fault.kind == "hang" else 20
+    return 0.4 if fault.kind in ("hang", "drip") else 20
 
 
 @pytest.mark.parametrize(
     "fault",
     [
-        *(Fault("status", ONCE, status=status) for status in (403, 408, 500, 502, 503, 504)),
+        *(Fault("status", ONCE, status=status) for status in (408, 500, 502, 503, 504)),
         *(Fault("code", ONCE, code=code) for code in (-1000, -1001, -1007, -1008, -1016)),
         *(Fault(kind, ONCE) for kind in ("reset", "close", "hang", "cut", "gzip_lie", "garbage", "object")),
     ],
@@ -57,7 +61,9 @@ def test_what_fails_once_is_asked_again_with_a_new_signature(fault: Fault, conne
         (Fault("gzip_lie"), TransientError),
         (Fault("garbage"), TransientError),
         (Fault("object"), ContractError),
+        (Fault("drip", ms=100), TransientError),
         (Fault("huge", mib=17), ContractError),
+        (Fault("gzip_bomb", mib=17), ContractError),
         (Fault("skew", path=FORCE_ORDERS), ExchangeError),
     ],
     ids=lambda value: getattr(value, "kind", ""),
@@ -73,6 +79,21 @@ def test_what_goes_on_failing_comes_out_after_the_last_attempt(
 def test_a_body_below_the_largest_is_read_to_its_end(connect: Connecting) -> None:
     page = connect(Fault("huge", mib=15)).page()
     assert [reject.reason for reject in page.rejects] == ["the row is no object"]
+    assert connect(Fault("gzip_bomb", mib=15)).page().length == 0
+
+
+def test_an_answer_that_drips_holds_nobody_longer_than_one_that_never_comes(connect: Connecting) -> None:
+    connected = connect(Fault("drip", ms=50), attempts=1, read_timeout=0.3)
+    began = time.monotonic()
+    assert str(connected.failure()) == "the exchange did not answer in time"
+    assert time.monotonic() - began < 5, "all of it would take 10 s and more"
+
+
+def test_an_answer_that_drips_fast_enough_is_read(connect: Connecting) -> None:
+    connected = connect(Fault("drip", ONCE, ms=0))
+    assert connected.page().length == 2
+    assert connected.page().length == 2
+    assert connected.stats.requests == 2
 
 
 def test_an_exchange_that_is_not_there_is_an_error_without_its_address() -> None:
@@ -97,6 +118,18 @@ def test_a_clock_that_is_refused_is_measured_anew(connect: Connecting) -> None:
     assert connected.stats.by_path == {FORCE_ORDERS: 2, TIME: 1}
     assert connected.waits == [0.0]
     assert abs(connected.clock.now() - local_now() - HOUR) < MINUTE
+
+
+@pytest.mark.parametrize(("offset", "off"), [(5 * HOUR, "5 h behind"), (-2 * HOUR, "2 h ahead of")])
+def test_a_clock_that_stays_refused_is_an_error_that_says_how_far_off_this_machine_is(
+    offset: int, off: str, connect: Connecting
+) -> None:
+    connected = connect(Fault("skew", path=FORCE_ORDERS), switches={"clock_offset_ms": offset}, attempts=9)
+    error = connected.failure()
+    assert isinstance(error, ClockSkewError)
+    assert str(error).endswith(f"; this machine's clock is {off} the exchange's")
+    assert connected.waits == [0.0] * 3
+    assert connected.stats.by_path == {FORCE_ORDERS: 4, TIME: 4}
 
 
 @pytest.mark.parametrize("kind", ["object", "garbage"])
@@ -142,6 +175,85 @@ def test_a_418_is_a_ban_until_its_deadline(connect: Connecting) -> None:
         connected.client.symbols()
     assert connected.stats.requests == 1
     assert connected.stats.requests_during_ban == 0
+
+
+def test_the_firewall_silences_everything_for_a_minute(connect: Connecting) -> None:
+    connected = connect(Fault("status", ONCE, status=403))
+    error = connected.failure()
+    assert type(error) is ThrottledError
+    assert "firewall" in str(error)
+    assert 55_000 < error.until_ms - connected.clock.now() <= 61_000
+    assert isinstance(connected.failure(), BannedError)
+    assert connected.stats.requests == 1
+
+
+def test_the_tries_against_the_firewall_spread_over_minutes(connect: Connecting) -> None:
+    connected = connect(Fault("status", status=403), attempts=4, patience=120_000, sits_out=True)
+    began = connected.clock.now()
+    assert type(connected.failure()) is ThrottledError
+    assert connected.stats.requests == 4
+    assert connected.clock.now() - began >= 3 * MINUTE
+
+
+def test_a_single_403_loses_nothing(connect: Connecting) -> None:
+    connected = connect(Fault("status", ONCE, status=403), patience=120_000, sits_out=True)
+    assert connected.page().length == 2
+    assert connected.waits == [0.0]
+
+
+def test_an_exchange_that_is_being_worked_on_is_waited_for_longer(connect: Connecting) -> None:
+    connected = connect(Fault("code", When(1, 2), code=-1016))
+    assert connected.page().length == 2
+    assert [wait >= least for wait, least in zip(connected.waits, (10, 20), strict=True)] == [True, True]
+
+
+def test_a_key_that_worked_is_tried_once_more_after_a_silence(connect: Connecting) -> None:
+    connected = connect(Fault("key", When(2, 2)), patience=120_000, sits_out=True)
+    for _ in range(2):
+        assert connected.page().length == 2
+    assert connected.waits == [0.0]
+
+
+def test_a_key_that_is_refused_again_after_the_silence_is_refused_for_good(connect: Connecting) -> None:
+    connected = connect(Fault("key", When(2)), patience=120_000, sits_out=True, attempts=9)
+    connected.page()
+    assert isinstance(connected.failure(), CredentialsError)
+    assert connected.stats.requests == 3
+    assert isinstance(connected.failure(), CredentialsError), "and stays so"
+
+
+def test_a_key_that_works_again_is_given_another_chance(connect: Connecting) -> None:
+    faults = [Fault("key", When(2, 2)), Fault("key", When(4, 4))]
+    connected = connect(*faults, patience=120_000, sits_out=True)
+    for _ in range(3):
+        assert connected.page().length == 2
+    assert connected.waits == [0.0, 0.0]
+
+
+def test_a_doubted_key_silences_everything_until_the_next_minute(connect: Connecting) -> None:
+    connected = connect(Fault("key", When(2)))
+    connected.page()
+    error = connected.failure()
+    assert isinstance(error, DoubtedKeyError)
+    assert connected.gate.closed_until == error.until_ms
+    assert 0 < error.until_ms - connected.clock.now() <= 61_000
+    assert isinstance(connected.failure(), BannedError)
+    assert connected.stats.requests == 2
+
+
+def test_of_several_requests_in_flight_that_are_refused_at_once_none_is_refused_for_good(connect: Connecting) -> None:
+    connected = connect(Fault("key", When(2)), switches={"latency_ms": 300})
+    connected.page()
+    with ThreadPoolExecutor(4) as threads:
+        errors = list(threads.map(lambda _: connected.failure(), range(4)))
+    assert {type(error) for error in errors} <= {DoubtedKeyError, BannedError}
+    assert sum(type(error) is DoubtedKeyError for error in errors) == connected.stats.requests - 1
+
+
+def test_the_exchange_s_time_needs_no_key_and_proves_none(connect: Connecting) -> None:
+    connected = connect(Fault("key", path=FORCE_ORDERS))
+    connected.client.set_clock()
+    assert isinstance(connected.failure(), CredentialsError)
 
 
 def test_a_silence_within_the_patience_is_waited_for_by_the_gate_alone(connect: Connecting) -> None:

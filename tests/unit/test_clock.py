@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from etl.exchange.clock import ExchangeClock, local_now
+from etl.core.timeline import HOUR, MINUTE, SECOND
+from etl.exchange.clock import ExchangeClock, local_now, said_of_machine
 
 
 class Machine:
@@ -45,6 +46,38 @@ def test_it_can_be_set_back(machine: Machine) -> None:
     clock.set(50)
     machine.monotonic += 1
     assert clock.now() == 51
+
+
+def test_it_tells_by_how_much_it_was_moved(machine: Machine) -> None:
+    clock = ExchangeClock()
+    assert clock.set(machine.wall + 7) == 7
+    machine.monotonic += 10
+    assert clock.set(machine.wall + 12) == -5
+
+
+def test_it_tells_by_how_much_the_machine_is_ahead_of_the_exchange(machine: Machine) -> None:
+    clock = ExchangeClock()
+    assert clock.machine_is_ahead() is None
+    clock.set(machine.wall - 42)
+    assert clock.machine_is_ahead() == 42
+    machine.wall -= 100
+    assert clock.machine_is_ahead() == -58
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (5 * HOUR, "this machine's clock is 5 h ahead of the exchange's"),
+        (-5 * HOUR + 40, "this machine's clock is 5 h behind the exchange's"),
+        (-(90 * MINUTE + 1), "this machine's clock is 1 h 30 min behind the exchange's"),
+        (2 * SECOND - 1, "this machine's clock is 2 s ahead of the exchange's"),
+        (SECOND // 2 - 1, "this machine's clock agrees with the exchange's"),
+        (-(SECOND // 2 - 1), "this machine's clock agrees with the exchange's"),
+        (None, "the exchange's own clock could not be read"),
+    ],
+)
+def test_what_is_to_be_mended_is_said(ahead: int | None, said: str) -> None:
+    assert said_of_machine(ahead).startswith(said)
 
 
 def test_the_real_clock_does_not_run_backwards() -> None:

@@ -88,10 +88,22 @@ def test_what_others_use_closes_the_gate_for_the_minute() -> None:
         return NOON
 
     shared = gate(now, stop=stop)
-    shared.learn(ALLOWANCE)
+    shared.learn(ALLOWANCE, NOON)
     with pytest.raises(StoppedError):
         shared.enter(1)
     assert shared.spent() == (0, 0)
+
+
+def test_what_passes_knows_when_it_did() -> None:
+    assert gate(clock(NOON, NOON, NOON + 7, NOON + 8)).enter(1) == NOON
+
+
+def test_what_was_heard_of_others_by_a_wrong_clock_is_forgotten() -> None:
+    shared = gate(clock(NOON))
+    shared.learn(ALLOWANCE, NOON)
+    shared.forget_others()
+    shared.enter(1)
+    assert shared.spent() == (1, 1)
 
 
 def test_nothing_passes_once_a_stop_is_asked_for() -> None:

@@ -10,7 +10,9 @@ from etl.errors import (
     ClockSkewError,
     ContractError,
     CredentialsError,
+    DoubtedKeyError,
     ForceOrdersError,
+    MaintenanceError,
     RejectedError,
     StoppedError,
     ThrottledError,
@@ -18,7 +20,7 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.retrying import RetryPolicy
+from etl.exchange.retrying import CLOCK_RETRIES, RetryPolicy
 
 POLICY = RetryPolicy(attempts=5, first=1.0, longest=6.0)
 
@@ -71,6 +73,13 @@ def test_the_waits_double_up_to_the_longest() -> None:
         assert shortest <= wait <= min(shortest + 1, 6)
 
 
+def test_an_exchange_that_is_being_worked_on_is_asked_again_slowly() -> None:
+    _, waits = outcome(Attempts(*[MaintenanceError("x")] * 5), RetryPolicy())
+    assert len(waits) == 5
+    for wait, shortest in zip(waits, (10, 20, 40, 60, 60), strict=True):
+        assert shortest <= wait <= min(shortest + 1, 60)
+
+
 def test_after_the_last_attempt_the_last_error_itself_comes_out() -> None:
     errors = [TransientError(str(number)) for number in range(9)]
     attempts = Attempts(*errors)
@@ -89,14 +98,26 @@ def test_a_refused_timestamp_is_signed_anew_without_a_wait() -> None:
     assert outcome(Attempts(ClockSkewError("x"), ClockSkewError("x"))) == ("done", [0.0, 0.0])
 
 
-def test_a_clock_that_stays_refused_comes_out() -> None:
+def test_a_clock_that_stays_refused_comes_out_after_three_more_tries() -> None:
     attempts = Attempts(*[ClockSkewError("x")] * 9)
-    result, _ = outcome(attempts)
+    result, waits = outcome(attempts, RetryPolicy(attempts=20))
     assert isinstance(result, ClockSkewError)
-    assert attempts.made == 5
+    assert attempts.made == 1 + CLOCK_RETRIES == 4
+    assert waits == [0.0] * 3
 
 
-@pytest.mark.parametrize("error", [ThrottledError("x", 5), BannedError("x", 5)])
+def test_the_tries_for_a_refused_clock_count_for_one_request_only() -> None:
+    for _ in range(3):
+        assert outcome(Attempts(*[ClockSkewError("x")] * 3))[0] == "done"
+
+
+def test_other_failures_in_between_leave_the_tries_for_a_refused_clock_as_they_are() -> None:
+    attempts = Attempts(ClockSkewError("1"), TransientError("x"), *[ClockSkewError(n) for n in "234"])
+    result, _ = outcome(attempts, RetryPolicy(attempts=20))
+    assert str(result) == "4"
+
+
+@pytest.mark.parametrize("error", [ThrottledError("x", 5), BannedError("x", 5), DoubtedKeyError("x", 5)])
 def test_a_silence_is_left_to_the_gate_while_it_has_patience(error: Exception) -> None:
     assert outcome(Attempts(error)) == ("done", [0.0])
     assert outcome(Attempts(error), is_patient=lambda: False) == (error, [])

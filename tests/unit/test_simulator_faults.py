@@ -1,5 +1,6 @@
 """Faults: which requests they hit, and what they leave of a reply."""
 
+import gzip
 import json
 from typing import Any
 
@@ -114,6 +115,14 @@ def test_garbage_is_no_json_and_huge_holds_no_order() -> None:
     assert len(huge.body) > 2 * 1024 * 1024
 
 
+def test_a_gzip_bomb_is_a_small_and_honest_page_of_spaces() -> None:
+    bomb = replacement(Fault("gzip_bomb", mib=2))
+    assert bomb is not None
+    assert bomb.headers == (("Content-Encoding", "gzip"),)
+    assert len(bomb.body) < 10_000
+    assert gzip.decompress(bomb.body) == b" " * (2 * 1024 * 1024) + b"[]"
+
+
 @pytest.mark.parametrize("kind", ["reset", "close", "hang"])
 def test_an_answer_can_fail_to_come(kind: Any) -> None:
     reply = replacement(Fault(kind))
@@ -121,15 +130,17 @@ def test_an_answer_can_fail_to_come(kind: Any) -> None:
     assert reply.ending == reply.label == kind
 
 
-def test_an_honest_reply_can_be_cut_late_or_wrongly_called_gzip() -> None:
+def test_an_honest_reply_can_be_cut_late_dripping_or_wrongly_called_gzip() -> None:
     assert spoiled(HONEST, Fault("cut")).ending == "cut"
     assert spoiled(HONEST, Fault("slow", ms=250)).delay_ms == 250
+    drip = spoiled(HONEST, Fault("drip", ms=250))
+    assert (drip.body, drip.ending, drip.pace_ms, drip.label) == (HONEST.body, "drip", 250, "drip")
     lie = spoiled(HONEST, Fault("gzip_lie"))
     assert ("Content-Encoding", "gzip") in lie.headers
     assert lie.body == HONEST.body
 
 
-@pytest.mark.parametrize("kind", ["cut", "gzip_lie", "slow", "ban", "throttle"])
+@pytest.mark.parametrize("kind", ["cut", "gzip_lie", "slow", "drip", "ban", "throttle"])
 def test_what_needs_an_honest_reply_replaces_none(kind: Any) -> None:
     assert replacement(Fault(kind)) is None
 

@@ -9,7 +9,7 @@ import pytest
 from etl.core.orders import FIELDS, CloseType, Kind, Order, Reject
 from etl.core.paging import Page
 from etl.errors import ContractError, TransientError
-from etl.exchange.wire import read_object, read_page
+from etl.exchange.wire import PageReader, read_object
 
 ROW: dict[str, Any] = {
     "orderId": 16464950183,
@@ -37,7 +37,7 @@ ROW: dict[str, Any] = {
 
 
 def read(body: str) -> Page:
-    return read_page(body.encode(), 7)
+    return PageReader().read(body.encode(), 7)
 
 
 def accepted(row: str) -> Order:
@@ -252,7 +252,7 @@ def test_a_body_that_was_cut_anywhere_may_work_the_next_time(length: int) -> Non
 )
 def test_garbage_may_work_the_next_time(body: bytes) -> None:
     with pytest.raises(TransientError, match=r"\Athe exchange's answer is cut or unreadable\Z"):
-        read_page(body, 7)
+        PageReader().read(body, 7)
 
 
 @pytest.mark.parametrize("body", ["{}", '{"code":-1,"msg":"x"}', "null", "1", '"[]"', "true", "NaN"])

@@ -1,0 +1,103 @@
+"""Others on our address, a trading bot for instance: what the used-weight headers of one minute tell of them.
+
+Pure: the time is handed in.
+"""
+
+from dataclasses import dataclass
+
+from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
+from etl.core.timeline import MINUTE, SECOND
+
+EDGE = SECOND
+"""How exactly we know when the exchange's minute begins: what lies so close to a turn may belong to either minute."""
+
+WATCH = SECOND
+"""How long others are watched, at least, before what they did meanwhile says how fast they go."""
+
+HEAVIEST = WEIGHT_WITHOUT_SYMBOL
+"""The most that one request costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One header: what others had used of the minute when the exchange read our request, between sent and answered."""
+
+    others: int
+    sent: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Others in the minute that begins at `start`, epoch milliseconds.
+
+    `before`: what they were expected to use of the minute before, None where too little was heard of it.
+
+    They are taken to go on evenly until the minute ends. How fast is the lesser of two rates: theirs since the minute
+    began, and, once it has been watched for a while, theirs since we are listening. For whoever burns evenly both are
+    right; the second keeps a burst of the past, a run of ours that just ended for instance, from being taken for a
+    habit. An estimate that holds us back is looked into: one request may pass a second after the first header, and
+    then each time that the time listened to has doubled. Room is kept for these questions.
+    """
+
+    start: int
+    before: int | None = None
+    first: Heard | None = None
+    last: Heard | None = None
+
+    @property
+    def others(self) -> int:
+        """What others have used of the minute, as far as we heard."""
+        return self.last.others if self.last else 0
+
+    def hears(self, heard: Heard) -> "Company":
+        """The same after one more header. One that comes out of turn, or belongs to no minute for sure, is ignored."""
+        if not self.start + EDGE <= heard.sent <= heard.answered < self.start + MINUTE - EDGE:
+            return self
+        if self.last and (heard.sent, heard.others) < (self.last.sent, self.last.others):
+            return self
+        return Company(self.start, self.before, self.first or heard, heard)
+
+    def expected(self) -> int | None:
+        """What others will have used when the minute ends; None where nobody knows."""
+        if self.first is None or self.last is None:
+            return self.before
+        ahead = self._ahead(self.last, self.last.others, self.last.sent - self.start)
+        watched = self.last.sent - self.first.answered
+        if watched >= WATCH:
+            ahead = min(ahead, self._ahead(self.last, self.last.others - self.first.others, watched))
+        return max(self.before or 0, self.last.others + ahead)
+
+    def _ahead(self, last: Heard, grown: int, within: int) -> int:
+        """What they will still use at the rate of `grown` within so many milliseconds.
+
+        One more than was seen, because the header counts whole weights.
+        """
+        return -(-(grown + 1) * (self.start + MINUTE - last.sent) // within) if grown > 0 else 0
+
+    def questions(self, now: int) -> int:
+        """How many requests could have passed by now for the sake of their header."""
+        return max(0, (now - self._listening_since) // WATCH).bit_length()
+
+    def next_question(self, now: int) -> int:
+        """When the next of them may pass."""
+        return self._listening_since + (WATCH << self.questions(now))
+
+    def claims(self, now: int, unknown: int) -> int:
+        """What of this minute's allowance is not for us; `unknown` where nobody knows what others will use."""
+        expected = self.expected()
+        expected = unknown if expected is None else expected
+        return expected + (HEAVIEST * self._questions_left(now) if expected > self.others else 0)
+
+    def _questions_left(self, now: int) -> int:
+        unheard = 0 if self.first else 1  # the first header begins the count anew
+        return self.questions(self.start + MINUTE - 1) - self.questions(now) + unheard
+
+    @property
+    def _listening_since(self) -> int:
+        return self.first.answered if self.first else self.start
+
+    def next_minute(self, start: int) -> "Company":
+        """Who to expect in the minute that begins at `start`, from what was heard in the second half of this one."""
+        is_known = self.last is not None and self.last.sent >= self.start + MINUTE // 2
+        return Company(start, self.expected() if is_known and start == self.start + MINUTE else None)

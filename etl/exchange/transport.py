@@ -1,0 +1,129 @@
+"""The way to the exchange: one GET, and the whole of its answer within a time and a size."""
+
+import http.client
+import io
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from etl.errors import ContractError, TransientError
+
+LARGEST_BODY = 16 << 20
+"""Bytes after which an answer is not read on: a page has about 60 kB, exchangeInfo a little over 1 MB."""
+
+_CHUNK = 1 << 16
+"""Bytes that are read, and at most unpacked, at once: what gzip makes of a small body never fills the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer as it came, unpacked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport:
+    """Safe to use from several threads; each has a session, and so a connection, of its own. Times in seconds.
+
+    The read timeout is for an answer as a whole, head and body, however busily it drips. Follows no redirect.
+    """
+
+    def __init__(self, base_url: str, api_key: str, connect_timeout: float, read_timeout: float) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._timeout = connect_timeout, read_timeout
+        self._local = threading.local()
+
+    def get(self, target: str) -> Response:
+        """The answer to a GET of `target`, path and query.
+
+        Raises TransientError where none comes whole and in time, ContractError where it is too large. Neither carries
+        the target, which is signed, nor what caused it.
+        """
+        url = f"{self._base_url}{target}"
+        try:
+            with self._session().get(url, timeout=self._timeout, allow_redirects=False, stream=True) as response:
+                body = bytearray()
+                while chunk := response.raw.read(_CHUNK, decode_content=True):
+                    body += chunk
+                    if len(body) > LARGEST_BODY:
+                        raise ContractError(f"the exchange's answer is larger than {LARGEST_BODY >> 20} MiB")
+                return Response(response.status_code, response.headers, bytes(body))
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+            raise TransientError("the exchange did not answer in time") from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise TransientError(f"no connection to the exchange ({type(error).__name__})") from None
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.mount("https://", _Adapter())
+            session.mount("http://", _Adapter())
+            session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
+            session.auth = lambda request: request  # else a .netrc entry for the host would add its own
+            self._local.session = session
+        return session
+
+
+class _Remaining(io.RawIOBase):
+    """A socket's bytes for as long as its timeout says, counted once: by itself it starts anew with each byte."""
+
+    def __init__(self, connected: socket.socket, raw: io.RawIOBase) -> None:
+        self._socket = connected
+        self._raw = raw
+        self._until = time.monotonic() + (connected.gettimeout() or 0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._socket.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    """Everything of an answer, the head and the sizes of chunks included, comes through the one reader."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Remaining(sock, self.fp.detach()))
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections whose answers are timed, directly or through a proxy."""
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _timed(pool.ConnectionCls)
+        return pool
+
+
+@cache
+def _timed(connection: type[Any]) -> type[Any]:
+    if issubclass(connection, _Timed):
+        return connection
+    return type(f"Timed{connection.__name__}", (_Timed, connection), {})
+
+
+class _Timed:
+    """What makes a class of connections hand out timed answers."""
+
+    response_class = _TimedResponse

@@ -1,0 +1,57 @@
+"""Which refusals of a key are doubted and which are final. Times are epoch milliseconds, small ones."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.exchange.keytrust import KeyTrust
+
+
+def trust(*accepted: int, doubted: int = 0) -> KeyTrust:
+    trusted = KeyTrust()
+    for sent in accepted:
+        trusted.accepted(sent)
+    if doubted:
+        trusted.doubted(doubted)
+    return trusted
+
+
+def test_a_key_that_never_worked_is_refused_for_good() -> None:
+    assert not trust().worked(10)
+
+
+def test_a_refusal_is_doubted_once_the_key_has_worked() -> None:
+    assert trust(5).worked(10)
+
+
+def test_a_refusal_after_the_wait_is_final() -> None:
+    doubted = trust(5, doubted=60)
+    assert not doubted.worked(60)
+    assert not doubted.worked(10_000)
+
+
+@given(st.lists(st.integers(0, 59), min_size=1))
+def test_of_requests_in_flight_at_once_none_is_refused_for_good(sent: list[int]) -> None:
+    trusted = trust(0)
+    for at in sent:
+        assert trusted.worked(at)
+        trusted.doubted(60)
+    assert not trusted.worked(60)
+
+
+def test_the_latest_wait_counts() -> None:
+    doubted = trust(5, doubted=120)
+    doubted.doubted(60)
+    assert doubted.worked(119)
+    assert not doubted.worked(120)
+
+
+def test_an_answer_to_what_was_sent_before_the_doubt_does_not_end_it() -> None:
+    doubted = trust(5, doubted=60)
+    doubted.accepted(59)
+    assert not doubted.worked(60)
+
+
+def test_a_key_that_works_again_is_trusted_again() -> None:
+    doubted = trust(5, doubted=60)
+    doubted.accepted(60)
+    assert doubted.worked(61)

@@ -1,0 +1,152 @@
+"""One answer as a whole: how long it may take, how large it may be, whatever it is wrapped in."""
+
+import gzip
+import socket
+import ssl
+import time
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from etl.errors import ContractError, TransientError
+from etl.exchange.transport import LARGEST_BODY, Transport
+from etl.simulator.faults import Fault
+from etl.simulator.scenario import Scenario
+from etl.simulator.server import Simulator
+
+PING = "/fapi/v1/ping"
+OK = b"HTTP/1.1 200 OK\r\n"
+MIB = 1 << 20
+
+
+def transport(url: str, read_timeout: float = 20) -> Transport:
+    return Transport(url, "key", 5, read_timeout)
+
+
+@contextmanager
+def server(begins: bytes, drips: bytes = b"", tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a server that begins an answer and then sends a byte every 20 ms, for ever."""
+    over = Event()
+
+    def answer() -> None:
+        connection, _ = listening.accept()
+        with suppress(OSError), tls.wrap_socket(connection, server_side=True) if tls else connection as speaking:
+            speaking.recv(1 << 16)
+            speaking.sendall(begins)
+            while drips and not over.wait(0.02):
+                speaking.sendall(drips)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(20)
+        answering = Thread(target=answer)
+        answering.start()
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listening.getsockname()[1]}"
+        over.set()
+        answering.join()
+
+
+def seconds_until_given_up(url: str) -> float:
+    began = time.monotonic()
+    with pytest.raises(TransientError, match=r"\Athe exchange did not answer in time\Z"):
+        transport(url, read_timeout=0.3).get(PING)
+    return time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    ("begins", "drips"),
+    [
+        (b"", b"x"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (OK + b"X-Endless: ", b"x"),
+        (OK + b"Content-Length: 100000\r\n\r\n", b" "),
+        (OK + b"\r\n", b" "),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n1;", b"x"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"x"),
+        (OK + b"Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0", b"x"),
+    ],
+    ids=["status", "continue", "head", "body", "unmeasured", "chunk size", "chunks", "trailer", "gzip without output"],
+)
+def test_an_answer_that_drips_is_given_up_after_the_time_of_a_whole_one(begins: bytes, drips: bytes) -> None:
+    with server(begins, drips) as url:
+        assert 0.2 < seconds_until_given_up(url) < 5
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A certificate for 127.0.0.1 that our requests trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, secret = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, secret)
+    return context
+
+
+def test_an_answer_that_drips_through_tls_is_given_up_as_well(tls: ssl.SSLContext) -> None:
+    with server(OK + b"Content-Length: 100000\r\n\r\n", b" ", tls) as url:
+        assert 0.2 < seconds_until_given_up(url) < 5
+
+
+def test_an_answer_through_tls_is_read(tls: ssl.SSLContext) -> None:
+    with server(OK + b"Content-Length: 2\r\n\r\n[]", tls=tls) as url:
+        assert transport(url).get(PING).body == b"[]"
+
+
+def test_each_answer_of_a_connection_has_the_whole_time() -> None:
+    with Simulator(Scenario(latency_ms=600), histories={"main": []}) as slow:
+        patient = transport(slow.url, read_timeout=1.5)
+        assert [patient.get(PING).status for _ in range(3)] == [200] * 3
+
+
+def test_a_packed_answer_is_unpacked() -> None:
+    packed = gzip.compress(b"[1,2]") + gzip.compress(b"[3]")
+    with server(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed) as url:
+        assert transport(url).get(PING).body == b"[1,2][3]"
+
+
+@pytest.mark.parametrize("kind", ["huge", "gzip_bomb"])
+def test_an_answer_below_the_largest_is_read_to_its_end(kind: str) -> None:
+    with Simulator(histories={"main": []}, faults=[Fault(kind, mib=15)]) as large:  # type: ignore[arg-type]
+        assert len(transport(large.url).get(PING).body) > 15 * MIB
+
+
+PACKERS = {"gzip": gzip.compress, "deflate": zlib.compress}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, deflate, gzip"])
+def test_a_small_answer_that_unpacks_to_a_large_one_does_not_fill_the_memory(encoding: str) -> None:
+    body = b" " * (128 * MIB)
+    for packer in encoding.split(", "):
+        body = PACKERS[packer](body, 1)
+    head = OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding.encode(), len(body))
+    with server(head + body) as url:
+        tracemalloc.start()
+        try:
+            with pytest.raises(ContractError, match="larger than 16 MiB"):
+                transport(url).get(PING)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 2 * LARGEST_BODY
