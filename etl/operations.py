@@ -126,6 +126,7 @@ class Run:
         self._walks = 0
         self._clients: dict[str, ExchangeClient] = {}
         self._announced = 0
+        self._kept_until = 0
         with store_errors():
             run_id = runs.start(connection, command)
             connection.commit()
@@ -248,11 +249,13 @@ class Run:
         gate = self._reader.gate
         if time.monotonic() - self._looked_at >= WATCH:
             self._keep_silence("throttled")
-            gate.close(silences.until(self.connection, self._reader.egress))
+            now = self._reader.clock.now()
+            if left := silences.left(self.connection, self._reader.egress):
+                gate.close(now + left)
             self.connection.commit()
             self._looked_at = time.monotonic()
         now = self._reader.clock.now()
-        if gate.closed_until > max(now, self._announced) and gate.is_patient:
+        if gate.closed_until > max(now, self._announced + SECOND) and gate.is_patient:
             self._announced = gate.closed_until
             wait = duration(gate.closed_until - now + SECOND)
             _log.warning("the exchange wants no request before %s: waiting %s", iso(gate.closed_until), wait)
@@ -261,9 +264,10 @@ class Run:
         )
 
     def _keep_silence(self, reason: str) -> None:
-        deadline = self._reader.gate.closed_until
-        if deadline > self._reader.clock.now():
-            silences.keep(self.connection, self._reader.egress, deadline, reason)
+        deadline, now = self._reader.gate.closed_until, self._reader.clock.now()
+        if deadline > max(now, self._kept_until + SECOND):
+            silences.keep(self.connection, self._reader.egress, deadline - now, reason)
+            self._kept_until = deadline
 
 
 _STATUS = {

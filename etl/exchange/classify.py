@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
+from etl.core.printable import printable
 from etl.core.timeline import MINUTE, SECOND, to_millis
 from etl.errors import (
     BannedError,
@@ -109,5 +110,5 @@ def silence_until(headers: Mapping[str, str], message: str, now: int) -> int:
 
 
 def _one_line(text: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return printable if len(printable) <= 300 else printable[:300] + "…"
+    line = printable(text)
+    return line if len(line) <= 300 else line[:300] + "…"

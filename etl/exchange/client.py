@@ -34,6 +34,9 @@ EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
 
 T = TypeVar("T")
 
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/=%_-]{40,}")
+"""What no message needs to tell a person: a key, a signature (64 hex digits, or base64)."""
+
 LONGEST_ERROR = 1 << 16
 """Bytes of an error's body that are looked at."""
 
@@ -174,5 +177,4 @@ class ExchangeClient:
         if isinstance(value, dict):
             code = value["code"] if type(value.get("code")) is int else None
             text = str(value.get("msg", ""))
-        text = re.sub(r"signature=[^&\s]*", "signature=…", text)
-        return code, text.replace(self._signer.api_key, "…")
+        return code, _LONG_WORD.sub("…", re.sub(r"signature=[^&\s]*", "signature=…", text))

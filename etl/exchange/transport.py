@@ -50,9 +50,11 @@ class Transport:
         Raises TransientError where none comes whole and in time, ContractError where it is too large. Neither carries
         the target, which is signed, nor what caused it.
         """
-        url = f"{self._base_url}{target}"
+        session, prepared, settings = self._prepared()
+        request = prepared.copy()
+        request.url = f"{self._base_url}{target}"
         try:
-            with self._session().get(url, timeout=self._timeout, allow_redirects=False, stream=True) as response:
+            with session.send(request, timeout=self._timeout, allow_redirects=False, **settings) as response:
                 body = bytearray()
                 while chunk := response.raw.read(_CHUNK, decode_content=True):
                     body += chunk
@@ -64,16 +66,25 @@ class Transport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise TransientError(f"no connection to the exchange ({type(error).__name__})") from None
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = requests.Session()
-            session.mount("https://", _Adapter())
-            session.mount("http://", _Adapter())
-            session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
-            session.auth = lambda request: request  # else a .netrc entry for the host would add its own
-            self._local.session = session
-        return session
+    def _prepared(self) -> tuple[requests.Session, requests.PreparedRequest, Any]:
+        """This thread's session, and what all requests have in common: to prepare each anew takes as long as to send.
+
+        The settings are what the environment says of proxies and certificates.
+        """
+        prepared: tuple[requests.Session, requests.PreparedRequest, Any]
+        prepared = getattr(self._local, "prepared", None) or self._prepare()
+        self._local.prepared = prepared
+        return prepared
+
+    def _prepare(self) -> tuple[requests.Session, requests.PreparedRequest, Any]:
+        session = requests.Session()
+        session.mount("https://", _Adapter())
+        session.mount("http://", _Adapter())
+        session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
+        session.auth = lambda request: request  # else a .netrc entry for the host would add its own
+        request = session.prepare_request(requests.Request("GET", self._base_url))
+        settings = session.merge_environment_settings(request.url, {}, True, None, None)
+        return session, request, settings
 
 
 class _Remaining(io.RawIOBase):

@@ -1,21 +1,29 @@
-"""Until when the exchange wants no request, for every process that shares an address and this database."""
+"""Until when the exchange wants no request, for every process that shares an address and this database.
 
-from sqlalchemy import Connection, select
+Kept by the database's clock, the only one that they all share: theirs may be off by hours.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
-from etl.core.timeline import to_datetime, to_millis
 from etl.store.schema import silences
 
-
-def until(connection: Connection, egress: str) -> int:
-    """Epoch milliseconds by the exchange's clock; 0: it never asked for silence."""
-    moment = connection.scalar(select(silences.c.until).where(silences.c.egress == egress))
-    return to_millis(moment) if moment else 0
+_MILLISECOND: ColumnElement[timedelta] = literal_column("interval '1 millisecond'")
 
 
-def keep(connection: Connection, egress: str, deadline: int, reason: str) -> None:
-    """Store a deadline unless a later one is there."""
-    statement = insert(silences).values(egress=egress, until=to_datetime(deadline), reason=reason)
+def left(connection: Connection, egress: str) -> int:
+    """How long the silence still lasts, milliseconds; 0: there is none."""
+    seconds = func.extract("epoch", silences.c.until - func.clock_timestamp())
+    found = connection.scalar(select(seconds).where(silences.c.egress == egress))
+    return max(0, int(found * 1000)) if found else 0
+
+
+def keep(connection: Connection, egress: str, left: int, reason: str) -> None:
+    """Store a silence that lasts `left` milliseconds from now, unless a longer one is there."""
+    until = func.clock_timestamp() + bindparam("left", left) * _MILLISECOND
+    statement = insert(silences).values(egress=egress, until=until, reason=reason)
     new = statement.excluded
     connection.execute(
         statement.on_conflict_do_update(

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.conftest import HOUR, Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 
 Labs = Callable[..., Lab]
 
 
-def test_a_ban_ends_the_run_with_4_and_the_next_one_sends_nothing(lab: Labs) -> None:
-    banned = lab()
+@pytest.mark.parametrize("hours", [0, -5, 5])
+def test_a_ban_ends_the_run_with_4_and_the_next_one_sends_nothing(lab: Labs, hours: int) -> None:
+    banned = lab(Scenario(clock_offset_ms=hours * HOUR))
     banned.tell("faults", [{"kind": "ban", "at": 5, "seconds": 3600}])
     done = banned("backfill", FORCE_ORDERS_CONCURRENCY="1")
     assert done.returncode == 4, done.stderr
