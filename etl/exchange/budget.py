@@ -4,6 +4,7 @@ Pure: the time is handed in. The exchange counts by the minutes of its own clock
 """
 
 from collections import deque
+from itertools import chain, takewhile
 
 from etl.core.timeline import MINUTE
 from etl.exchange.company import EDGE, HEAVIEST, Company, Heard
@@ -24,12 +25,13 @@ class Budget:
         self.per_minute = per_minute
         self._allowance = max(allowance, per_minute)
         self._sent: deque[tuple[int, int]] = deque()
+        self._ours = 0
         self._company = Company(0)
 
     def delay(self, weight: int, now: int) -> int:
         """Milliseconds until a request of `weight` may be sent, or is worth another look; 0: now."""
         self._roll(now)
-        company, ours = self._company, sum(w for _, w in self._sent)
+        company, ours = self._company, self._ours
         next_minute = company.start + MINUTE + EDGE
         if ours + weight > self.per_minute or ours + weight + company.others > self._allowance:
             return next_minute - now
@@ -45,6 +47,7 @@ class Budget:
     def spend(self, weight: int, now: int) -> None:
         self._roll(now)
         self._sent.append((now, weight))
+        self._ours += weight
 
     def learn(self, used: int, sent: int, now: int) -> None:
         """Take note of the used-weight header that came now: what it holds beyond our own was somebody else's.
@@ -52,7 +55,9 @@ class Budget:
         Our own is what we sent in this minute up to that request: later ones had not arrived.
         """
         self._roll(now)
-        ours = sum(w for at, w in self._sent if self._company.start <= at <= sent)
+        before = takewhile(lambda one: one[0] < self._company.start, self._sent)
+        later = takewhile(lambda one: one[0] > sent, reversed(self._sent))
+        ours = self._ours - sum(weight for _, weight in chain(before, later))
         self._company = self._company.hears(Heard(max(0, used - ours), sent, now))
 
     def forget_others(self) -> None:
@@ -64,6 +69,6 @@ class Budget:
         if start != self._company.start:
             self._company = self._company.next_minute(start)
         while self._sent and self._sent[0][0] < start - EDGE:
-            self._sent.popleft()
+            self._ours -= self._sent.popleft()[1]
         if self._sent and self._sent[-1][0] > now:  # the clock was set back: it counts as sent now
             self._sent = deque((min(at, now), w) for at, w in self._sent)

@@ -62,7 +62,9 @@ class Connected:
         self.gate = Gate(self.budget, self.clock.now, self.stop, patience)
         connection = Connection(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
         retry = RetryPolicy(attempts)
-        self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep, PageReader())
+        self.client = ExchangeClient(
+            connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep, PageReader()
+        )
 
     def _no_sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
