@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
+from etl.credentials import Credentials
 from etl.exchange.budget import Budget
 from etl.exchange.client import Connection as ExchangeConnection
 from etl.exchange.client import ExchangeClient
@@ -18,7 +19,7 @@ from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.exchange.wire import PageReader
 from etl.operations import Reader
-from etl.settings import Credentials, Settings
+from etl.settings import Settings
 from etl.store.database import open_database
 
 

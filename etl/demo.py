@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pydantic import SecretStr
-
-from etl.settings import MAIN, Credentials, Settings
+from etl.credentials import MAIN, Credentials
+from etl.secret import SecretStr
+from etl.settings import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.server import Simulator
 from etl.spans import Planner, SpanText, backfill_planner
@@ -25,9 +25,9 @@ class Demo:
 def prepare_demo(settings: Settings) -> Iterator[Demo]:
     """A simulator as long as the block lasts; its past is the same in each of them, and every day adds to it."""
     with Simulator() as simulator:
-        own = {"data_dir": settings.data_dir / "demo", "database_url": None, "base_url": simulator.url}
+        own = settings.data_dir / "demo"
         yield Demo(
-            settings.model_copy(update=own),
+            replace(settings, data_dir=own, database_url=None, base_url=simulator.url),
             Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET)),
             backfill_planner(SpanText(), []),
         )

@@ -4,13 +4,14 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from etl.core.printable import printable
 
 INFO = logging.INFO
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
+LEVELS, FORMATS = get_args(Level), get_args(Format)
 
 
 def logger(name: str) -> logging.Logger:

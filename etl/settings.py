@@ -1,126 +1,130 @@
 """Settings: a TOML file, and environment variables that win over it. Parsed once, before anything else happens."""
 
-import ipaddress
 import os
 import re
-import stat
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from etl import checks
+from etl.checks import Check
 from etl.core.printable import printable
 from etl.errors import ConfigError
-from etl.logs import logger
-
-MAIN = "main"
-"""The account whose key stands in BINANCE_API_KEY and its companions."""
+from etl.secret import SecretStr
 
 PREFIX = "FORCE_ORDERS_"
 
-_log = logger(__name__)
 
-
-def _base_url(value: str) -> str:
-    scheme, host = _scheme_and_host(value)
-    if scheme not in ("http", "https") or not host:
-        raise ValueError("must be the address of the exchange, such as https://fapi.binance.com")
-    if scheme == "http" and not _is_loopback(host):
-        raise ValueError("must begin with https://; plain http is for a loopback address only")
-    return value.rstrip("/")
-
-
-def _scheme_and_host(value: str) -> tuple[str, str | None]:
-    """Nothing of what is no plain URL: what the library says of it would quote a password in it."""
-    if not re.fullmatch(r"[\w.:/%\[\]~-]+", value, re.ASCII) or value.endswith(":"):
-        return "", None
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # raises ValueError where it is none
-    except ValueError:
-        return "", None
-    return parts.scheme, parts.hostname
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _database_url(value: SecretStr) -> SecretStr:
-    scheme = value.get_secret_value().partition("://")[0]
-    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise ValueError("must be the URL of a Postgres, such as postgresql://user:password@host:5432/database")
-    return value
-
-
-class AccountKeys(BaseModel):
+@dataclass(frozen=True)
+class AccountKeys:
     """`[accounts.NAME]`: where the key of an account is found, never the secret itself."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    api_key_file: Path | None = None
-    api_key_variable: str | None = None
-    api_secret_file: Path | None = None
-    api_secret_variable: str | None = None
-    private_key_file: Path | None = None
+    api_key_file: Annotated[Path | None, checks.path] = None
+    api_key_variable: Annotated[str | None, checks.text(200)] = None
+    api_secret_file: Annotated[Path | None, checks.path] = None
+    api_secret_variable: Annotated[str | None, checks.text(200)] = None
+    private_key_file: Annotated[Path | None, checks.path] = None
 
 
-class Settings(BaseModel):
-    """Everything that can be set; `config/force-orders.toml` explains each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
-    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("force-orders", appauthor=False))
-    base_url: Annotated[str, AfterValidator(_base_url)] = "https://fapi.binance.com"
-    weight_budget: int = Field(1_200, ge=50, le=10_000_000)
-    retention_days: int = Field(90, ge=0, le=36_500)
-    settle_seconds: int = Field(600, ge=0, le=86_400)
-    window_days: float = Field(7, gt=0.001, le=7)
-    page_limit: int = Field(100, ge=1, le=100)
-    concurrency: int = Field(4, ge=1, le=32)
-    attempts: int = Field(6, ge=1, le=20)
-    connect_timeout_seconds: float = Field(5, gt=0, le=300)
-    read_timeout_seconds: float = Field(30, gt=0, le=300)
-    recv_window_ms: int = Field(5_000, ge=100, le=60_000)
-    patience_seconds: int = Field(90, ge=0, le=86_400)
-    warn_after_days: float = Field(3, gt=0, le=36_500)
-    egress: str = Field("default", min_length=1, max_length=200)
-    accounts: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@-]{1,64}$")], AccountKeys] = {}
+def _user_data_path() -> Path:
+    return platformdirs.user_data_path("force-orders", appauthor=False)
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """One account's key, with either a secret or a private key. Its repr shows neither."""
+class Settings:
+    """Everything that can be set, and what each setting accepts; `config/force-orders.toml` explains them."""
 
-    account: str
-    api_key: SecretStr
-    api_secret: SecretStr | None = None
-    private_key_file: Path | None = None
+    database_url: Annotated[SecretStr | None, checks.database_url] = None
+    data_dir: Annotated[Path, checks.path] = field(default_factory=_user_data_path)
+    base_url: Annotated[str, checks.base_url] = "https://fapi.binance.com"
+    weight_budget: Annotated[int, checks.whole(50, 10_000_000)] = 1_200
+    retention_days: Annotated[int, checks.whole(0, 36_500)] = 90
+    settle_seconds: Annotated[int, checks.whole(0, 86_400)] = 600
+    window_days: Annotated[float, checks.number(0.001, 7)] = 7
+    page_limit: Annotated[int, checks.whole(1, 100)] = 100
+    concurrency: Annotated[int, checks.whole(1, 32)] = 4
+    attempts: Annotated[int, checks.whole(1, 20)] = 6
+    connect_timeout_seconds: Annotated[float, checks.number(0, 300)] = 5
+    read_timeout_seconds: Annotated[float, checks.number(0, 300)] = 30
+    recv_window_ms: Annotated[int, checks.whole(100, 60_000)] = 5_000
+    patience_seconds: Annotated[int, checks.whole(0, 86_400)] = 90
+    warn_after_days: Annotated[float, checks.number(0, 36_500)] = 3
+    egress: Annotated[str, checks.text(200)] = "default"
+    accounts: Mapping[str, AccountKeys] = field(default_factory=dict)
 
 
 def load(config_file: Path | None = None) -> Settings:
-    """Read the settings file, if there is one, and the environment; raises ConfigError with one line for each fault."""
-    path = _settings_file(config_file)
-    try:
-        return Settings(**(_read_toml(path) if path else {}) | _variables())
-    except ValidationError as error:
-        faults = [_explain(dict(fault), path) for fault in error.errors(include_input=False)]
-        raise ConfigError("; ".join(faults)) from None
+    """Read the settings file, if there is one, and the environment; raises ConfigError with one line for all faults."""
+    file = _settings_file(config_file)
+    faults: list[str] = []
+    values = _from_file(file, faults) if file else {}
+    values |= _from_environment(faults)
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return Settings(**values)
 
 
-def _variables() -> dict[str, str]:
-    """What the environment sets; an empty variable is none."""
-    found = {name: value for name in Settings.model_fields if (value := os.environ.get(PREFIX + name.upper()))}
-    if "accounts" in found:
-        raise ConfigError("FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]")
+def _from_environment(faults: list[str]) -> dict[str, Any]:
+    """What variables set; an empty one is none."""
+    if os.environ.get(f"{PREFIX}ACCOUNTS"):
+        faults.append(f"{PREFIX}ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]")
+    accepted = _checks(Settings)
+    written = {name: text for name in accepted if (text := os.environ.get(PREFIX + name.upper()))}
+    return _checked(written, accepted, faults, lambda name: PREFIX + name.upper())
+
+
+def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
+    """What the file sets and no variable does."""
+    written = _read_toml(file)
+    accounts = written.pop("accounts", {})
+    overruled = {name for name in written if os.environ.get(PREFIX + name.upper())}
+    values = {name: value for name, value in written.items() if name not in overruled}
+    found = _checked(values, _checks(Settings), faults, lambda name: f"{name} in {file}", file)
+    if not isinstance(accounts, dict):
+        faults.append(f"accounts in {file}: they are tables, [accounts.NAME]")
+        return found
+    found["accounts"] = {name: _account(name, keys, file, faults) for name, keys in accounts.items()}
+    return found
+
+
+def _account(name: str, written: Any, file: Path, faults: list[str]) -> AccountKeys:
+    where = f"accounts.{printable(name)}"
+    if not re.fullmatch(r"[A-Za-z0-9_.@-]{1,64}", name):
+        faults.append(f"{where} in {file}: a name has 1 to 64 letters, digits or any of _ . @ -")
+    if not isinstance(written, dict):
+        faults.append(f"{where} in {file}: it is a table, [accounts.NAME]")
+        return AccountKeys()
+    values = {f"{where}.{key}": value for key, value in written.items()}
+    accepted = {f"{where}.{key}": check for key, check in _checks(AccountKeys).items()}
+    found = _checked(values, accepted, faults, lambda full: f"{full} in {file}", file)
+    return AccountKeys(**{full.removeprefix(f"{where}."): value for full, value in found.items()})
+
+
+def _checks(kind: type[Any]) -> dict[str, Check]:
+    return {name: hint.__metadata__[0] for name, hint in kind.__annotations__.items() if hasattr(hint, "__metadata__")}
+
+
+def _checked(
+    written: Mapping[str, Any],
+    accepted: Mapping[str, Check],
+    faults: list[str],
+    called: Callable[[str], str],
+    file: Path | None = None,
+) -> dict[str, Any]:
+    """What the values mean; each fault is told by the name that the user wrote, never with the value."""
+    found = {}
+    for name, value in written.items():
+        if name not in accepted:
+            faults.append(f"{file}: there is no setting {printable(name)!r}; config/force-orders.toml lists them all")
+            continue
+        try:
+            found[name] = accepted[name](value)
+        except ValueError as error:
+            faults.append(f"{called(name)}: {error}")
     return found
 
 
@@ -143,109 +147,3 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is nested too deeply") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _explain(fault: dict[str, Any], path: Path | None) -> str:
-    """One line about one fault, named as the user wrote it, without the value (it may be a secret)."""
-    where = ".".join(printable(str(part)) for part in fault["loc"] if part != "[key]")
-    if fault["type"] == "extra_forbidden":
-        return f"{path}: there is no setting {where!r}; config/force-orders.toml lists them all"
-    variable = PREFIX + where.upper()
-    name = variable if os.environ.get(variable) else f"{where} in {path}" if path else variable
-    return f"{name}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def credentials(settings: Settings, only: tuple[str, ...] = ()) -> list[Credentials]:
-    """The keys of the accounts named, or of all; raises ConfigError where one is missing, malformed or unknown."""
-    main = _from_environment() if _wanted(MAIN, only) else None
-    sources = {MAIN: main} if main is not None else {}
-    for name, keys in settings.accounts.items():
-        if _wanted(name, only) and name not in sources:
-            sources[name] = _from_file_settings(name, keys)
-    unknown = [name for name in only if name not in sources]
-    if MAIN in unknown or not (sources or unknown):
-        raise ConfigError(
-            "no key: set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), or name accounts in "
-            "a settings file; 'force-orders demo' needs none"
-        )
-    if unknown:
-        there = ", ".join(sorted({*settings.accounts, *sources})) or "none"
-        raise ConfigError(f"there is no account {unknown[0]!r}; known: {there}")
-    return list(sources.values())
-
-
-def _wanted(name: str, only: tuple[str, ...]) -> bool:
-    return not only or name in only
-
-
-def _from_environment() -> Credentials | None:
-    key = _secret("BINANCE_API_KEY")
-    secret = _secret("BINANCE_API_SECRET")
-    named = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
-    private = _private_file("BINANCE_API_PRIVATE_KEY_FILE", Path(named)) if named else None
-    if key is None and secret is None and private is None:
-        return None
-    if key is None:
-        raise ConfigError("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set")
-    if secret is None and private is None:
-        raise ConfigError("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE")
-    return Credentials(MAIN, key, secret, private)
-
-
-def _from_file_settings(name: str, keys: AccountKeys) -> Credentials:
-    where = f"accounts.{name}"
-    key = _secret_of(f"{where}.api_key", keys.api_key_file, keys.api_key_variable)
-    secret = _secret_of(f"{where}.api_secret", keys.api_secret_file, keys.api_secret_variable)
-    named = keys.private_key_file
-    private = _private_file(f"{where}.private_key_file", named) if named else None
-    if key is None:
-        raise ConfigError(f"{where}: set api_key_file or api_key_variable")
-    if secret is None and private is None:
-        raise ConfigError(f"{where}: set api_secret_file, api_secret_variable or private_key_file")
-    return Credentials(name, key, secret, private)
-
-
-def _secret(variable: str) -> SecretStr | None:
-    """The secret in a variable, else in the file that its companion names."""
-    file = os.environ.get(f"{variable}_FILE")
-    if os.environ.get(variable) or not file:
-        return _checked(variable, os.environ.get(variable, ""))
-    return _checked(variable, _content(f"{variable}_FILE", Path(file)))
-
-
-def _secret_of(name: str, file: Path | None, variable: str | None) -> SecretStr | None:
-    """An account's secret, from the variable or the file that its settings name."""
-    if variable is not None:
-        text = os.environ.get(variable)
-        if text is None:
-            # What does not look like the name of a variable is not shown: it may be the secret itself.
-            which = variable if re.fullmatch(r"[A-Z][A-Z0-9_]{0,40}", variable) else "that it names"
-            raise ConfigError(f"{name}_variable: the variable {which} is not set")
-        return _checked(variable, text)
-    return _checked(name, _content(f"{name}_file", file)) if file is not None else None
-
-
-def _checked(name: str, text: str) -> SecretStr | None:
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigError(f"{name} holds spaces or other characters that no key has; copy it again")
-    return SecretStr(text) if text else None
-
-
-def _content(setting: str, file: Path) -> str:
-    """The secret in a file, without the line end that editors leave."""
-    return _private_file(setting, file).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
-
-
-def _private_file(setting: str, file: Path) -> Path:
-    """The file, after a look at whether it can be read by us and by nobody else."""
-    try:
-        with file.open("rb"):
-            mode = file.stat().st_mode
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no path"
-        # A relative path is not shown: it may be the secret itself, put where its file should be named.
-        which = printable(str(file)) if file.is_absolute() else "that it names"
-        raise ConfigError(f"{setting}: the file {which} cannot be read: {reason}") from None
-    if mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
-        _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
-    return file

@@ -22,7 +22,10 @@ MAY_IMPORT = {
     "etl.errors": set(),
     "etl.logs": {"etl.core.printable"},
     "etl.fetching": {"etl.errors"},
-    "etl.settings": {"etl.core.printable", "etl.errors", "etl.logs"},
+    "etl.secret": set(),
+    "etl.checks": {"etl.secret"},
+    "etl.settings": {"etl.checks", "etl.core.printable", "etl.errors", "etl.secret"},
+    "etl.credentials": {"etl.core.printable", "etl.errors", "etl.logs", "etl.secret", "etl.settings"},
     "etl.pipeline": {"etl.core", "etl.store"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
 }

@@ -1,10 +1,11 @@
 """Options that several commands share, and what is made of them before anything else is done."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from etl.errors import ConfigError
 
@@ -12,24 +13,24 @@ if TYPE_CHECKING:
     from etl.settings import Settings
     from etl.spans import SpanText
 
-Since = Annotated[str | None, typer.Option(metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; UTC.")]
-Until = Annotated[str | None, typer.Option(metavar="T", help="Likewise; now by default.")]
-Symbols = Annotated[list[str] | None, typer.Option("--symbol", metavar="S", help="May be repeated; all by default.")]
-Accounts = Annotated[list[str] | None, typer.Option("--account", metavar="A", help="May be repeated; all by default.")]
+since = click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; UTC.")
+until = click.option("--until", metavar="T", help="Likewise; now by default.")
+symbols = click.option("--symbol", metavar="S", multiple=True, help="May be repeated; all by default.")
+accounts = click.option("--account", metavar="A", multiple=True, help="May be repeated; all by default.")
 
 
-def load_settings(context: typer.Context) -> "Settings":
+def load_settings(context: click.Context) -> "Settings":
     from etl.settings import load
 
     return load(context.obj)
 
 
-def database_of(context: typer.Context) -> tuple[str | None, Path]:
+def database_of(context: click.Context) -> tuple[str | None, Path]:
     settings = load_settings(context)
     return settings.database_url.get_secret_value() if settings.database_url else None, settings.data_dir
 
 
-def parse_symbols(typed: list[str]) -> list[str]:
+def parse_symbols(typed: Sequence[str]) -> list[str]:
     names = [name.strip().upper() for text in typed for name in text.split(",")]
     for name in names:
         if not re.fullmatch(r"\w{2,64}", name):

@@ -1,17 +1,19 @@
 """`force-orders db …`: schema, address and queries of the database in use."""
 
-from typing import Annotated
-
-import typer
+import click
 
 from etl.cli.arguments import database_of, load_settings
 from etl.cli.console import print_tables, say
 
-database = typer.Typer(help="The database: schema, address, queries.", no_args_is_help=True)
+
+@click.group("db")
+def database() -> None:
+    """The database: schema, address, queries."""
 
 
 @database.command("upgrade")
-def db_upgrade(context: typer.Context) -> None:
+@click.pass_context
+def db_upgrade(context: click.Context) -> None:
     """Bring the database to the schema of this version."""
     from etl.store import migrate
     from etl.store.database import address
@@ -23,7 +25,8 @@ def db_upgrade(context: typer.Context) -> None:
 
 
 @database.command("url")
-def db_url(context: typer.Context) -> None:
+@click.pass_context
+def db_url(context: click.Context) -> None:
     """Print the address of the database in use, with its password; an embedded one stays up until 'db stop'."""
     from etl.store.database import kept_address
 
@@ -32,7 +35,8 @@ def db_url(context: typer.Context) -> None:
 
 
 @database.command("stop")
-def db_stop(context: typer.Context) -> None:
+@click.pass_context
+def db_stop(context: click.Context) -> None:
     """Stop the embedded Postgres that 'db url' left running."""
     from etl.store.database import stop_embedded
 
@@ -40,7 +44,8 @@ def db_stop(context: typer.Context) -> None:
 
 
 @database.command("revisions")
-def db_revisions(context: typer.Context) -> None:
+@click.pass_context
+def db_revisions(context: click.Context) -> None:
     """List the schema's revisions and mark the one that the database has."""
     from etl.store import migrate
     from etl.store.database import address
@@ -53,7 +58,9 @@ def db_revisions(context: typer.Context) -> None:
 
 
 @database.command("query")
-def db_query(context: typer.Context, sql: Annotated[str, typer.Argument(metavar="SQL")]) -> None:
+@click.argument("sql", metavar="SQL")
+@click.pass_context
+def db_query(context: click.Context, sql: str) -> None:
     """Run one SQL query, reading only, and print its rows."""
     from etl import app
     from etl.reporting.terminal import table

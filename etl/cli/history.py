@@ -4,74 +4,92 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-from typer.exceptions import Exit
+import click
 
-from etl.cli.arguments import Accounts, Since, Symbols, Until, check_span, load_settings, parse_symbols
+from etl.cli import arguments
+from etl.cli.arguments import check_span, load_settings, parse_symbols
 from etl.cli.console import complain, print_tables, say, stop_signals, watching
 
 if TYPE_CHECKING:
+    from etl.credentials import Credentials
     from etl.operations import Run, Summary
-    from etl.settings import Credentials, Settings
+    from etl.settings import Settings
     from etl.spans import Planner
 
 DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
 
 
+@click.command()
+@arguments.since
+@arguments.until
+@arguments.symbols
+@arguments.accounts
+@click.option("--plan", is_flag=True, help="Print what it would cost, and do nothing.")
+@click.pass_context
 def backfill(
-    context: typer.Context,
-    since: Since = None,
-    until: Until = None,
-    symbol: Symbols = None,
-    account: Accounts = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print what it would cost, and do nothing.")] = False,
+    context: click.Context,
+    since: str | None,
+    until: str | None,
+    symbol: tuple[str, ...],
+    account: tuple[str, ...],
+    plan: bool,
 ) -> None:
     """Walk history once; only what is not covered yet is asked for."""
-    from etl.settings import credentials
+    from etl.credentials import credentials
     from etl.spans import SpanText, backfill_planner
 
     settings = load_settings(context)
-    symbols = parse_symbols(symbol or [])
+    symbols = parse_symbols(symbol)
     span = SpanText(since, until)
     check_span(settings, span)
-    keys = credentials(settings, tuple(account or ()))
+    keys = credentials(settings, account)
     planner = backfill_planner(span, symbols)
     if plan:
         _print_plan(settings, keys, planner)
     else:
-        raise Exit(_store(settings, "backfill", keys, planner, symbols).exit_code)
+        context.exit(_store(settings, "backfill", keys, planner, symbols).exit_code)
 
 
-def sync(context: typer.Context, account: Accounts = None) -> None:
+@click.command()
+@arguments.accounts
+@click.pass_context
+def sync(context: click.Context, account: tuple[str, ...]) -> None:
     """The nightly job: from each watermark to now, and a look back for late changes."""
-    from etl.settings import credentials
+    from etl.credentials import credentials
     from etl.spans import nightly_planner
 
     settings = load_settings(context)
-    keys = credentials(settings, tuple(account or ()))
-    raise Exit(_store(settings, "sync", keys, nightly_planner).exit_code)
+    keys = credentials(settings, account)
+    context.exit(_store(settings, "sync", keys, nightly_planner).exit_code)
 
 
+@click.command()
+@arguments.since
+@arguments.until
+@arguments.accounts
+@click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Only N windows, drawn by lot.")
+@click.option("--repair", is_flag=True, help="Store what is missing or different.")
+@click.pass_context
 def verify(
-    context: typer.Context,
-    since: Since = None,
-    until: Until = None,
-    account: Accounts = None,
-    sample: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only N windows, drawn by lot.")] = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Store what is missing or different.")] = False,
+    context: click.Context,
+    since: str | None,
+    until: str | None,
+    account: tuple[str, ...],
+    sample: int | None,
+    repair: bool,
 ) -> None:
     """Read history again and hold it against the database; by default all that is proven."""
+    from etl.credentials import credentials
     from etl.reporting.terminal import difference_table, verified_lines
-    from etl.settings import credentials
     from etl.spans import SpanText
     from etl.verification import Comparing, Sample, verify_planner
 
     settings = load_settings(context)
     span, drawn = SpanText(since, until), Sample(sample)
     check_span(settings, span)
-    with _running(settings, "verify", credentials(settings, tuple(account or ()))) as run:
+    with _running(settings, "verify", credentials(settings, account)) as run:
         comparing = Comparing(run.connection, run.recorder, repair=repair)
         summary = run.execute(verify_planner(span, drawn), comparing)
     for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
@@ -79,10 +97,12 @@ def verify(
     if comparing.differences:
         print_tables([difference_table(comparing.differences)])
     print_faults(summary)
-    raise Exit(summary.exit_code)
+    context.exit(summary.exit_code)
 
 
-def demo(context: typer.Context) -> None:
+@click.command()
+@click.pass_context
+def demo(context: click.Context) -> None:
     """The main job against the built-in exchange simulator and an embedded Postgres of its own; needs no key."""
     from etl.demo import prepare_demo
 
@@ -91,7 +111,7 @@ def demo(context: typer.Context) -> None:
         say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
         summary = _store(prepared.settings, "demo", [prepared.credentials], prepared.planner)
         _print_demo(prepared.settings, summary)
-    raise Exit(summary.exit_code)
+    context.exit(summary.exit_code)
 
 
 def _print_plan(settings: "Settings", keys: "Sequence[Credentials]", planner: "Planner") -> None:
@@ -99,7 +119,7 @@ def _print_plan(settings: "Settings", keys: "Sequence[Credentials]", planner: "P
     from etl.core.planning import cost
     from etl.exchange.clock import local_now
     from etl.operations import plan_only
-    from etl.reporting.terminal import plan_lines
+    from etl.reporting.lines import plan_lines
 
     with app.store(settings) as connection:
         rules = app.rules(settings, local_now())
@@ -137,10 +157,12 @@ def _running(settings: "Settings", command: str, keys: "Sequence[Credentials]") 
 
 
 def _print_summary(summary: "Summary") -> None:
-    from etl.reporting.terminal import gap_table, summary_line
+    from etl.reporting.lines import summary_line
 
     say(summary_line(summary))
     if summary.gaps:
+        from etl.reporting.terminal import gap_table
+
         print_tables([gap_table(summary.gaps)])
     print_faults(summary)
 

@@ -3,72 +3,43 @@
 import signal
 import sys
 import traceback
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
 
-import typer
-from typer.exceptions import Abort, Exit, TyperException
+import click
 
-from etl import __version__
+from etl import __version__, logs
 from etl.cli import history, state
 from etl.cli.console import complain, say
 from etl.cli.database import database
 from etl.errors import ExitCode, ForceOrdersError
-from etl.logs import logger
+from etl.logs import FORMATS, LEVELS, Format, Level, logger
 
 _log = logger(__name__)
 
-cli = typer.Typer(
-    name="force-orders",
-    help="Keeps the history of a Binance futures account's force orders, and can prove that it is complete.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for verb in (history.backfill, history.sync, state.status, history.verify, history.demo):
-    cli.command()(verb)
-cli.add_typer(database, name="db")
-cli.add_typer(state.quarantine, name="quarantine")
 
-
-class LogLevel(StrEnum):
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
-
-@cli.callback(invoke_without_command=True)
-def options(
-    context: typer.Context,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings file (TOML).")] = None,
-    log_level: Annotated[LogLevel, typer.Option(case_sensitive=False)] = LogLevel.WARNING,
-    log_format: Annotated[LogFormat, typer.Option(case_sensitive=False)] = LogFormat.TEXT,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    from etl import logs
-
-    logs.configure(log_level.value, log_format.value)
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings file (TOML).")
+@click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="warning", show_default=True)
+@click.option("--log-format", type=click.Choice(FORMATS, case_sensitive=False), default="text", show_default=True)
+@click.version_option(__version__, message="force-orders %(version)s", help="Print the version.")
+@click.pass_context
+def cli(context: click.Context, config: Path | None, log_level: Level, log_format: Format) -> None:
+    """Keeps the history of a Binance futures account's force orders, and can prove that it is complete."""
+    logs.configure(log_level, log_format)
     context.obj = config
-    if version:
-        say(f"force-orders {__version__}")
-        raise Exit(0)
 
 
 @cli.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def simulator(context: typer.Context) -> None:
+@click.pass_context
+def simulator(context: click.Context) -> None:
     """The exchange simulator as a server on a loopback port."""
     from etl.simulator.command import run
 
-    raise Exit(run(context.args))
+    context.exit(run(context.args))
+
+
+for command in (history.backfill, history.sync, state.status, history.verify, history.demo, database, state.quarantine):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -81,13 +52,16 @@ def run(arguments: list[str]) -> int:
     """Run one command; its exit code. Errors of ours are one line on stderr."""
     try:
         return int(cli(arguments, prog_name="force-orders", standalone_mode=False) or 0)
-    except TyperException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.format_message())
+        return ExitCode.WRONG_INPUT
+    except click.ClickException as error:
         complain(error.format_message())
         return ExitCode.WRONG_INPUT
     except ForceOrdersError as error:
         complain(str(error))
         return error.exit_code
-    except (KeyboardInterrupt, Abort):
+    except (KeyboardInterrupt, click.Abort):
         complain("stopped")
         return ExitCode.STOPPED
     except Exception as error:

@@ -1,10 +1,9 @@
 """The commands that only look at what is stored: status and the quarantine."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-from typer.exceptions import Exit
+import click
 
 from etl.cli.arguments import load_settings
 from etl.cli.console import complain, print_tables, say
@@ -14,11 +13,11 @@ if TYPE_CHECKING:
     from etl.status import Status
 
 
-def status(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="For monitors: exit 3 where something is wrong.")] = False,
-) -> None:
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--check", is_flag=True, help="For monitors: exit 3 where something is wrong.")
+@click.pass_context
+def status(context: click.Context, as_json: bool, check: bool) -> None:
     """How complete the history is, by account and symbol."""
     from etl import app
     from etl.core.timeline import DAY
@@ -32,7 +31,7 @@ def status(
     _print_status(found, as_json)
     for warning in warned:
         complain(warning)
-    raise Exit(ExitCode.INCOMPLETE if check and warned else ExitCode.DONE)
+    context.exit(ExitCode.INCOMPLETE if check and warned else ExitCode.DONE)
 
 
 def _print_status(found: "Status", as_json: bool) -> None:
@@ -46,11 +45,14 @@ def _print_status(found: "Status", as_json: bool) -> None:
         print_tables(status_tables(found))
 
 
-quarantine = typer.Typer(help="Rows that could not be read.", no_args_is_help=True)
+@click.group()
+def quarantine() -> None:
+    """Rows that could not be read."""
 
 
 @quarantine.command("list")
-def quarantine_list(context: typer.Context) -> None:
+@click.pass_context
+def quarantine_list(context: click.Context) -> None:
     """The rows, as received, and why they could not be read; exit 3 where there are any."""
     from etl import app
     from etl.reporting.terminal import table
@@ -64,11 +66,12 @@ def quarantine_list(context: typer.Context) -> None:
         return
     cells = [(row.id, row.account, f"{row.seen_at:%Y-%m-%d %H:%M:%SZ}", row.reason, row.raw) for row in rows]
     print_tables([table(None, ("id", "account", "seen", "reason", "row"), cells)])
-    raise Exit(ExitCode.INCOMPLETE)
+    context.exit(ExitCode.INCOMPLETE)
 
 
 @quarantine.command("retry")
-def quarantine_retry(context: typer.Context) -> None:
+@click.pass_context
+def quarantine_retry(context: click.Context) -> None:
     """Read the rows again, as after an upgrade; exit 3 where some still cannot be read."""
     from etl import app
     from etl.requalification import retry
@@ -76,4 +79,4 @@ def quarantine_retry(context: typer.Context) -> None:
     with app.store(load_settings(context)) as connection:
         read, left = retry(connection)
     say(f"{read} read and stored, {left} still in quarantine")
-    raise Exit(ExitCode.INCOMPLETE if left else ExitCode.DONE)
+    context.exit(ExitCode.INCOMPLETE if left else ExitCode.DONE)

@@ -1,4 +1,4 @@
-"""Tables, one-line summaries and a progress bar for a terminal. Builds what is shown; the command prints it."""
+"""Tables and a progress bar for a terminal. Builds what is shown; the command prints it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from etl.core.planning import Cost
 from etl.core.printable import printable
-from etl.core.timeline import SECOND, Window, duration, iso
+from etl.core.timeline import SECOND, duration, iso
 from etl.operations import Progress as Standing
 from etl.operations import Summary, Watcher
+from etl.reporting.lines import many, to_the_second
 from etl.status import ScopeStatus, Status
 from etl.store.coverage import Gap
 from etl.verification import Difference, Kind, Sample
@@ -36,41 +36,14 @@ def _text(value: object) -> Text:
     return Text("–" if value is None else printable(str(value)))
 
 
-def summary_line(summary: Summary) -> str:
-    """The whole run in one line."""
-    counts = summary.counts
-    parts = [
-        f"{_many(summary.windows, 'window')}, {_many(counts.requests, 'request')} (weight {counts.weight})",
-        f"{_many(counts.inserted, 'order')} new, {counts.updated} changed, {counts.unchanged} as before",
-    ]
-    if summary.status in ("succeeded", "incomplete"):
-        parts.append(f"gaps: {len(summary.gaps) or 'none'}")
-    if counts.quarantined:
-        parts.append(f"quarantined: {counts.quarantined}")
-    return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
-
-
-def plan_lines(cost: Cost, windows: Sequence[Window], budget: int) -> list[str]:
-    """What a backfill would do and cost."""
-    if not windows:
-        return ["nothing to ask for: everything of this span is proven, or younger than the settle lag"]
-    minutes = cost.minutes(budget)
-    takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
-    return [
-        f"{_many(len(windows), 'window')}, {_to_the_second(min(windows).start)} to {_to_the_second(max(windows).end)}",
-        f"{_many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
-        "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
-    ]
-
-
 def verified_lines(summary: Summary, differences: Sequence[Difference], sample: Sample, *, repaired: bool) -> list[str]:
     """What a verification found, and what a sample is worth."""
     counts = {kind: sum(d.kind is kind for d in differences) for kind in Kind}
     found = ", ".join(f"{kind.value} {count}" for kind, count in counts.items())
     repairs = "; what was missing or different is stored now" if repaired and differences else ""
     lines = [
-        f"verify {summary.status} in {summary.seconds:.1f} s: {_many(summary.windows, 'window')}, "
-        f"{_many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {found}{repairs}"
+        f"verify {summary.status} in {summary.seconds:.1f} s: {many(summary.windows, 'window')}, "
+        f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {found}{repairs}"
     ]
     if sample.sampled < sample.population:
         share = sample.worth(sample.differing(differences))
@@ -123,21 +96,13 @@ def _status_row(scope: ScopeStatus) -> Sequence[object]:
     return (
         scope.account,
         scope.symbol,
-        _to_the_second(scope.covered_since),
-        _to_the_second(scope.watermark),
+        to_the_second(scope.covered_since),
+        to_the_second(scope.watermark),
         None if scope.age is None else duration(scope.age),
         None if scope.days_until_loss is None else f"{scope.days_until_loss:.1f}",
         len(scope.gaps),
         scope.orders,
     )
-
-
-def _to_the_second(instant: int | None) -> str | None:
-    return None if instant is None else iso(instant // SECOND * SECOND)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @contextmanager

@@ -5,14 +5,15 @@ from pathlib import Path
 from threading import Event
 
 from hypothesis import HealthCheck, given, settings
-from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from etl import app
 from etl.core.timeline import Window
+from etl.credentials import MAIN, Credentials
 from etl.errors import ExitCode
 from etl.operations import Run
-from etl.settings import MAIN, Credentials, Settings
+from etl.secret import SecretStr
+from etl.settings import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.orders import order_from_row
 from etl.simulator.scenario import Scenario
@@ -43,7 +44,7 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
     with Simulator(roomy, histories={MAIN: orders}) as simulator:
         own = Settings(base_url=simulator.url, data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000)
         keys = [Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
-        reader = app.reader(own.model_copy(update={"retention_days": 0, "weight_budget": 9_000_000}), keys, Event())
+        reader = app.reader(replace(own, retention_days=0, weight_budget=9_000_000), keys, Event())
         run = Run(connection, reader, "backfill", lambda standing: None)
         planner = backfill_planner(SpanText(str(SPAN.start), str(SPAN.end)), [])
         summary = run.execute(planner, Storing(connection, run.recorder))

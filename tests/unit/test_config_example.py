@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def values(settings: Settings) -> dict[str, Any]:
+    return {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in FOR_EXAMPLE}
+
+
 def shown() -> dict[str, Any]:
     return tomllib.loads(UNCOMMENTED)
 
@@ -36,26 +41,26 @@ def test_as_it_is_it_changes_nothing() -> None:
 
 
 def test_it_names_every_setting() -> None:
-    assert set(shown()) == set(Settings.model_fields)
+    assert set(shown()) == {one.name for one in fields(Settings)}
 
 
 def test_it_shows_the_defaults() -> None:
-    defaults = load().model_dump(exclude=FOR_EXAMPLE)
+    defaults = values(load())
     assert {name: value for name, value in shown().items() if name not in FOR_EXAMPLE} == defaults
 
 
 def test_it_shows_every_way_to_name_a_key() -> None:
     ways = {way for account in shown()["accounts"].values() for way in account}
-    assert ways == set(AccountKeys.model_fields)
+    assert ways == {one.name for one in fields(AccountKeys)}
 
 
 def test_uncommented_it_loads(directory: Path) -> None:
     file = directory / "all.toml"
     file.write_text(UNCOMMENTED, encoding="utf-8")
-    assert load(file).model_dump(exclude=FOR_EXAMPLE) == load().model_dump(exclude=FOR_EXAMPLE)
+    assert values(load(file)) == values(load())
 
 
-@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"accounts"}))
+@pytest.mark.parametrize("name", sorted({one.name for one in fields(Settings)} - {"accounts"}))
 def test_each_setting_is_explained_with_its_variable(name: str) -> None:
     above = EXAMPLE.partition(f"\n#{name} = ")[0].rpartition("\n\n")[2]
     assert re.search(rf"\b{PREFIX}{name.upper()}\b", above)

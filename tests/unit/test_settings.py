@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -251,5 +252,5 @@ def test_another_database_is_refused_without_showing_its_address(url: str, monke
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(FrozenInstanceError):
         load().page_limit = 5  # type: ignore[misc]

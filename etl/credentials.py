@@ -1,0 +1,124 @@
+"""The keys of the accounts: read from variables and files, looked at, and not shown."""
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.core.printable import printable
+from etl.errors import ConfigError
+from etl.logs import logger
+from etl.secret import SecretStr
+from etl.settings import AccountKeys, Settings
+
+MAIN = "main"
+"""The account whose key stands in BINANCE_API_KEY and its companions."""
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """One account's key, with either a secret or a private key. Its repr shows neither."""
+
+    account: str
+    api_key: SecretStr
+    api_secret: SecretStr | None = None
+    private_key_file: Path | None = None
+
+
+def credentials(settings: Settings, only: tuple[str, ...] = ()) -> list[Credentials]:
+    """The keys of the accounts named, or of all; raises ConfigError where one is missing, malformed or unknown."""
+    main = _from_environment() if _wanted(MAIN, only) else None
+    sources = {MAIN: main} if main is not None else {}
+    for name, keys in settings.accounts.items():
+        if _wanted(name, only) and name not in sources:
+            sources[name] = _from_file_settings(name, keys)
+    unknown = [name for name in only if name not in sources]
+    if MAIN in unknown or not (sources or unknown):
+        raise ConfigError(
+            "no key: set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), or name accounts in "
+            "a settings file; 'force-orders demo' needs none"
+        )
+    if unknown:
+        there = ", ".join(sorted({*settings.accounts, *sources})) or "none"
+        raise ConfigError(f"there is no account {unknown[0]!r}; known: {there}")
+    return list(sources.values())
+
+
+def _wanted(name: str, only: tuple[str, ...]) -> bool:
+    return not only or name in only
+
+
+def _from_environment() -> Credentials | None:
+    key = _secret("BINANCE_API_KEY")
+    secret = _secret("BINANCE_API_SECRET")
+    named = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
+    private = _private_file("BINANCE_API_PRIVATE_KEY_FILE", Path(named)) if named else None
+    if key is None and secret is None and private is None:
+        return None
+    if key is None:
+        raise ConfigError("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set")
+    if secret is None and private is None:
+        raise ConfigError("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE")
+    return Credentials(MAIN, key, secret, private)
+
+
+def _from_file_settings(name: str, keys: AccountKeys) -> Credentials:
+    where = f"accounts.{name}"
+    key = _secret_of(f"{where}.api_key", keys.api_key_file, keys.api_key_variable)
+    secret = _secret_of(f"{where}.api_secret", keys.api_secret_file, keys.api_secret_variable)
+    named = keys.private_key_file
+    private = _private_file(f"{where}.private_key_file", named) if named else None
+    if key is None:
+        raise ConfigError(f"{where}: set api_key_file or api_key_variable")
+    if secret is None and private is None:
+        raise ConfigError(f"{where}: set api_secret_file, api_secret_variable or private_key_file")
+    return Credentials(name, key, secret, private)
+
+
+def _secret(variable: str) -> SecretStr | None:
+    """The secret in a variable, else in the file that its companion names."""
+    file = os.environ.get(f"{variable}_FILE")
+    if os.environ.get(variable) or not file:
+        return _checked(variable, os.environ.get(variable, ""))
+    return _checked(variable, _content(f"{variable}_FILE", Path(file)))
+
+
+def _secret_of(name: str, file: Path | None, variable: str | None) -> SecretStr | None:
+    """An account's secret, from the variable or the file that its settings name."""
+    if variable is not None:
+        text = os.environ.get(variable)
+        if text is None:
+            # What does not look like the name of a variable is not shown: it may be the secret itself.
+            which = variable if re.fullmatch(r"[A-Z][A-Z0-9_]{0,40}", variable) else "that it names"
+            raise ConfigError(f"{name}_variable: the variable {which} is not set")
+        return _checked(variable, text)
+    return _checked(name, _content(f"{name}_file", file)) if file is not None else None
+
+
+def _checked(name: str, text: str) -> SecretStr | None:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ConfigError(f"{name} holds spaces or other characters that no key has; copy it again")
+    return SecretStr(text) if text else None
+
+
+def _content(setting: str, file: Path) -> str:
+    """The secret in a file, without the line end that editors leave."""
+    return _private_file(setting, file).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
+
+
+def _private_file(setting: str, file: Path) -> Path:
+    """The file, after a look at whether it can be read by us and by nobody else."""
+    try:
+        with file.open("rb"):
+            mode = file.stat().st_mode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        # A relative path is not shown: it may be the secret itself, put where its file should be named.
+        which = printable(str(file)) if file.is_absolute() else "that it names"
+        raise ConfigError(f"{setting}: the file {which} cannot be read: {reason}") from None
+    if mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
+        _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
+    return file

@@ -1,0 +1,48 @@
+"""What a run says of itself in plain lines: a nightly job prints one, and pays for nothing that draws tables."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from etl.core.timeline import SECOND, iso
+
+if TYPE_CHECKING:
+    from etl.core.planning import Cost
+    from etl.core.timeline import Window
+    from etl.operations import Summary
+
+
+def summary_line(summary: "Summary") -> str:
+    """The whole run in one line."""
+    counts = summary.counts
+    parts = [
+        f"{many(summary.windows, 'window')}, {many(counts.requests, 'request')} (weight {counts.weight})",
+        f"{many(counts.inserted, 'order')} new, {counts.updated} changed, {counts.unchanged} as before",
+    ]
+    if summary.status in ("succeeded", "incomplete"):
+        parts.append(f"gaps: {len(summary.gaps) or 'none'}")
+    if counts.quarantined:
+        parts.append(f"quarantined: {counts.quarantined}")
+    return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
+
+
+def plan_lines(cost: "Cost", windows: Sequence["Window"], budget: int) -> list[str]:
+    """What a backfill would do and cost."""
+    if not windows:
+        return ["nothing to ask for: everything of this span is proven, or younger than the settle lag"]
+    minutes = cost.minutes(budget)
+    takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
+    return [
+        f"{many(len(windows), 'window')}, {to_the_second(min(windows).start)} to {to_the_second(max(windows).end)}",
+        f"{many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
+        "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
+    ]
+
+
+def to_the_second(instant: int | None) -> str | None:
+    """ISO 8601 without the milliseconds."""
+    return None if instant is None else iso(instant // SECOND * SECOND)
+
+
+def many(count: int, noun: str) -> str:
+    """A number and its noun."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
