@@ -20,7 +20,6 @@ from etl.errors import (
 )
 from etl.exchange.classify import classify
 from etl.exchange.clock import ExchangeClock, said_of_machine
-from etl.exchange.company import EDGE
 from etl.exchange.gate import Gate
 from etl.exchange.keytrust import KeyTrust
 from etl.exchange.retrying import RetryPolicy
@@ -136,9 +135,7 @@ class ExchangeClient:
         exchange_time = read_object(self._get(TIME, 1)).get("serverTime")
         if not isinstance(exchange_time, str) or not re.fullmatch(r"\d{12,14}", exchange_time):
             raise ContractError("the exchange does not tell its time")
-        moved = self._clock.set(int(exchange_time))
-        if abs(moved) > EDGE:
-            self._gate.forget_others()
+        self._gate.clock_moved(self._clock.set(int(exchange_time)))
 
     def _get(self, path: str, weight: int, signed: dict[str, str | int] | None = None) -> bytes:
         """The body of a 200; anything else is raised. Passes the gate, so that every attempt is counted."""

@@ -6,6 +6,7 @@ from threading import Condition, Event
 from etl.core.timeline import SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
+from etl.exchange.company import EDGE
 
 LONGEST_NAP = 0.5
 """Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
@@ -77,7 +78,13 @@ class Gate:
             self._budget.learn(used, sent, self._clock())
             self._changed.notify_all()
 
-    def forget_others(self) -> None:
-        """The clock was wrong until now, and so were the minutes in which others were heard of."""
+    def clock_moved(self, by: int) -> None:
+        """The clock was wrong until now, by so many milliseconds: a silence lasts as long as it would have lasted.
+
+        The minutes in which others were heard of were other minutes.
+        """
         with self._changed:
-            self._budget.forget_others()
+            self._closed_until += by if self._closed_until else 0
+            if abs(by) > EDGE:
+                self._budget.forget_others()
+            self._changed.notify_all()

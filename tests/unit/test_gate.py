@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from etl.core.timeline import MINUTE, SECOND
+from etl.core.timeline import HOUR, MINUTE, SECOND
 from etl.errors import BannedError, StoppedError
 from etl.exchange import gate as module
 from etl.exchange.budget import ALLOWANCE, Budget
@@ -101,9 +101,23 @@ def test_what_passes_knows_when_it_did() -> None:
 def test_what_was_heard_of_others_by_a_wrong_clock_is_forgotten() -> None:
     shared = gate(clock(NOON))
     shared.learn(ALLOWANCE, NOON)
-    shared.forget_others()
+    shared.clock_moved(2 * MINUTE)
     shared.enter(1)
     assert shared.spent() == (1, 1)
+
+
+@pytest.mark.parametrize("by", [-5 * HOUR, 5 * HOUR])
+def test_a_silence_lasts_as_long_as_it_would_have_when_the_clock_turns_out_to_be_wrong(by: int) -> None:
+    instant = [NOON]
+    silent = gate(lambda: instant[0])
+    silent.close(NOON + MINUTE)
+    instant[0] += by
+    silent.clock_moved(by)
+    with pytest.raises(BannedError, match="in 1 min 1 s"):
+        silent.enter(1)
+    instant[0] += MINUTE
+    silent.enter(1)
+    assert silent.spent() == (1, 1)
 
 
 def test_nothing_passes_once_a_stop_is_asked_for() -> None:
