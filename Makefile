@@ -7,7 +7,7 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes 
 	--no-header --python-version 3.11 --group build pyproject.toml
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly bench lint format lock docker-test clean
+.PHONY: help setup demo test chaos nightly bench lint format lock docker-test clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,8 +36,11 @@ test: setup lint  ## everything that needs no container engine
 docker-test: setup  ## the tests that need a container engine
 	@$(BIN)/python -m pytest -q -m docker -rs
 
-nightly: setup  ## the property tests with ten times the examples
-	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(WORKERS) tests/property
+chaos: setup  ## 300 runs, each killed, cut off, throttled or lied to as its seed says (CHAOS_RUNS, CHAOS_SEED)
+	@$(BIN)/python -m tests.chaos
+
+nightly: setup  ## the property tests with ten times the examples, a hundred kills in place of a dozen
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(WORKERS) tests/property tests/chaos/test_kills.py
 
 bench: setup  ## what it costs, beside the least possible
 	@$(BIN)/python -m benchmarks.weight

@@ -1,0 +1,67 @@
+"""One backfill that is killed again and again, at instants drawn by seed, until one run is left alone."""
+
+from random import Random
+from signal import SIGKILL
+
+import pytest
+from hypothesis import settings
+
+from etl.simulator.history import Generated, Profile
+from etl.simulator.scenario import Scenario
+from tests.acceptance.conftest import Lab
+from tests.chaos.conftest import Scenes
+from tests.chaos.forked import Process
+from tests.chaos.judging import dead_runs, differences, untrue
+from tests.chaos.scenes import come_to, pages, start
+
+NIGHTLY = settings.default.max_examples > 1_000
+"""The nightly profile has more examples of everything."""
+
+KILLS = 100 if NIGHTLY else 12
+NARROW = {"FORCE_ORDERS_WINDOW_DAYS": "0.05" if NIGHTLY else "0.5"}
+"""So that the walk is long though its pages are short: hundreds of windows of hardly an order each."""
+
+SPARSE = Generated(Profile("bursty", 0.4), "kills", 100)
+SLOW = Scenario(latency_ms=50)
+CLOCK = 1
+LONGEST_LIFE_S = 0.5
+
+
+def kill_after_a_while(process: Process, lab: Lab, lot: Random) -> None:
+    """By the clock: in the middle of anything, its start included."""
+    process.wait(lot.uniform(0.05, LONGEST_LIFE_S))
+    process.kill()
+
+
+def kill_on_its_way(process: Process, lab: Lab, lot: Random) -> None:
+    """By progress: so many pages after its first, it is in the middle of its walk for sure."""
+    goal = pages(lab) + lot.randint(1, 6)
+    assert come_to(process, lambda: pages(lab) >= goal), "the history is too short for so many kills"
+    process.kill()
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_however_often_it_is_killed_the_run_that_is_left_alone_completes_the_table(
+    scenes: Scenes, concurrency: int
+) -> None:
+    own = NARROW | {"FORCE_ORDERS_CONCURRENCY": str(concurrency)}
+    with scenes(history=SPARSE, **own) as lab:
+        assert lab("backfill").returncode == 0
+        undisturbed = lab.stats()["requests"]
+
+    lot = Random(f"kills/{concurrency}")
+    with scenes(SLOW, SPARSE, **own) as lab:
+        for number in range(KILLS):
+            process = start(lab, "backfill")
+            (kill_on_its_way if number % 2 else kill_after_a_while)(process, lab, lot)
+            assert process.end().returncode == -SIGKILL
+            assert untrue(lab) == []
+        begun = lab.sql("SELECT id FROM runs ORDER BY id")
+        lab.tell("scenario", {"latency_ms": 0})
+        done = lab("backfill")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert differences(lab) == []
+        assert lab.gaps() == []
+        assert dead_runs(lab) == begun
+        sent = lab.stats()["requests"]
+        assert sent <= undisturbed + KILLS * (concurrency + CLOCK), "each kill costs what was in flight and the clock"
