@@ -33,9 +33,11 @@ def rules(settings: Settings, now: int) -> Rules:
     )
 
 
-def reader(settings: Settings, credentials: Sequence[Credentials], stop: Event) -> Reader:
+def reader(
+    settings: Settings, credentials: Sequence[Credentials], stop: Event, clock: ExchangeClock | None = None
+) -> Reader:
     """The clients of all accounts behind one gate."""
-    clock = ExchangeClock()
+    clock = clock or ExchangeClock()
     gate = Gate(Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
     connection = ExchangeConnection(
         settings.base_url,

@@ -20,6 +20,7 @@ def two_accounts(lab: Labs) -> Lab:
     (folder / "force-orders.toml").write_text(
         f'[accounts.account2]\napi_key_file = "{folder}/key"\napi_secret_file = "{folder}/secret"\n'
     )
+    both.command.environment["FORCE_ORDERS_WEIGHT_BUDGET"] = "2400"  # two accounts take 1,300: nobody waits a minute
     at = both.now() - 86_400_000
     both.tell("orders", [order_row("BTCUSDT", 1, at)])
     both.tell("orders?account=account2", [order_row("BTCUSDT", 1, at, status="EXPIRED")])
@@ -56,6 +57,6 @@ def test_a_bad_key_of_one_account_does_not_stop_the_other(lab: Labs) -> None:
 def test_a_secret_that_others_can_read_is_warned_of(lab: Labs) -> None:
     both = two_accounts(lab)
     (both.command.directory / "secret").chmod(0o644)
-    done = both("backfill", FORCE_ORDERS_WEIGHT_BUDGET="2400")
+    done = both("backfill")
     assert done.returncode == 0
     assert "chmod 600" in done.stderr

@@ -38,7 +38,7 @@ def two_accounts(lab: Labs, scenario: Scenario) -> Lab:
     (made.command.directory / "force-orders.toml").write_text(
         '[accounts.hedge]\napi_key_variable = "HEDGE_KEY"\napi_secret_variable = "HEDGE_SECRET"\n'
     )
-    made.command.environment.update(HEDGE_KEY=HEDGE.key, HEDGE_SECRET=HEDGE.secret)
+    made.command.environment.update(HEDGE_KEY=HEDGE.key, HEDGE_SECRET=HEDGE.secret, FORCE_ORDERS_WEIGHT_BUDGET="2400")
     return made
 
 

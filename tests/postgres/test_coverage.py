@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
 from etl.core.walking import Finding, Verdict
-from etl.pipeline import MARKET, Recorder
+from etl.pipeline import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from etl.store.coverage import Gap, Watermark
 from tests.postgres.samples import ACCOUNT, page, proven
@@ -269,7 +269,7 @@ def test_the_time_zone_of_the_server_changes_nothing(connection: Connection, zon
 
 def test_a_symbol_that_has_orders_is_not_forgotten(connection: Connection) -> None:
     run_id = runs.start(connection, "backfill")
-    Recorder(connection, run_id, lambda: (1, 50)).commit(ACCOUNT, page(order_row(symbol="OLDUSDT")), [])
+    Recorder(connection, run_id, lambda: (1, 50)).commit([Received(ACCOUNT, page(order_row(symbol="OLDUSDT")), [])])
     coverage.ask(connection, ACCOUNT, MARKET, "OLDUSDT", 0)
     assert not coverage.forget(connection, ACCOUNT, MARKET, "OLDUSDT")
     assert "OLDUSDT" in {mark.symbol for mark in coverage.read_watermarks(connection)}
