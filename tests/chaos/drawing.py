@@ -10,6 +10,7 @@ from tests.chaos.dying import Moment
 
 ORDERS = "/fapi/v1/forceOrders"
 BAN_SECONDS = 3_600
+HOUR_MS = 3_600_000
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "answer 500": {"kind": "status", "status": 500},
@@ -51,12 +52,8 @@ BLOWS = (
 GREATEST_PAGE = 100
 SILENCES = {"throttled", "banned", "key refused"}
 """What ends in one. A key that worked and is refused may be a ban in disguise, and is tried again a minute later."""
-JUMPS_MS = (-300_000, -10_000, 10_000, 600_000, 6 * 3_600_000, 2 * DAY_MS)
+JUMPS_MS = (-300_000, -10_000, 10_000, 600_000, 6 * HOUR_MS, 2 * DAY_MS)
 """Back by no more than the settle lag forgives."""
-
-BEHIND_MS = 120_000
-"""So far an exchange that throttles lags behind this machine: else a process that has not read its clock yet would wait
-for a minute that is long over there."""
 
 READ_TIMEOUT_S = 0.4
 
@@ -96,7 +93,7 @@ def drawn(seed: int) -> Drawn:
         blows = [None if blow == BLOWS[-1] else blow for blow in blows]
     return Drawn(
         seed,
-        _scenario(lot, page_limit, 0 if silence == "banned" else BEHIND_MS),
+        _scenario(lot, page_limit),
         _history(lot, seed),
         concurrency,
         {
@@ -137,7 +134,7 @@ def _history(lot: Random, seed: int) -> Generated:
     return Generated(Profile(shape, lot.uniform(20, 400) / days), str(seed), days)
 
 
-def _scenario(lot: Random, page_limit: int, behind_ms: int) -> Scenario:
+def _scenario(lot: Random, page_limit: int) -> Scenario:
     return Scenario(
         kept=lot.choice(("oldest", "newest", "by_symbol", "random")),
         order=lot.choice(("ascending", "descending", "shuffled")),
@@ -154,6 +151,6 @@ def _scenario(lot: Random, page_limit: int, behind_ms: int) -> Scenario:
         visibility_delay_ms=lot.choice((0, 60_000)),
         retry_after=lot.choice(("seconds", "0", "missing")),
         latency_ms=lot.choice((2, 5, 15)),
-        clock_offset_ms=-behind_ms,
+        clock_offset_ms=lot.choice((0, 0, 90_000, -5 * HOUR_MS, 3 * HOUR_MS)),
         seed=lot.randint(1, 1_000),
     )

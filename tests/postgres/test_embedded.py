@@ -1,130 +1,19 @@
-"""The embedded Postgres, with real servers in directories of their own and real processes that share and lose them."""
+"""The embedded Postgres of one process: where its data lie, who may open them, and what cannot work."""
 
 import os
 import shlex
-import shutil
-import signal
-import socket
-import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 import sqlalchemy
 
 from etl.errors import ConfigError, StoreError
 from etl.store import cluster
-from etl.store.embedded import EmbeddedPostgres, stop_server
-from etl.store.filelocks import locked
-
-AS_ROOT = os.geteuid() == 0
-NOBODY = 65534
-MEMORY = Path("/dev/shm")  # noqa: S108
-
-USER_OF_THE_SERVER = """
-import fcntl, os, psutil, sys
-from pathlib import Path
 from etl.store.embedded import EmbeddedPostgres
-
-if uid := int(os.environ.get("BECOME", 0)):  # only now: the interpreter itself may lie where others do not get to
-    os.setgroups([])
-    os.setgid(uid)
-    os.setuid(uid)
-with EmbeddedPostgres(Path(sys.argv[1])) as server:
-    if sys.argv[2:] == ["keep"]:
-        server.keep_running()
-    print(server.libpq_url, flush=True)
-    sys.stdin.readline()
-"""
-
-
-class Command:
-    """Another process that uses the server until it is told to end."""
-
-    def __init__(self, data_dir: Path, *arguments: str, become: int = 0) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", USER_OF_THE_SERVER, data_dir, *arguments],
-            env={name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
-            | {"BECOME": str(become)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd="/",
-        )
-
-    def url(self) -> str:
-        assert self.process.stdout
-        return self.process.stdout.readline().strip()
-
-    def end(self) -> str:
-        """What it said besides the address."""
-        return "".join(self.process.communicate("\n", timeout=30))
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-@pytest.fixture(scope="session")
-def made() -> Iterator[Path]:
-    """Data made once, to copy: a second less for every test."""
-    with temporary() as path:
-        with EmbeddedPostgres(path):
-            pass
-        yield path / "postgres"
-
-
-@pytest.fixture
-def empty_dir() -> Iterator[Path]:
-    with temporary() as path:
-        yield path
-
-
-@pytest.fixture
-def data_dir(empty_dir: Path, made: Path) -> Path:
-    subprocess.run(["cp", "-a", made, empty_dir], check=True)
-    return empty_dir
-
-
-@contextmanager
-def temporary() -> Iterator[Path]:
-    """Short, for the socket, in a place where the server's user gets to, and in memory where there is enough."""
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1 << 30
-    path = Path(tempfile.mkdtemp(prefix="fo-", dir=MEMORY if roomy else None))
-    try:
-        yield path
-    finally:
-        stop_server(path)
-        shutil.rmtree(path)
-
-
-def ask(url: str, sql: str) -> object:
-    with closing(psycopg.connect(url, autocommit=True)) as connection:
-        cursor = connection.execute(sql.encode())
-        row = cursor.fetchone() if cursor.description else None
-        return row[0] if row else None
-
-
-def answers(data_dir: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(data_dir / "postgres" / ".s.PGSQL.5432")) == 0
-
-
-def postmaster(data_dir: Path) -> int:
-    return int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
-
-
-def mode(path: Path) -> int:
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-# One process
+from etl.store.filelocks import locked
+from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode
 
 
 def test_the_first_start_makes_the_database_and_the_end_stops_the_server(empty_dir: Path) -> None:
@@ -228,130 +117,6 @@ def test_a_long_log_begins_anew(data_dir: Path) -> None:
         pass
     assert "old" not in (said := (data_dir / "postgres.log").read_text())
     assert "database system is shut down" in said
-
-
-# Several processes
-
-
-def test_the_server_stays_until_the_last_process_ends(empty_dir: Path) -> None:
-    first, second = Command(empty_dir), Command(empty_dir)  # at once, and the data are still to be made
-    assert first.url() == (url := second.url())
-    assert first.end() == ""
-    assert ask(url, "SELECT 1") == 1
-    assert second.end() == ""
-    assert not answers(empty_dir)
-
-
-def test_a_killed_process_leaves_the_server_to_the_next(data_dir: Path) -> None:
-    killed = Command(data_dir)
-    killed.url()
-    killed.kill()
-    assert answers(data_dir)
-    with EmbeddedPostgres(data_dir) as server:
-        assert ask(server.libpq_url, "SELECT 1") == 1
-    assert not answers(data_dir)
-
-
-def test_a_kept_server_stays_until_it_is_stopped(data_dir: Path) -> None:
-    keeper = Command(data_dir, "keep")
-    url = keeper.url()
-    keeper.end()
-    with EmbeddedPostgres(data_dir):
-        pass
-    assert ask(url, "SELECT 1") == 1
-    assert stop_server(data_dir)
-    assert not answers(data_dir)
-    assert not stop_server(data_dir)
-
-
-def test_keeping_ends_with_the_server_that_was_kept(data_dir: Path) -> None:
-    keeper = Command(data_dir, "keep")
-    keeper.url()
-    keeper.end()
-    os.kill(postmaster(data_dir), signal.SIGKILL)
-    with EmbeddedPostgres(data_dir):
-        assert answers(data_dir)
-    assert not answers(data_dir)
-
-
-def test_a_server_stopped_under_its_users_troubles_nobody(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with EmbeddedPostgres(data_dir):
-        assert stop_server(data_dir)
-        newcomer = Command(data_dir)
-        assert ask(newcomer.url(), "SELECT 1") == 1
-    assert answers(data_dir)
-    newcomer.end()
-    assert not answers(data_dir)
-    assert not caplog.records
-
-
-def test_nothing_is_stopped_or_made_where_nothing_ever_ran(empty_dir: Path) -> None:
-    assert not stop_server(empty_dir / "never")
-    assert not (empty_dir / "never").exists()
-
-
-# After a crash
-
-
-def test_a_crashed_server_recovers_what_was_committed(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir) as server:
-        ask(server.libpq_url, "CREATE TABLE kept AS SELECT 7 AS number")
-        os.kill(postmaster(data_dir), signal.SIGKILL)
-    with EmbeddedPostgres(data_dir) as server:
-        assert ask(server.libpq_url, "SELECT number FROM kept") == 7
-
-
-@pytest.mark.parametrize("content", ["", "\n", "12", "no number\n/nowhere\n"])
-def test_a_half_written_pid_file_is_no_obstacle(data_dir: Path, content: str) -> None:
-    with EmbeddedPostgres(data_dir):
-        pass
-    (data_dir / "postgres" / "postmaster.pid").write_text(content)
-    with EmbeddedPostgres(data_dir) as server:
-        assert ask(server.libpq_url, "SELECT 1") == 1
-    assert not answers(data_dir)
-
-
-def test_a_pid_that_now_belongs_to_another_program_is_no_obstacle(data_dir: Path) -> None:
-    with EmbeddedPostgres(data_dir):
-        lines = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines(keepends=True)
-    uid = (data_dir / "postgres").stat().st_uid
-    other = subprocess.Popen(["sleep", "600"], user=uid if AS_ROOT else None)
-    try:
-        (data_dir / "postgres" / "postmaster.pid").write_text("".join([f"{other.pid}\n", *lines[1:]]))
-        with EmbeddedPostgres(data_dir) as server:
-            assert ask(server.libpq_url, "SELECT 1") == 1
-        assert other.poll() is None
-    finally:
-        other.kill()
-        other.wait()
-
-
-def test_an_initdb_that_was_cut_short_is_done_again(empty_dir: Path) -> None:
-    (empty_dir / "postgres.new").mkdir()
-    (empty_dir / "postgres.new" / "PG_VERSION").write_text("18\n")
-    with EmbeddedPostgres(empty_dir) as server:
-        assert ask(server.libpq_url, "SELECT 1") == 1
-    assert not (empty_dir / "postgres.new").exists()
-
-
-def test_a_server_that_does_not_answer_is_left_to_recover(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed = Command(data_dir)
-    killed.url()
-    killed.kill()
-    monkeypatch.setattr(cluster, "PATIENCE_S", 0.1)
-    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT_S", 2)
-    pid_file = data_dir / "postgres" / "postmaster.pid"
-    lines = pid_file.read_text().splitlines()
-    pid_file.write_text("\n".join([*lines[:7], "starting", ""]))
-    with pytest.raises(StoreError, match=r"does not answer after 0 s; it may be recovering: see .*postgres\.log"):
-        EmbeddedPostgres(data_dir).start()
-    assert answers(data_dir)
-
-    monkeypatch.undo()
-    pid_file.write_text("\n".join([*lines, ""]))
-    with EmbeddedPostgres(data_dir) as server:
-        assert ask(server.libpq_url, "SELECT 1") == 1
-    assert not answers(data_dir)
 
 
 # What cannot work, and how it says so

@@ -1,0 +1,31 @@
+"""Data directories for embedded servers."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from etl.store.embedded import EmbeddedPostgres
+from tests.postgres.embedding import temporary
+
+
+@pytest.fixture(scope="session")
+def made() -> Iterator[Path]:
+    """Data made once, to copy: a second less for every test."""
+    with temporary() as path:
+        with EmbeddedPostgres(path):
+            pass
+        yield path / "postgres"
+
+
+@pytest.fixture
+def empty_dir() -> Iterator[Path]:
+    with temporary() as path:
+        yield path
+
+
+@pytest.fixture
+def data_dir(empty_dir: Path, made: Path) -> Path:
+    subprocess.run(["cp", "-a", made, empty_dir], check=True)
+    return empty_dir
