@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
@@ -20,13 +21,21 @@ def logger(name: str) -> logging.Logger:
 
 def configure(level: Level, form: Format) -> None:
     """Send our own log to stderr. The HTTP library's log is never shown below warnings: it spells out signed URLs."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _OnStderr()
     handler.setFormatter(_Json() if form == "json" else _Text("%(levelname)s %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("etl").setLevel(level.upper())
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+class _OnStderr(logging.Handler):
+    """Looks for stderr line by line: while a progress bar is shown, something else stands there and makes room."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(OSError, AttributeError):  # nobody is left to hear of it
+            sys.stderr.write(f"{self.format(record)}\n")
 
 
 def _moment(record: logging.LogRecord) -> str:
