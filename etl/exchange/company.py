@@ -31,7 +31,8 @@ class Heard:
 class Company:
     """Others in the minute that begins at `start`, epoch milliseconds.
 
-    `before`: what they were expected to use of the minute before, None where too little was heard of it.
+    `before`: what they were expected to use of the minute before, None where too little was heard of it. It counts only
+    until this minute has been watched for a while, so that one that was used up is not held against all that follow.
 
     They are taken to go on evenly until the minute ends. How fast is the lesser of two rates: theirs since the minute
     began, and, once it has been watched for a while, theirs since we are listening. For whoever burns evenly both are
@@ -64,9 +65,9 @@ class Company:
             return self.before
         ahead = self._ahead(self.last, self.last.others, self.last.sent - self.start)
         watched = self.last.sent - self.first.answered
-        if watched >= WATCH:
-            ahead = min(ahead, self._ahead(self.last, self.last.others - self.first.others, watched))
-        return max(self.before or 0, self.last.others + ahead)
+        if watched < WATCH:
+            return max(self.before or 0, self.last.others + ahead)
+        return self.last.others + min(ahead, self._ahead(self.last, self.last.others - self.first.others, watched))
 
     def _ahead(self, last: Heard, grown: int, within: int) -> int:
         """What they will still use at the rate of `grown` within so many milliseconds.

@@ -101,12 +101,13 @@ def test_what_others_used_is_expected_of_them_for_one_more_minute() -> None:
     assert budget.delay(800, START + 2 * MINUTE) == 0
 
 
-def test_what_others_used_of_the_last_minute_is_left_to_them_however_late_they_begin() -> None:
+def test_what_others_used_of_the_last_minute_is_left_to_them_until_this_one_has_been_watched() -> None:
     budget = Budget(ALLOWANCE)
     heard(budget, 1_000, START + 58 * SECOND)
-    for second in (10, 20, 30, 40):
-        heard(budget, 0, START + MINUTE + second * SECOND)
-    assert budget.delay(ALLOWANCE - 1_000, START + MINUTE + 50 * SECOND) > 0
+    heard(budget, 0, START + MINUTE + 10 * SECOND)
+    assert budget.delay(ALLOWANCE - 1_000, START + MINUTE + 11 * SECOND) > 0
+    heard(budget, 0, START + MINUTE + 12 * SECOND)
+    assert budget.delay(ALLOWANCE - 1_000, START + MINUTE + 13 * SECOND) == 0
 
 
 def test_what_we_sent_just_before_the_minute_began_is_not_taken_out_of_its_header() -> None:
@@ -292,3 +293,17 @@ def test_without_company_the_whole_budget_is_used(
     street = Street(0, per_minute)
     street.run(START + since, START + 3 * MINUTE, weight, [1 + one % 50 for one in latencies], MINUTE)
     assert street.ours[START // MINUTE + 2] >= per_minute - weight
+
+
+def test_a_minute_that_others_used_up_is_not_held_against_those_that_follow() -> None:
+    budget = Budget(1_200)
+    now = 1_000 * MINUTE + 40 * SECOND
+    budget.spend(50, now)
+    budget.learn(ALLOWANCE, now, now)
+    sent = 0
+    for now in range(1_001 * MINUTE, 1_003 * MINUTE, SECOND // 4):
+        if budget.delay(50, now) == 0:
+            budget.spend(50, now)
+            sent += 1
+            budget.learn(50 * sum(at // MINUTE == now // MINUTE for at, _ in budget._sent), now, now)
+    assert sent == 2 * (1_200 // 50), "both minutes are used"
