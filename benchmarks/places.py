@@ -1,0 +1,130 @@
+"""Where a benchmark happens: the simulator as a process of its own, a Postgres, and programs whose cost is measured.
+
+FORCE_ORDERS_TEST_DATABASE_URL names a server to use, on which databases may be made; else it is an embedded one.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.store import migrate
+from etl.store.embedded import EmbeddedPostgres
+from etl.store.engine import connection_to, engine_for
+
+ROOT = Path(__file__).resolve().parents[1]
+PLENTY = 10_000_000
+"""Weight a minute: as good as no limit."""
+
+_numbers = count()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process cost: seconds by the clock on the wall and of the processor, megabytes at its peak."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    said: str
+
+
+def measured(words: Sequence[str], environment: dict[str, str] | None = None) -> Cost:
+    """Run a program to its end; it must end with 0."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(words, env=os.environ | (environment or {}), stdout=said, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - began
+        said.seek(0)
+        text = said.read()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(words[:4])} … ended with {process.returncode}: {text[-500:]}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
+
+
+@contextmanager
+def simulator(**switches: object) -> Iterator[str]:
+    """The address of a simulator without limits of weight or retention, but for the switches that say otherwise."""
+    options = {"retention-days": 0, "weight-limit": PLENTY, **{k.replace("_", "-"): v for k, v in switches.items()}}
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etl.simulator", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", first)
+        if found is None:
+            raise RuntimeError(f"the simulator does not start: {first}")
+        yield found[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The libpq URL of a server's database `postgres`."""
+    named = os.environ.get("FORCE_ORDERS_TEST_DATABASE_URL")
+    if named:
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="fo-") as directory, EmbeddedPostgres(Path(directory)) as embedded:
+        yield with_database(embedded.libpq_url, "postgres")
+
+
+@contextmanager
+def database(server_url: str) -> Iterator[str]:
+    """A database of its own with our schema."""
+    name = sql.Identifier(f"fo_bench_{os.getpid()}_{next(_numbers)}")
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        url = with_database(server_url, name.as_string().strip('"'))
+        with connection_to(engine_for(url)) as connection:
+            migrate.upgrade(connection)
+        yield url
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def with_database(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def ours(url: str, database_url: str, *arguments: str, **settings: object) -> Cost:
+    """Our command as a process of its own."""
+    own = {f"FORCE_ORDERS_{name.upper()}": str(value) for name, value in settings.items()}
+    return measured(
+        [sys.executable, "-m", "etl", *arguments],
+        {
+            "FORCE_ORDERS_BASE_URL": url,
+            "FORCE_ORDERS_DATABASE_URL": database_url,
+            "FORCE_ORDERS_RETENTION_DAYS": "0",
+            "FORCE_ORDERS_WEIGHT_BUDGET": str(PLENTY),
+            "BINANCE_API_KEY": DEMO_KEY,
+            "BINANCE_API_SECRET": DEMO_SECRET,
+            "PYTHONPATH": str(ROOT),
+            **own,
+        },
+    )
+
+
+def rows(database_url: str, query: str) -> int:
+    """The one number that a query gives."""
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(query).fetchone()
+    assert found is not None
+    return int(found[0])
