@@ -15,7 +15,7 @@ from etl.store import coverage, orders, quarantine, runs
 MARKET = "usdm"
 """USDⓈ-M futures; the only market so far, and a part of every key."""
 
-REMEMBERED = 5_000
+REMEMBERED = 2_000
 """Orders that are remembered as written: a full page's rows come again soon, when its window is asked for in pieces."""
 
 

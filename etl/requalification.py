@@ -5,7 +5,7 @@ from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order
 from etl.errors import BusyError
-from etl.exchange.wire import read_row
+from etl.exchange.row import read_row
 from etl.pipeline import MARKET
 from etl.store import coverage, locks, orders, quarantine, runs
 from etl.store.engine import store_errors

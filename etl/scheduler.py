@@ -129,6 +129,7 @@ class Scheduler:
         elif step.postponed:
             self._postponed.append(current)
         else:
+            current.steps.close()  # lets go of what it remembers
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:

@@ -46,7 +46,7 @@ class Settings:
     settle_seconds: Annotated[int, checks.whole(0, 86_400)] = 600
     window_days: Annotated[float, checks.number(0.001, 7)] = 7
     page_limit: Annotated[int, checks.whole(1, 100)] = 100
-    concurrency: Annotated[int, checks.whole(1, 32)] = 4
+    concurrency: Annotated[int, checks.whole(1, 32)] = 8
     attempts: Annotated[int, checks.whole(1, 20)] = 6
     connect_timeout_seconds: Annotated[float, checks.number(0, 300)] = 5
     read_timeout_seconds: Annotated[float, checks.number(0, 300)] = 30

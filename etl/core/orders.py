@@ -79,8 +79,7 @@ def close_type_of(client_order_id: str | None) -> CloseType:
     return CloseType.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One force order that was checked: every field of `raw` named in FIELDS is what its kind says, or null.
 
     The times are epoch milliseconds; one stands in for the other where the exchange sends only one. `raw` is the row's
@@ -103,7 +102,7 @@ class Order:
     @property
     def key(self) -> tuple[str, int]:
         """What identifies it within an account and market: order ids are counted per symbol."""
-        return self.symbol, self.order_id
+        return self[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,8 @@ def latest_versions(orders: Iterable[Order]) -> list[Order]:
     """
     latest: dict[tuple[str, int], Order] = {}
     for order in orders:
-        known = latest.get(order.key)
+        key = order.key
+        known = latest.get(key)
         if known is None or order.version >= known.version:
-            latest[order.key] = order
+            latest[key] = order
     return [latest[key] for key in sorted(latest)]

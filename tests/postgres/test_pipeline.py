@@ -187,7 +187,7 @@ def test_a_page_of_nothing_but_refused_rows_is_still_proven(recorder, others) ->
 def test_a_refused_row_does_not_undo_what_was_known(recorder, others) -> None:
     recorder.commit([Received(ACCOUNT, page(row()), [])])
     changed = refused(ROW["orderId"], price="?")
-    recorder.commit([Received(ACCOUNT, Page((replace(changed, update_time=ROW["updateTime"] + 1),), (), 0), [])])
+    recorder.commit([Received(ACCOUNT, Page((changed._replace(update_time=ROW["updateTime"] + 1),), (), 0), [])])
     assert others("SELECT price::text FROM force_orders") == [("10871.09",)]
 
 

@@ -4,13 +4,15 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from etl.core.orders import FIELDS, Kind
 from etl.core.paging import Page
 from etl.errors import ContractError, ExchangeError, TransientError
-from etl.exchange import wire
+from etl.exchange.row import read_row
+from etl.exchange.usual import read_usual
 from etl.exchange.wire import PageReader, read_object
 from tests.documented import ROW
 
@@ -112,14 +114,28 @@ nearly_usual = st.builds(
 
 
 @thorough
-@given(nearly_usual)
-def test_what_passes_for_usual_at_a_glance_has_no_fault_at_a_closer_look(document: dict[str, Any]) -> None:
-    raw = json.dumps(document)
-    row = json.loads(raw, parse_float=wire.Number, parse_int=wire.Number)
-    if wire.is_usual(raw, row):
-        assert wire.fault_of(raw, row) is None
-    else:
-        assert document != ROW
+@given(nearly_usual, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
+@example(ROW, (",", ":"), False)
+@example(ROW | {"goodTillDate": 0, "priceMatch": "NONE", "pair": None}, (",", ":"), False)
+def test_what_is_read_at_a_glance_is_what_a_closer_look_finds(
+    document: dict[str, Any], separators: tuple[str, str], ascii_only: bool
+) -> None:
+    raw = json.dumps(document, separators=separators, ensure_ascii=ascii_only)
+    order = read_usual(raw)
+    assert order in (None, read_row(raw))
+
+
+@pytest.mark.parametrize("later", [{}, {"goodTillDate": 0, "priceMatch": "NONE", "pair": None, "priceProtect": False}])
+def test_a_row_as_documented_is_read_at_a_glance_whatever_keys_came_later(later: dict[str, Any]) -> None:
+    raw = json.dumps(ROW | later, separators=(",", ":"))
+    order = read_usual(raw)
+    assert order is not None
+    assert order == read_row(raw)
+
+
+@pytest.mark.parametrize("again", [*ROW])
+def test_a_key_that_comes_twice_is_looked_at_closely(again: str) -> None:
+    assert read_usual(json.dumps(ROW, separators=(",", ":"))[:-1] + f',"{again}":null}}') is None
 
 
 @thorough
