@@ -7,7 +7,7 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes 
 	--no-header --python-version 3.11 --group build pyproject.toml
 WORKERS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos nightly bench lint format lock docker-test clean
+.PHONY: help setup demo test chaos nightly bench bench-peers lint format lock docker-test clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ nightly: setup  ## the property tests with ten times the examples, a hundred kil
 bench: setup  ## what it costs, beside the least possible (all of it takes a quarter of an hour)
 	@$(BIN)/python -m benchmarks
 
+bench-peers: setup  ## beside dlt, ccxt and Singer, each in a virtual environment of its own
+	@$(BIN)/python -m benchmarks.peers
+
 lint: setup  ## ruff and mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -61,4 +64,4 @@ lock:  ## pin the newest dependencies anew, with hashes and without addresses
 	@$(LOCK) --extra embedded --constraint requirements-dev.lock --output-file requirements.lock
 
 clean:  ## remove what was made here (not the data)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
