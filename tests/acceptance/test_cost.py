@@ -1,0 +1,115 @@
+"""What reading costs: requests, statements and transactions, counted. Nothing here is timed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+from sqlalchemy import event
+
+from etl import app
+from etl.core.timeline import DAY, MINUTE
+from etl.credentials import Credentials
+from etl.operations import Run
+from etl.secret import SecretStr
+from etl.settings import Settings
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.orders import orders_from_json
+from etl.simulator.scenario import Scenario
+from etl.simulator.server import real_time_ms
+from etl.spans import SpanText, backfill_planner, nightly_planner
+from etl.store.engine import connection_to, engine_for
+from etl.storing import Storing
+from tests.acceptance.conftest import Lab, order_row
+
+COMMIT = "COMMIT"
+NAMES = 1
+"""A statement in each run that finds something new: it names the symbols."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    requests: int
+    statements: int
+    transactions: int
+
+    def __sub__(self, other: "Cost") -> "Cost":
+        return Cost(
+            self.requests - other.requests,
+            self.statements - other.statements,
+            self.transactions - other.transactions,
+        )
+
+
+def cost(lab: Lab, since: str | None = None) -> Cost:
+    """Of a backfill since then, or of a sync, one window in flight.
+
+    Left out is the look for a ban that another process met: it comes by the clock, not by the window.
+    """
+    settings = Settings(base_url=lab.simulator.url, concurrency=1, weight_budget=1_000_000, retention_days=0)
+    keys = [Credentials("main", SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
+    planner = nightly_planner if since is None else backfill_planner(SpanText(since), [])
+    statements: list[str] = []
+    reader = app.reader(settings, keys, Event())
+    engine = engine_for(lab.database_url)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _(connection, cursor, statement, parameters, context, executemany) -> None:
+        if "silences" not in statement:
+            statements.append(statement)
+
+    @event.listens_for(engine, "commit")
+    def _(connection) -> None:
+        if statements and statements[-1] != COMMIT:
+            statements.append(COMMIT)
+
+    with connection_to(engine) as connection:
+        run = Run(connection, reader, "backfill", lambda standing: None)
+        run.execute(planner, Storing(connection, run.recorder))
+    commits = statements.count(COMMIT)
+    return Cost(reader.gate.requests, len(statements) - commits, commits)
+
+
+def history(lab: Callable[..., Lab], orders: Callable[[int], int]) -> Lab:
+    """An exchange that has so many orders in each of the last forty weeks, a minute apart, early in the week."""
+    now = int(real_time_ms())
+    rows = [
+        order_row("BTCUSDT", week * 1_000 + number, now - week * 7 * DAY - 6 * DAY + number * MINUTE)
+        for week in range(40)
+        for number in range(orders(week))
+    ]
+    scenario = Scenario(retention_days=0, weight_limit=1_000_000)
+    return lab(scenario, histories={"main": orders_from_json(rows)})
+
+
+def few(week: int) -> int:
+    """The older, the fewer: only the newest page is as long as the longest, and might have been cut."""
+    return 45 - week
+
+
+def of_ten_windows(one: Lab) -> Cost:
+    """What ten windows more cost, the first ten being there already."""
+    cost(one, "70d")
+    twenty = cost(one, "140d")
+    return twenty - cost(one, "140d")
+
+
+def test_an_empty_window_costs_one_request_two_statements_and_one_transaction(lab) -> None:
+    assert of_ten_windows(history(lab, lambda week: 0)) == Cost(requests=10, statements=20, transactions=10)
+
+
+def test_a_window_of_a_page_costs_one_statement_more(lab) -> None:
+    assert of_ten_windows(history(lab, few)) == Cost(requests=10, statements=30 + NAMES, transactions=10)
+
+
+def test_a_full_window_costs_two_requests_more_and_no_row_is_written_twice(lab) -> None:
+    """The full page is written, which proves nothing; its rows once more, which are not; then the rest of them."""
+    assert of_ten_windows(history(lab, lambda week: 150)) == Cost(requests=30, statements=70 + NAMES, transactions=30)
+
+
+def test_a_night_costs_the_same_after_ten_windows_and_after_hundreds(lab) -> None:
+    one = history(lab, lambda week: 2)
+    cost(one, "70d")
+    after_ten = cost(one)
+    cost(one, "4000d")
+    assert cost(one) == after_ten
+    assert after_ten.requests == 2, "the clock and a page"
