@@ -1,14 +1,18 @@
 """`python -m benchmarks [NAME …]`: what the program costs, each figure beside its floor in the same run."""
 
+import os
 import platform
 import sys
 from datetime import UTC, datetime
 
+from rich.console import Console
+
 from benchmarks import budget, bulk, growth, latency, nightly, weight
 from benchmarks.places import server
-from benchmarks.table import show
+from benchmarks.table import table
 
 SECTIONS = {
+    "weight": weight.figures,
     "nightly": nightly.figures,
     "bulk": bulk.figures,
     "latency": latency.figures,
@@ -17,15 +21,22 @@ SECTIONS = {
 }
 
 
+def machine() -> str:
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    return f"{today}, {os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}"
+
+
 def main(wanted: list[str]) -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}\n")
-    if not wanted or "weight" in wanted:
-        weight.main()
+    print(
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}"
+    )
+    found = {}
     with server() as url:
         for name, figures in SECTIONS.items():
             if not wanted or name in wanted:
-                print()
-                show(name, figures(url))
+                print(f"measuring {name} ...", file=sys.stderr)
+                found[name] = list(figures(url))
+    Console(width=150, markup=False, highlight=False).print(table(found))
 
 
 if __name__ == "__main__":

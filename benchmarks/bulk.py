@@ -21,7 +21,7 @@ from etl.store import orders
 from etl.store.engine import connection_to, engine_for
 
 ORDERS, DAYS = 100_000, 364
-ROUNDS = 3
+ROUNDS = 5
 PAGE = 100
 
 
@@ -31,7 +31,7 @@ def figures(server: str) -> Iterator[Figure]:
 
 
 def backfill(server: str) -> Iterator[Figure]:
-    """The best of three, each of ours right after one of the floor."""
+    """The best of five, each of ours right after one of the floor."""
     walls, floors, peaks, peaks_below = [], [], [], []
     with simulator(profile="bursty", orders=ORDERS, days=DAYS) as url:
         for _ in range(ROUNDS):

@@ -3,13 +3,13 @@
 FORCE_ORDERS_TEST_DATABASE_URL names a server to use, on which databases may be made; else it is an embedded one.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -24,6 +24,8 @@ from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for
 
 ROOT = Path(__file__).resolve().parents[1]
+LAUNCHER = ROOT / "benchmarks" / "launch.py"
+TIMEOUT_S = 900
 PLENTY = 10_000_000
 """Weight a minute: as good as no limit."""
 
@@ -32,27 +34,45 @@ _numbers = count()
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process cost: seconds by the clock on the wall and of the processor, megabytes at its peak."""
+    """What programs joined by pipes cost: seconds by the clock on the wall, megabytes of each at its peak.
+
+    `said` is what they wrote to stderr, and the last of them to stdout; `failure` why one failed, if it did.
+    """
 
     wall: float
-    cpu: float
-    peak_mb: float
+    peaks_mb: tuple[float, ...]
     said: str
+    failure: str = ""
+
+    @property
+    def peak_mb(self) -> float:
+        return sum(self.peaks_mb)
 
 
-def measured(words: Sequence[str], environment: dict[str, str] | None = None) -> Cost:
-    """Run a program to its end; it must end with 0."""
-    began = time.perf_counter()
+def launched(commands: Sequence[Sequence[str]], environment: Mapping[str, str], directory: Path = ROOT) -> Cost:
+    """Run programs joined by pipes to their end, or to the end of patience."""
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(TIMEOUT_S), json.dumps(commands)]
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(words, env=os.environ | (environment or {}), stdout=said, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - began
+        done = subprocess.run(
+            launcher, env=environment, cwd=directory, stdout=subprocess.PIPE, stderr=said, text=True, check=True
+        )
         said.seek(0)
-        text = said.read()
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(words[:4])} … ended with {process.returncode}: {text[-500:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text)
+        text = said.read().strip()
+    found = json.loads(done.stdout)
+    lines = ["", *text.splitlines()]
+    complaint = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])
+    failure = f"ended with {found['codes']}: {complaint[:200]}" if any(found["codes"]) else ""
+    if found["expired"]:
+        failure = f"no end after {TIMEOUT_S} s"
+    return Cost(found["wall"], tuple(found["peaks_mb"]), text, failure)
+
+
+def measured(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
+    """Run a program to its end; it must end with 0."""
+    cost = launched([words], os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}))
+    if cost.failure:
+        raise RuntimeError(f"{' '.join(words[:4])} … {cost.failure}")
+    return cost
 
 
 @contextmanager
@@ -116,7 +136,6 @@ def ours(url: str, database_url: str, *arguments: str, **settings: object) -> Co
             "FORCE_ORDERS_WEIGHT_BUDGET": str(PLENTY),
             "BINANCE_API_KEY": DEMO_KEY,
             "BINANCE_API_SECRET": DEMO_SECRET,
-            "PYTHONPATH": str(ROOT),
             **own,
         },
     )

@@ -1,9 +1,8 @@
 """One line a figure: ours beside the floor of the same run, and what the project has set itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
 
@@ -18,10 +17,13 @@ class Figure:
     aim: str = ""
 
 
-def show(title: str, figures: Iterable[Figure]) -> None:
-    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
-    for head in ("what", "ours", "floor", "ratio", "aim"):
-        table.add_column(head, justify="left" if head in ("what", "aim") else "right")
-    for one in figures:
-        table.add_row(one.what, one.ours, one.floor, "" if one.ratio is None else f"{one.ratio:.2f}", one.aim)
-    Console(width=140).print(table)
+def table(sections: Mapping[str, Iterable[Figure]]) -> Table:
+    """All figures, section after section."""
+    shown = Table(box=None, pad_edge=False)
+    for head in ("", "what", "ours", "floor", "ratio", "aim"):
+        shown.add_column(head, justify="left" if head in ("", "what", "aim") else "right")
+    for name, figures in sections.items():
+        for number, one in enumerate(figures):
+            ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+            shown.add_row("" if number else name, one.what, one.ours, one.floor, ratio, one.aim)
+    return shown

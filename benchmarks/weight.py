@@ -6,12 +6,10 @@ the simulator's own pages without HTTP, so that the figures are exact and the sa
 
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.table import Figure
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
@@ -78,29 +76,17 @@ def least(orders: Sequence[Order]) -> int:
     return sum(50 * max(1, -(-count // (GREATEST_LIMIT - 1))) for count in counts)
 
 
-def main() -> None:
-    table = Table(box=None, pad_edge=False, title="weight of 90 days", title_justify="left")
-    for name in (
-        "history",
-        "orders",
-        "rows that survive",
-        "requests",
-        "weight",
-        "least",
-        "ratio",
-        "aim",
-        "missing",
-        "gaps",
-    ):
-        table.add_column(name, justify="left" if name in ("history", "rows that survive") else "right")
+def figures(server: str) -> Iterator[Figure]:
+    """Needs no server: the walk alone decides what is asked for."""
     for name, profile in (("quiet", Profile("quiet")), ("bursty", Profile("bursty", 20_000 / 90))):
         orders = generate("1", SPAN.start, SPAN.end, profile)
-        for kept, aim in MOST.items():
+        for kept, most in MOST.items():
             cost, floor = read(orders, kept), least(orders)
-            row = (len(orders), kept, cost.requests, cost.weight, floor, f"{cost.weight / floor:.2f}")
-            table.add_row(name, *map(str, row), f"{1.0 if name == 'quiet' else aim}", str(cost.missing), str(cost.gaps))
-    Console(width=140).print(table)
-
-
-if __name__ == "__main__":
-    main()
+            left = f", {cost.missing} missing, {cost.gaps} gaps" if cost.missing or cost.gaps else ""
+            yield Figure(
+                f"weight of 90 days, {len(orders):,} orders, {name}; {kept} rows survive",
+                f"{cost.weight:,} in {cost.requests:,} requests{left}",
+                f"{floor:,}",
+                cost.weight / floor,
+                f"ratio ≤ {1.0 if name == 'quiet' else most}",
+            )

@@ -4,20 +4,19 @@ Two jobs: a year's backfill, and a night when everything is up to date. What a b
 against the exchange's own history.
 """
 
-import platform
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import bulk, nightly
+from benchmarks.__main__ import machine
 from benchmarks.peers.filler import fill
-from benchmarks.peers.tools import FLOOR, Cost, Job, Tool, ours, peers, place, run, spanning
+from benchmarks.peers.tools import FLOOR, Job, Tool, ours, peers, place, run, spanning
 from benchmarks.peers.verdict import history, verdict
-from benchmarks.places import server, simulator
+from benchmarks.places import Cost, server, simulator
 from etl.core.timeline import DAY, MINUTE
 
 ROUNDS = 2
@@ -100,9 +99,9 @@ def ratio(costs: Sequence[Cost], own: Sequence[Cost]) -> str:
 
 def peak(costs: Sequence[Cost]) -> str:
     """Of the worst run; where programs are joined by pipes, all of theirs together."""
-    peaks = max((cost.peaks_mb for cost in costs), key=sum)
-    parts = " + ".join(f"{one:.0f}" for one in peaks)
-    return f"{sum(peaks):.0f} = {parts}" if len(peaks) > 1 else parts
+    worst = max(costs, key=lambda cost: cost.peak_mb)
+    parts = " + ".join(f"{one:.0f}" for one in worst.peaks_mb)
+    return f"{worst.peak_mb:.0f} = {parts}" if len(worst.peaks_mb) > 1 else parts
 
 
 def failures(costs: Sequence[Cost]) -> list[str]:
@@ -118,7 +117,7 @@ def columns(title: str, *heads: str) -> Table:
 
 
 def main() -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, Python {platform.python_version()}")
+    print(machine())
     print("Wall: of whole processes, the best. Peak: the worst; of a pipe's two programs together.")
     with server() as url:
         for section in (backfills, nights):

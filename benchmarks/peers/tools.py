@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.places import PLENTY, ROOT, database
+from benchmarks.places import PLENTY, ROOT, Cost, database, launched
 from etl import __version__
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 
 HERE = Path(__file__).resolve().parent
 VENVS = ROOT / ".venv-peers"
-TIMEOUT_S = 900
 
 
 @dataclass(frozen=True)
@@ -46,36 +45,10 @@ class Tool:
     environment: Callable[[Job], dict[str, str]] = lambda job: {}
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds by the clock on the wall, megabytes of each program at its peak; why it failed, if it did."""
-
-    wall: float
-    peaks_mb: tuple[float, ...]
-    failure: str = ""
-
-
 def run(tool: Tool, job: Job) -> Cost:
     """Run the tool's programs to their end, or to the end of patience."""
-    launcher = [sys.executable, "-I", "-S", str(HERE / "launch.py"), str(TIMEOUT_S)]
-    with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run(
-            [*launcher, json.dumps(tool.programs(job))],
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | tool.environment(job),
-            cwd=job.directory,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            text=True,
-            check=True,
-        )
-        said.seek(0)
-        lines = ["", *said.read().strip().splitlines()]
-    found = json.loads(done.stdout)
-    complaint = next((line for line in reversed(lines) if "error" in line.lower()), lines[-1])
-    failure = f"ended with {found['codes']}: {complaint[:200]}" if any(found["codes"]) else ""
-    if found["expired"]:
-        failure = f"no end after {TIMEOUT_S} s"
-    return Cost(found["wall"], tuple(found["peaks_mb"]), failure)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return launched(tool.programs(job), environment | tool.environment(job), job.directory)
 
 
 @contextmanager
