@@ -3,7 +3,7 @@
 import click
 
 from etl.cli.arguments import database_of, load_settings
-from etl.cli.console import print_tables, say
+from etl.cli.console import complain, print_tables, say
 
 
 @click.group("db")
@@ -55,6 +55,22 @@ def db_revisions(context: click.Context) -> None:
         current = migrate.current(connection)
     for revision, purpose in migrate.revisions():
         say(f"{'→' if revision == current else ' '} {revision}  {purpose}")
+
+
+@database.command("grant-reader")
+@click.argument("role", metavar="ROLE")
+@click.pass_context
+def db_grant_reader(context: click.Context, role: str) -> None:
+    """Let a database role read the report views, and nothing else; as the tables' owner."""
+    from etl import app
+    from etl.store.engine import store_errors
+    from etl.store.rights import grant_reader
+
+    with app.store(load_settings(context)) as connection, store_errors():
+        beyond = grant_reader(connection, role)
+    say(f"{role} may read the report views")
+    if beyond:
+        complain(f"{role} may use more than these, by rights given elsewhere: {', '.join(beyond)}")
 
 
 @database.command("query")

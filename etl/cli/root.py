@@ -2,7 +2,6 @@
 
 import signal
 import sys
-import traceback
 from pathlib import Path
 
 import click
@@ -66,6 +65,8 @@ def run(arguments: list[str]) -> int:
         return ExitCode.STOPPED
     except Exception as error:
         # A mistake of ours. Its text is not shown: it may hold anything, a signed URL included.
+        import traceback
+
         frames = traceback.extract_tb(error.__traceback__)
         _log.debug("%s", "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames))
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"

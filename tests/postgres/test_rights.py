@@ -24,6 +24,7 @@ WRITER_AND_READER = {
     "force_orders": (ADD, READ),
     "quarantined_orders": (ADD, READ),
     "quarantined_orders_id_seq": (NOTHING, NOTHING),
+    **{f"report_{name}": (READ, READ) for name in ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")},
     "runs": (ADD, READ),
     "runs_id_seq": (NOTHING, NOTHING),
     "silences": (ADD, NOTHING),

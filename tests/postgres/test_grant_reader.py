@@ -1,0 +1,77 @@
+"""`db grant-reader ROLE`: a role that reads the reports, and is refused everywhere else."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from psycopg import conninfo, sql
+from psycopg.errors import InsufficientPrivilege
+
+from tests.conftest import Command, as_role
+
+REPORTS = ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")
+ELSEWHERE = (
+    *("force_orders", "force_order_revisions", "quarantined_orders", "runs", "coverage", "silences"),
+    *("effective_coverage", "watermarks", "coverage_gaps", "alembic_version", "force_orders_as_of(now())"),
+)
+
+
+pytestmark = pytest.mark.usefixtures("new_role")  # made before the database, and so dropped after it
+
+
+@pytest.fixture
+def new_role(server_url: str, worker_id: str) -> Iterator[str]:
+    """A role that nobody gave any right; its name needs quoting."""
+    name = f'bi "team" {worker_id}'
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        yield name
+        admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def connect(database_url: str, new_role: str) -> Callable[[], psycopg.Connection]:
+    return lambda: psycopg.connect(conninfo.make_conninfo(database_url, user=new_role))
+
+
+def test_the_owner_gives_a_role_the_reports_and_nothing_else(command: Command, database_url, new_role, connect) -> None:
+    owner = as_role("owner", database_url)
+    for _ in range(2):
+        done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=owner)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{new_role} may read the report views\n"
+    for report in REPORTS:
+        with connect() as connection:
+            assert connection.execute(f"SELECT count(*) FROM report_{report}").fetchone() == (0,)
+    for other in ELSEWHERE:
+        with connect() as connection, pytest.raises(InsufficientPrivilege):
+            connection.execute(f"SELECT count(*) FROM {other}")
+    for change in ("DELETE FROM report_force_orders", "UPDATE report_runs SET status = 'failed'", "CREATE TABLE t ()"):
+        with connect() as connection, pytest.raises(InsufficientPrivilege):
+            connection.execute(change)
+
+
+def test_before_it_the_role_may_not_even_connect(new_role: str, connect) -> None:
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        connect()
+
+
+def test_a_role_that_can_do_more_is_named_with_what_it_can_do(command: Command, database_url, new_role) -> None:
+    with psycopg.connect(database_url) as admin:
+        admin.execute(sql.SQL("GRANT SELECT ON force_orders, runs TO {}").format(sql.Identifier(new_role)))
+    done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=as_role("owner", database_url))
+    assert done.returncode == 0
+    assert done.stderr.endswith("may use more than these, by rights given elsewhere: force_orders, runs\n")
+
+
+def test_a_role_that_is_not_there_is_no_role_to_grant_to(command: Command, database_url) -> None:
+    done = command("db", "grant-reader", "nobody", FORCE_ORDERS_DATABASE_URL=database_url)
+    assert done.returncode == 2
+    assert done.stderr == "force-orders: there is no role nobody; make it first: CREATE ROLE nobody LOGIN\n"
+
+
+def test_who_does_not_own_the_reports_is_told_what_the_owner_has_to_run(command: Command, writer_url, new_role) -> None:
+    done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=writer_url)
+    assert done.returncode == 5
+    assert "let the owner run: GRANT CONNECT ON DATABASE" in done.stderr
+    assert done.stderr.count("\n") == 1
