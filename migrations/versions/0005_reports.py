@@ -148,7 +148,8 @@ COVERAGE = """
 RUNS = """
     CREATE VIEW report_runs AS
     SELECT id AS run_id, command, status, started_at, finished_at, finished_at - started_at AS duration,
-           requests, weight, rows_received, inserted AS orders_new, updated AS orders_changed, unchanged AS orders_unchanged,
+           requests, weight, rows_received,
+           inserted AS orders_new, updated AS orders_changed, unchanged AS orders_unchanged,
            quarantined AS rows_quarantined, error
       FROM runs
 """
