@@ -10,6 +10,8 @@ from etl import __version__, logs
 from etl.cli import history, state
 from etl.cli.console import complain, say
 from etl.cli.database import database
+from etl.cli.export import export
+from etl.cli.report import report
 from etl.errors import ExitCode, ForceOrdersError
 from etl.logs import FORMATS, LEVELS, Format, Level, logger
 
@@ -37,7 +39,10 @@ def simulator(context: click.Context) -> None:
     context.exit(run(context.args))
 
 
-for command in (history.backfill, history.sync, state.status, history.verify, history.demo, database, state.quarantine):
+for command in (
+    *(history.backfill, history.sync, history.verify, history.demo),
+    *(state.status, state.quarantine, report, export, database),
+):
     cli.add_command(command)
 
 
