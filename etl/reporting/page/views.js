@@ -1,0 +1,186 @@
+// What the report says under the chosen filters. Pure: from the embedded data to sums, bins and the states of days.
+
+const BARS = 40;
+const STATES = ["proven", "begins", "unread", "partly", "not", "lost"]; // from the best to the worst
+
+/** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
+function readReport(data) {
+  const scale = scaleOf(data.daily.map((row) => row[6]).filter((notional) => notional !== null));
+  const daily = data.daily.map(([account, symbol, asset, type, day, orders, notional]) => ({
+    account, symbol, asset: asset ?? -1, type, day, orders,
+    units: notional === null ? null : unitsOf(notional, scale),
+  }));
+  const assetsOf = new Map();
+  for (const row of daily) assetsOf.set(row.symbol, (assetsOf.get(row.symbol) ?? new Set()).add(row.asset));
+  return {
+    ...data, scale, daily, assetsOf,
+    generatedAt: Date.parse(data.generated_at),
+    assets: [...groupedBy(daily, (row) => row.asset)]
+      .map(([asset, rows]) => [asset, sum(rows.map((row) => row.orders))])
+      .sort((one, other) => other[1] - one[1])
+      .map(([asset]) => asset),
+    cascades: data.cascades.map(([account, startedAt, seconds, orders, symbols, notional, assets, peak]) => ({
+      account, startedAt, seconds, orders, symbols, notional, assets, peak,
+    })),
+    coverage: coverageOf(data),
+    largest: data.largest.map((row) => ({ account: row[0], symbol: row[1], asset: row[9], cells: row })),
+  };
+}
+
+/** Each day of each account with its fate. */
+function coverageOf(data) {
+  const lastProven = new Map();
+  for (const [account, day, coverage] of data.coverage) {
+    if (coverage === "proven" && day > (lastProven.get(account) ?? "")) lastProven.set(account, day);
+  }
+  return data.coverage.map(([account, day, coverage, reasons, orders]) => {
+    const isOld = day < (lastProven.get(account) ?? "");
+    return { account, day, coverage, reasons, orders, ...fate(day, coverage, reasons, isOld, data) };
+  });
+}
+
+/**
+ * What is to become of a day: its state, and in how many days its first instant falls off what the exchange keeps.
+ * A day that is not proven for no reason is young, or where proven days follow the one in which the history begins.
+ */
+function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now }) {
+  if (coverage === "proven") return { state: "proven", daysLeft: null };
+  if (coverage === "partly" && reasons === null && isOld) return { state: "begins", daysLeft: null };
+  const kept = retention === null ? Infinity : Date.parse(day) + retention * DAY - Date.parse(now);
+  if (kept <= -DAY || reasons === "beyond_retention") return { state: "lost", daysLeft: null };
+  const state = reasons === null ? "unread" : coverage;
+  return { state, daysLeft: kept === Infinity ? null : Math.max(0, Math.floor(kept / DAY)) };
+}
+
+/** Everything the page shows for a choice of account, symbol and asset; null chooses all accounts or symbols. */
+function viewOf(report, choice) {
+  const ofAccount = (row) => choice.account === null || row.account === choice.account;
+  const ofSymbol = (symbol) =>
+    (choice.symbol === null || symbol === choice.symbol) && (report.assetsOf.get(symbol)?.has(choice.asset) ?? false);
+  const everyAsset = report.daily.filter(
+    (row) => ofAccount(row) && (choice.symbol === null || row.symbol === choice.symbol),
+  );
+  const daily = everyAsset.filter((row) => row.asset === choice.asset);
+  const coverage = report.coverage.filter(ofAccount);
+  const states = statesOf(coverage);
+  const tally = (rows) => tallied(rows, report.close_types);
+  return {
+    total: tally(daily),
+    ordersOfEveryAsset: sum(everyAsset.map((row) => row.orders)),
+    days: shownDays(coverage, daily).map((day) => ({ day, state: states.get(day)?.state ?? "unread" })),
+    tallies: new Map([...groupedBy(daily, (row) => row.day)].map(([day, rows]) => [day, tally(rows)])),
+    symbols: [...groupedBy(daily, (row) => row.symbol)]
+      .map(([symbol, rows]) => ({ symbol, ...tally(rows) }))
+      .sort((one, other) => (other.units > one.units ? 1 : other.units < one.units ? -1 : other.orders - one.orders)),
+    bins: binned(report.slippage.rows.filter(([account, symbol]) => ofAccount({ account }) && ofSymbol(symbol))),
+    hours: weekOf(report.hours.filter(([account, symbol]) => ofAccount({ account }) && ofSymbol(symbol))),
+    cascades: report.cascades.filter(ofAccount),
+    coverage,
+    states,
+    gaps: gapsOf(coverage),
+    largest: largestOf(report, choice),
+  };
+}
+
+/** Orders and units of rows, in all and by close type; `unpriced` counts the orders of which no amount is known. */
+function tallied(rows, types) {
+  const tally = { orders: 0, units: 0n, unpriced: 0, byType: types.map(() => ({ orders: 0, units: 0n })) };
+  for (const { type, orders, units } of rows) {
+    tally.orders += orders;
+    tally.byType[type].orders += orders;
+    tally.units += units ?? 0n;
+    tally.byType[type].units += units ?? 0n;
+    if (units === null) tally.unpriced += orders;
+  }
+  return tally;
+}
+
+/** The days to draw: from the first that was ever asked for or has an order to the last. */
+function shownDays(coverage, daily) {
+  const known = [...coverage, ...daily].map((row) => row.day).sort();
+  return known.length ? daysBetween(known[0], known.at(-1)) : [];
+}
+
+/** Each day in the worst of its states among the accounts, and how soon the first of them loses it. */
+function statesOf(coverage) {
+  const states = new Map();
+  for (const [day, rows] of groupedBy(coverage, (row) => row.day)) {
+    const worst = Math.max(...rows.map((row) => STATES.indexOf(row.state)));
+    const left = rows.map((row) => row.daysLeft).filter((days) => days !== null);
+    states.set(day, { state: STATES[worst], daysLeft: left.length ? Math.min(...left) : null, rows });
+  }
+  return states;
+}
+
+/** Days in a row of one account that are not proven for the same reasons; what is lost first stands first. */
+function gapsOf(coverage) {
+  const gaps = [];
+  for (const rows of groupedBy(coverage, (row) => row.account).values()) {
+    let gap = null;
+    for (const row of [...rows].sort((one, other) => (one.day < other.day ? -1 : 1))) {
+      const goesOn = gap && gap.state === row.state && gap.reasons === row.reasons
+        && Date.parse(row.day) - Date.parse(gap.last) === DAY;
+      if (goesOn) Object.assign(gap, { last: row.day, days: gap.days + 1 });
+      else if (row.state !== "proven" && row.state !== "begins") gaps.push((gap = { ...row, last: row.day, days: 1 }));
+      else gap = null;
+    }
+  }
+  return gaps.sort((one, other) => (one.daysLeft ?? Infinity) - (other.daysLeft ?? Infinity)
+    || (one.day < other.day ? -1 : 1));
+}
+
+/** The bins of the distribution, from the best price to the worst. */
+function binned(rows) {
+  const bins = groupedBy(rows, ([, , edge]) => edge);
+  return [...bins]
+    .map(([edge, ofEdge]) => ({ edge, orders: sum(ofEdge.map((row) => row[3])) }))
+    .sort((one, other) => one.edge - other.edge);
+}
+
+/** The edge of the bin that holds the order at this share of all, in their order. */
+function quantile(bins, share) {
+  let left = share * sum(bins.map((bin) => bin.orders));
+  return bins.find((bin) => (left -= bin.orders) <= 0)?.edge ?? bins.at(-1).edge;
+}
+
+/** At most some forty bars of one width that show 99 % of the orders; the two at the ends take in what lies beyond. */
+function barsOf(bins, width) {
+  const [low, high] = [quantile(bins, 0.005), quantile(bins, 0.995)];
+  let step = width;
+  for (let i = 0; (high - low) / step > BARS; i += 1) step *= i % 3 === 2 ? 2.5 : 2; // 5, 10, 20, 50, 100 …
+  const floor = (edge) => Math.floor(edge / step) * step;
+  const [first, last] = [floor(low), floor(high)];
+  const bars = [];
+  for (let from = first; from <= last; from += step) bars.push({ from, to: from + step, orders: 0, open: null });
+  for (const { edge, orders } of bins) {
+    const bar = bars[(Math.min(Math.max(floor(edge), first), last) - first) / step];
+    bar.orders += orders;
+    if (edge < first) bar.open = "below";
+    if (edge >= last + step) bar.open = "above";
+  }
+  return bars;
+}
+
+/** Orders by weekday and hour: seven rows of twenty-four. */
+function weekOf(rows) {
+  const week = Array.from({ length: 7 }, () => Array(24).fill(0));
+  for (const [, , weekday, hour, orders] of rows) week[weekday][hour] += orders;
+  return week;
+}
+
+/** The largest orders under a choice, of which the report names enough for every account and symbol. */
+function largestOf(report, choice) {
+  const named = new Set(report.symbols);
+  const symbol = choice.symbol === null ? null : report.symbols[choice.symbol];
+  const asset = choice.asset === -1 ? null : report.quote_assets[choice.asset];
+  const holds = (row) => row.symbol === symbol || (isRest(symbol) && !named.has(row.symbol));
+  return report.largest
+    .filter((row) => row.asset === asset && (choice.account === null || row.account === choice.account)
+      && (symbol === null || holds(row)))
+    .slice(0, 50);
+}
+
+/** Whether this name stands for the symbols that have too few orders to be named. */
+function isRest(symbol) {
+  return /^others \(\d+ symbols?\)$/.test(symbol ?? "");
+}
