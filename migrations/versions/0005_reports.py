@@ -12,6 +12,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+QUOTE_ASSET = "substring(symbol from '(USDT|USDC|BUSD|FDUSD|TUSD|USD1|BTC|ETH|BNB|EUR|TRY)(_[0-9]+)?$')"
 ORDERS = """
     CREATE VIEW report_force_orders AS
     SELECT account, market, symbol, order_id, close_type, side,
@@ -29,9 +30,11 @@ ORDERS = """
                            WHEN 'BUY' THEN nullif(avg_price, 0) - price
                  END * 10000 / nullif(price, 0), 2) AS slippage_bps,
            coalesce(cum_quote, executed_qty * avg_price) AS notional,
-           substring(symbol from '(USDT|USDC|BUSD|FDUSD|TUSD|USD1|BTC|ETH|BNB|EUR|TRY)(_[0-9]+)?$') AS quote_asset
+           :quote_asset AS quote_asset
       FROM force_orders
-"""
+""".replace(":quote_asset", QUOTE_ASSET)
+# LIMIT (SELECT NULL::bigint) is no limit, which the planner cannot see: it expects few rows then. Else it expects
+# thousands of days and compiles the query (JIT), which takes ten times as long as to run it.
 DAILY = """
     CREATE VIEW report_daily AS
     SELECT days.account, of_day.market, days.day, of_day.symbol, of_day.close_type, of_day.quote_asset, of_day.orders,
@@ -39,11 +42,11 @@ DAILY = """
            of_day.quantity_unfilled
       FROM (SELECT account, day::date AS day
               FROM (SELECT DISTINCT account FROM coverage) AS accounts
-             CROSS JOIN LATERAL generate_series(
+             CROSS JOIN LATERAL (SELECT day FROM generate_series(
                        timezone('UTC', (SELECT min(order_time) FROM force_orders o WHERE o.account = accounts.account))
                            ::date::timestamp,
                        timezone('UTC', (SELECT max(order_time) FROM force_orders o WHERE o.account = accounts.account)),
-                       interval '1 day') AS day
+                       interval '1 day') AS day LIMIT (SELECT NULL::bigint)) AS series
            ) AS days
      CROSS JOIN LATERAL (
            SELECT market, symbol, close_type, quote_asset,
@@ -53,7 +56,8 @@ DAILY = """
                   round(sum(slippage_bps * notional)
                         / nullif(sum(notional) FILTER (WHERE slippage_bps IS NOT NULL), 0), 2) AS slippage_bps,
                   max(notional) AS largest_notional,
-                  sum(greatest(quantity_ordered - quantity_filled, 0)) AS quantity_unfilled
+                  sum(greatest(quantity_ordered - quantity_filled, 0))
+                      FILTER (WHERE quantity_ordered - quantity_filled IS NOT NULL) AS quantity_unfilled
              FROM report_force_orders o
             WHERE o.account = days.account
               AND o.order_time >= timezone('UTC', days.day::timestamp)
@@ -61,65 +65,79 @@ DAILY = """
             GROUP BY market, symbol, close_type, quote_asset
            ) AS of_day
 """
+# The quote asset is read once a symbol, not once an order; 720 hours, because 30 days of a session with a time zone of
+# its own are an hour more or less where its clocks change.
 SYMBOLS = """
     CREATE VIEW report_symbols AS
-    SELECT account, market, symbol, quote_asset,
-           count(*) AS orders,
-           sum(notional) AS notional,
-           round(count(*) FILTER (WHERE close_type = 'ADL')::numeric / count(*), 4) AS adl_share,
-           min(order_time) AS first_order_at,
-           max(order_time) AS last_order_at,
-           count(*) FILTER (WHERE is_recent) AS orders_30d,
-           coalesce(sum(notional) FILTER (WHERE is_recent), 0) AS notional_30d,
-           round(count(*) FILTER (WHERE is_recent AND close_type = 'ADL')::numeric
-                 / nullif(count(*) FILTER (WHERE is_recent), 0), 4) AS adl_share_30d
-      FROM (SELECT *, order_time >= now() - interval '30 days' AS is_recent FROM report_force_orders) AS orders
-     GROUP BY account, market, symbol, quote_asset
-"""
+    SELECT account, market, symbol, :quote_asset AS quote_asset, orders, notional,
+           round(adl::numeric / orders, 4) AS adl_share,
+           first_order_at, last_order_at, orders_30d, coalesce(notional_30d, 0) AS notional_30d,
+           round(adl_30d::numeric / nullif(orders_30d, 0), 4) AS adl_share_30d
+      FROM (SELECT account, market, symbol,
+                   count(*) AS orders,
+                   sum(notional) AS notional,
+                   count(*) FILTER (WHERE close_type = 'ADL') AS adl,
+                   min(order_time) AS first_order_at,
+                   max(order_time) AS last_order_at,
+                   count(*) FILTER (WHERE is_recent) AS orders_30d,
+                   sum(notional) FILTER (WHERE is_recent) AS notional_30d,
+                   count(*) FILTER (WHERE is_recent AND close_type = 'ADL') AS adl_30d
+              FROM (SELECT *, order_time >= now() - interval '720 hours' AS is_recent
+                      FROM report_force_orders) AS orders
+             GROUP BY account, market, symbol
+           ) AS of_symbol
+""".replace(":quote_asset", QUOTE_ASSET)
 PAUSE = """
     CREATE FUNCTION report_cascade_pause() RETURNS interval LANGUAGE sql STABLE AS $$
-        SELECT coalesce(nullif(current_setting('force_orders.cascade_pause', true), ''), '60 seconds')::interval
+        SELECT make_interval(secs => extract(epoch FROM
+            coalesce(nullif(current_setting('force_orders.cascade_pause', true), ''), '60 seconds')::interval
+        )::float8)
     $$
 """
 # A cascade begins where nothing came within a pause before, and ends where nothing comes within a pause after. Each of
 # the neighbours is one look into the index, so that a month costs what its own orders cost; a window function would
-# sort the account's whole history.
+# sort the account's whole history. IS TRUE keeps the planner off the primary key, which it takes for selective while it
+# has no statistics: each look would read the whole account.
 CASCADES = """
     CREATE VIEW report_cascades AS
-    SELECT first.account, first.market, first.started_at, last.ended_at, last.ended_at - first.started_at AS duration,
+    SELECT ends.account, ends.market, ends.started_at, ends.ended_at, ends.ended_at - ends.started_at AS duration,
            of_cascade.orders, of_cascade.symbols, of_cascade.notional, of_cascade.quote_assets,
-           busiest.orders AS peak_orders_per_second
-      FROM (SELECT DISTINCT account, market, order_time AS started_at
+           of_cascade.peak_orders_per_second
+      FROM (SELECT DISTINCT account, market, order_time AS started_at,
+                   CASE WHEN (SELECT min(order_time) FROM force_orders after
+                               WHERE after.account = o.account AND (after.market = o.market) IS TRUE
+                                 AND after.order_time > o.order_time
+                                 AND after.order_time <= o.order_time + report_cascade_pause()) IS NULL
+                        THEN order_time
+                        ELSE (SELECT later.order_time FROM force_orders later
+                               WHERE later.account = o.account AND (later.market = o.market) IS TRUE
+                                 AND later.order_time > o.order_time
+                                 AND coalesce((SELECT false FROM force_orders after
+                                                WHERE after.account = later.account
+                                                  AND (after.market = later.market) IS TRUE
+                                                  AND after.order_time > later.order_time
+                                                  AND after.order_time <= later.order_time + report_cascade_pause()
+                                                ORDER BY after.order_time LIMIT 1), true)
+                               ORDER BY later.order_time LIMIT 1)
+                   END AS ended_at
               FROM force_orders o
-             WHERE coalesce((SELECT max(order_time) FROM force_orders before
-                              WHERE before.account = o.account AND before.market = o.market
-                                AND before.order_time < o.order_time)
-                            < o.order_time - report_cascade_pause(), true)
-           ) AS first
-     CROSS JOIN LATERAL (
-           SELECT order_time AS ended_at
-             FROM force_orders o
-            WHERE o.account = first.account AND o.market = first.market AND o.order_time >= first.started_at
-              AND coalesce((SELECT min(order_time) FROM force_orders after
-                             WHERE after.account = o.account AND after.market = o.market
-                               AND after.order_time > o.order_time)
-                           > o.order_time + report_cascade_pause(), true)
-            ORDER BY order_time LIMIT 1
-           ) AS last
+             WHERE (SELECT max(order_time) FROM force_orders before
+                     WHERE before.account = o.account AND (before.market = o.market) IS TRUE
+                       AND before.order_time < o.order_time
+                       AND before.order_time >= o.order_time - report_cascade_pause()) IS NULL
+           ) AS ends
      CROSS JOIN LATERAL (
            SELECT count(*) AS orders, count(DISTINCT symbol) AS symbols, sum(notional) AS notional,
-                  string_agg(DISTINCT quote_asset, ', ') AS quote_assets
-             FROM report_force_orders o
-            WHERE o.account = first.account AND o.market = first.market
-              AND o.order_time BETWEEN first.started_at AND last.ended_at
+                  string_agg(DISTINCT quote_asset, ', ') AS quote_assets, max(in_second) AS peak_orders_per_second
+             FROM (SELECT symbol, notional, quote_asset,
+                          count(*) OVER (PARTITION BY date_trunc('second', order_time)) AS in_second
+                     FROM (SELECT * FROM report_force_orders o
+                            WHERE o.account = ends.account AND (o.market = ends.market) IS TRUE
+                              AND o.order_time BETWEEN ends.started_at AND ends.ended_at
+                            ORDER BY order_time LIMIT (SELECT NULL::bigint)
+                          ) AS own
+                  ) AS own
            ) AS of_cascade
-     CROSS JOIN LATERAL (
-           SELECT count(*) AS orders
-             FROM force_orders o
-            WHERE o.account = first.account AND o.market = first.market
-              AND o.order_time BETWEEN first.started_at AND last.ended_at
-            GROUP BY date_trunc('second', order_time) ORDER BY 1 DESC LIMIT 1
-           ) AS busiest
 """
 COVERAGE = """
     CREATE VIEW report_coverage AS
@@ -131,7 +149,7 @@ COVERAGE = """
                    AND tstzrange(gap_start, gap_end) && whole)
            END AS reasons,
            (SELECT count(*) FROM force_orders o
-             WHERE o.account = days.account AND o.market = days.market
+             WHERE o.account = days.account AND (o.market = days.market) IS TRUE
                AND o.order_time >= lower(whole) AND o.order_time < upper(whole)) AS orders
       FROM (SELECT account, market, day::date AS day, proven, shown,
                    tstzrange(timezone('UTC', day), timezone('UTC', day + interval '1 day')) AS whole
@@ -141,8 +159,9 @@ COVERAGE = """
                       FROM coverage LEFT JOIN LATERAL unnest(coverage.proven) AS piece ON true
                      GROUP BY account, market
                    ) AS accounts
-             CROSS JOIN LATERAL generate_series(
+             CROSS JOIN LATERAL (SELECT day FROM generate_series(
                        timezone('UTC', since)::date::timestamp, timezone('UTC', now()), interval '1 day') AS day
+                     LIMIT (SELECT NULL::bigint)) AS series
            ) AS days
 """
 RUNS = """
@@ -184,7 +203,7 @@ COMMENTS = {
         "report_coverage tells which.",
         SCOPE
         | {
-            "day": "Day of UTC, by order_time.",
+            "day": "Day of UTC in which the exchange created the orders.",
             "symbol": "Contract, as the exchange names it.",
             "close_type": "LIQUIDATION, ADL, SETTLEMENT or UNKNOWN.",
             "quote_asset": "The asset of notional; null for a symbol of an ending unheard of.",
@@ -234,7 +253,8 @@ COMMENTS = {
         | {
             "day": "Day of UTC.",
             "coverage": "proven: every instant of it, of every symbol; partly: some instants or symbols; not: none.",
-            "reasons": "Why not all of it is proven, as in coverage_gaps; null where it is, or where it is only young.",
+            "reasons": "Why not all of it is proven, as in coverage_gaps; null where it is, where it lies after the "
+            "newest proof, or where only symbols by name were asked for.",
             "orders": "Number of orders that are stored, whatever the coverage.",
         },
     ),

@@ -1,0 +1,150 @@
+"""A million orders, and a question about one month of one account: each view reaches what it needs by an index.
+
+Plans are held, not times: they are the same on every machine.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import conninfo
+
+ORDERS = """
+    INSERT INTO force_orders (account, market, symbol, order_id, client_order_id, close_type, status, side,
+                              position_side, price, avg_price, orig_qty, executed_qty, cum_quote, order_time,
+                              update_time, raw, first_seen_at, changed_at, first_run_id, last_run_id)
+    SELECT 'account' || n / 2 % 10, 'usdm', 'S' || n * 7 % 61 || 'USDT', n, 'autoclose-' || n,
+           CASE WHEN n % 9 = 0 THEN 'ADL' ELSE 'LIQUIDATION' END, 'FILLED',
+           CASE WHEN n % 3 = 0 THEN 'BUY' ELSE 'SELL' END, 'BOTH',
+           100 + n % 90, 100.5 + n % 90, n % 50 + 1, n % 50 + 1, (n % 50 + 1) * (100.5 + n % 90), at, at, '{}',
+           at, at, 1, 1
+      FROM (SELECT n, timestamptz '2025-01-01Z' + n / 800 * interval '10.5 hours'
+                      + CASE WHEN n % 2 = 0 THEN n % 800 * interval '20 ms' ELSE n % 800 * interval '47.25 s' END AS at
+              FROM generate_series(0, 999999) AS n
+           ) AS orders
+"""
+"""18 months of 10 accounts; in every block of ten hours and a half each account has 40 orders in 16 s and 40 apart."""
+
+REST = """
+    INSERT INTO coverage (account, market, symbol, asked_since, proven)
+    SELECT 'account' || a, 'usdm', coalesce('S' || s || 'USDT', '*'), '2025-01-01Z',
+           (CASE WHEN s IS NULL THEN '{[2025-01-01Z,2026-03-10Z),[2026-03-11Z,2026-07-01Z)}' ELSE '{}' END)
+               ::tstzmultirange
+      FROM generate_series(0, 9) AS a
+     CROSS JOIN (SELECT generate_series(0, 60) AS s UNION ALL SELECT NULL) AS symbols;
+    INSERT INTO runs (command, started_at, finished_at, status)
+    SELECT 'sync', day, day + interval '1 minute', 'succeeded'
+      FROM generate_series(timestamptz '2025-01-01Z', '2026-07-01Z', '1 day') AS day;
+"""
+
+OF_ACCOUNT = "account = 'account3'"
+MONTH = "{0} >= '2026-03-01Z' AND {0} < '2026-04-01Z'"
+DAYS = "day >= '2026-03-01' AND day < '2026-04-01'"
+QUESTIONS = {
+    "report_force_orders": f"{OF_ACCOUNT} AND {MONTH.format('order_time')}",
+    "report_daily": f"{OF_ACCOUNT} AND {DAYS}",
+    "report_symbols": OF_ACCOUNT,
+    "report_cascades": f"{OF_ACCOUNT} AND {MONTH.format('started_at')}",
+    "report_coverage": f"{OF_ACCOUNT} AND {DAYS}",
+    "report_runs": MONTH.format("started_at"),
+}
+BY_MONTH = [view for view in QUESTIONS if view not in ("report_symbols", "report_runs")]
+
+
+@pytest.fixture(scope="module")
+def million(server_url: str, template: str) -> Iterator[psycopg.Connection]:
+    """A database with a million orders; without a journal and with its indexes made last, for it is thrown away."""
+    name = f"{template}_million"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        with psycopg.connect(conninfo.make_conninfo(server_url, dbname=name), autocommit=True) as connection:
+            fill(connection)
+            yield connection
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def fill(connection: psycopg.Connection) -> None:
+    indexes = connection.execute("""
+        SELECT indexname, indexdef FROM pg_indexes
+         WHERE tablename = 'force_orders' AND indexname <> 'force_orders_pkey'
+    """).fetchall()
+    connection.execute("ALTER TABLE force_orders SET UNLOGGED")
+    connection.execute("ALTER TABLE force_orders DROP CONSTRAINT force_orders_pkey")
+    for index, _ in indexes:
+        connection.execute(f"DROP INDEX {index}")
+    connection.execute(ORDERS)
+    for _, definition in indexes:
+        connection.execute(definition)
+    connection.execute("ALTER TABLE force_orders ADD PRIMARY KEY (account, market, symbol, order_id)")
+    connection.execute(REST)
+    connection.execute("VACUUM ANALYZE")
+
+
+def plan_of(connection: psycopg.Connection, view: str, options: str = "") -> list[dict[str, Any]]:
+    """Every node of the plan of a view's question."""
+    query = f"EXPLAIN (FORMAT JSON{options}) SELECT * FROM {view} WHERE {QUESTIONS[view]}"
+    ((document,),) = connection.execute(query.encode()).fetchall()
+    return list(nodes(document[0]["Plan"]))
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+def of_orders(plan: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [node for node in plan if node.get("Relation Name") == "force_orders"]
+
+
+@pytest.mark.parametrize("view", ["report_symbols", *BY_MONTH])
+def test_the_orders_are_reached_by_an_index(million: psycopg.Connection, view: str) -> None:
+    kinds = {node["Node Type"] for node in of_orders(plan_of(million, view))}
+    assert kinds
+    assert kinds <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}, kinds
+
+
+@pytest.mark.parametrize("view", BY_MONTH)
+def test_a_month_costs_what_a_month_holds(million: psycopg.Connection, view: str) -> None:
+    of_month = QUESTIONS["report_force_orders"]
+    ((held,),) = million.execute(f"SELECT count(*) FROM force_orders WHERE {of_month}".encode()).fetchall()
+    scans = of_orders(plan_of(million, view, ", ANALYZE"))
+    looked_at = sum((one["Actual Rows"] + one.get("Rows Removed by Filter", 0)) * one["Actual Loops"] for one in scans)
+    assert 5_000 < held < 6_000
+    assert 0.99 * held < looked_at < 6 * held
+
+
+@pytest.mark.parametrize("view", BY_MONTH)
+def test_a_month_is_not_worth_compiling(million: psycopg.Connection, view: str) -> None:
+    default = "SELECT boot_val::float FROM pg_settings WHERE name = 'jit_above_cost'"
+    ((threshold,),) = million.execute(default.encode()).fetchall()
+    assert plan_of(million, view)[0]["Total Cost"] < threshold
+
+
+def test_the_runs_are_reached_without_the_orders(million: psycopg.Connection) -> None:
+    assert of_orders(plan_of(million, "report_runs")) == []
+
+
+@pytest.mark.parametrize("view", QUESTIONS)
+def test_the_question_has_an_answer(million: psycopg.Connection, view: str) -> None:
+    ((count,),) = million.execute(f"SELECT count(*) FROM {view} WHERE {QUESTIONS[view]}".encode()).fetchall()
+    assert count >= 28
+
+
+@pytest.fixture
+def young(database_url: str) -> Iterator[psycopg.Connection]:
+    """A database just filled, which gathered no statistics yet; the rows are as large as the exchange's."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE force_orders SET (autovacuum_enabled = off)")
+        large = ORDERS.replace("999999", "2999").replace("'{}'", "jsonb_build_object('raw', repeat('x', 500))")
+        connection.execute(large.encode())
+        yield connection
+
+
+@pytest.mark.parametrize("view", BY_MONTH)
+def test_before_there_are_statistics_a_look_does_not_read_the_whole_account(
+    young: psycopg.Connection, view: str
+) -> None:
+    names = {node["Index Name"] for node in plan_of(young, view) if "force_orders" in node.get("Index Name", "")}
+    assert names == {"force_orders_account_order_time_idx"}
