@@ -38,6 +38,15 @@ def parse_symbols(typed: Sequence[str]) -> list[str]:
     return names
 
 
+def chosen_accounts(typed: Sequence[str], stored: Sequence[str]) -> Sequence[str]:
+    """Those that were named, without any all that are stored; raises ConfigError for a name that is not."""
+    for name in typed:
+        if name not in stored:
+            there = f"it holds {', '.join(stored)}" if stored else "nothing is stored yet"
+            raise ConfigError(f"there is no account {name!r} in the database; {there}")
+    return sorted(set(typed)) or stored
+
+
 def check_span(settings: "Settings", span: "SpanText") -> None:
     """Before anything else is done: by this machine's clock, which may be wrong."""
     from etl import app

@@ -183,6 +183,7 @@ def _print_demo(settings: "Settings", summary: "Summary") -> None:
     typed = sys.argv[0]
     command = "force-orders" if shutil.which("force-orders") == typed else typed
     here = f"FORCE_ORDERS_DATA_DIR={settings.data_dir} {command}"
-    say(f'\nquery it  {here} db query "{DEMO_QUERY}"')
+    say(f"\nlook at   {here} report --html force-orders.html")
+    say(f'query it  {here} db query "{DEMO_QUERY}"')
     say(f'or        psql "$({here} db url)"')
     say("again     a second demo asks only for what is new")

@@ -1,0 +1,84 @@
+"""The command that writes orders to a file for other programs: export."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.cli import arguments
+from etl.cli.arguments import chosen_accounts, load_settings, parse_symbols
+from etl.cli.console import complain, delivery
+from etl.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
+
+FORMATS = ("csv", "parquet", "jsonl")
+STDOUT = "-"
+EVER = "1970-01-01"
+
+
+@click.command()
+@click.option("--format", "file_format", type=click.Choice(FORMATS), help="By default what the suffix of FILE says.")
+@arguments.since
+@arguments.until
+@arguments.symbols
+@arguments.accounts
+@click.option("--out", metavar="FILE", required=True, help="Whole or not at all; - is stdout.")
+@click.pass_context
+def export(
+    context: click.Context,
+    file_format: str | None,
+    since: str | None,
+    until: str | None,
+    symbol: tuple[str, ...],
+    account: tuple[str, ...],
+    out: str,
+) -> None:
+    """Write orders to a file, as report_force_orders shows them; all of them by default.
+
+    Decimals keep every digit, times are UTC. In CSV null is an empty cell, and a text that begins like a formula has an
+    apostrophe before it. In JSONL every value is a text or null, so that no reader makes a float of a decimal or of an
+    order id. Parquet has decimal128 and needs the extra 'parquet'.
+    """
+    from etl import app
+    from etl.reporting.export import Chosen, encoder_for, export_orders
+    from etl.reporting.files import replacing
+    from etl.reporting.lines import many
+
+    settings = load_settings(context)
+    bounds = _bounds(settings, since, until)
+    chosen = Chosen(*bounds, parse_symbols(symbol), account)
+    encode = encoder_for(file_format or _format_of(out))
+    with app.store(settings) as connection:
+        if account:
+            from etl.reporting.queries import stored_accounts
+
+            chosen_accounts(account, stored_accounts(connection))
+        if out == STDOUT:
+            if sys.stdout is None:
+                raise OutputError("the output cannot be written: stdout is closed")
+            with delivery():
+                export_orders(connection, chosen, encode, sys.stdout.buffer)
+        else:
+            with replacing(Path(out)) as file:
+                count = export_orders(connection, chosen, encode, file)
+            complain(f"exported {many(count, 'order')} to {out}")
+
+
+def _bounds(settings: "Settings", since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """What was typed, in epoch milliseconds; without it no bound: more may be stored than the exchange keeps."""
+    from etl import app
+    from etl.exchange.clock import local_now
+    from etl.spans import SpanText
+
+    span = SpanText(EVER if since is None else since, until).resolve(app.rules(settings, local_now()))
+    return None if since is None else span.start, None if until is None else span.end
+
+
+def _format_of(out: str) -> str:
+    suffix = Path(out).suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise ConfigError(f"the name {out} does not say the format; add --format {'|'.join(FORMATS)}")
+    return suffix

@@ -1,0 +1,42 @@
+"""Files that are there whole or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO
+
+from etl.errors import OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its name, and the place of an older one, once all of it is on disk; on any failure it is gone.
+
+    Raises OutputError where it cannot be written. What is no regular file, such as a device, is not replaced.
+    """
+    temporary = path.parent / f".force-orders-{token_hex(8)}"
+    try:
+        _check_replaceable(path)
+        try:
+            with temporary.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _check_replaceable(path: Path) -> None:
+    """Before anything is written, and because a rename would put a file in the place of a device."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file")

@@ -1,0 +1,299 @@
+"""Orders as files: every format holds what the exchange has, to the digit, or there is no file."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pyarrow
+import pyarrow.parquet
+import pytest
+from psycopg import sql
+
+from tests.acceptance.conftest import Lab
+from tests.acceptance.test_wrong_input import assert_one_line
+from tests.conftest import Command
+
+Labs = Callable[..., Lab]
+Rows = list[dict[str, Any]]
+FORMATS = ["csv", "jsonl", "parquet"]
+DECIMALS = {
+    "quantity_ordered": 18,
+    "quantity_filled": 18,
+    "fill_ratio": 6,
+    "price": 18,
+    "average_price": 18,
+    "slippage_bps": 2,
+    "notional": 18,
+}
+"""And their scale in Parquet."""
+TIMES = ("order_time", "update_time")
+ORDER = {
+    "account": "main",
+    "market": "usdm",
+    "symbol": "BTCUSDT",
+    "order_id": 1,
+    "status": "FILLED",
+    "side": "SELL",
+    "price": "100.50",
+    "avg_price": "100.25",
+    "orig_qty": "3.0",
+    "executed_qty": "1.5",
+    "cum_quote": "150.375",
+    "close_type": "ADL",
+    "order_time": "2026-09-01T00:00:00Z",
+    "update_time": "2026-09-01T00:00:00.567Z",
+    "raw": "{}",
+    "first_seen_at": "2026-09-01T00:00:01Z",
+    "changed_at": "2026-09-01T00:00:01Z",
+    "first_run_id": 1,
+    "last_run_id": 1,
+}
+"""An order as the table has it."""
+
+
+def exporting(command: Command, database_url: str) -> Command:
+    """The command with a database and nothing else: no key, no exchange."""
+    return Command(command.directory, command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url})
+
+
+def put(database_url: str, times: int = 1, **changes: Any) -> None:
+    """Into the table: an order like ORDER, but for what is said; or `times` of them, a second and an id apart."""
+    row = ORDER | changes
+    values = {name: sql.Literal(value) for name, value in row.items()} | {
+        "order_id": sql.SQL("{}::bigint + n").format(row["order_id"]),
+        "order_time": sql.SQL("{}::timestamptz + n * interval '1 second'").format(row["order_time"]),
+    }
+    statement = sql.SQL("INSERT INTO force_orders ({}) SELECT {} FROM generate_series(0, {}) AS n").format(
+        sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(values.values()), times - 1
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture
+def export(command: Command, writer_url: str) -> Command:
+    return exporting(command, writer_url)
+
+
+@pytest.fixture
+def store(database_url: str) -> Callable[..., None]:
+    return partial(put, database_url)
+
+
+def expected(lab: Lab) -> Rows:
+    """The view's rows as texts, worked out from the simulator's own history."""
+    orders = lab.expected(int(lab.watermark()["covered_since"].timestamp() * 1000))
+    return [
+        expected_row(order)
+        for order in sorted(orders.values(), key=lambda o: (o["order_ms"], o["symbol"], o["order_id"]))
+    ]
+
+
+def expected_row(order: dict[str, Any]) -> dict[str, Any]:
+    price, average = (Decimal(order[name]) or None for name in ("price", "avg_price"))
+    worse = (price - average) * (1 if order["side"] == "SELL" else -1) if price and average else None
+    return {
+        "account": "main",
+        "market": "usdm",
+        "symbol": order["symbol"],
+        "order_id": str(order["order_id"]),
+        "close_type": order["close_type"],
+        "side": order["side"],
+        "position_closed": "LONG" if order["side"] == "SELL" else "SHORT",
+        "order_time": instant(order["order_ms"]),
+        "update_time": instant(order["update_ms"]),
+        "status": order["status"],
+        "quantity_ordered": order["orig_qty"],
+        "quantity_filled": order["executed_qty"],
+        "fill_ratio": rounded(Decimal(order["executed_qty"]) / Decimal(order["orig_qty"]), 6),
+        "price": order["price"] if price else None,
+        "average_price": order["avg_price"] if average else None,
+        "slippage_bps": None if worse is None or price is None else rounded(worse * 10_000 / price, 2),
+        "notional": order["cum_quote"],
+        "quote_asset": order["symbol"][-4:],
+    }
+
+
+def instant(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def rounded(value: Decimal, digits: int) -> str:
+    unsigned = abs(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{-unsigned if value < 0 and unsigned else unsigned:f}"
+
+
+def read(file_format: str, content: bytes) -> Rows:
+    """Rows as texts; Parquet's as they are."""
+    if file_format == "parquet":
+        return pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+    if file_format == "jsonl":
+        return [json.loads(line) for line in content.decode().splitlines()]
+    rows = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
+    return [{name: text or None for name, text in row.items()} for row in rows]
+
+
+def typed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of texts as Parquet should have it."""
+    kinds = dict.fromkeys(DECIMALS, Decimal) | dict.fromkeys(TIMES, datetime.fromisoformat) | {"order_id": int}
+    return {name: None if text is None else kinds.get(name, str)(text) for name, text in row.items()}
+
+
+def exported(command: Command, file_format: str, *arguments: str) -> Rows:
+    done = piped(command, file_format, *arguments)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return read(file_format, done.stdout)
+
+
+def piped(command: Command, file_format: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    words = command.words("export", "--format", file_format, "--out", "-", *arguments)
+    return subprocess.run(
+        words, cwd=command.directory, env=command.environment, capture_output=True, timeout=120, check=False
+    )
+
+
+def test_every_format_equals_the_exchanges_own_history_to_the_digit(lab: Labs) -> None:
+    demo = lab()
+    assert demo("backfill").returncode == 0
+    rows = expected(demo)
+    assert len(rows) > 300
+    for file_format in FORMATS:
+        done = demo("export", "--out", f"orders.{file_format}")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == f"force-orders: exported {len(rows)} orders to orders.{file_format}\n"
+        content = (demo.command.directory / f"orders.{file_format}").read_bytes()
+        assert read(file_format, content) == (list(map(typed, rows)) if file_format == "parquet" else rows)
+        assert piped(demo.command, file_format).stdout == content
+    assert {file.name for file in demo.command.directory.iterdir()} == {f"orders.{one}" for one in FORMATS}
+
+
+def test_the_columns_are_the_views_in_its_order(export: Command, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        view = [column.name for column in connection.execute("SELECT * FROM report_force_orders").description or ()]
+    assert piped(export, "csv").stdout == f"{','.join(view)}\r\n".encode(), "and an empty CSV is its header"
+    assert piped(export, "jsonl").stdout == b""
+    empty = pyarrow.parquet.read_table(io.BytesIO(piped(export, "parquet").stdout))
+    assert (empty.num_rows, empty.schema.names) == (0, view)
+    for name, scale in DECIMALS.items():
+        assert empty.schema.field(name).type == pyarrow.decimal128(38, scale)
+    for name in TIMES:
+        assert empty.schema.field(name).type == pyarrow.timestamp("ms", tz="UTC")
+    assert empty.schema.field("order_id").type == pyarrow.int64()
+
+
+def test_a_span_begins_with_its_first_instant_and_ends_before_its_last(export: Command, store: Any) -> None:
+    store(3, order_time="2026-09-01T00:00:00Z")
+    span = ("--since", "2026-09-01T00:00:00Z", "--until", "2026-09-01T00:00:02Z")
+    assert [row["order_id"] for row in exported(export, "csv", *span)] == ["1", "2"]
+
+
+def test_symbols_and_accounts_are_chosen_by_name_and_rows_come_by_account_time_symbol_and_id(
+    export: Command, store: Any
+) -> None:
+    store(order_id=9, order_time="2026-09-01T00:00:02Z")
+    store(order_id=8, symbol="ETHUSDT")
+    store(order_id=7)
+    store(order_id=6)
+    store(order_id=5, symbol="XRPUSDT", account="desk", order_time="2026-09-01T00:00:03Z")
+
+    def ids(*arguments: str) -> list[str]:
+        return [row["order_id"] for row in exported(export, "jsonl", *arguments)]
+
+    assert ids() == ["5", "6", "7", "8", "9"]
+    assert ids("--account", "main", "--symbol", "btcusdt") == ["6", "7", "9"]
+    assert ids("--symbol", "XRPUSDT,ETHUSDT") == ["5", "8"]
+    assert ids("--account", "desk", "--account", "main", "--until", "2026-09-01T00:00:02Z") == ["6", "7", "8"]
+    assert ids("--symbol", "NOSUCHUSDT") == []
+
+
+def test_decimals_and_ids_of_any_size_keep_every_digit(export: Command, store: Any) -> None:
+    widest = "12345678901234567890.123456789012345678"
+    store(order_id=2**63 - 1, orig_qty=widest, executed_qty="0.000000000000000001", price="0.0000001", cum_quote="0E-8")
+    (text,), (line,), (row,) = (exported(export, file_format) for file_format in FORMATS)
+    assert text == line
+    assert (text["order_id"], text["quantity_ordered"], text["price"]) == (str(2**63 - 1), widest, "0.0000001")
+    assert (text["quantity_filled"], text["notional"]) == ("0.000000000000000001", "0.00000000")
+    assert row == typed(text)
+
+
+def test_what_parquet_has_no_room_for_is_named_and_never_rounded(export: Command, store: Any) -> None:
+    store(25_000)
+    finer = "0.1000000000000000001"
+    store(symbol="ETHUSDT", order_id=77, order_time="2026-10-01", orig_qty=finer, executed_qty="1e40")
+    old = export.directory / "orders.parquet"
+    old.write_text("what was here before")
+    assert_one_line(export("export", "--out", old.name), 1, "quantity_ordered", "77", "ETHUSDT", "decimal128(38, 18)")
+    assert list(export.directory.iterdir()) == [old]
+    assert old.read_text() == "what was here before"
+    cut = piped(export, "parquet")
+    assert cut.returncode == 1
+    assert len(cut.stdout) > 10_000
+    with pytest.raises(pyarrow.ArrowInvalid):
+        read("parquet", cut.stdout)
+    rows = exported(export, "csv", "--symbol", "ETHUSDT")
+    assert [(row["quantity_ordered"], row["quantity_filled"]) for row in rows] == [(finer, "1" + "0" * 40)]
+
+
+HOSTILE = ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "＝1", "'quoted", 'a"b,c\r\nd', "<b>", "币安\u202e"]
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_a_text_and_can_be_had_exactly(export: Command, store: Any) -> None:
+    for number, status in enumerate(HOSTILE):
+        store(order_id=number, order_time="2026-09-01", status=status, price="99", side="SELL")
+    for file_format in ("jsonl", "parquet"):
+        assert [row["status"] for row in exported(export, file_format)] == HOSTILE
+    rows = exported(export, "csv")
+    assert [row["status"] for row in rows] == [f"'{text}" for text in HOSTILE[:8]] + HOSTILE[8:]
+    assert [row["status"].removeprefix("'") for row in rows] == HOSTILE
+    assert {row["slippage_bps"] for row in rows} == {"-126.26"}, "a number is none"
+
+
+WRONG = {
+    "an unknown account": (["--out", "x.csv", "--account", "nobody"], ["nobody", "main"]),
+    "a symbol that is none": (["--out", "x.csv", "--symbol", "BTC/USDT"], ["BTC/USDT"]),
+    "since after until": (["--out", "x.csv", "--since", "2026-09-02", "--until", "2026-09-01"], ["--since", "--until"]),
+    "until in the future": (["--out", "x.csv", "--until", "2099-01-01"], ["--until", "future"]),
+    "no file": (["--format", "csv"], ["--out"]),
+    "a name without a format": (["--out", "orders.txt"], ["orders.txt", "--format"]),
+    "no format and no name": (["--out", "-"], ["--format"]),
+    "a format that is none": (["--out", "x.csv", "--format", "xlsx"], ["xlsx", "parquet"]),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_arguments_end_with_2_and_leave_no_file(
+    export: Command, store: Any, arguments: list[str], words: list[str]
+) -> None:
+    store()
+    done = export("export", *arguments)
+    assert_one_line(done, 2, *words)
+    assert done.stdout == ""
+    assert list(export.directory.iterdir()) == []
+
+
+def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(export: Command, tmp_path: Path) -> None:
+    absent = tmp_path / "absent"
+    absent.mkdir()
+    (absent / "pyarrow.py").write_text("raise ModuleNotFoundError('No module named pyarrow')")
+    path = f"{absent}{os.pathsep}{export.environment['PYTHONPATH']}"
+    done = export("export", "--out", "x.parquet", PYTHONPATH=path)
+    assert_one_line(done, 2, "pip install 'force-orders-etl[parquet]'")
+    assert export("export", "--out", "x.csv", PYTHONPATH=path).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.csv", "a-directory.csv", "a-file/x.csv"])
+def test_a_place_that_cannot_be_written_is_named(export: Command, name: str) -> None:
+    (export.directory / "a-directory.csv").mkdir()
+    (export.directory / "a-file").touch()
+    before = sorted(export.directory.rglob("*"))
+    assert_one_line(export("export", "--out", name), 1, name, "cannot be written")
+    assert sorted(export.directory.rglob("*")) == before

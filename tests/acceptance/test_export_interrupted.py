@@ -1,0 +1,163 @@
+"""An export that is stopped, cut off or very long: no half file, and no more memory than for a shorter one."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pyarrow.parquet
+import pytest
+
+from tests.acceptance.test_export import FORMATS, exporting, put
+from tests.acceptance.test_stopping import ended
+from tests.conftest import Command
+
+MANY = 200_000
+FEW = 20_000
+ROOM = 25_000
+"""In kB; all of the orders would take ten times as much."""
+
+WITH_ITS_PEAK = """
+import sys
+from pathlib import Path
+from etl.cli.root import run
+code = run(sys.argv[1:])
+(peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line[:6] == "VmHWM:")
+print(peak)
+sys.exit(code)
+"""
+"""The command, and then its greatest resident size in kB."""
+
+
+@pytest.fixture
+def export(command: Command, writer_url: str) -> Command:
+    return exporting(command, writer_url)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_the_old_file_and_nothing_of_the_new_one(
+    export: Command, database_url: str, number: int
+) -> None:
+    put(database_url, 20_000)
+    old = export.directory / "orders.csv"
+    old.write_text("what was here before")
+    with psycopg.connect(database_url) as holding:
+        holding.execute(HALTING)
+        holding.commit()
+        holding.execute("SELECT pg_advisory_lock(7)")
+        process = export.start("export", "--out", old.name)
+        while not waits_for_a_lock(database_url):
+            pass
+        (half,) = set(export.directory.iterdir()) - {old}
+        assert half.stat().st_size > 1_000_000
+        assert old.read_text() == "what was here before"
+        assert "stopped" in ended(process, number)
+    assert list(export.directory.iterdir()) == [old]
+    assert old.read_text() == "what was here before"
+
+
+HALTING = """
+    ANALYZE force_orders;
+    ALTER VIEW report_force_orders RENAME TO plain;
+    CREATE VIEW report_force_orders AS
+        SELECT * FROM plain WHERE order_id <> 15000 OR pg_advisory_lock_shared(7) IS NOT NULL;
+    GRANT SELECT ON report_force_orders TO PUBLIC;
+"""
+"""The view, but that whoever reads the order 15000 waits for a lock."""
+
+
+def waits_for_a_lock(database_url: str) -> bool:
+    with psycopg.connect(database_url) as looking:
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return looking.execute(waiting).fetchone() is not None
+
+
+def test_a_signal_in_the_middle_of_the_stream_ends_it(export: Command, database_url: str) -> None:
+    put(database_url, 20_000)
+    process = export.start("export", "--format", "jsonl", "--out", "-")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith('{"account":"main"')
+    assert "stopped" in ended(process)
+
+
+def test_a_database_that_goes_away_in_the_middle_ends_it_with_5(export: Command, database_url: str) -> None:
+    put(database_url, 20_000)
+    process = export.start("export", "--format", "csv", "--out", "-")
+    assert process.stdout is not None
+    process.stdout.readline()
+    with psycopg.connect(database_url) as admin:
+        admin.execute("""
+            SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+             WHERE application_name = 'force-orders' AND datname = current_database()
+        """)
+    _, errors = process.communicate(timeout=60)
+    (line,) = errors.splitlines()
+    assert (process.returncode, line[:43]) == (5, "force-orders: the database cannot be used: ")
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_reader_who_has_seen_enough_is_no_failure(export: Command, database_url: str, file_format: str) -> None:
+    put(database_url, 20_000)
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = into(writing, export, file_format)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_an_output_that_is_full_is_named(export: Command, database_url: str, file_format: str) -> None:
+    put(database_url)
+    with Path("/dev/full").open("wb") as full:
+        done = into(full.fileno(), export, file_format)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "force-orders: the output cannot be written: No space left on device\n",
+    )
+
+
+def test_a_closed_output_is_named(export: Command) -> None:
+    words = ["sh", "-c", 'exec "$@" >&-', "sh", *export.words("export", "--format", "csv", "--out", "-")]
+    done = subprocess.run(
+        words, cwd=export.directory, env=export.environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "force-orders: the output cannot be written: stdout is closed\n")
+
+
+def into(file: int, command: Command, file_format: str) -> "subprocess.CompletedProcess[str]":
+    words = command.words("export", "--format", file_format, "--out", "-")
+    return subprocess.run(
+        words,
+        cwd=command.directory,
+        env=command.environment,
+        stdout=file,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read off /proc")
+def test_ten_times_the_orders_take_no_more_memory(export: Command, database_url: str) -> None:
+    put(database_url, FEW)
+    before = {file_format: peak(export, file_format) for file_format in ("jsonl", "parquet")}
+    put(database_url, MANY - FEW, order_id=FEW + 1, order_time="2026-09-02")
+    after = {file_format: peak(export, file_format) for file_format in before}
+    assert (export.directory / "orders.jsonl").read_bytes().count(b"\n") == MANY
+    ids = pyarrow.parquet.read_table(export.directory / "orders.parquet", columns=["order_id"])["order_id"]
+    assert ids.to_pylist() == list(range(1, MANY + 1))
+    for file_format in before:
+        assert after[file_format] - before[file_format] < ROOM
+
+
+def peak(command: Command, file_format: str) -> int:
+    words = [sys.executable, "-c", WITH_ITS_PEAK, "export", "--out", f"orders.{file_format}"]
+    done = subprocess.run(
+        words, cwd=command.directory, env=command.environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
