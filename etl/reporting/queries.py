@@ -236,9 +236,8 @@ _HOURS = """
      WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
      GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
-# As report_cascades has them (a test holds the two equal), in one pass over the orders: the view looks for the
-# neighbours of each by itself, the quicker way to a month, the slower to years. No join, for the planner to misjudge
-# where a history was read just now and Postgres has not counted it yet.
+# As report_cascades has them (a test holds the two equal), but in one pass, the quicker way where it is years, and
+# without a join, which the planner misjudges for a history read just now: Postgres has no statistics of it yet.
 _CASCADES = """
     WITH neighbours AS (
         SELECT account, market, symbol, order_time, notional, quote_asset,
@@ -259,8 +258,7 @@ _CASCADES = """
           FROM sized WHERE orders > 1 AND started_at >= :since AND started_at < :until
     )
     SELECT account, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
-           count(DISTINCT symbol) AS symbols, sum(notional) AS notional,
-           string_agg(DISTINCT quote_asset, ', ') AS quote_assets, max(of_second) AS peak_orders_per_second
+           count(DISTINCT symbol), sum(notional), string_agg(DISTINCT quote_asset, ', '), max(of_second)
       FROM ranked WHERE place <= :shown
      GROUP BY account, market, started_at, orders ORDER BY started_at, account
 """

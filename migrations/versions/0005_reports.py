@@ -97,7 +97,7 @@ PAUSE = """
 # A cascade begins where nothing came within a pause before, and ends where nothing comes within a pause after. Each of
 # the neighbours is one look into the index, so that a month costs what its own orders cost; a window function would
 # sort the account's whole history. IS TRUE keeps the planner off the primary key, which it takes for selective while it
-# has no statistics: each look would read the whole account.
+# has no statistics: each look would read the whole account. An upper bound keeps it from sorting all that comes later.
 CASCADES = """
     CREATE VIEW report_cascades AS
     SELECT ends.account, ends.market, ends.started_at, ends.ended_at, ends.ended_at - ends.started_at AS duration,
@@ -111,7 +111,7 @@ CASCADES = """
                         THEN order_time
                         ELSE (SELECT later.order_time FROM force_orders later
                                WHERE later.account = o.account AND (later.market = o.market) IS TRUE
-                                 AND later.order_time > o.order_time
+                                 AND later.order_time > o.order_time AND later.order_time <= 'infinity'
                                  AND coalesce((SELECT false FROM force_orders after
                                                 WHERE after.account = later.account
                                                   AND (after.market = later.market) IS TRUE

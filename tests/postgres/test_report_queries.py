@@ -43,10 +43,9 @@ def read(connection: Connection, span: Window = SPAN, accounts: Sequence[str] = 
 
 def shown(data: ReportData, width: int = 10_000) -> str:
     """The tables as a pipe gets them, or a terminal of that width."""
-    text_of = StringIO()
-    for table in report_tables(data):
-        Console(file=text_of, width=width).print(table)
-    return text_of.getvalue()
+    written = StringIO()
+    Console(file=written, width=width).print(*report_tables(data), sep="\n")
+    return written.getvalue()
 
 
 @pytest.fixture
@@ -212,25 +211,23 @@ def test_cascades_are_those_of_the_view_whatever_the_pause_and_the_span(connecti
     connection.execute(text("SELECT set_config('force_orders.cascade_pause', :pause, false)"), {"pause": pause})
     connection.commit()
     columns = "account, started_at, duration, orders, symbols, notional, quote_assets, peak_orders_per_second"
-    in_view = connection.execute(
-        text(f"SELECT {columns} FROM report_cascades WHERE orders > 1 ORDER BY started_at, account")
-    ).all()
+    query = f"SELECT {columns} FROM report_cascades WHERE orders > 1 ORDER BY started_at, account"
+    in_view = connection.execute(text(query)).all()
     connection.rollback()
     assert len(in_view) > 20
     begins = [to_millis(one.started_at) for one in in_view]
     edges = [(0, begins[-1] + 1), (begins[3], begins[9]), (begins[3] + 1, begins[9] + 1), (begins[5], NOW.now)]
     for since, until in edges:
         found = read(connection, Window(since, until)).cascades
-        expected = [one for one, begin in zip(in_view, begins, strict=True) if since <= begin < until]
-        assert [(one[:2], timedelta(seconds=one.seconds), one[3:]) for one in found] == [
-            (one[:2], one[2], one[3:]) for one in expected
+        assert [(*one[:2], timedelta(seconds=one.seconds), *one[3:]) for one in found] == [
+            one for one, begin in zip(in_view, begins, strict=True) if since <= begin < until
         ]
 
 
 def test_sums_beyond_twenty_eight_digits_are_exact(connection: Connection) -> None:
     huge, tiny = "12345678901234567890123456789", "0.00000000000000000001"
-    first, second = order("BTCUSDT", 1, THURSDAY, cumQuote=huge), order("BTCUSDT", 2, THURSDAY + DAY, cumQuote=tiny)
-    store(connection, "main", first, second)
+    rows = order("BTCUSDT", 1, THURSDAY, cumQuote=huge), order("BTCUSDT", 2, THURSDAY + DAY, cumQuote=tiny)
+    store(connection, "main", *rows)
     data = read(connection)
     assert [cells[-1] for cells in data.as_json()["daily"]] == [huge, tiny]
     assert "12,345,678,901,234,567,890,123,456,789.00000000000000000001" in shown(data)
@@ -257,9 +254,9 @@ def test_what_the_tables_say_of_a_small_history(history: Connection) -> None:
 
 
 def test_a_narrow_terminal_loses_no_digit(history: Connection) -> None:
-    narrow = shown(read(history), width=60)
-    assert "…" not in narrow
-    assert max(map(len, narrow.splitlines())) <= 60
+    lines = shown(read(history), width=60).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert not any("…" in line for line in lines)
 
 
 def test_a_name_from_the_exchange_cannot_steer_the_terminal(connection: Connection) -> None:
