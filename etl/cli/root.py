@@ -41,7 +41,7 @@ def simulator(context: click.Context) -> None:
 
 for command in (
     *(history.backfill, history.sync, history.verify, history.demo),
-    *(state.status, state.quarantine, report, export, database),
+    *(state.status, state.metrics, state.quarantine, report, export, database),
 ):
     cli.add_command(command)
 

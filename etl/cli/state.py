@@ -1,6 +1,7 @@
 """The commands that only look at what is stored: status and the quarantine."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -43,6 +44,28 @@ def _print_status(found: "Status", as_json: bool) -> None:
         from etl.reporting.terminal import status_tables
 
         print_tables(status_tables(found))
+
+
+@click.command()
+@click.option(
+    "--textfile", metavar="FILE", help="Replace FILE, as node_exporter's textfile collector wants it (*.prom)."
+)
+@click.pass_context
+def metrics(context: click.Context, textfile: str | None) -> None:
+    """What is stored, as Prometheus metrics; asks the exchange nothing."""
+    from etl import app
+    from etl.exchange.clock import local_now
+    from etl.metrics import metrics as read
+    from etl.reporting.files import replacing
+
+    settings = load_settings(context)
+    with app.store(settings) as connection:
+        found = read(connection, app.rules(settings, local_now()))
+    if textfile is None:
+        say(found.decode().rstrip("\n"))
+        return
+    with replacing(Path(textfile)) as file:
+        file.write(found)
 
 
 @click.group()

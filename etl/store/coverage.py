@@ -175,6 +175,17 @@ def read_gaps(connection: Connection) -> list[Gap]:
     ]
 
 
+def count_close_types(connection: Connection) -> dict[tuple[str, str], int]:
+    """Orders by account and close type."""
+    orders = force_orders.c
+    rows = connection.execute(
+        select(orders.account, orders.close_type, func.count().label("orders")).group_by(
+            orders.account, orders.close_type
+        )
+    )
+    return {(row.account, row.close_type): row.orders for row in rows}
+
+
 def count_orders(connection: Connection) -> dict[tuple[str, str], int]:
     """Orders by account and symbol."""
     orders = force_orders.c

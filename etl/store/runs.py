@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, literal, not_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, case, func, literal, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.store.locks import hold_run, is_alive
@@ -78,6 +78,31 @@ def last(connection: Connection) -> LastRun | None:
     columns["error"] = case((_has_died, literal(DIED)), else_=runs.c.error)
     row = connection.execute(select(*columns.values()).order_by(runs.c.id.desc()).limit(1)).first()
     return LastRun(*row) if row else None
+
+
+class Total(NamedTuple):
+    """All runs of a command that ended in one way."""
+
+    command: str
+    status: str
+    runs: int
+    requests: int
+    weight: int
+    last_end: datetime | None
+    """None while they run."""
+
+
+def totals(connection: Connection) -> list[Total]:
+    """The ledger summed up; a run that died counts as failed."""
+    status = case((_has_died, literal("failed")), else_=runs.c.status).label("status")
+    own = select(runs.c.command, status, runs.c.requests, runs.c.weight, runs.c.finished_at).subquery().c
+    sums = (func.sum(column).cast(BigInteger) for column in (own.requests, own.weight))
+    rows = connection.execute(
+        select(own.command, own.status, func.count(), *sums, func.max(own.finished_at))
+        .group_by(own.command, own.status)
+        .order_by(own.command, own.status)
+    )
+    return [Total._make(row) for row in rows]
 
 
 def largest_page(connection: Connection) -> int:

@@ -3,7 +3,7 @@
 Kept by the database's clock, the only one that they all share: theirs may be off by hours.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
@@ -18,6 +18,11 @@ def left(connection: Connection, egress: str) -> int:
     seconds = func.extract("epoch", silences.c.until - func.clock_timestamp())
     found = connection.scalar(select(seconds).where(silences.c.egress == egress))
     return max(0, int(found * 1000)) if found else 0
+
+
+def deadlines(connection: Connection) -> dict[str, datetime]:
+    """Until when the exchange wanted no request last, past or to come, by egress."""
+    return {row.egress: row.until for row in connection.execute(select(silences.c.egress, silences.c.until))}
 
 
 def keep(connection: Connection, egress: str, left: int, reason: str) -> None:

@@ -1,0 +1,112 @@
+"""What a monitor wants to know, as Prometheus metrics: read from the database, and asked of nobody else."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection
+
+from etl.core.planning import Rules
+from etl.core.timeline import SECOND
+from etl.status import ScopeStatus, Status, read_status
+from etl.store import coverage, runs, silences
+from etl.store.engine import store_errors
+
+Samples = Iterable[tuple[tuple[str, ...], float]]
+"""Values by the values of their labels."""
+
+
+def metrics(connection: Connection, rules: Rules) -> bytes:
+    """In Prometheus's text format. `rules.now` is this machine's clock. Raises StoreError."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Read(_metrics(connection, rules)))
+    return generate_latest(registry)
+
+
+class _Read(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _metrics(connection: Connection, rules: Rules) -> Iterator[Metric]:
+    status = read_status(connection, rules)
+    with store_errors():
+        close_types = coverage.count_close_types(connection)
+        totals = runs.totals(connection)
+        deadlines = silences.deadlines(connection)
+        connection.rollback()
+    yield from _of_accounts(status)
+    yield _gauge("orders", "Force orders stored.", ("account", "close_type"), close_types.items())
+    yield _gauge("quarantined_rows", "Rows that could not be read.", (), [((), status.quarantined)])
+    yield from _of_runs(totals)
+    yield _gauge(
+        "silence_until_timestamp_seconds",
+        "Until when the exchange wants no request, or wanted none last.",
+        ("egress",),
+        (((egress,), until.timestamp()) for egress, until in deadlines.items()),
+    )
+
+
+def _of_accounts(status: Status) -> Iterator[Metric]:
+    """The worst of an account's scopes: what is read without symbol counts for each symbol."""
+    scopes: dict[str, list[ScopeStatus]] = {}
+    for scope in status.scopes:
+        scopes.setdefault(scope.account, []).append(scope)
+    ages = {name: [one.age for one in own if one.age is not None] for name, own in scopes.items()}
+    losses = {
+        name: [one.days_until_loss for one in own if one.days_until_loss is not None] for name, own in scopes.items()
+    }
+    yield _gauge(
+        "watermark_age_seconds",
+        "How long ago the gap-free history ends.",
+        ("account",),
+        (((name,), max(own) / SECOND) for name, own in ages.items() if own),
+    )
+    yield _gauge(
+        "days_until_loss",
+        "Days until the oldest unread instant is older than the exchange keeps.",
+        ("account",),
+        (((name,), min(own)) for name, own in losses.items() if own),
+    )
+    lengths: Counter[tuple[str, str]] = Counter()
+    for scope in status.scopes:
+        for gap in scope.gaps:
+            lengths[scope.account, gap.reason] += gap.window.width
+    yield _gauge(
+        "gap_seconds",
+        "Length of what was asked for and is not proven, summed over symbols.",
+        ("account", "reason"),
+        ((labels, length / SECOND) for labels, length in lengths.items()),
+    )
+
+
+def _of_runs(totals: Iterable[runs.Total]) -> Iterator[Metric]:
+    totals = list(totals)
+    labels = ("command", "status")
+    for name, said, values in (
+        ("runs", "Runs in the ledger.", [one.runs for one in totals]),
+        ("requests", "Requests sent to the exchange.", [one.requests for one in totals]),
+        ("weight", "Weight of these requests.", [one.weight for one in totals]),
+    ):
+        family = CounterMetricFamily(f"force_orders_{name}", said, labels=labels)
+        for one, value in zip(totals, values, strict=True):
+            family.add_metric((one.command, one.status), value)
+        yield family
+    yield _gauge(
+        "last_success_timestamp_seconds",
+        "When the last run ended in which all went well.",
+        ("command",),
+        (((one.command,), one.last_end.timestamp()) for one in totals if one.status == "succeeded" and one.last_end),
+    )
+
+
+def _gauge(name: str, said: str, labels: tuple[str, ...], samples: Samples) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"force_orders_{name}", said, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family

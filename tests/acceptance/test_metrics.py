@@ -1,0 +1,88 @@
+"""`force-orders metrics`: what Prometheus reads is what the database holds."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from etl.simulator.scenario import Scenario
+from tests.acceptance.conftest import DAY, Lab, order_row
+
+Labs = Callable[..., Lab]
+ALERTS = Path(__file__).resolve().parents[2] / "config" / "deploy" / "alerts.yml"
+
+
+def scraped(text: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """Values by the name of the sample and the values of its labels."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return found
+
+
+@pytest.fixture
+def read(lab: Labs) -> Lab:
+    one = lab()
+    assert one("backfill").returncode == 0
+    return one
+
+
+def test_the_metrics_are_what_the_database_holds(read: Lab) -> None:
+    asked = read.stats()["requests"]
+    done = read("metrics")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert read.stats()["requests"] == asked, "the exchange is asked nothing"
+    found = scraped(done.stdout)
+    kinds = Counter(row["close_type"] for row in read.table().values())
+    assert found["force_orders_orders"] == {("main", kind): count for kind, count in kinds.items()}
+    run = read.last_run()
+    for name in ("requests", "weight"):
+        assert found[f"force_orders_{name}_total"] == {("backfill", "succeeded"): run[name]}
+    assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 1}
+    assert found["force_orders_last_success_timestamp_seconds"] == {
+        ("backfill",): pytest.approx(run["finished_at"].timestamp(), abs=0.001)
+    }
+    watermark = read.watermark()["watermark"].timestamp()
+    age = found["force_orders_watermark_age_seconds"][("main",)]
+    assert age == pytest.approx(read.now() / 1000 - watermark, abs=30)
+    assert found["force_orders_days_until_loss"][("main",)] == pytest.approx(90 - age / 86_400, abs=0.01)
+    assert found["force_orders_quarantined_rows"] == {(): 0}
+    assert "force_orders_gap_seconds" not in found
+
+
+def test_gaps_bans_and_rows_in_quarantine_are_there_too(lab: Labs) -> None:
+    one = lab(Scenario(), histories={"main": []})
+    one.tell("orders", [order_row("BTCUSDT", 1, one.now() - DAY, price={})])
+    one.tell("faults", [{"kind": "status", "status": 418, "path": "/fapi/v1/forceOrders", "at": 3}])
+    done = one("backfill", FORCE_ORDERS_PATIENCE_SECONDS="0", FORCE_ORDERS_CONCURRENCY="1")
+    assert done.returncode == 4, done.stderr
+    found = scraped(one("metrics").stdout)
+    assert found["force_orders_runs_total"] == {("backfill", "banned"): 1}
+    (until,) = found["force_orders_silence_until_timestamp_seconds"].values()
+    assert until > one.now() / 1000
+    assert one("metrics").stderr == "", "a ban stops requests, not what is read from the database"
+
+
+def test_a_textfile_is_replaced_as_a_whole(read: Lab) -> None:
+    directory = read.command.directory / "textfile"
+    directory.mkdir()
+    file = directory / "force_orders.prom"
+    file.write_text("an older one")
+    done = read("metrics", "--textfile", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert scraped(file.read_text(encoding="utf-8"))["force_orders_runs_total"] == {("backfill", "succeeded"): 1}
+    assert list(directory.iterdir()) == [file]
+    missing = read("metrics", "--textfile", str(directory / "none" / "force_orders.prom"))
+    assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
+    assert "cannot be written" in missing.stderr
+
+
+def test_an_alert_speaks_of_no_metric_that_is_not_there(read: Lab) -> None:
+    described = set(re.findall(r"^# TYPE (\w+)", read("metrics").stdout, re.MULTILINE))
+    named = set(re.findall(r"\bforce_orders_\w+(?=[ {)])", ALERTS.read_text(encoding="utf-8")))
+    assert len(named) >= 5
+    assert named <= described
