@@ -54,7 +54,9 @@ class Settings:
     patience_seconds: Annotated[int, checks.whole(0, 86_400)] = 90
     warn_after_days: Annotated[float, checks.number(0, 36_500)] = 3
     egress: Annotated[str, checks.text(200)] = "default"
+    accounts_dir: Annotated[Path | None, checks.path] = None
     accounts: Mapping[str, AccountKeys] = field(default_factory=dict)
+    """Those of the settings file and those of `accounts_dir`."""
 
 
 def load(config_file: Path | None = None) -> Settings:
@@ -63,6 +65,8 @@ def load(config_file: Path | None = None) -> Settings:
     faults: list[str] = []
     values = _from_file(file, faults) if file else {}
     values |= _from_environment(faults)
+    if directory := values.get("accounts_dir"):
+        values["accounts"] = _with_directory(values.get("accounts", {}), directory, file, faults)
     if faults:
         raise ConfigError("; ".join(faults))
     return Settings(**values)
@@ -89,6 +93,34 @@ def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
         return found
     found["accounts"] = {name: _account(name, keys, file, faults) for name, keys in accounts.items()}
     return found
+
+
+def _with_directory(
+    in_file: Mapping[str, AccountKeys], directory: Path, file: Path | None, faults: list[str]
+) -> dict[str, AccountKeys]:
+    """The accounts of the settings file and, for each NAME.toml of the directory, the account NAME."""
+    accounts = dict(in_file)
+    for own in _account_files(directory, faults):
+        name = own.name.removesuffix(".toml")
+        if name in in_file:
+            faults.append(f"accounts.{printable(name)} stands twice: in {file} and in {printable(str(own))}")
+            continue
+        try:
+            accounts[name] = _account(name, _read_toml(own), own, faults)
+        except ConfigError as error:
+            faults.append(str(error))
+    return accounts
+
+
+def _account_files(directory: Path, faults: list[str]) -> list[Path]:
+    """Sorted; hidden ones are left out, as editors and Kubernetes make them."""
+    try:
+        found = [one for one in directory.iterdir() if one.name.endswith(".toml") and not one.name.startswith(".")]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        faults.append(f"accounts_dir: the directory {printable(str(directory))} cannot be read: {reason}")
+        return []
+    return sorted(found)
 
 
 def _account(name: str, written: Any, file: Path, faults: list[str]) -> AccountKeys:

@@ -8,6 +8,7 @@ import click
 
 from etl import __version__, logs
 from etl.cli import history, state
+from etl.cli.accounts import accounts
 from etl.cli.console import complain, say
 from etl.cli.database import database
 from etl.cli.export import export
@@ -41,7 +42,7 @@ def simulator(context: click.Context) -> None:
 
 for command in (
     *(history.backfill, history.sync, history.verify, history.demo),
-    *(state.status, state.metrics, state.quarantine, report, export, database),
+    *(state.status, state.metrics, state.quarantine, report, export, accounts, database),
 ):
     cli.add_command(command)
 

@@ -14,7 +14,7 @@ from etl.settings import PREFIX, AccountKeys, Settings, load
 EXAMPLE = (Path(__file__).resolve().parents[2] / "config" / "force-orders.toml").read_text(encoding="utf-8")
 UNCOMMENTED = re.sub(r"^#(?=\S)", "", EXAMPLE, flags=re.MULTILINE)
 
-FOR_EXAMPLE = {"database_url", "data_dir", "accounts"}
+FOR_EXAMPLE = {"database_url", "data_dir", "accounts_dir", "accounts"}
 """Settings without a default that could stand in a file."""
 
 
@@ -56,7 +56,9 @@ def test_it_shows_every_way_to_name_a_key() -> None:
 
 def test_uncommented_it_loads(directory: Path) -> None:
     file = directory / "all.toml"
-    file.write_text(UNCOMMENTED, encoding="utf-8")
+    accounts = directory / "accounts"
+    accounts.mkdir()
+    file.write_text(UNCOMMENTED.replace("/etc/force-orders/accounts", str(accounts)), encoding="utf-8")
     assert values(load(file)) == values(load())
 
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from etl.app import signer
-from etl.credentials import Credentials, credentials
+from etl.credentials import Credentials, KeySource, credentials, key_sources
 from etl.errors import ConfigError
 from etl.secret import SecretStr
 from etl.settings import load
@@ -238,6 +238,107 @@ def test_an_account_whose_name_is_two_lines_is_refused_in_one() -> None:
     text = refusal()
     assert text.startswith("accounts.bad name in force-orders.toml: ")
     assert text.isprintable()
+
+
+@pytest.fixture
+def accounts_dir(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory that the settings name."""
+    made = directory / "accounts"
+    made.mkdir()
+    monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS_DIR", str(made))
+    return made
+
+
+@pytest.mark.usefixtures("accounts")
+def test_each_file_of_the_accounts_dir_is_one_more_account(accounts_dir: Path) -> None:
+    for name in ("z.1", "a@b", *map(str, range(300))):
+        (accounts_dir / f"{name}.toml").write_text('api_key_variable = "FUND_KEY"\napi_secret_file = "desk.key"\n')
+    for other in (".z.toml", "notes.txt", "..data", "a.toml~"):
+        (accounts_dir / other).write_text("no account at all")
+    names = [one.account for one in credentials(load())]
+    assert names[:2] == ["desk", "fund"]
+    assert set(names[2:]) == {"z.1", "a@b", *map(str, range(300))}
+    assert found("z.1") == [("z.1", "fund-key", KEY, None)]
+
+
+def test_the_settings_file_may_name_the_accounts_dir_too(directory: Path) -> None:
+    private("force-orders.toml", 'accounts_dir = "many"')
+    (directory / "many").mkdir()
+    (directory / "many" / "one.toml").write_text('private_key_file = "x.pem"')
+    assert list(load().accounts) == ["one"]
+
+
+@pytest.mark.usefixtures("accounts")
+def test_what_is_wrong_with_the_files_of_accounts_is_said_of_all_in_one_line(accounts_dir: Path) -> None:
+    for name, text in (
+        ("fund", 'api_key_variable = "K"'),
+        ("broken", f"api_key = {SECRET}"),
+        ("inline", f'api_secret = "{SECRET}"'),
+        ("a b", ""),
+    ):
+        (accounts_dir / f"{name}.toml").write_text(text)
+    with pytest.raises(ConfigError) as refused:
+        load()
+    said = str(refused.value)
+    assert SECRET[:8] not in "".join(traceback.format_exception(refused.value))
+    assert said.isprintable()
+    assert f"accounts.fund stands twice: in force-orders.toml and in {accounts_dir}/fund.toml" in said
+    assert f"{accounts_dir}/broken.toml is no valid TOML" in said
+    assert f"{accounts_dir}/inline.toml: there is no setting 'accounts.inline.api_secret'" in said
+    assert f"accounts.a b in {accounts_dir}/a b.toml: a name has 1 to 64 letters" in said
+
+
+@pytest.mark.parametrize(("name", "reason"), [("absent", "No such file"), ("a-file", "Not a directory")])
+def test_an_accounts_dir_that_cannot_be_read_is_refused(
+    name: str, reason: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private("a-file", "")
+    monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS_DIR", str(directory / name))
+    with pytest.raises(ConfigError, match=f"accounts_dir: the directory {directory / name} cannot be read: {reason}"):
+        load()
+
+
+@pytest.mark.usefixtures("accounts", "main")
+def test_the_sources_of_keys_are_told_without_reading_them() -> None:
+    assert key_sources(load()) == [
+        KeySource("main", "BINANCE_API_KEY", "BINANCE_API_SECRET"),
+        KeySource("desk", "desk.key", "DESK_SECRET"),
+        KeySource("fund", "FUND_KEY", "fund.pem", Path("fund.pem")),
+    ]
+    assert [one.account for one in key_sources(load(), ["fund"])] == ["fund"]
+    with pytest.raises(ConfigError, match="there is no account 'nobody'; known: desk, fund, main"):
+        key_sources(load(), ["nobody"])
+
+
+def test_the_source_of_main_may_be_files(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(private("key", KEY)))
+    monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(directory / "absent"))
+    assert key_sources(load()) == [KeySource("main", "key", f"{directory}/absent (not there)")]
+    monkeypatch.setenv("BINANCE_API_PRIVATE_KEY_FILE", "key")
+    assert key_sources(load()) == [KeySource("main", "key", "key", Path("key"))]
+
+
+def test_half_a_key_has_half_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
+    assert key_sources(load()) == [KeySource("main", None, "BINANCE_API_SECRET")]
+
+
+def test_a_secret_put_where_its_source_should_be_named_is_not_told() -> None:
+    pem = f"-----BEGIN PRIVATE KEY-----\\n{SECRET * 9}"
+    private(
+        "force-orders.toml",
+        f'[accounts.a]\napi_key_variable = "{KEY}"\napi_secret_file = "{SECRET}"\n'
+        f'[accounts.b]\napi_key_variable = "K"\nprivate_key_file = "{pem}"\n',
+    )
+    assert [(one.key, one.secret) for one in key_sources(load())] == [
+        ("a variable that is not set", "a file that is not there"),
+        ("K (not set)", "a file that is not there"),
+    ]
+
+
+def test_without_any_account_there_is_no_source() -> None:
+    with pytest.raises(ConfigError, match="no key: set BINANCE_API_KEY"):
+        key_sources(load())
 
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

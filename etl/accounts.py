@@ -1,0 +1,219 @@
+"""The accounts as such: where their keys come from, and what the exchange says of each key."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from sqlalchemy import Connection, select
+
+from etl import app
+from etl.core.paging import PageRequest
+from etl.core.printable import printable
+from etl.core.timeline import SECOND, Window, iso, to_millis
+from etl.credentials import Credentials, KeySource, credentials
+from etl.errors import (
+    ClockSkewError,
+    ConfigError,
+    ContractError,
+    CredentialsError,
+    ExchangeError,
+    ExitCode,
+    ForceOrdersError,
+    StoppedError,
+    ThrottledError,
+    TransientError,
+)
+from etl.fetching import STOPPED, TICK, Fetchers
+from etl.operations import Reader
+from etl.pipeline import MARKET
+from etl.settings import Settings
+from etl.store import coverage, silences
+from etl.store.engine import store_errors
+from etl.store.schema import EVERY_SYMBOL
+
+ATTEMPTS = 2
+"""How often a request is sent at most: a person waits for the answer, and a night's patience helps nobody here."""
+
+SYMBOL = "BTCUSDT"
+"""Any will do that the exchange has: with one a request costs 20, without 50."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the exchange says of one account's key."""
+
+    account: str
+    result: str
+    wrong: str | None = None
+    remedy: str | None = None
+    exit_code: ExitCode = ExitCode.DONE
+
+
+def kind_of_key(source: KeySource) -> str | None:
+    """HMAC, RSA or Ed25519; None where the private key cannot be read or is neither."""
+    return "HMAC" if source.private_key_file is None else _kind_of_private_key(source.private_key_file)
+
+
+def _kind_of_private_key(file: Path) -> str | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    if isinstance(key, rsa.RSAPrivateKey):
+        return "RSA"
+    return "Ed25519" if isinstance(key, ed25519.Ed25519PrivateKey) else None
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is one to look into: an embedded one that was never used is not made just to find it empty."""
+    return settings.database_url is not None or (settings.data_dir / "postgres").is_dir()
+
+
+def read_account_watermarks(connection: Connection) -> dict[str, int]:
+    """Each account's watermark of all symbols together, epoch milliseconds."""
+    mark = coverage.watermarks.c
+    wanted = (mark.market == MARKET, mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
+    with store_errors():
+        rows = connection.execute(select(mark.account, mark.watermark).where(*wanted)).all()
+        connection.rollback()
+    return {row.account: to_millis(row.watermark) for row in rows}
+
+
+def check_accounts(settings: Settings, names: Sequence[str], connection: Connection, stop: Event) -> list[Verdict]:
+    """One signed request with each account's key, one after the other; what is wrong with one does not stop the rest.
+
+    Keeps the silences that this address was asked for, and stores those that it is asked for now. Nothing else is
+    written, and nothing of the answers is kept. Raises StoppedError and StoreError.
+    """
+    found: dict[str, Verdict] = {}
+    keys: list[Credentials] = []
+    for name in names:
+        try:
+            (own,) = credentials(settings, (name,))
+            app.signer(own)
+        except ConfigError as error:
+            found[name] = verdict(name, error)
+        else:
+            keys.append(own)
+    if keys:
+        few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
+        found |= _ask(app.reader(few, keys, stop), connection)
+    return [found[name] for name in names]
+
+
+def exit_code(verdicts: Sequence[Verdict]) -> ExitCode:
+    """0 where every key works, 4 where the exchange wants silence, else 1."""
+    codes = {one.exit_code for one in verdicts}
+    if ExitCode.BANNED in codes:
+        return ExitCode.BANNED
+    return ExitCode.DONE if codes <= {ExitCode.DONE} else ExitCode.FAILED
+
+
+def verdict(account: str, error: ForceOrdersError | None) -> Verdict:
+    """What an error, or none, says of an account's key."""
+    if error is None:
+        return Verdict(account, "fine")
+    result, remedy = _remedy(error)
+    code = ExitCode.BANNED if isinstance(error, ThrottledError) else ExitCode.FAILED
+    return Verdict(account, result, printable(str(error)), remedy, code)
+
+
+def _remedy(error: ForceOrdersError) -> tuple[str, str]:
+    if isinstance(error, ThrottledError):
+        return "banned", f"wait until {iso(-(-error.until_ms // SECOND) * SECOND)}; nothing is sent before"
+    if isinstance(error, CredentialsError):
+        # The program does the same about all of these, so they are one error; the person who mends them does not.
+        code = re.search(r"code (-\d+)", str(error))
+        return _BY_CODE.get(code[1] if code else "", _NO_PERMISSION)
+    return next((said for kind, said in _BY_KIND.items() if isinstance(error, kind)), _NOT_SERVED)
+
+
+_NO_PERMISSION = (
+    "refused",
+    "in the exchange's API management: is the key there, are futures enabled, is this machine's address allowed? "
+    "then: is base_url the host (real or test) that the key was made on?",
+)
+
+_NOT_SERVED = (
+    "wrong host",
+    "let base_url be the USDⓈ-M futures API itself, such as https://fapi.binance.com, reached from a place it serves",
+)
+
+_BY_CODE = {
+    "-1022": ("wrong secret", "copy the secret that belongs to this key, or make a new key: it is shown only once"),
+    "-2014": ("wrong key", "copy the key again: all of it and nothing else"),
+    "-2008": ("wrong key", "is the key still in the exchange's API management, and base_url the host it was made on?"),
+    "-2017": ("locked", "unlock the key in the exchange's API management, or make a new one"),
+}
+
+_BY_KIND: dict[type[ForceOrdersError], tuple[str, str]] = {
+    ConfigError: ("no key", "mend where the settings look for it; 'force-orders accounts list' shows where that is"),
+    ClockSkewError: ("clock", "let this machine's clock be set by NTP; on a slow line raise recv_window_ms"),
+    TransientError: ("unreachable", "look at base_url and at this machine's network, proxy and name server; try again"),
+    ContractError: _NOT_SERVED,
+}
+
+
+def _ask(reader: Reader, connection: Connection) -> dict[str, Verdict]:
+    """What the exchange says of each account of the reader."""
+    turns = _Turns(reader, connection)
+    unreachable: TransientError | None = None
+    try:
+        turns.take(next(iter(reader.clients.values())).set_clock)
+    except TransientError as error:
+        unreachable = error  # then it is so for every account, and none needs to wait for it
+    except ExchangeError:
+        pass  # this machine's clock will do; what is wrong is said of each account's own request
+    found = {}
+    for account, client in reader.clients.items():
+        fault: ExchangeError | None = unreachable
+        if fault is None:
+            end = reader.clock.now()
+            request = PageRequest(Window(end - SECOND, end), 1, SYMBOL)
+            try:
+                turns.take(lambda: client.page(request))  # noqa: B023 - it is over before the next one begins
+            except ExchangeError as error:
+                fault = error
+        found[account] = verdict(account, fault)
+    return found
+
+
+class _Turns:
+    """Requests one after the other, while the silences of this address are shared with other processes."""
+
+    def __init__(self, reader: Reader, connection: Connection) -> None:
+        self._reader = reader
+        self._connection = connection
+        self._fetchers: Fetchers[None, object] = Fetchers(1)
+        self._kept_until = 0
+
+    def take(self, request: Callable[[], object]) -> None:
+        """Send it and wait for its end; raises what it raised, StoppedError as soon as a stop is asked for."""
+        self._share()
+        self._fetchers.submit(None, request)
+        while not self._reader.stop.is_set():
+            done = self._fetchers.next_done(TICK)
+            self._share()
+            if done is not None:
+                if isinstance(done[1], Exception):
+                    raise done[1]
+                return
+        raise StoppedError(STOPPED)
+
+    def _share(self) -> None:
+        gate, egress = self._reader.gate, self._reader.egress
+        now = self._reader.clock.now()
+        with store_errors():
+            if gate.closed_until > max(now, self._kept_until + SECOND):
+                silences.keep(self._connection, egress, gate.closed_until - now, "throttled")
+                self._kept_until = gate.closed_until
+            if left := silences.left(self._connection, egress):
+                gate.close(now + left)
+                self._kept_until = gate.closed_until
+            self._connection.commit()

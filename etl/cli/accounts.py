@@ -1,0 +1,102 @@
+"""`force-orders accounts …`: which accounts there are, and whether the exchange takes their keys."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.cli import arguments
+from etl.cli.arguments import load_settings
+from etl.cli.console import complain, print_tables, say, stop_signals
+
+if TYPE_CHECKING:
+    from etl.settings import Settings
+
+
+@click.group("accounts")
+def accounts() -> None:
+    """The accounts: where their keys come from, and whether these work."""
+
+
+@accounts.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_context
+def accounts_list(context: click.Context, as_json: bool) -> None:
+    """Each account, the kind of its key and where that comes from, and how far its history is read."""
+    from etl.accounts import kind_of_key
+    from etl.core.timeline import SECOND, duration, iso
+    from etl.credentials import key_sources
+    from etl.exchange.clock import local_now
+    from etl.reporting.lines import to_the_second
+
+    settings = load_settings(context)
+    sources = key_sources(settings)
+    marks, now = _watermarks(settings), local_now()
+    listed = [(one, kind_of_key(one), marks.get(one.account)) for one in sources]
+    if as_json:
+        rows: list[dict[str, object]] = [
+            {
+                "account": one.account,
+                "kind": kind,
+                "key": one.key,
+                "secret": one.secret,
+                "watermark": None if mark is None else iso(mark),
+                "age_seconds": None if mark is None else max(0, now - mark) // SECOND,
+            }
+            for one, kind, mark in listed
+        ]
+        say(json.dumps(rows, indent=2))
+        return
+    from etl.reporting.terminal import table
+
+    cells = [
+        (one.account, kind, one.key, one.secret, to_the_second(mark), None if mark is None else duration(now - mark))
+        for one, kind, mark in listed
+    ]
+    print_tables([table(None, ("account", "kind", "key from", "secret from", "watermark", "age"), cells, 1)])
+
+
+@accounts.command("check")
+@arguments.accounts
+@click.pass_context
+def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
+    """One cheap signed request with each key: what is wrong, and what to do; exit 1 where anything is."""
+    from etl import app
+    from etl.accounts import check_accounts, exit_code
+    from etl.credentials import key_sources
+    from etl.reporting.lines import many
+    from etl.reporting.terminal import table
+
+    settings = load_settings(context)
+    names = [one.account for one in key_sources(settings, account)]
+    with stop_signals() as stop, app.store(settings) as connection:
+        found = check_accounts(settings, names, connection, stop)
+    print_tables(
+        [
+            table(
+                None,
+                ("account", "result", "what is wrong", "what to do"),
+                [(one.account, one.result, one.wrong, one.remedy) for one in found],
+            )
+        ]
+    )
+    fine = sum(one.wrong is None for one in found)
+    say(f"{many(len(found), 'account')}: {fine} fine, {len(found) - fine} not")
+    context.exit(exit_code(found))
+
+
+def _watermarks(settings: "Settings") -> dict[str, int]:
+    """By account, as far as there is a database that can be read: the list is of use without."""
+    from etl.accounts import has_database, read_account_watermarks
+
+    if not has_database(settings):
+        return {}
+    from etl import app
+    from etl.errors import StoreError
+
+    try:
+        with app.store(settings) as connection:
+            return read_account_watermarks(connection)
+    except StoreError as error:
+        complain(f"without watermarks: {error}")
+        return {}
