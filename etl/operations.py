@@ -15,6 +15,7 @@ from etl.core.timeline import SECOND, duration, iso
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
+    CredentialsError,
     ExitCode,
     ForceOrdersError,
     RejectedError,
@@ -149,7 +150,7 @@ class Run:
         self._hold_accounts()
         try:
             interruptibly(next(iter(self._clients.values())).set_clock, reader.stop)
-        except RejectedError as error:
+        except (RejectedError, CredentialsError) as error:
             _log.warning("the exchange's clock cannot be read, this machine's is taken instead: %s", error)
         walks = self._plan(planner, purpose)
         self.connection.commit()
