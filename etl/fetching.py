@@ -23,7 +23,8 @@ class Fetchers(Generic[Job, Answer]):
     """
 
     def __init__(self, count: int) -> None:
-        self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Answer]]] = queue.SimpleQueue()
+        self._count = count
+        self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Answer]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Job, Answer | Exception]] = queue.SimpleQueue()
         for number in range(count):
             threading.Thread(target=self._work, name=f"fetcher-{number}", daemon=True).start()
@@ -38,9 +39,14 @@ class Fetchers(Generic[Job, Answer]):
         except queue.Empty:
             return None
 
+    def close(self) -> None:
+        """Let the threads end, each after the call it has in hand; nobody waits for them."""
+        for _ in range(self._count):
+            self._calls.put(None)
+
     def _work(self) -> None:
-        while True:
-            job, call = self._calls.get()
+        while (next_call := self._calls.get()) is not None:
+            job, call = next_call
             try:
                 self._done.put((job, call()))
             except Exception as error:  # whoever waits for the answer decides what becomes of it
@@ -51,6 +57,7 @@ def interruptibly(call: Callable[[], Answer], stop: threading.Event) -> Answer:
     """The call's result, or its exception; StoppedError as soon as `stop` is set, however long it may still take."""
     fetchers: Fetchers[None, Answer] = Fetchers(1)
     fetchers.submit(None, call)
+    fetchers.close()
     while not stop.is_set():
         done = fetchers.next_done(TICK)
         if done is not None:

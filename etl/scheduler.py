@@ -65,7 +65,12 @@ class Scheduler:
         Raises what makes going on pointless: StoppedError, ThrottledError, StoreError, RejectedError, and
         TransientError or ContractError after several in a row.
         """
-        waiting = deque(walks)
+        try:
+            self._run(deque(walks))
+        finally:
+            self._fetchers.close()
+
+    def _run(self, waiting: deque[Walk]) -> None:
         while waiting or self._in_flight or self._postponed:
             if self._stop.is_set():
                 raise StoppedError(STOPPED)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl.asking import parse_symbols
 from etl.cli import arguments
-from etl.cli.arguments import chosen_accounts, load_settings, parse_symbols
+from etl.cli.arguments import chosen_accounts, load_settings
 from etl.cli.console import complain, delivery
 from etl.errors import ConfigError, OutputError
 

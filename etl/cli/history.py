@@ -2,21 +2,19 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from etl.asking import check_span
 from etl.cli import arguments
-from etl.cli.arguments import check_span, load_settings, parse_symbols
+from etl.cli.arguments import load_settings
 from etl.cli.console import complain, print_tables, say, stop_signals, watching
 
 if TYPE_CHECKING:
-    from etl.credentials import Credentials
-    from etl.operations import Run, Summary
+    from etl.operations import Summary
+    from etl.running import Work
     from etl.settings import Settings
-    from etl.spans import Planner
 
 DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
 
@@ -37,19 +35,15 @@ def backfill(
     plan: bool,
 ) -> None:
     """Walk history once; only what is not covered yet is asked for."""
-    from etl.credentials import credentials
-    from etl.spans import SpanText, backfill_planner
+    from etl.running import backfill_work
+    from etl.spans import SpanText
 
     settings = load_settings(context)
-    symbols = parse_symbols(symbol)
-    span = SpanText(since, until)
-    check_span(settings, span)
-    keys = credentials(settings, account)
-    planner = backfill_planner(span, symbols)
+    work = backfill_work(settings, account, symbol, SpanText(since, until))
     if plan:
-        _print_plan(settings, keys, planner)
+        _print_plan(settings, work)
     else:
-        context.exit(_store(settings, "backfill", keys, planner, symbols).exit_code)
+        context.exit(_store(settings, work).exit_code)
 
 
 @click.command()
@@ -57,12 +51,10 @@ def backfill(
 @click.pass_context
 def sync(context: click.Context, account: tuple[str, ...]) -> None:
     """The nightly job: from each watermark to now, and a look back for late changes."""
-    from etl.credentials import credentials
-    from etl.spans import nightly_planner
+    from etl.running import sync_work
 
     settings = load_settings(context)
-    keys = credentials(settings, account)
-    context.exit(_store(settings, "sync", keys, nightly_planner).exit_code)
+    context.exit(_store(settings, sync_work(settings, account)).exit_code)
 
 
 @click.command()
@@ -81,7 +73,9 @@ def verify(
     repair: bool,
 ) -> None:
     """Read history again and hold it against the database; by default all that is proven."""
+    from etl import app
     from etl.credentials import credentials
+    from etl.operations import Run
     from etl.reporting.terminal import difference_table, verified_lines
     from etl.spans import SpanText
     from etl.verification import Comparing, Sample, verify_planner
@@ -89,9 +83,13 @@ def verify(
     settings = load_settings(context)
     span, drawn = SpanText(since, until), Sample(sample)
     check_span(settings, span)
-    with _running(settings, "verify", credentials(settings, account)) as run:
-        comparing = Comparing(run.connection, run.recorder, repair=repair)
-        summary = run.execute(verify_planner(span, drawn), comparing)
+    keys = credentials(settings, account)
+    with stop_signals() as stop:
+        reader = app.reader(settings, keys, stop)
+        with app.store(settings) as connection, watching() as watch:
+            run = Run(connection, reader, "verify", watch)
+            comparing = Comparing(connection, run.recorder, repair=repair)
+            summary = run.execute(verify_planner(span, drawn), comparing)
     for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
         say(line)
     if comparing.differences:
@@ -105,16 +103,17 @@ def verify(
 def demo(context: click.Context) -> None:
     """The main job against the built-in exchange simulator and an embedded Postgres of its own; needs no key."""
     from etl.demo import prepare_demo
+    from etl.running import Work
 
     with prepare_demo(load_settings(context)) as prepared:
         say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
         say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        summary = _store(prepared.settings, "demo", [prepared.credentials], prepared.planner)
+        summary = _store(prepared.settings, Work("demo", [prepared.credentials], prepared.planner))
         _print_demo(prepared.settings, summary)
     context.exit(summary.exit_code)
 
 
-def _print_plan(settings: "Settings", keys: "Sequence[Credentials]", planner: "Planner") -> None:
+def _print_plan(settings: "Settings", work: "Work") -> None:
     from etl import app
     from etl.core.planning import cost
     from etl.exchange.clock import local_now
@@ -123,37 +122,20 @@ def _print_plan(settings: "Settings", keys: "Sequence[Credentials]", planner: "P
 
     with app.store(settings) as connection:
         rules = app.rules(settings, local_now())
-        targets = plan_only(connection, [one.account for one in keys], planner, rules)
+        targets = plan_only(connection, [one.account for one in work.keys], work.planner, rules)
     for line in plan_lines(cost(targets), [target.need for target in targets], settings.weight_budget):
         say(line)
 
 
-def _store(
-    settings: "Settings",
-    command: str,
-    keys: "Sequence[Credentials]",
-    planner: "Planner",
-    symbols: "Sequence[str]" = (),
-) -> "Summary":
-    """A run that stores what it reads, and its printed summary."""
-    from etl.storing import Storing
-
-    with _running(settings, command, keys) as run:
-        summary = run.execute(planner, Storing(run.connection, run.recorder, symbols))
-    _print_summary(summary)
-    return summary
-
-
-@contextmanager
-def _running(settings: "Settings", command: str, keys: "Sequence[Credentials]") -> "Iterator[Run]":
-    """A run, wired: exchange, database, signals and the progress bar."""
+def _store(settings: "Settings", work: "Work") -> "Summary":
+    """A run that stores what it reads, with signals and the progress bar, and its printed summary."""
     from etl import app
-    from etl.operations import Run
+    from etl.running import store_history
 
     with stop_signals() as stop:
-        reader = app.reader(settings, keys, stop)
-        with app.store(settings) as connection, watching() as watch:
-            yield Run(connection, reader, command, watch)
+        summary = store_history(settings, work, app.reader(settings, work.keys, stop), watching())
+    _print_summary(summary)
+    return summary
 
 
 def _print_summary(summary: "Summary") -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl.asking import check_span
 from etl.cli import arguments
-from etl.cli.arguments import check_span, chosen_accounts, load_settings
+from etl.cli.arguments import chosen_accounts, load_settings
 from etl.cli.console import delivery, print_tables, say
 from etl.core.printable import printable
 

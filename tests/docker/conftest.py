@@ -46,13 +46,13 @@ def postgres_image(container_engine: None) -> str:
 
 @pytest.fixture(scope="session")
 def program_image(container_engine: None) -> str:
-    """The program's image: the one named, or one built here of config/Dockerfile."""
+    """The program's image: the one named, or one built here of config/deploy/Dockerfile."""
     named = os.environ.get("FORCE_ORDERS_IMAGE")
     if named:
         return image_at_hand(named)
     base = image_at_hand(os.environ.get("PYTHON_IMAGE") or "python:3.13-slim")
     tag = "force-orders:test"
-    dockerfile = ("--file", "config/Dockerfile", "--build-arg", f"PYTHON_IMAGE={base}")
+    dockerfile = ("--file", "config/deploy/Dockerfile", "--build-arg", f"PYTHON_IMAGE={base}")
     subprocess.run(["docker", "build", *dockerfile, "--tag", tag, "."], cwd=ROOT, check=True, timeout=1_200)
     return tag
 

@@ -1,0 +1,49 @@
+"""Force orders as a Dagster asset with a partition a week: `dagster dev -f dagster_assets.py`.
+
+It needs the package force-orders-etl where Dagster runs, and finds keys and database as the command does: in the
+environment, or in the file that FORCE_ORDERS_CONFIG names.
+"""
+
+import dagster as dg
+
+import etl
+from etl.errors import ConfigError, ThrottledError
+
+WEEKS = dg.WeeklyPartitionsDefinition(start_date="2026-09-06")  # the exchange answers for the last 90 days only
+
+
+@dg.asset(
+    partitions_def=WEEKS,
+    backfill_policy=dg.BackfillPolicy.single_run(),  # many weeks are one run: two would wait for each other
+    retry_policy=dg.RetryPolicy(max_retries=3, delay=600),
+)
+def force_orders(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    """Every force order of these weeks, in the table of the same name. What is proven already costs no request."""
+    weeks = context.partition_time_window
+    try:
+        summary = etl.run_backfill(since=weeks.start, until=weeks.end)
+    except ConfigError as error:  # wrong settings stay wrong
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except ThrottledError as error:  # a ban may take hours
+        raise dg.RetryRequested(max_retries=12, seconds_to_wait=3600) from error
+    for gap in summary.gaps:
+        context.log.warning(f"{gap.account} {gap.symbol}: {gap.start} to {gap.end} is not proven: {gap.reason}")
+    return dg.MaterializeResult(
+        metadata={
+            "run": summary.run_id,
+            "status": summary.status,
+            "new": summary.inserted,
+            "changed": summary.updated,
+            "requests": summary.requests,
+            "gaps": len(summary.gaps),
+        }
+    )
+
+
+every_week = dg.define_asset_job("force_orders_weekly", [force_orders], partitions_def=WEEKS)
+
+defs = dg.Definitions(
+    assets=[force_orders],
+    jobs=[every_week],
+    schedules=[dg.build_schedule_from_partitioned_job(every_week, hour_of_day=2, minute_of_hour=15)],
+)

@@ -1,0 +1,43 @@
+"""What `backfill` and `sync` do, whoever asks: the command, or a program that imports us."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from etl import app
+from etl.asking import check_span, parse_symbols
+from etl.credentials import Credentials, credentials
+from etl.operations import Reader, Run, Summary, Watcher
+from etl.settings import Settings
+from etl.spans import Planner, SpanText, backfill_planner, nightly_planner
+from etl.storing import Storing
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run is to read and store, and whose."""
+
+    command: str
+    keys: Sequence[Credentials]
+    planner: Planner
+    symbols: Sequence[str] = ()
+    """Those asked for by name."""
+
+
+def backfill_work(settings: Settings, accounts: Sequence[str], symbols: Sequence[str], span: SpanText) -> Work:
+    """History of a span, once; raises ConfigError before anything is asked or opened."""
+    names = parse_symbols(symbols)
+    check_span(settings, span)
+    return Work("backfill", credentials(settings, tuple(accounts)), backfill_planner(span, names), names)
+
+
+def sync_work(settings: Settings, accounts: Sequence[str]) -> Work:
+    """The nightly job; raises ConfigError before anything is asked or opened."""
+    return Work("sync", credentials(settings, tuple(accounts)), nightly_planner)
+
+
+def store_history(settings: Settings, work: Work, reader: Reader, watching: AbstractContextManager[Watcher]) -> Summary:
+    """A run that stores what it reads. How it ended stands in the summary; raises StoreError where it cannot begin."""
+    with app.store(settings) as connection, watching as watch:
+        run = Run(connection, reader, work.command, watch)
+        return run.execute(work.planner, Storing(connection, run.recorder, work.symbols))
