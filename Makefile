@@ -42,7 +42,7 @@ chaos: setup  ## 300 runs, each killed, cut off, throttled or lied to as its see
 nightly: setup  ## the property tests with ten times the examples, a hundred kills in place of a dozen
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(WORKERS) tests/property tests/chaos/test_kills.py
 
-bench: setup  ## what it costs, beside the least possible (all of it takes a quarter of an hour)
+bench: setup  ## what it costs, beside the least possible (all of it takes ten minutes)
 	@$(BIN)/python -m benchmarks
 
 bench-peers: setup  ## beside dlt, ccxt and Singer, each in a virtual environment of its own

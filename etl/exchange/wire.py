@@ -10,7 +10,7 @@ from etl.exchange.row import check_row, decoder
 from etl.exchange.usual import read_usual
 
 REMEMBERED = 2_000
-"""Rows, about 5 MB, that are known again; a page has 100, and its pieces follow soon."""
+"""Rows, about 2 MB, that are known again; a page has 100, and its pieces follow soon."""
 
 _OPENING = re.compile(r"[ \t\n\r]*\[[ \t\n\r]*(\])?")
 _SEPARATOR = re.compile(r"[ \t\n\r]*(?:,[ \t\n\r]*|(\]))")

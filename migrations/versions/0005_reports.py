@@ -1,8 +1,8 @@
 """Reports: the orders, the proof and the runs in a reader's terms.
 
 Names and meanings are a promise to whoever writes SQL on them; what each column means is said in the comments below,
-which are in the database as well. Days are days of UTC. Each view reaches its rows by account and time, so that the
-index on these serves a question about a month as well on a million orders as on a thousand.
+which are in the database as well. Days are days of UTC. Each view reaches its rows by account and, but for
+report_symbols, which is of all time, by time: the index on these answers for a month what a month's orders cost.
 """
 
 from alembic import op
