@@ -2,14 +2,13 @@
 
 import os
 import re
-import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from etl.core.printable import printable
 from etl.errors import ConfigError
-from etl.logs import logger
+from etl.private import private_file, private_text
 from etl.secret import SecretStr
 from etl.settings import AccountKeys, Settings
 
@@ -22,8 +21,6 @@ NO_KEY = (
     "no key: set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), or name accounts in "
     "a settings file; 'force-orders demo' needs none"
 )
-
-_log = logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def _from_environment() -> Credentials | None:
     key = _secret("BINANCE_API_KEY")
     secret = _secret("BINANCE_API_SECRET")
     named = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
-    private = _private_file("BINANCE_API_PRIVATE_KEY_FILE", Path(named)) if named else None
+    private = private_file("BINANCE_API_PRIVATE_KEY_FILE", Path(named)) if named else None
     if key is None and secret is None and private is None:
         return None
     if key is None:
@@ -148,7 +145,7 @@ def _from_file_settings(name: str, keys: AccountKeys) -> Credentials:
     key = _secret_of(f"{where}.api_key", keys.api_key_file, keys.api_key_variable)
     secret = _secret_of(f"{where}.api_secret", keys.api_secret_file, keys.api_secret_variable)
     named = keys.private_key_file
-    private = _private_file(f"{where}.private_key_file", named) if named else None
+    private = private_file(f"{where}.private_key_file", named) if named else None
     if key is None:
         raise ConfigError(f"{where}: set api_key_file or api_key_variable")
     if secret is None and private is None:
@@ -161,7 +158,7 @@ def _secret(variable: str) -> SecretStr | None:
     file = os.environ.get(f"{variable}_FILE")
     if os.environ.get(variable) or not file:
         return _checked(variable, os.environ.get(variable, ""))
-    return _checked(variable, _content(f"{variable}_FILE", Path(file)))
+    return _checked(variable, private_text(f"{variable}_FILE", Path(file)))
 
 
 def _secret_of(name: str, file: Path | None, variable: str | None) -> SecretStr | None:
@@ -172,30 +169,10 @@ def _secret_of(name: str, file: Path | None, variable: str | None) -> SecretStr 
             which = variable if _is_a_variable(variable) else "that it names"
             raise ConfigError(f"{name}_variable: the variable {which} is not set")
         return _checked(variable, text)
-    return _checked(name, _content(f"{name}_file", file)) if file is not None else None
+    return _checked(name, private_text(f"{name}_file", file)) if file is not None else None
 
 
 def _checked(name: str, text: str) -> SecretStr | None:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ConfigError(f"{name} holds spaces or other characters that no key has; copy it again")
     return SecretStr(text) if text else None
-
-
-def _content(setting: str, file: Path) -> str:
-    """The secret in a file, without the line end that editors leave."""
-    return _private_file(setting, file).read_text(encoding="utf-8", errors="replace").rstrip("\r\n")
-
-
-def _private_file(setting: str, file: Path) -> Path:
-    """The file, after a look at whether it can be read by us and by nobody else."""
-    try:
-        with file.open("rb"):
-            mode = file.stat().st_mode
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no path"
-        # A relative path is not shown: it may be the secret itself, put where its file should be named.
-        which = printable(str(file)) if file.is_absolute() else "that it names"
-        raise ConfigError(f"{setting}: the file {which} cannot be read: {reason}") from None
-    if mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
-        _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
-    return file

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "etl.secret": set(),
     "etl.checks": {"etl.secret"},
     "etl.settings": {"etl.checks", "etl.core.printable", "etl.errors", "etl.secret"},
-    "etl.credentials": {"etl.core.printable", "etl.errors", "etl.logs", "etl.secret", "etl.settings"},
+    "etl.private": {"etl.core.printable", "etl.errors", "etl.logs"},
+    "etl.credentials": {"etl.core.printable", "etl.errors", "etl.private", "etl.secret", "etl.settings"},
     "etl.pipeline": {"etl.core", "etl.store"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
 }
