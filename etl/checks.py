@@ -60,6 +60,19 @@ def text(longest: int) -> Check:
     return check
 
 
+def some_of(*names: str) -> Check:
+    """One or more of these names, in their order: a list, or a text with commas between them."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        listed = value.split(",") if isinstance(value, str) else value
+        found = {one.strip() if isinstance(one, str) else None for one in listed} if isinstance(listed, list) else set()
+        if not found or not found <= {*names}:
+            raise ValueError(f"must be some of {', '.join(names)}")
+        return tuple(name for name in names if name in found)
+
+    return check
+
+
 def path(value: Any) -> Path:
     """The path of a file or directory."""
     if not isinstance(value, str) or not value:

@@ -1,7 +1,7 @@
 """The public entry points for a program in Python: what the commands `backfill` and `sync` do, without a command line.
 
-They print nothing, install no signal handler and configure no logging; what they have to say on the way goes to the
-loggers below `etl`. They may be called from any thread, as often as wanted.
+They print nothing, notify nobody, install no signal handler and configure no logging; what they have to say on the way
+goes to the loggers below `etl`. They may be called from any thread, as often as wanted.
 """
 
 import logging

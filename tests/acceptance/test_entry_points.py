@@ -220,9 +220,10 @@ def test_no_signed_url_reaches_the_log_of_a_host_program(here: Labs, everything_
     assert [line for line in everything_logged if "signature" in line] == []
 
 
-def test_every_setting_can_be_given_by_name_but_where_accounts_are() -> None:
-    where_accounts_are = {"accounts", "accounts_dir"}
-    assert set(SettingsByName.__annotations__) == {one.name for one in fields(Settings)} - where_accounts_are
+def test_every_setting_can_be_given_by_name_but_where_accounts_are_and_who_is_notified() -> None:
+    not_a_program_s = {one.name for one in fields(Settings) if one.name.startswith(("accounts", "notify_"))}
+    assert len(not_a_program_s) == 6
+    assert set(SettingsByName.__annotations__) == {one.name for one in fields(Settings)} - not_a_program_s
 
 
 def test_importing_the_package_loads_nothing_else() -> None:

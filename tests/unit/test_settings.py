@@ -131,6 +131,9 @@ def test_a_key_that_there_is_not_is_refused_by_name_without_its_value(text: str)
         *(("read_timeout_seconds", value) for value in ("0", "301")),
         *(("recv_window_ms", value) for value in ("99", "60001")),
         *(("patience_seconds", value) for value in ("-1", "86401")),
+        *(("notify_about", value) for value in ("everything", "failure gap", ",", "failure,,gap")),
+        *(("notify_gap_days", value) for value in ("0", "36501")),
+        *(("notify_timeout_seconds", value) for value in ("0", "301")),
         ("egress", "x" * 201),
     ],
 )
@@ -160,6 +163,22 @@ def test_the_bounds_themselves_are_accepted(name: str, least: int, greatest: int
     for value in (least, greatest):
         written(f"{name} = {value}")
         assert getattr(load(), name) == value
+
+
+@pytest.mark.parametrize("value", ["[]", "[1]", "true", "{ gap = 1 }", "['gap', 'gaps']", "['failure,gap']"])
+def test_what_is_no_list_of_some_of_its_names_is_refused(value: str) -> None:
+    written(f"notify_about = {value}")
+    assert refusal() == "notify_about in force-orders.toml: must be some of failure, gap, orders"
+
+
+def test_some_of_its_names_are_a_list_in_a_file_and_have_commas_between_them_in_a_variable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load().notify_about == ("failure", "gap")
+    written("notify_about = ['orders', 'gap', 'gap']")
+    assert load().notify_about == ("gap", "orders")
+    monkeypatch.setenv("FORCE_ORDERS_NOTIFY_ABOUT", "orders, failure")
+    assert load().notify_about == ("failure", "orders")
 
 
 @pytest.mark.parametrize("value", ["x", SECRET, '{"a":{"b":1}}'])
