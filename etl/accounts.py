@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from threading import Event
 
 from sqlalchemy import Connection, select
@@ -12,7 +11,7 @@ from etl import app
 from etl.core.paging import PageRequest
 from etl.core.printable import printable
 from etl.core.timeline import SECOND, Window, iso, to_millis
-from etl.credentials import Credentials, KeySource, credentials
+from etl.credentials import Credentials, credentials
 from etl.errors import (
     ClockSkewError,
     ConfigError,
@@ -25,7 +24,9 @@ from etl.errors import (
     ThrottledError,
     TransientError,
 )
+from etl.exchange.signing import PrivateKey
 from etl.fetching import STOPPED, TICK, Fetchers
+from etl.keysources import KeySource, Nowhere, PrivateKeyFile
 from etl.operations import Reader
 from etl.pipeline import MARKET
 from etl.settings import Settings
@@ -52,22 +53,17 @@ class Verdict:
 
 
 def kind_of_key(source: KeySource) -> str | None:
-    """HMAC, RSA or Ed25519; None where the private key cannot be read or is neither."""
-    return "HMAC" if source.private_key_file is None else _kind_of_private_key(source.private_key_file)
-
-
-def _kind_of_private_key(file: Path) -> str | None:
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(file.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        return None
-    if isinstance(key, rsa.RSAPrivateKey):
-        return "RSA"
-    return "Ed25519" if isinstance(key, ed25519.Ed25519PrivateKey) else None
+    """HMAC, RSA or Ed25519; None where no secret is named, and where the private key cannot be read or is neither."""
+    match source.secret:
+        case PrivateKeyFile(path):
+            try:
+                return PrivateKey.from_pem(path.read_bytes()).kind
+            except (OSError, ValueError):
+                return None
+        case Nowhere():
+            return None
+        case _:
+            return "HMAC"
 
 
 def has_database(settings: Settings) -> bool:
@@ -95,12 +91,9 @@ def check_accounts(settings: Settings, names: Sequence[str], connection: Connect
     keys: list[Credentials] = []
     for name in names:
         try:
-            (own,) = credentials(settings, (name,))
-            app.signer(own)
+            keys += credentials(settings, (name,))
         except ConfigError as error:
             found[name] = verdict(name, error)
-        else:
-            keys.append(own)
     if keys:
         few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
         found |= _ask(app.reader(few, keys, stop), connection)

@@ -66,8 +66,8 @@ def reader(
 
 def signer(credentials: Credentials) -> Signer:
     key = credentials.api_key.get_secret_value()
-    if credentials.private_key_file is not None:
-        return PrivateKeySigner.from_file(key, credentials.private_key_file)
+    if credentials.private_key is not None:
+        return PrivateKeySigner(key, credentials.private_key)
     secret = credentials.api_secret.get_secret_value() if credentials.api_secret else ""
     return HmacSigner(key, secret)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from etl.credentials import MAIN, Credentials
+from etl.credentials import Credentials
+from etl.keysources import MAIN
 from etl.secret import SecretStr
 from etl.settings import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET

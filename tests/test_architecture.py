@@ -26,7 +26,15 @@ MAY_IMPORT = {
     "etl.checks": {"etl.secret"},
     "etl.settings": {"etl.checks", "etl.core.printable", "etl.errors", "etl.secret"},
     "etl.private": {"etl.core.printable", "etl.errors", "etl.logs"},
-    "etl.credentials": {"etl.core.printable", "etl.errors", "etl.private", "etl.secret", "etl.settings"},
+    "etl.keysources": {"etl.core.printable", "etl.errors", "etl.private", "etl.settings"},
+    "etl.credentials": {
+        "etl.errors",
+        "etl.exchange.signing",
+        "etl.keysources",
+        "etl.private",
+        "etl.secret",
+        "etl.settings",
+    },
     "etl.pipeline": {"etl.core", "etl.store"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
 }

@@ -25,8 +25,8 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
     """Each account, the kind of its key and where that comes from, and how far its history is read."""
     from etl.accounts import kind_of_key
     from etl.core.timeline import SECOND, duration, iso
-    from etl.credentials import key_sources
     from etl.exchange.clock import local_now
+    from etl.keysources import key_sources
     from etl.reporting.lines import to_the_second
 
     settings = load_settings(context)
@@ -38,8 +38,8 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
             {
                 "account": one.account,
                 "kind": kind,
-                "key": one.key,
-                "secret": one.secret,
+                "key": one.key.shown,
+                "secret": one.secret.shown,
                 "watermark": None if mark is None else iso(mark),
                 "age_seconds": None if mark is None else max(0, now - mark) // SECOND,
             }
@@ -50,7 +50,14 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
     from etl.reporting.terminal import table
 
     cells = [
-        (one.account, kind, one.key, one.secret, to_the_second(mark), None if mark is None else duration(now - mark))
+        (
+            one.account,
+            kind,
+            one.key.shown,
+            one.secret.shown,
+            to_the_second(mark),
+            None if mark is None else duration(now - mark),
+        )
         for one, kind, mark in listed
     ]
     print_tables([table(None, ("account", "kind", "key from", "secret from", "watermark", "age"), cells, 1)])
@@ -63,7 +70,7 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     """One cheap signed request with each key: what is wrong, and what to do; exit 1 where anything is."""
     from etl import app
     from etl.accounts import check_accounts, exit_code
-    from etl.credentials import key_sources
+    from etl.keysources import key_sources
     from etl.reporting.lines import many
     from etl.reporting.terminal import table
 

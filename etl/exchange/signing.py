@@ -3,11 +3,10 @@
 import base64
 import hashlib
 import hmac
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
-
-from etl.errors import ConfigError
 
 
 class Signer(Protocol):
@@ -30,36 +29,39 @@ class HmacSigner:
         return hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
 
 
-class PrivateKeySigner:
-    """RSA (PKCS#1 v1.5, SHA-256) or Ed25519 with a private key in PEM (PKCS#8), as base64."""
+@dataclass(frozen=True)
+class PrivateKey:
+    """A key that is ready to sign. Its repr tells its kind and nothing else."""
 
-    def __init__(self, api_key: str, pem: bytes) -> None:
+    kind: str
+    """RSA or Ed25519."""
+    sign: Callable[[bytes], bytes] = field(repr=False)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "PrivateKey":
+        """Raises ValueError with a sentence about a PEM file (PKCS#8) that holds something else, without quoting it."""
         from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+        from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+        from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
         try:
             key = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise ConfigError("the private key file is no unencrypted PEM (PKCS#8) key") from None
-        if not isinstance(key, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
-            raise ConfigError("the private key must be RSA or Ed25519")
-        self.api_key = api_key
-        self._key = key
+            raise ValueError("holds no unencrypted PEM (PKCS#8) key") from None
+        if isinstance(key, rsa.RSAPrivateKey):
+            return cls("RSA", lambda text: key.sign(text, padding.PKCS1v15(), SHA256()))
+        if isinstance(key, ed25519.Ed25519PrivateKey):
+            return cls("Ed25519", key.sign)
+        raise ValueError("holds a key that is neither RSA nor Ed25519")
 
-    @classmethod
-    def from_file(cls, api_key: str, path: Path) -> "PrivateKeySigner":
-        try:
-            return cls(api_key, path.read_bytes())
-        except OSError as error:
-            raise ConfigError(f"the private key file {path} cannot be read: {error.strerror}") from None
+
+class PrivateKeySigner:
+    """RSA (PKCS#1 v1.5, SHA-256) or Ed25519, as base64."""
+
+    def __init__(self, api_key: str, private_key: PrivateKey) -> None:
+        self.api_key = api_key
+        self._key = private_key
 
     def sign(self, query: str) -> str:
-        from cryptography.hazmat.primitives.asymmetric import padding, rsa
-        from cryptography.hazmat.primitives.hashes import SHA256
-
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            signature = self._key.sign(query.encode(), padding.PKCS1v15(), SHA256())
-        else:
-            signature = self._key.sign(query.encode())
-        return quote(base64.b64encode(signature), safe="")
+        return quote(base64.b64encode(self._key.sign(query.encode())), safe="")

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, text
 
 from etl import app
 from etl.core.timeline import Window
-from etl.credentials import MAIN, Credentials
+from etl.credentials import Credentials
 from etl.errors import ExitCode
+from etl.keysources import MAIN
 from etl.operations import Run
 from etl.secret import SecretStr
 from etl.settings import Settings

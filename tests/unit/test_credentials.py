@@ -1,46 +1,32 @@
-"""Where the keys of the accounts come from, and what is said where one is missing or malformed."""
+"""How the keys of the accounts are read, and what is said where one is missing or malformed."""
 
-import os
 import traceback
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from etl.app import signer
-from etl.credentials import Credentials, KeySource, credentials, key_sources
+from etl.credentials import Credentials, credentials
 from etl.errors import ConfigError
+from etl.exchange.signing import PrivateKey
 from etl.secret import SecretStr
 from etl.settings import load
+from tests.unit.keyfiles import ACCOUNTS, KEY, PEM, SECRET, private
 
-KEY, SECRET = "K" * 64, "S" * 64
+pytestmark = pytest.mark.usefixtures("bare_directory")
 
-
-@pytest.fixture(autouse=True)
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory and nothing of ours in the environment."""
-    for name in os.environ:
-        if name.upper().startswith(("FORCE_ORDERS_", "BINANCE_")):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+Shown = tuple[str, str, str | None]
 
 
-def private(name: str, text: str) -> Path:
-    """A file as a secret is given, for nobody else's eyes."""
-    file = Path(name)
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-    return file
-
-
-def shown(one: Credentials) -> tuple[str, str, str | None, Path | None]:
+def shown(one: Credentials) -> Shown:
+    """The account, its key, and its secret or the kind of its private key."""
     secret = one.api_secret.get_secret_value() if one.api_secret else None
-    return one.account, one.api_key.get_secret_value(), secret, one.private_key_file
+    return one.account, one.api_key.get_secret_value(), one.private_key.kind if one.private_key else secret
 
 
-def found(*only: str) -> list[tuple[str, str, str | None, Path | None]]:
+def found(*only: str) -> list[Shown]:
     return [shown(one) for one in credentials(load(), only)]
 
 
@@ -48,40 +34,31 @@ def refusal(*only: str) -> str:
     with pytest.raises(ConfigError) as refused:
         credentials(load(), only)
     told = "".join(traceback.format_exception(refused.value)) + repr(refused.value)
-    assert KEY[:8] not in told
-    assert SECRET[:8] not in told
+    assert [secret for secret in (KEY[:8], SECRET[:8], *PEM.splitlines()) if secret in told] == []
     assert str(refused.value).isprintable()
     return str(refused.value)
 
 
-@pytest.fixture
-def main(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BINANCE_API_KEY", KEY)
-    monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
+MAIN = ("main", KEY, SECRET)
+DESK = ("desk", KEY, SECRET)
+FUND = ("fund", "fund-key", "Ed25519")
 
 
-@pytest.mark.usefixtures("main")
+@pytest.mark.usefixtures("main_account")
 def test_the_variables_are_the_account_main() -> None:
-    assert found() == found("main") == [("main", KEY, SECRET, None)]
+    assert found() == found("main") == [MAIN]
 
 
 def test_key_and_secret_come_from_files_without_their_line_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BINANCE_API_KEY_FILE", str(private("key", f"{KEY}\n")))
     monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(private("secret", f"{SECRET}\r\n")))
-    assert found() == [("main", KEY, SECRET, None)]
+    assert found() == [MAIN]
 
 
+@pytest.mark.usefixtures("main_account")
 def test_a_private_key_stands_in_for_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = private("key.pem", "any")
-    monkeypatch.setenv("BINANCE_API_KEY", KEY)
-    monkeypatch.setenv("BINANCE_API_PRIVATE_KEY_FILE", str(file))
-    assert found() == [("main", KEY, None, file)]
-
-
-def test_without_any_key_the_refusal_says_what_to_set_and_what_needs_none() -> None:
-    text = refusal()
-    assert [word in text for word in ("BINANCE_API_KEY", "BINANCE_API_SECRET", "demo")] == [True] * 3
-    assert refusal("main") == text
+    monkeypatch.setenv("BINANCE_API_PRIVATE_KEY_FILE", str(private("key.pem", PEM)))
+    assert found() == [("main", KEY, "Ed25519")]
 
 
 @pytest.mark.parametrize(("variable", "missing"), [("BINANCE_API_KEY", "no secret"), ("BINANCE_API_SECRET", "no key")])
@@ -91,40 +68,43 @@ def test_half_a_key_is_refused_by_what_is_missing(variable: str, missing: str, m
 
 
 @pytest.mark.parametrize("text", [f"{KEY} ", f" {KEY}", "two words", f"{KEY}\n{KEY}", "clé", "tab\there", "\ufeffkey"])
-def test_a_key_with_characters_that_no_key_has_is_refused_by_its_variable(
-    text: str, monkeypatch: pytest.MonkeyPatch
+def test_a_key_with_characters_that_no_key_has_is_refused_by_its_variable_or_file(
+    text: str, bare_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    odd = "holds spaces or other characters that no key has; copy it again"
     monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
     monkeypatch.setenv("BINANCE_API_KEY", text)
-    assert refusal().startswith("BINANCE_API_KEY holds spaces or other characters")
+    assert refusal() == f"BINANCE_API_KEY {odd}"
     monkeypatch.delenv("BINANCE_API_KEY")
-    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(private("key", text)))
-    assert refusal().startswith("BINANCE_API_KEY holds spaces or other characters")
+    file = bare_directory / private("key", text)
+    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(file))
+    assert refusal() == f"BINANCE_API_KEY_FILE: the file {file} {odd}"
 
 
-@pytest.mark.usefixtures("main")
+@pytest.mark.usefixtures("main_account")
 @pytest.mark.parametrize("name", ["absent", "."])
 def test_a_file_that_cannot_be_read_is_refused_by_its_setting_and_its_path(
-    name: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, bare_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BINANCE_API_SECRET")
-    monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(directory / name))
-    assert refusal().startswith(f"BINANCE_API_SECRET_FILE: the file {directory / name} cannot be read: ")
+    monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(bare_directory / name))
+    assert refusal().startswith(f"BINANCE_API_SECRET_FILE: the file {bare_directory / name} cannot be read: ")
 
 
-@pytest.mark.parametrize(
-    "variable", ["BINANCE_API_KEY_FILE", "BINANCE_API_SECRET_FILE", "BINANCE_API_PRIVATE_KEY_FILE"]
-)
+@pytest.mark.usefixtures("main_account")
+@pytest.mark.parametrize("variable", ["BINANCE_API_KEY", "BINANCE_API_SECRET", "BINANCE_API_PRIVATE_KEY"])
 def test_a_secret_put_where_its_file_should_be_named_is_not_shown(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(variable, SECRET)
-    assert refusal() == f"{variable}: the file that it names cannot be read: No such file or directory"
+    monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(f"{variable}_FILE", SECRET)
+    assert refusal() == f"{variable}_FILE: the file that it names cannot be read: No such file or directory"
 
 
-def test_an_empty_key_file_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(private("key", "\n")))
-    assert refusal().startswith("no key")
+def test_an_empty_key_file_is_no_key(bare_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = bare_directory / private("key", "\n")
+    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(file))
+    assert refusal() == f"BINANCE_API_KEY_FILE: the file {file} is empty"
 
 
 def test_a_file_that_others_can_read_is_used_with_a_warning(
@@ -134,63 +114,35 @@ def test_a_file_that_others_can_read_is_used_with_a_warning(
     open_to_all.chmod(0o644)
     monkeypatch.setenv("BINANCE_API_KEY_FILE", str(open_to_all))
     monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(private("secret", SECRET)))
-    assert found() == [("main", KEY, SECRET, None)]
+    assert found() == [MAIN]
     assert [record.getMessage() for record in caplog.records] == [
         "key can be read by others; make it private: chmod 600 key"
     ]
 
 
-ACCOUNTS = """
-[accounts.desk]
-api_key_file = "desk.key"
-api_secret_variable = "DESK_SECRET"
-[accounts.fund]
-api_key_variable = "FUND_KEY"
-private_key_file = "fund.pem"
-"""
-
-
-@pytest.fixture
-def accounts(monkeypatch: pytest.MonkeyPatch) -> None:
-    private("force-orders.toml", ACCOUNTS)
-    private("desk.key", KEY + "\n")
-    private("fund.pem", "any")
-    monkeypatch.setenv("DESK_SECRET", SECRET)
-    monkeypatch.setenv("FUND_KEY", "fund-key")
-
-
-DESK = ("desk", KEY, SECRET, None)
-FUND = ("fund", "fund-key", None, Path("fund.pem"))
-
-
-@pytest.mark.usefixtures("accounts")
+@pytest.mark.usefixtures("two_accounts")
 def test_accounts_stand_in_the_file_with_their_keys_elsewhere() -> None:
     assert found() == [DESK, FUND]
     assert found("fund") == [FUND]
 
 
-@pytest.mark.usefixtures("accounts", "main")
+@pytest.mark.usefixtures("two_accounts", "main_account")
 def test_the_account_of_the_variables_is_one_more() -> None:
-    assert found() == [("main", KEY, SECRET, None), DESK, FUND]
+    assert found() == [MAIN, DESK, FUND]
 
 
-@pytest.mark.usefixtures("main")
+@pytest.mark.usefixtures("main_account")
 def test_the_variables_win_over_an_account_main_of_the_file() -> None:
     private("force-orders.toml", ACCOUNTS.replace("accounts.desk", "accounts.main").partition("[accounts.fund]")[0])
     private("desk.key", "another-key")
-    assert found() == found("main") == [("main", KEY, SECRET, None)]
+    assert found() == found("main") == [MAIN]
 
 
-@pytest.mark.usefixtures("accounts")
+@pytest.mark.usefixtures("two_accounts")
 def test_the_key_of_an_account_that_is_not_wanted_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FUND_KEY")
     assert found("desk") == [DESK]
     assert refusal("fund") == "accounts.fund.api_key_variable: the variable FUND_KEY is not set"
-
-
-@pytest.mark.usefixtures("accounts", "main")
-def test_an_unknown_account_is_refused_with_those_that_are_known() -> None:
-    assert refusal("desk", "nobody").startswith("there is no account 'nobody'; known: desk, fund")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +150,7 @@ def test_an_unknown_account_is_refused_with_those_that_are_known() -> None:
     [
         ("[accounts.a]", "accounts.a: set api_key_file or api_key_variable"),
         ('[accounts.a]\napi_key_variable = "K"', "accounts.a: set api_secret_file, api_secret_variable or private_key"),
+        ('[accounts.a]\napi_key_variable = "EMPTY"', "accounts.a.api_key_variable: the variable EMPTY is empty"),
         ('[accounts.a]\napi_key_file = "/none"', "accounts.a.api_key_file: the file /none cannot be read: "),
         (f'[accounts.a]\napi_key_file = "{KEY}"', "accounts.a.api_key_file: the file that it names cannot be read: "),
         (
@@ -215,14 +168,8 @@ def test_an_account_without_its_key_is_refused_by_name(
 ) -> None:
     private("force-orders.toml", text)
     monkeypatch.setenv("K", KEY)
+    monkeypatch.setenv("EMPTY", "")
     assert refusal().startswith(expected)
-
-
-@pytest.mark.parametrize("name", ["a b", "", "x" * 65, "a/b", "ä"])
-def test_an_account_has_a_name_that_fits_everywhere(name: str) -> None:
-    private("force-orders.toml", f'[accounts."{name}"]\napi_key_variable = "K"')
-    with pytest.raises(ConfigError, match="a name has 1 to 64 letters"):
-        load()
 
 
 @pytest.mark.parametrize(
@@ -233,112 +180,27 @@ def test_a_path_that_is_none_is_refused_in_one_printable_line(path: str, shown: 
     assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: that is no path"
 
 
-def test_an_account_whose_name_is_two_lines_is_refused_in_one() -> None:
-    private("force-orders.toml", '[accounts."bad\\nname"]\napi_key_variable = "K"')
-    text = refusal()
-    assert text.startswith("accounts.bad name in force-orders.toml: ")
-    assert text.isprintable()
+EC_PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-@pytest.fixture
-def accounts_dir(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty directory that the settings name."""
-    made = directory / "accounts"
-    made.mkdir()
-    monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS_DIR", str(made))
-    return made
-
-
-@pytest.mark.usefixtures("accounts")
-def test_each_file_of_the_accounts_dir_is_one_more_account(accounts_dir: Path) -> None:
-    for name in ("z.1", "a@b", *map(str, range(300))):
-        (accounts_dir / f"{name}.toml").write_text('api_key_variable = "FUND_KEY"\napi_secret_file = "desk.key"\n')
-    for other in (".z.toml", "notes.txt", "..data", "a.toml~"):
-        (accounts_dir / other).write_text("no account at all")
-    names = [one.account for one in credentials(load())]
-    assert names[:2] == ["desk", "fund"]
-    assert set(names[2:]) == {"z.1", "a@b", *map(str, range(300))}
-    assert found("z.1") == [("z.1", "fund-key", KEY, None)]
-
-
-def test_the_settings_file_may_name_the_accounts_dir_too(directory: Path) -> None:
-    private("force-orders.toml", 'accounts_dir = "many"')
-    (directory / "many").mkdir()
-    (directory / "many" / "one.toml").write_text('private_key_file = "x.pem"')
-    assert list(load().accounts) == ["one"]
-
-
-@pytest.mark.usefixtures("accounts")
-def test_what_is_wrong_with_the_files_of_accounts_is_said_of_all_in_one_line(accounts_dir: Path) -> None:
-    for name, text in (
-        ("fund", 'api_key_variable = "K"'),
-        ("broken", f"api_key = {SECRET}"),
-        ("inline", f'api_secret = "{SECRET}"'),
-        ("a b", ""),
-    ):
-        (accounts_dir / f"{name}.toml").write_text(text)
-    with pytest.raises(ConfigError) as refused:
-        load()
-    said = str(refused.value)
-    assert SECRET[:8] not in "".join(traceback.format_exception(refused.value))
-    assert said.isprintable()
-    assert f"accounts.fund stands twice: in force-orders.toml and in {accounts_dir}/fund.toml" in said
-    assert f"{accounts_dir}/broken.toml is no valid TOML" in said
-    assert f"{accounts_dir}/inline.toml: there is no setting 'accounts.inline.api_secret'" in said
-    assert f"accounts.a b in {accounts_dir}/a b.toml: a name has 1 to 64 letters" in said
-
-
-@pytest.mark.parametrize(("name", "reason"), [("absent", "No such file"), ("a-file", "Not a directory")])
-def test_an_accounts_dir_that_cannot_be_read_is_refused(
-    name: str, reason: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("main_account")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "holds no unencrypted PEM (PKCS#8) key"),
+        (SECRET, "holds no unencrypted PEM (PKCS#8) key"),
+        (f"-----BEGIN PRIVATE KEY-----\n{SECRET}", "holds no unencrypted PEM (PKCS#8) key"),
+        (PEM[:-30], "holds no unencrypted PEM (PKCS#8) key"),
+        (EC_PEM.decode(), "holds a key that is neither RSA nor Ed25519"),
+    ],
+    ids=["empty", "a secret", "half", "cut", "another kind"],
+)
+def test_a_private_key_file_that_holds_something_else_is_refused_without_it(
+    text: str, what: str, bare_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    private("a-file", "")
-    monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS_DIR", str(directory / name))
-    with pytest.raises(ConfigError, match=f"accounts_dir: the directory {directory / name} cannot be read: {reason}"):
-        load()
-
-
-@pytest.mark.usefixtures("accounts", "main")
-def test_the_sources_of_keys_are_told_without_reading_them() -> None:
-    assert key_sources(load()) == [
-        KeySource("main", "BINANCE_API_KEY", "BINANCE_API_SECRET"),
-        KeySource("desk", "desk.key", "DESK_SECRET"),
-        KeySource("fund", "FUND_KEY", "fund.pem", Path("fund.pem")),
-    ]
-    assert [one.account for one in key_sources(load(), ["fund"])] == ["fund"]
-    with pytest.raises(ConfigError, match="there is no account 'nobody'; known: desk, fund, main"):
-        key_sources(load(), ["nobody"])
-
-
-def test_the_source_of_main_may_be_files(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BINANCE_API_KEY_FILE", str(private("key", KEY)))
-    monkeypatch.setenv("BINANCE_API_SECRET_FILE", str(directory / "absent"))
-    assert key_sources(load()) == [KeySource("main", "key", f"{directory}/absent (not there)")]
-    monkeypatch.setenv("BINANCE_API_PRIVATE_KEY_FILE", "key")
-    assert key_sources(load()) == [KeySource("main", "key", "key", Path("key"))]
-
-
-def test_half_a_key_has_half_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
-    assert key_sources(load()) == [KeySource("main", None, "BINANCE_API_SECRET")]
-
-
-def test_a_secret_put_where_its_source_should_be_named_is_not_told() -> None:
-    pem = f"-----BEGIN PRIVATE KEY-----\\n{SECRET * 9}"
-    private(
-        "force-orders.toml",
-        f'[accounts.a]\napi_key_variable = "{KEY}"\napi_secret_file = "{SECRET}"\n'
-        f'[accounts.b]\napi_key_variable = "K"\nprivate_key_file = "{pem}"\n',
-    )
-    assert [(one.key, one.secret) for one in key_sources(load())] == [
-        ("a variable that is not set", "a file that is not there"),
-        ("K (not set)", "a file that is not there"),
-    ]
-
-
-def test_without_any_account_there_is_no_source() -> None:
-    with pytest.raises(ConfigError, match="no key: set BINANCE_API_KEY"):
-        key_sources(load())
+    file = bare_directory / private("key.pem", text)
+    monkeypatch.setenv("BINANCE_API_PRIVATE_KEY_FILE", str(file))
+    assert refusal() == f"BINANCE_API_PRIVATE_KEY_FILE: the file {file} {what}"
 
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -348,16 +210,9 @@ RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 def test_neither_credentials_nor_their_signer_show_what_is_secret(
     key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | None,
 ) -> None:
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode() if key else ""
-    file = private("key.pem", pem) if key else None
-    own = Credentials("main", SecretStr(KEY), None if key else SecretStr(SECRET), file)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) if key else b""
+    private_key = PrivateKey.from_pem(pem) if key else None
+    own = Credentials("main", SecretStr(KEY), None if key else SecretStr(SECRET), private_key)
     shown = "".join(form(one) for form in (repr, str, "{}".format) for one in (own, signer(own)))
     assert "main" in shown
-    assert [word for word in (KEY, SECRET, *pem.splitlines()) if word in shown] == []
-
-
-def test_a_private_key_file_that_holds_something_else_is_refused_without_it() -> None:
-    own = Credentials("main", SecretStr(KEY), None, private("key.pem", f"-----BEGIN PRIVATE KEY-----\n{SECRET}"))
-    with pytest.raises(ConfigError) as refused:
-        signer(own)
-    assert SECRET not in "".join(traceback.format_exception(refused.value)) + repr(refused.value)
+    assert [word for word in (KEY, SECRET, *pem.decode().splitlines()) if word in shown] == []

@@ -187,6 +187,14 @@ def test_accounts_in_a_variable_are_refused_by_its_name(value: str, monkeypatch:
     assert refusal() == "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"), [("a b", "a b"), ("", ""), ("x" * 65, "x" * 65), ("a/b", "a/b"), ("ä", "ä"), (r"a\nb", "a b")]
+)
+def test_an_account_has_a_name_that_fits_everywhere(name: str, shown: str) -> None:
+    written(f'[accounts."{name}"]\napi_key_variable = "K"')
+    assert refusal().startswith(f"accounts.{shown} in force-orders.toml: a name has 1 to 64 letters")
+
+
 def test_every_fault_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     written("page_limit = 0\nnope = 1")
     monkeypatch.setenv("FORCE_ORDERS_ATTEMPTS", "x")

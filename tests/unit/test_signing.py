@@ -1,7 +1,6 @@
 """Signatures, held against the documentation's own example and against public keys."""
 
 import base64
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -17,8 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from etl.errors import ConfigError
-from etl.exchange.signing import HmacSigner, PrivateKeySigner
+from etl.exchange.signing import HmacSigner, PrivateKey, PrivateKeySigner
 
 QUERY = "symbol=%E5%B8%81USDT&startTime=1&endTime=2&recvWindow=5000&timestamp=1591702613943"
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -28,6 +26,10 @@ Key = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
 def pem(key: Key, encryption: KeySerializationEncryption | None = None) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+
+
+def signer_of(key: Key) -> PrivateKeySigner:
+    return PrivateKeySigner("key", PrivateKey.from_pem(pem(key)))
 
 
 def test_the_example_of_the_documentation() -> None:
@@ -48,14 +50,14 @@ def test_another_query_or_another_secret_gives_another_signature() -> None:
 
 
 def test_a_signature_by_rsa_is_the_one_that_its_public_key_verifies() -> None:
-    signature = base64.b64decode(unquote(PrivateKeySigner("key", pem(RSA_KEY)).sign(QUERY)), validate=True)
+    signature = base64.b64decode(unquote(signer_of(RSA_KEY).sign(QUERY)), validate=True)
     RSA_KEY.public_key().verify(signature, QUERY.encode(), padding.PKCS1v15(), SHA256())
     with pytest.raises(InvalidSignature):
         RSA_KEY.public_key().verify(signature, QUERY.encode() + b"0", padding.PKCS1v15(), SHA256())
 
 
 def test_a_signature_by_ed25519_is_the_one_that_its_public_key_verifies() -> None:
-    signature = base64.b64decode(unquote(PrivateKeySigner("key", pem(ED25519_KEY)).sign(QUERY)), validate=True)
+    signature = base64.b64decode(unquote(signer_of(ED25519_KEY).sign(QUERY)), validate=True)
     ED25519_KEY.public_key().verify(signature, QUERY.encode())
     with pytest.raises(InvalidSignature):
         ED25519_KEY.public_key().verify(signature, QUERY.encode() + b"0")
@@ -63,16 +65,12 @@ def test_a_signature_by_ed25519_is_the_one_that_its_public_key_verifies() -> Non
 
 @pytest.mark.parametrize("key", [RSA_KEY, ED25519_KEY], ids=["rsa", "ed25519"])
 def test_what_base64_has_and_a_query_cannot_hold_is_percent_encoded(key: Key) -> None:
-    signer = PrivateKeySigner("key", pem(key))
+    signer = signer_of(key)
     assert not any(set(signer.sign(f"{QUERY}{number}")) & set("+/=&") for number in range(20))
 
 
-def test_a_private_key_is_read_from_its_file(tmp_path: Path) -> None:
-    file = tmp_path / "key.pem"
-    file.write_bytes(pem(ED25519_KEY))
-    signer = PrivateKeySigner.from_file("key", file)
-    assert signer.api_key == "key"
-    assert signer.sign(QUERY) == PrivateKeySigner("key", pem(ED25519_KEY)).sign(QUERY)
+def test_a_private_key_knows_its_kind() -> None:
+    assert [PrivateKey.from_pem(pem(key)).kind for key in (RSA_KEY, ED25519_KEY)] == ["RSA", "Ed25519"]
 
 
 @pytest.mark.parametrize(
@@ -86,19 +84,14 @@ def test_a_private_key_is_read_from_its_file(tmp_path: Path) -> None:
     ],
     ids=["empty", "garbage", "cut", "public", "encrypted"],
 )
-def test_what_is_no_unencrypted_private_key_is_a_wrong_setting(text: bytes) -> None:
-    with pytest.raises(ConfigError, match=r"\Athe private key file is no unencrypted PEM \(PKCS#8\) key\Z"):
-        PrivateKeySigner("key", text)
+def test_what_is_no_unencrypted_private_key_is_refused_without_a_word_of_it(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\Aholds no unencrypted PEM \(PKCS#8\) key\Z"):
+        PrivateKey.from_pem(text)
 
 
-def test_a_private_key_of_another_kind_is_a_wrong_setting() -> None:
-    with pytest.raises(ConfigError, match="must be RSA or Ed25519"):
-        PrivateKeySigner("key", pem(ec.generate_private_key(ec.SECP256R1())))
-
-
-def test_a_private_key_file_that_is_not_there_is_a_wrong_setting_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.pem cannot be read: No such file"):
-        PrivateKeySigner.from_file("key", tmp_path / "absent.pem")
+def test_a_private_key_of_another_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\Aholds a key that is neither RSA nor Ed25519\Z"):
+        PrivateKey.from_pem(pem(ec.generate_private_key(ec.SECP256R1())))
 
 
 def test_no_signer_shows_its_secret() -> None:
