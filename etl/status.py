@@ -1,5 +1,6 @@
 """How complete the history is right now, by account and symbol."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +58,7 @@ def read_status(connection: Connection, rules: Rules) -> Status:
 
 def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int], rules: Rules) -> ScopeStatus:
     own = tuple(gap for gap in gaps if (gap.account, gap.symbol) == (mark.account, mark.symbol))
-    unread = _unread_since(mark, own)
+    unread = unread_since(mark, own)
     orders = (
         sum(n for (account, _), n in counts.items() if account == mark.account)
         if mark.symbol == EVERY_SYMBOL
@@ -70,19 +71,20 @@ def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int],
         covered_since=mark.covered_since,
         age=None if mark.watermark is None else max(0, rules.now - mark.watermark),
         unread=None if unread is None else max(0, rules.now - unread),
-        days_until_loss=None if unread is None else _days_until_loss(unread, rules),
+        days_until_loss=None if unread is None else days_until_loss(unread, rules),
         orders=orders,
         gaps=own,
     )
 
 
-def _unread_since(mark: Watermark, gaps: tuple[Gap, ...]) -> int | None:
+def unread_since(mark: Watermark, gaps: Sequence[Gap]) -> int | None:
     """The oldest instant not proven that may still be had: of a gap that can be filled, or where reading ends."""
     fillable = [gap.window.start for gap in gaps if gap.reason in ("not_fetched", "failed")]
     return min([*fillable, *([] if mark.newest_proof is None else [mark.newest_proof])], default=None)
 
 
-def _days_until_loss(unread_since: int, rules: Rules) -> float | None:
+def days_until_loss(unread_since: int, rules: Rules) -> float | None:
+    """Days until that instant is older than the exchange keeps; 0: it is already. None: it keeps everything."""
     return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
 
 

@@ -1,5 +1,6 @@
 """The ledger: each run of a command, what it cost and what it found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -72,12 +73,33 @@ def finish(connection: Connection, run_id: int, counts: Counts, status: str, err
 
 
 def last(connection: Connection) -> LastRun | None:
-    """The newest run; one that died is told as such, even before the next run marks it."""
-    columns: dict[str, ColumnElement[Any]] = {name: runs.c[name] for name in LastRun._fields}
-    columns["status"] = case((_has_died, literal("failed")), else_=runs.c.status)
-    columns["error"] = case((_has_died, literal(DIED)), else_=runs.c.error)
-    row = connection.execute(select(*columns.values()).order_by(runs.c.id.desc()).limit(1)).first()
+    """The newest run."""
+    row = connection.execute(select(*_told(LastRun._fields)).order_by(runs.c.id.desc()).limit(1)).first()
     return LastRun(*row) if row else None
+
+
+class Stored(NamedTuple):
+    """A run, how it ended and what it stored."""
+
+    id: int
+    command: str
+    status: str
+    error: str | None
+    inserted: int
+    updated: int
+    quarantined: int
+
+
+def of_ids(connection: Connection, run_ids: Sequence[int]) -> list[Stored]:
+    """These runs, as far as there are such, the oldest first."""
+    rows = connection.execute(select(*_told(Stored._fields)).where(runs.c.id.in_(run_ids)).order_by(runs.c.id))
+    return [Stored(*row) for row in rows]
+
+
+def _told(names: Sequence[str]) -> list[ColumnElement[Any]]:
+    """Columns of a run; one that died is told as such, even before the next run marks it."""
+    died = {"status": literal("failed"), "error": literal(DIED)}
+    return [case((_has_died, died[name]), else_=runs.c[name]) if name in died else runs.c[name] for name in names]
 
 
 class Total(NamedTuple):

@@ -1,0 +1,1 @@
+"""Notifications: what happened, in a few lines, to the channels that somebody named."""
