@@ -48,8 +48,10 @@ def figures(server: str) -> Iterator[Figure]:
     switches = {"profile": "quiet", "accounts": ACCOUNTS, "clock_speed": SPEED, "weight_limit": ALLOWANCE}
     with simulator(**switches) as url, database(server) as place:
         settings = Settings(base_url=url, weight_budget=ALLOWANCE, recv_window_ms=60_000)
-        reader = app.reader(settings, keys, Event(), FastClock())
-        with connection_to(engine_for(place)) as connection:
+        with (
+            connection_to(engine_for(place)) as connection,
+            app.reading(settings, keys, connection, Event(), FastClock()) as reader,
+        ):
             run = Run(connection, reader, "backfill", lambda standing: None)
             run.execute(backfill_planner(SpanText(), []), Storing(connection, run.recorder))
         stats = requests.get(f"{url}/sim/stats", timeout=30).json()

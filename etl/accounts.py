@@ -1,7 +1,7 @@
 """The accounts as such: where their keys come from, and what the exchange says of each key."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -20,17 +20,16 @@ from etl.errors import (
     ExchangeError,
     ExitCode,
     ForceOrdersError,
-    StoppedError,
     ThrottledError,
     TransientError,
 )
 from etl.exchange.signing import PrivateKey
-from etl.fetching import STOPPED, TICK, Fetchers
+from etl.fetching import interruptibly
 from etl.keysources import KeySource, Nowhere, PrivateKeyFile
 from etl.operations import Reader
 from etl.pipeline import MARKET
 from etl.settings import Settings
-from etl.store import coverage, silences
+from etl.store import coverage
 from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
 
@@ -84,8 +83,7 @@ def read_account_watermarks(connection: Connection) -> dict[str, int]:
 def check_accounts(settings: Settings, names: Sequence[str], connection: Connection, stop: Event) -> list[Verdict]:
     """One signed request with each account's key, one after the other; what is wrong with one does not stop the rest.
 
-    Keeps the silences that this address was asked for, and stores those that it is asked for now. Nothing else is
-    written, and nothing of the answers is kept. Raises StoppedError and StoreError.
+    Nothing of the answers is kept. Raises StoppedError and StoreError.
     """
     found: dict[str, Verdict] = {}
     keys: list[Credentials] = []
@@ -96,7 +94,8 @@ def check_accounts(settings: Settings, names: Sequence[str], connection: Connect
             found[name] = verdict(name, error)
     if keys:
         few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
-        found |= _ask(app.reader(few, keys, stop), connection)
+        with app.reading(few, keys, connection, stop) as reader:
+            found |= _ask(reader)
     return [found[name] for name in names]
 
 
@@ -153,12 +152,11 @@ _BY_KIND: dict[type[ForceOrdersError], tuple[str, str]] = {
 }
 
 
-def _ask(reader: Reader, connection: Connection) -> dict[str, Verdict]:
+def _ask(reader: Reader) -> dict[str, Verdict]:
     """What the exchange says of each account of the reader."""
-    turns = _Turns(reader, connection)
     unreachable: TransientError | None = None
     try:
-        turns.take(next(iter(reader.clients.values())).set_clock)
+        interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
     except TransientError as error:
         unreachable = error  # then it is so for every account, and none needs to wait for it
     except ExchangeError:
@@ -170,43 +168,8 @@ def _ask(reader: Reader, connection: Connection) -> dict[str, Verdict]:
             end = reader.clock.now()
             request = PageRequest(Window(end - SECOND, end), 1, SYMBOL)
             try:
-                turns.take(lambda: client.page(request))  # noqa: B023 - it is over before the next one begins
+                interruptibly(lambda: client.page(request), reader.stop)  # noqa: B023 - over before the next begins
             except ExchangeError as error:
                 fault = error
         found[account] = verdict(account, fault)
     return found
-
-
-class _Turns:
-    """Requests one after the other, while the silences of this address are shared with other processes."""
-
-    def __init__(self, reader: Reader, connection: Connection) -> None:
-        self._reader = reader
-        self._connection = connection
-        self._fetchers: Fetchers[None, object] = Fetchers(1)
-        self._kept_until = 0
-
-    def take(self, request: Callable[[], object]) -> None:
-        """Send it and wait for its end; raises what it raised, StoppedError as soon as a stop is asked for."""
-        self._share()
-        self._fetchers.submit(None, request)
-        while not self._reader.stop.is_set():
-            done = self._fetchers.next_done(TICK)
-            self._share()
-            if done is not None:
-                if isinstance(done[1], Exception):
-                    raise done[1]
-                return
-        raise StoppedError(STOPPED)
-
-    def _share(self) -> None:
-        gate, egress = self._reader.gate, self._reader.egress
-        now = self._reader.clock.now()
-        with store_errors():
-            if gate.closed_until > max(now, self._kept_until + SECOND):
-                silences.keep(self._connection, egress, gate.closed_until - now, "throttled")
-                self._kept_until = gate.closed_until
-            if left := silences.left(self._connection, egress):
-                gate.close(now + left)
-                self._kept_until = gate.closed_until
-            self._connection.commit()

@@ -6,6 +6,7 @@ from threading import Event
 
 from sqlalchemy import Connection
 
+from etl.core.egress import Egress
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
@@ -21,6 +22,7 @@ from etl.exchange.wire import PageReader
 from etl.operations import Reader
 from etl.settings import Settings
 from etl.store.database import open_database
+from etl.store.egress import shared_egress
 
 
 def rules(settings: Settings, now: int) -> Rules:
@@ -33,12 +35,15 @@ def rules(settings: Settings, now: int) -> Rules:
     )
 
 
+def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> Gate:
+    """What every request passes, of this process and of all that share its egress."""
+    return Gate(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
+
+
 def reader(
-    settings: Settings, credentials: Sequence[Credentials], stop: Event, clock: ExchangeClock | None = None
+    settings: Settings, credentials: Sequence[Credentials], gate: Gate, clock: ExchangeClock, stop: Event
 ) -> Reader:
-    """The clients of all accounts behind one gate."""
-    clock = clock or ExchangeClock()
-    gate = Gate(Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
+    """The clients of these accounts behind one gate."""
     connection = ExchangeConnection(
         settings.base_url,
         settings.connect_timeout_seconds,
@@ -56,12 +61,25 @@ def reader(
         gate,
         clock,
         stop,
-        settings.egress,
         settings.patience_seconds * SECOND,
         settings.concurrency,
         settings.page_limit,
         lambda now: rules(settings, now),
     )
+
+
+@contextmanager
+def reading(
+    settings: Settings,
+    credentials: Sequence[Credentials],
+    connection: Connection,
+    stop: Event,
+    clock: ExchangeClock | None = None,
+) -> Iterator[Reader]:
+    """A reader for one run, with a gate of its own; raises StoreError."""
+    clock = clock or ExchangeClock()
+    with shared_egress(connection.engine, settings.egress) as egress:
+        yield reader(settings, credentials, gate(settings, egress, clock, stop), clock, stop)
 
 
 def signer(credentials: Credentials) -> Signer:

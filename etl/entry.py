@@ -14,7 +14,6 @@ from pathlib import Path
 from threading import Event
 from typing import TypedDict, Unpack, get_type_hints
 
-from etl import app
 from etl.core.timeline import to_datetime
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError, ThrottledError
 from etl.operations import Summary
@@ -173,9 +172,7 @@ def _names(given: Sequence[str]) -> Sequence[str]:
 
 def _run(settings: Settings, work: Work, stop: Event | None) -> RunSummary:
     logging.getLogger("urllib3.connectionpool").addFilter(_is_unsigned)
-    reader = app.reader(settings, work.keys, stop or Event())
-    ended = store_history(settings, work, reader, nullcontext(lambda standing: None))
-    return _returned(ended, reader.gate.closed_until)
+    return _returned(store_history(settings, work, stop or Event(), nullcontext(lambda standing: None)))
 
 
 def _is_unsigned(record: logging.LogRecord) -> bool:
@@ -183,7 +180,7 @@ def _is_unsigned(record: logging.LogRecord) -> bool:
     return "signature=" not in record.getMessage()
 
 
-def _returned(ended: Summary, silent_until: int) -> RunSummary:
+def _returned(ended: Summary) -> RunSummary:
     """The run's public summary; raises what a caller has to do something about."""
     said = "; ".join(ended.faults) or f"the run ended as {ended.status}"
     match ended.exit_code:
@@ -192,7 +189,7 @@ def _returned(ended: Summary, silent_until: int) -> RunSummary:
         case ExitCode.WRONG_INPUT:
             raise ConfigError(said)
         case ExitCode.BANNED:
-            raise ThrottledError(said, silent_until)
+            raise ThrottledError(said, ended.silent_until)
         case ExitCode.DATABASE:
             raise StoreError(said)
         case ExitCode.STOPPED:

@@ -21,7 +21,6 @@ from etl.errors import (
     RejectedError,
     StoppedError,
     StoreError,
-    ThrottledError,
 )
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
@@ -31,14 +30,11 @@ from etl.logs import logger
 from etl.pipeline import MARKET, Received, Recorder
 from etl.scheduler import Scheduler, Walk
 from etl.spans import Planner
-from etl.store import coverage, locks, runs, silences
+from etl.store import coverage, locks, runs
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
 
 _log = logger(__name__)
-
-WATCH = 0.25
-"""Seconds between two looks at the silences that other processes were asked for."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,6 @@ class Reader:
     gate: Gate
     clock: ExchangeClock
     stop: Event
-    egress: str
     patience: int
     """Milliseconds to wait for whatever is in the way: a silence of the exchange, another run of the same account."""
     concurrency: int
@@ -84,6 +79,8 @@ class Summary:
     unproven: int = 0
     """Milliseconds of the run's own span that are still unproven."""
     faults: list[str] = field(default_factory=list)
+    silent_until: int = 0
+    """The exchange wants no request before, epoch milliseconds; 0: it never asked for silence."""
     seconds: float = 0.0
 
 
@@ -123,11 +120,9 @@ class Run:
         self._reader = reader
         self._watch = watch
         self._began = time.monotonic()
-        self._looked_at = -WATCH
         self._walks = 0
         self._clients: dict[str, ExchangeClient] = {}
         self._announced = 0
-        self._kept_until = 0
         with store_errors():
             run_id = runs.start(connection, command)
             connection.commit()
@@ -232,11 +227,11 @@ class Run:
         summary.status = _STATUS.get(summary.exit_code, "failed")
         summary.counts = counts
         counts.requests, counts.weight = self._reader.gate.spent()
+        summary.silent_until = self._reader.gate.closed_until
         summary.seconds = time.monotonic() - self._began
         try:
             with store_errors():
                 self.connection.rollback()
-                self._keep_silence(str(fault) if isinstance(fault, ThrottledError) else "throttled")
                 runs.finish(self.connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
                 self.connection.commit()
         except StoreError as error:
@@ -246,16 +241,8 @@ class Run:
         return summary
 
     def _tick(self, walks_done: int, waiting_for: str = "") -> None:
-        """Now and then: share silences with the other processes, and show where we are."""
-        gate = self._reader.gate
-        if time.monotonic() - self._looked_at >= WATCH:
-            self._keep_silence("throttled")
-            now = self._reader.clock.now()
-            if left := silences.left(self.connection, self._reader.egress):
-                gate.close(now + left)
-            self.connection.commit()
-            self._looked_at = time.monotonic()
-        now = self._reader.clock.now()
+        """Show where we are, and tell of a silence once."""
+        gate, now = self._reader.gate, self._reader.clock.now()
         if gate.closed_until > max(now, self._announced + SECOND) and gate.is_patient:
             self._announced = gate.closed_until
             wait = duration(gate.closed_until - now + SECOND)
@@ -263,12 +250,6 @@ class Run:
         self._watch(
             Progress(walks_done, self._walks, self.recorder.counts, gate.closed_until, now, waiting_for=waiting_for)
         )
-
-    def _keep_silence(self, reason: str) -> None:
-        deadline, now = self._reader.gate.closed_until, self._reader.clock.now()
-        if deadline > max(now, self._kept_until + SECOND):
-            silences.keep(self.connection, self._reader.egress, deadline - now, reason)
-            self._kept_until = deadline
 
 
 _STATUS = {

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Event
 
 from etl import app
 from etl.asking import check_span, parse_symbols
 from etl.credentials import Credentials, credentials
-from etl.operations import Reader, Run, Summary, Watcher
+from etl.operations import Run, Summary, Watcher
 from etl.settings import Settings
 from etl.spans import Planner, SpanText, backfill_planner, nightly_planner
 from etl.storing import Storing
@@ -36,8 +37,12 @@ def sync_work(settings: Settings, accounts: Sequence[str]) -> Work:
     return Work("sync", credentials(settings, tuple(accounts)), nightly_planner)
 
 
-def store_history(settings: Settings, work: Work, reader: Reader, watching: AbstractContextManager[Watcher]) -> Summary:
+def store_history(settings: Settings, work: Work, stop: Event, watching: AbstractContextManager[Watcher]) -> Summary:
     """A run that stores what it reads. How it ended stands in the summary; raises StoreError where it cannot begin."""
-    with app.store(settings) as connection, watching as watch:
+    with (
+        app.store(settings) as connection,
+        app.reading(settings, work.keys, connection, stop) as reader,
+        watching as watch,
+    ):
         run = Run(connection, reader, work.command, watch)
         return run.execute(work.planner, Storing(connection, run.recorder, work.symbols))

@@ -57,7 +57,7 @@ class Settings:
     notify_about: Annotated[tuple[str, ...], checks.some_of("failure", "gap", "orders")] = ("failure", "gap")
     notify_gap_days: Annotated[float, checks.number(0, 36_500)] = 14
     notify_timeout_seconds: Annotated[float, checks.number(0, 300)] = 20
-    egress: Annotated[str, checks.text(200)] = "default"
+    egress: Annotated[str | None, checks.text(200)] = None
     accounts_dir: Annotated[Path | None, checks.path] = None
     accounts: Mapping[str, AccountKeys] = field(default_factory=dict)
     """Those of the settings file and those of `accounts_dir`."""

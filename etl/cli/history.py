@@ -84,12 +84,15 @@ def verify(
     span, drawn = SpanText(since, until), Sample(sample)
     check_span(settings, span)
     keys = credentials(settings, account)
-    with stop_signals() as stop:
-        reader = app.reader(settings, keys, stop)
-        with app.store(settings) as connection, watching() as watch:
-            run = Run(connection, reader, "verify", watch)
-            comparing = Comparing(connection, run.recorder, repair=repair)
-            summary = run.execute(verify_planner(span, drawn), comparing)
+    with (
+        stop_signals() as stop,
+        app.store(settings) as connection,
+        app.reading(settings, keys, connection, stop) as reader,
+        watching() as watch,
+    ):
+        run = Run(connection, reader, "verify", watch)
+        comparing = Comparing(connection, run.recorder, repair=repair)
+        summary = run.execute(verify_planner(span, drawn), comparing)
     for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
         say(line)
     if comparing.differences:
@@ -129,11 +132,10 @@ def _print_plan(settings: "Settings", work: "Work") -> None:
 
 def _store(settings: "Settings", work: "Work") -> "Summary":
     """A run that stores what it reads, with signals and the progress bar, and its printed summary."""
-    from etl import app
     from etl.running import store_history
 
     with stop_signals() as stop:
-        summary = store_history(settings, work, app.reader(settings, work.keys, stop), watching())
+        summary = store_history(settings, work, stop, watching())
     _print_summary(summary)
     return summary
 

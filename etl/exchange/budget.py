@@ -6,15 +6,16 @@ Pure: the time is handed in. The exchange counts by the minutes of its own clock
 from collections import deque
 from itertools import chain, takewhile
 
+from etl.core.egress import EDGE
 from etl.core.timeline import MINUTE
-from etl.exchange.company import EDGE, HEAVIEST, Company, Heard
+from etl.exchange.company import HEAVIEST, Company, Heard
 
 ALLOWANCE = 2_400
 """Weight a minute and address on USDⓈ-M futures (exchangeInfo.rateLimits)."""
 
 
 class Budget:
-    """What this program may use a minute, and what the address as a whole must not exceed.
+    """What this program may use a minute, in however many processes, and what the address as a whole must not exceed.
 
     Others come first: what they are expected to use until the minute ends is left to them, so that a bot that burns
     evenly is not refused at its end because we took everything at its beginning. While nothing is known of others, half
@@ -26,12 +27,13 @@ class Budget:
         self._allowance = max(allowance, per_minute)
         self._sent: deque[tuple[int, int]] = deque()
         self._ours = 0
+        self._kin = 0
         self._company = Company(0)
 
     def delay(self, weight: int, now: int) -> int:
         """Milliseconds until a request of `weight` may be sent, or is worth another look; 0: now."""
         self._roll(now)
-        company, ours = self._company, self._ours
+        company, ours = self._company, self._ours + self._kin
         next_minute = company.start + MINUTE + EDGE
         if ours + weight > self.per_minute or ours + weight + company.others > self._allowance:
             return next_minute - now
@@ -44,20 +46,31 @@ class Budget:
             return 0
         return min(next_minute, company.next_question(now)) - now
 
+    def room(self, now: int) -> int:
+        """What all of ours may have spent of this minute, at most."""
+        self._roll(now)
+        return min(self.per_minute, self._allowance - self._company.others)
+
     def spend(self, weight: int, now: int) -> None:
         self._roll(now)
         self._sent.append((now, weight))
         self._ours += weight
 
+    def note_all_of_ours(self, spent: int, now: int) -> None:
+        """Take note of what this process and its kin, those that share its egress, have spent of this minute."""
+        self._roll(now)
+        self._kin = max(0, spent - self._ours)
+
     def learn(self, used: int, sent: int, now: int) -> None:
         """Take note of the used-weight header that came now: what it holds beyond our own was somebody else's.
 
-        Our own is what we sent in this minute up to that request: later ones had not arrived.
+        Our own is what this process sent in this minute up to that request, since later ones had not arrived, and what
+        its kin are known to have sent.
         """
         self._roll(now)
         before = takewhile(lambda one: one[0] < self._company.start, self._sent)
         later = takewhile(lambda one: one[0] > sent, reversed(self._sent))
-        ours = self._ours - sum(weight for _, weight in chain(before, later))
+        ours = self._ours + self._kin - sum(weight for _, weight in chain(before, later))
         self._company = self._company.hears(Heard(max(0, used - ours), sent, now))
 
     def forget_others(self) -> None:
@@ -68,6 +81,7 @@ class Budget:
         start = now // MINUTE * MINUTE
         if start != self._company.start:
             self._company = self._company.next_minute(start)
+            self._kin = 0
         while self._sent and self._sent[0][0] < start - EDGE:
             self._ours -= self._sent.popleft()[1]
         if self._sent and self._sent[-1][0] > now:  # the clock was set back: it counts as sent now

@@ -153,7 +153,7 @@ class ExchangeClient:
         if isinstance(error, DoubtedKeyError):
             self._trust.doubted(error.until_ms)
         if isinstance(error, ThrottledError):
-            self._gate.close(error.until_ms)
+            self._gate.close(error.until_ms, str(error))
         elif isinstance(error, ClockSkewError) and path != TIME:
             self._read_time()
         raise error

@@ -5,11 +5,9 @@ Pure: the time is handed in.
 
 from dataclasses import dataclass
 
+from etl.core.egress import EDGE
 from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
 from etl.core.timeline import MINUTE, SECOND
-
-EDGE = SECOND
-"""How exactly we know when the exchange's minute begins: what lies so close to a turn may belong to either minute."""
 
 WATCH = SECOND
 """How long others are watched, at least, before what they did meanwhile says how fast they go."""

@@ -1,12 +1,15 @@
-"""The gate that every request of every thread passes: it waits for the budget and for the end of a ban."""
+"""The gate that every request of every thread passes: it waits for the budget and for the end of a ban.
+
+Both are shared with other processes, those behind the same egress.
+"""
 
 from collections.abc import Callable
 from threading import Condition, Event
 
+from etl.core.egress import EDGE, Egress
 from etl.core.timeline import SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
-from etl.exchange.company import EDGE
 
 LONGEST_NAP = 0.5
 """Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
@@ -19,7 +22,8 @@ class Gate:
     is not waited for.
     """
 
-    def __init__(self, budget: Budget, clock: Callable[[], int], stop: Event, patience: int) -> None:
+    def __init__(self, egress: Egress, budget: Budget, clock: Callable[[], int], stop: Event, patience: int) -> None:
+        self._egress = egress
         self._budget = budget
         self._clock = clock
         self._stop = stop
@@ -43,10 +47,13 @@ class Gate:
         """Whether the silence, if there is one, will be waited for."""
         return self._closed_until - self._clock() <= self._patience
 
-    def close(self, until: int) -> None:
-        """From now on nothing passes before `until`."""
+    def close(self, until: int, reason: str) -> None:
+        """From now on nothing passes before `until`, here and in every process behind the same egress."""
         with self._changed:
             self._closed_until = max(self._closed_until, until)
+            left = until - self._clock()
+            if left > 0:
+                self._egress.silence(left, reason)
 
     def enter(self, weight: int) -> int:
         """Wait until a request of `weight` may be sent, and count it; the instant at which it passed.
@@ -64,13 +71,23 @@ class Gate:
                         self._closed_until,
                     )
                 wait = max(silence, self._budget.delay(weight, now))
-                if wait <= 0:
-                    self._budget.spend(weight, now)
-                    self.requests += 1
-                    self.weight += weight
+                if wait > 0:
+                    self._changed.wait(min(wait / SECOND, LONGEST_NAP))
+                elif self._take(weight, now):
                     return now
-                self._changed.wait(min(wait / SECOND, LONGEST_NAP))
         raise StoppedError("stopped by a signal; what was proven is kept")
+
+    def _take(self, weight: int, now: int) -> bool:
+        """Whether the other processes leave room for the request; then it counts as sent."""
+        taken = self._egress.take(weight, now, self._budget.room(now))
+        if taken.silent:
+            self._closed_until = max(self._closed_until, now + taken.silent)
+        if taken.granted:
+            self._budget.spend(weight, now)
+            self.requests += 1
+            self.weight += weight
+        self._budget.note_all_of_ours(taken.spent, now)
+        return taken.granted
 
     def learn(self, used: int, sent: int) -> None:
         """Take note of the used-weight header of the answer to a request that passed at `sent`."""

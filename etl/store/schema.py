@@ -154,3 +154,14 @@ silences = Table(
     _moment("until"),
     Column("reason", Text, nullable=False),
 )
+
+spent_weight = Table(
+    "spent_weight",
+    metadata,
+    Column("egress", Text, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("weight", BigInteger, nullable=False),
+    Column("late", BigInteger, nullable=False),
+    Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("late BETWEEN 0 AND weight", name="late"),
+)

@@ -43,18 +43,17 @@ class Cost:
 def cost(lab: Lab, since: str | None = None) -> Cost:
     """Of a backfill since then, or of a sync, one window in flight.
 
-    Left out is the look for a ban that another process met: it comes by the clock, not by the window.
+    Left out is what is asked of the budget and the ban that processes share: it comes by the weight, not by the window.
     """
     settings = Settings(base_url=lab.simulator.url, concurrency=1, weight_budget=1_000_000, retention_days=0)
     keys = [Credentials("main", SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
     planner = nightly_planner if since is None else backfill_planner(SpanText(since), [])
     statements: list[str] = []
-    reader = app.reader(settings, keys, Event())
     engine = engine_for(lab.database_url)
 
     @event.listens_for(engine, "before_cursor_execute")
     def _(connection, cursor, statement, parameters, context, executemany) -> None:
-        if "silences" not in statement:
+        if "spent_weight" not in statement:
             statements.append(statement)
 
     @event.listens_for(engine, "commit")
@@ -62,7 +61,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
         if statements and statements[-1] != COMMIT:
             statements.append(COMMIT)
 
-    with connection_to(engine) as connection:
+    with connection_to(engine) as connection, app.reading(settings, keys, connection, Event()) as reader:
         run = Run(connection, reader, "backfill", lambda standing: None)
         run.execute(planner, Storing(connection, run.recorder))
     commits = statements.count(COMMIT)

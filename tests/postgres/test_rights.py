@@ -28,6 +28,7 @@ WRITER_AND_READER = {
     "runs": (ADD, READ),
     "runs_id_seq": (NOTHING, NOTHING),
     "silences": (ADD, NOTHING),
+    "spent_weight": (KEEP, NOTHING),
     "watermarks": (READ, READ),
 }
 POSSIBLE = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]

@@ -24,7 +24,7 @@ from etl.store import coverage
 from etl.storing import Storing
 from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
 
-TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, silences"
+TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, silences, spent_weight"
 
 
 @settings(
@@ -45,10 +45,11 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
     with Simulator(roomy, histories={MAIN: orders}) as simulator:
         own = Settings(base_url=simulator.url, data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000)
         keys = [Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
-        reader = app.reader(replace(own, retention_days=0, weight_budget=9_000_000), keys, Event())
-        run = Run(connection, reader, "backfill", lambda standing: None)
-        planner = backfill_planner(SpanText(str(SPAN.start), str(SPAN.end)), [])
-        summary = run.execute(planner, Storing(connection, run.recorder))
+        own = replace(own, retention_days=0, weight_budget=9_000_000)
+        with app.reading(own, keys, connection, Event()) as reader:
+            run = Run(connection, reader, "backfill", lambda standing: None)
+            planner = backfill_planner(SpanText(str(SPAN.start), str(SPAN.end)), [])
+            summary = run.execute(planner, Storing(connection, run.recorder))
     assert summary.faults == []
     gaps = [gap for gap in coverage.read_gaps(connection) if gap.window.intersect(SPAN)]
     assert (summary.exit_code is ExitCode.INCOMPLETE) == any(gap.symbol == "*" for gap in gaps)

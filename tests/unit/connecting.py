@@ -22,6 +22,7 @@ from etl.simulator.faults import Fault
 from etl.simulator.orders import Order, orders_from_json
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator, real_time_ms
+from tests.unit.alone import Alone
 
 UNSPEAKABLE = re.compile(rf"{DEMO_KEY}|{DEMO_SECRET}|timestamp=|signature=(?!…)")
 NOW = local_now()
@@ -59,7 +60,7 @@ class Connected:
         self.stop = Event()
         self.stop_at_the_first_wait = False
         self.budget = Budget(2_400)
-        self.gate = Gate(self.budget, self.clock.now, self.stop, patience)
+        self.gate = Gate(Alone(), self.budget, self.clock.now, self.stop, patience)
         connection = Connection(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
         retry = RetryPolicy(attempts)
         self.client = ExchangeClient(

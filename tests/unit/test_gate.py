@@ -5,11 +5,13 @@ from threading import Event
 
 import pytest
 
+from etl.core.egress import Egress, Taken
 from etl.core.timeline import HOUR, MINUTE, SECOND
 from etl.errors import BannedError, StoppedError
 from etl.exchange import gate as module
 from etl.exchange.budget import ALLOWANCE, Budget
 from etl.exchange.gate import Gate
+from tests.unit.alone import Alone
 
 NOON = 1_000 * MINUTE + 30 * SECOND
 
@@ -25,8 +27,29 @@ def clock(*instants: int) -> Callable[[], int]:
     return lambda: left.pop(0) if len(left) > 1 else left[0]
 
 
-def gate(now: Callable[[], int], per_minute: int = 100, patience: int = 0, stop: Event | None = None) -> Gate:
-    return Gate(Budget(per_minute), now, stop or Event(), patience)
+def gate(
+    now: Callable[[], int],
+    per_minute: int = 100,
+    patience: int = 0,
+    stop: Event | None = None,
+    egress: Egress | None = None,
+) -> Gate:
+    return Gate(egress or Alone(), Budget(per_minute), now, stop or Event(), patience)
+
+
+class Told:
+    """An egress that says what it is told to, one answer after the other, the last of them for ever."""
+
+    def __init__(self, *answers: Taken) -> None:
+        self._left = list(answers)
+        self.asked: list[tuple[int, int, int]] = []
+
+    def take(self, weight: int, now: int, room: int) -> Taken:
+        self.asked.append((weight, now, room))
+        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+
+    def silence(self, left: int, reason: str) -> None:
+        raise AssertionError("nobody asked for silence here")
 
 
 def test_what_passes_is_counted() -> None:
@@ -38,7 +61,7 @@ def test_what_passes_is_counted() -> None:
 
 def test_a_closed_gate_refuses_at_once_where_the_silence_outlasts_the_patience() -> None:
     closed = gate(clock(NOON), patience=MINUTE)
-    closed.close(NOON + MINUTE + 1)
+    closed.close(NOON + MINUTE + 1, "banned")
     assert not closed.is_patient
     with pytest.raises(BannedError, match="nothing is sent until then") as refused:
         closed.enter(1)
@@ -47,9 +70,9 @@ def test_a_closed_gate_refuses_at_once_where_the_silence_outlasts_the_patience()
 
 
 def test_a_silence_within_the_patience_is_waited_for() -> None:
-    instants = iter([NOON, NOON, NOON + MINUTE, NOON + MINUTE])
+    instants = iter([NOON, NOON, NOON, NOON + MINUTE, NOON + MINUTE])
     closed = gate(lambda: next(instants), patience=MINUTE)
-    closed.close(NOON + 1)
+    closed.close(NOON + 1, "banned")
     closed.enter(1)
     assert closed.spent() == (1, 1)
     assert next(instants, None) is None
@@ -57,7 +80,7 @@ def test_a_silence_within_the_patience_is_waited_for() -> None:
 
 def test_a_gate_is_open_from_the_deadline_on() -> None:
     closed = gate(clock(NOON))
-    closed.close(NOON)
+    closed.close(NOON, "banned")
     closed.enter(1)
     assert closed.spent() == (1, 1)
 
@@ -65,8 +88,8 @@ def test_a_gate_is_open_from_the_deadline_on() -> None:
 def test_a_shorter_silence_does_not_end_a_longer_one() -> None:
     closed = gate(clock(NOON))
     assert closed.closed_until == 0
-    closed.close(NOON + MINUTE)
-    closed.close(NOON + SECOND)
+    closed.close(NOON + MINUTE, "banned")
+    closed.close(NOON + SECOND, "banned")
     assert closed.closed_until == NOON + MINUTE
 
 
@@ -110,7 +133,7 @@ def test_what_was_heard_of_others_by_a_wrong_clock_is_forgotten() -> None:
 def test_a_silence_lasts_as_long_as_it_would_have_when_the_clock_turns_out_to_be_wrong(by: int) -> None:
     instant = [NOON]
     silent = gate(lambda: instant[0])
-    silent.close(NOON + MINUTE)
+    silent.close(NOON + MINUTE, "banned")
     instant[0] += by
     silent.clock_moved(by)
     with pytest.raises(BannedError, match="in 1 min 1 s"):
@@ -127,3 +150,42 @@ def test_nothing_passes_once_a_stop_is_asked_for() -> None:
     with pytest.raises(StoppedError, match="stopped"):
         stopped.enter(1)
     assert stopped.spent() == (0, 0)
+
+
+def test_whoever_shares_the_egress_is_asked_before_each_request_with_the_room_that_there_is() -> None:
+    egress = Told(Taken(granted=True, spent=50, silent=0))
+    shared = gate(clock(NOON), egress=egress)
+    shared.enter(50)
+    assert egress.asked == [(50, NOON, 100)]
+    assert shared.spent() == (1, 50)
+
+
+def test_what_the_kin_have_used_up_is_waited_for() -> None:
+    used_up = Taken(granted=False, spent=100, silent=0)
+    egress = Told(used_up, Taken(granted=True, spent=50, silent=0))
+    shared = gate(clock(NOON, NOON, NOON, NOON + MINUTE), egress=egress)
+    shared.enter(50)
+    assert [now for _, now, _ in egress.asked] == [NOON, NOON + MINUTE]
+
+
+def test_what_the_kin_have_spent_is_taken_out_of_the_used_weight_of_others() -> None:
+    shared = gate(clock(NOON), per_minute=ALLOWANCE, egress=Told(Taken(granted=True, spent=800, silent=0)))
+    sent = shared.enter(50)
+    shared.learn(800, sent)
+    shared.enter(ALLOWANCE - 800)
+
+
+def test_a_silence_that_the_kin_were_asked_for_closes_the_gate_here_too() -> None:
+    shared = gate(clock(NOON), egress=Told(Taken(granted=False, spent=0, silent=MINUTE)))
+    with pytest.raises(BannedError, match="nothing is sent until then"):
+        shared.enter(50)
+    assert shared.closed_until == NOON + MINUTE
+    assert shared.spent() == (0, 0)
+
+
+def test_a_silence_that_is_heard_here_is_told_to_the_kin_at_once_unless_it_is_over() -> None:
+    alone = Alone()
+    shared = gate(clock(NOON), egress=alone)
+    shared.close(NOON + MINUTE, "banned")
+    shared.close(NOON - MINUTE, "an old one")
+    assert alone.silences == [(MINUTE, "banned")]

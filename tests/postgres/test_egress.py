@@ -1,0 +1,160 @@
+"""One budget and one silence for all processes behind an address: who takes weight, and who is refused."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from socket import gethostname
+
+import psycopg
+import pytest
+
+from etl.core.egress import Taken
+from etl.core.timeline import HOUR, MINUTE, SECOND
+from etl.errors import StoreError
+from etl.store import egress as module
+from etl.store.egress import UNNAMED, SharedEgress, shared_egress
+from etl.store.engine import engine_for
+
+NOON = 29_000_000 * MINUTE + 30 * SECOND
+"""The middle of a minute."""
+
+LATE = NOON + 29 * SECOND + SECOND // 2
+NEXT = NOON + MINUTE
+
+
+class Egresses:
+    """Opens what a process opens, each time on a connection of its own."""
+
+    def __init__(self, url: str, running: ExitStack) -> None:
+        self._url = url
+        self._running = running
+
+    def __call__(self, name: str | None = None) -> SharedEgress:
+        return self._running.enter_context(shared_egress(engine_for(self._url), name))
+
+
+@pytest.fixture
+def processes(writer_url: str) -> Iterator[Egresses]:
+    with ExitStack() as running:
+        yield Egresses(writer_url, running)
+
+
+def test_two_processes_have_one_budget(processes: Egresses) -> None:
+    one, other = processes(), processes()
+    assert one.take(50, NOON, 100) == Taken(granted=True, spent=50, silent=0)
+    assert other.take(50, NOON, 100) == Taken(granted=True, spent=100, silent=0)
+    assert one.take(1, NOON, 100) == Taken(granted=False, spent=100, silent=0)
+
+
+def test_a_new_minute_begins_with_nothing_spent(processes: Egresses) -> None:
+    one = processes()
+    assert one.take(100, NOON, 100).granted
+    assert one.take(100, NEXT, 100) == Taken(granted=True, spent=100, silent=0)
+
+
+def test_what_was_taken_in_the_last_second_of_a_minute_counts_in_the_next_as_well(processes: Egresses) -> None:
+    one, other = processes(), processes()
+    assert one.take(60, LATE, 100).granted
+    assert other.take(50, NEXT, 100) == Taken(granted=False, spent=60, silent=0)
+    assert other.take(40, NEXT, 100) == Taken(granted=True, spent=100, silent=0)
+    assert other.take(100, NEXT + MINUTE, 100).granted
+
+
+def test_another_address_has_a_budget_of_its_own(processes: Egresses) -> None:
+    assert processes("frankfurt").take(100, NOON, 100).granted
+    assert processes("tokyo").take(100, NOON, 100).granted
+
+
+def test_without_a_name_the_weight_is_the_machine_s_and_the_silence_everybody_s(
+    processes: Egresses, database_url: str
+) -> None:
+    unnamed = processes()
+    unnamed.take(50, NOON, 100)
+    unnamed.silence(HOUR, "banned")
+    with psycopg.connect(database_url) as looking:
+        assert looking.execute("SELECT egress FROM spent_weight").fetchall() == [(gethostname(),)]
+        assert looking.execute("SELECT egress FROM silences").fetchall() == [(UNNAMED,)]
+    assert processes("frankfurt").take(50, NOON, 100).granted
+
+
+def test_nobody_takes_anything_during_a_silence_that_another_process_was_asked_for(processes: Egresses) -> None:
+    one, other = processes(), processes()
+    other.silence(HOUR, "banned")
+    granted, spent, silent = one.take(1, NOON, 100)
+    assert (granted, spent) == (False, 0)
+    assert HOUR - 10 * SECOND < silent <= HOUR
+
+
+def test_a_budget_without_limit_asks_the_database_for_many_requests_at_once(processes: Egresses) -> None:
+    one, other = processes(), processes()
+    plenty = 6_400_000
+    assert one.take(50, NOON, plenty) == Taken(granted=True, spent=50, silent=0)
+    assert other.take(50, NOON, plenty).spent == plenty // module.LEASES + 50
+    assert one.take(50, NOON, plenty) == Taken(granted=True, spent=100, silent=0)
+
+
+def test_a_lease_is_looked_at_again_soon_so_that_a_silence_ends_it(
+    processes: Egresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FRESH_S", 0)
+    one, other = processes(), processes()
+    assert one.take(50, NOON, 6_400_000).granted
+    other.silence(HOUR, "banned")
+    assert not one.take(50, NOON, 6_400_000).granted
+
+
+def test_a_lease_ends_with_its_minute_and_where_its_last_second_begins(processes: Egresses) -> None:
+    one, other = processes(), processes()
+    plenty = 6_400_000
+    lease = plenty // module.LEASES
+    assert one.take(50, NOON, plenty).spent == 50
+    assert one.take(50, LATE, plenty).spent == lease + 50
+    assert other.take(0, NOON, plenty).spent == 2 * lease
+    assert one.take(50, NEXT, plenty).spent == lease + 50, "what was leased late counts twice, and no more of it"
+
+
+def test_what_remains_can_be_taken_to_the_last_bit_however_many_take_at_once(processes: Egresses) -> None:
+    taken: list[int] = []
+
+    def work(own: SharedEgress) -> None:
+        while own.take(50, NOON, 2_400).granted:
+            taken.append(50)
+
+    workers = [threading.Thread(target=work, args=[processes()]) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sum(taken) == 2_400
+
+
+def test_what_a_process_took_counts_until_it_ends(processes: Egresses, writer_url: str) -> None:
+    other = processes()
+    with shared_egress(engine_for(writer_url), None) as ending:
+        assert ending.take(60, NOON, 100).granted
+        assert ending.take(30, LATE, 100).granted
+        assert not other.take(50, LATE, 100).granted
+    assert other.take(50, LATE, 100) == Taken(granted=True, spent=50, silent=0)
+    assert other.take(50, NEXT, 100) == Taken(granted=True, spent=100, silent=0)
+
+
+def test_what_a_process_took_that_was_killed_counts_to_the_end_of_the_minute(
+    processes: Egresses, database_url: str
+) -> None:
+    killed, other = processes(), processes()
+    assert killed.take(60, NOON, 100).granted
+    with psycopg.connect(database_url, autocommit=True) as looking:
+        looking.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%spent_weight%'"
+                        " AND pid <> pg_backend_pid() ORDER BY backend_start LIMIT 1")  # fmt: skip
+    with pytest.raises(StoreError):
+        killed.take(1, NOON, 100)
+    assert not other.take(50, NOON, 100).granted
+
+
+def test_minutes_that_are_long_over_are_forgotten(processes: Egresses, database_url: str) -> None:
+    processes().take(50, NOON, 100)
+    with psycopg.connect(database_url) as looking:
+        looking.execute("UPDATE spent_weight SET noted_at = now() - interval '2 days'")
+    processes().take(50, NEXT, 100)
+    with psycopg.connect(database_url) as looking:
+        assert looking.execute("SELECT count(*) FROM spent_weight").fetchone() == (1,)
