@@ -36,6 +36,8 @@ MAY_IMPORT = {
         "etl.settings",
     },
     "etl.pipeline": {"etl.core", "etl.store"},
+    "etl.notifying.courier": set(),
+    "etl.notifying.message": {"etl.core.printable", "etl.notifying.digest", "etl.reporting.lines"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
 }
 """What each part may import of ours, from the bottom up. The command and what it wires may import anything but cli."""
