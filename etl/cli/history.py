@@ -10,6 +10,7 @@ from etl.asking import check_span
 from etl.cli import arguments
 from etl.cli.arguments import load_settings
 from etl.cli.console import complain, print_tables, say, stop_signals, watching
+from etl.cli.telling import told
 
 if TYPE_CHECKING:
     from etl.operations import Summary
@@ -43,7 +44,7 @@ def backfill(
     if plan:
         _print_plan(settings, work)
     else:
-        context.exit(_store(settings, work).exit_code)
+        context.exit(told(settings, "backfill", account, lambda: _store(settings, work)).exit_code)
 
 
 @click.command()
@@ -54,7 +55,8 @@ def sync(context: click.Context, account: tuple[str, ...]) -> None:
     from etl.running import sync_work
 
     settings = load_settings(context)
-    context.exit(_store(settings, sync_work(settings, account)).exit_code)
+    summary = told(settings, "sync", account, lambda: _store(settings, sync_work(settings, account)))
+    context.exit(summary.exit_code)
 
 
 @click.command()

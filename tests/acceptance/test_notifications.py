@@ -1,0 +1,285 @@
+"""Who wants to hear of a night hears of it, and of nothing else; and the night is what it is, whoever hears of it."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.scenario import Scenario
+from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.listening import Listener, listening
+from tests.acceptance.test_secrets import leaks, stored
+from tests.conftest import ROLES, ROOT, Command
+
+Labs = Callable[..., Lab]
+
+TOKEN = "t0ken-of-a-channel-that-nobody-may-see"
+ALL = {"FORCE_ORDERS_NOTIFY_ABOUT": "failure,gap,orders"}
+AT_ONCE = {"FORCE_ORDERS_ATTEMPTS": "1", "FORCE_ORDERS_PATIENCE_SECONDS": "0"}
+NOBODY = re.compile(r"force-orders: nobody can be notified: .*\n")
+
+
+@pytest.fixture
+def channel() -> Iterator[Listener]:
+    with listening() as listener:
+        yield listener
+
+
+@pytest.fixture
+def channels() -> Iterator[Callable[..., Listener]]:
+    """Makes more of them, as `listening` does."""
+    with ExitStack() as running:
+        yield lambda *args, **options: running.enter_context(listening(*args, **options))
+
+
+def named(command: Command, *urls: str, mode: int = 0o600) -> dict[str, str]:
+    """The channels of these URLs, as a setting names them."""
+    file = command.directory / "notify.urls"
+    file.write_text("# who hears of it\n\n" + "".join(f"  {url}\n" for url in urls))
+    file.chmod(mode)
+    return {"FORCE_ORDERS_NOTIFY_URLS_FILE": str(file)}
+
+
+@pytest.fixture
+def read(lab: Labs) -> Lab:
+    """Everything of a quiet account is read."""
+    one = lab(Scenario(), histories={"main": []})
+    assert one("backfill").returncode == 0
+    return one
+
+
+def test_a_quiet_night_is_silent(read: Lab, channel: Listener) -> None:
+    done = read("sync", **named(read.command, channel.url()), **ALL)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert channel.heard == []
+
+
+def test_a_failure_is_told_with_its_reason(read: Lab, channel: Listener) -> None:
+    read.tell("faults", [{"kind": "key", "path": "/fapi/v1/forceOrders"}])
+    done = read("sync", **named(read.command, channel.url()))
+    assert done.returncode == 1
+    (told,) = channel.heard
+    assert (told["title"], told["type"]) == ("force-orders: sync failed", "failure")
+    assert told["message"].startswith(f"sync (run {read.last_run()['id']}) failed: ")
+    assert read.last_run()["error"][:200] in told["message"]
+    assert told["message"].endswith("In all: 1 run (1 failed); 0 orders new, 0 changed.")
+
+
+def test_a_ban_is_told(read: Lab, channel: Listener) -> None:
+    read.tell("faults", [{"kind": "ban", "path": "/fapi/v1/forceOrders"}])
+    assert read("sync", **named(read.command, channel.url()), **AT_ONCE).returncode == 4
+    assert channel.titles == ["force-orders: sync banned"]
+
+
+def test_what_a_night_leaves_is_told(read: Lab, channel: Listener) -> None:
+    read.tell("orders", [order_row("BTCUSDT", 1, read.now() - DAY, price={})])
+    assert read("sync", **named(read.command, channel.url())).returncode == 3
+    (told,) = channel.heard
+    assert told["title"] == "force-orders: sync incomplete"
+    assert "\n1 row could not be read; see: force-orders quarantine list\n" in told["message"]
+
+
+def test_a_gap_is_told_when_it_is_soon_lost(lab: Labs, channel: Listener) -> None:
+    one = lab(Scenario(), histories={"main": []})
+    one.tell("faults", [{"kind": "status", "path": "/fapi/v1/forceOrders"}])
+    to_gaps = named(one.command, channel.url()) | {"FORCE_ORDERS_NOTIFY_ABOUT": "gap"} | AT_ONCE
+    words = ("backfill", "--since", "80d", "--until", "78d")
+    assert one(*words, **to_gaps, FORCE_ORDERS_NOTIFY_GAP_DAYS="9").returncode == 3
+    assert channel.heard == [], "there are ten days left"
+    assert one(*words, **to_gaps).returncode == 3
+    (told,) = channel.heard
+    assert (told["title"], told["type"]) == ("force-orders: history of account main is lost in 10.0 days", "warning")
+    assert re.search(r"^- main: from \S+Z, lost in 10.0 days$", told["message"], re.MULTILINE)
+    one.tell("faults", [])
+    assert one("sync", **to_gaps).returncode == 0
+    assert len(channel.heard) == 1, "it was read in time"
+
+
+def test_an_account_that_is_no_longer_read_is_nobody_s_worry(read: Lab, channel: Listener) -> None:
+    read.sql("INSERT INTO coverage (account, market, symbol, asked_since, proven) VALUES ('former', 'usdm', '*', "
+             "now() - interval '89 days', '{[2020-01-01,2020-01-02)}') RETURNING 1")  # fmt: skip
+    assert read("sync", **named(read.command, channel.url())).returncode == 0
+    assert channel.heard == []
+
+
+def test_new_orders_are_told_where_that_is_wanted(read: Lab, channel: Listener) -> None:
+    at = read.now() - DAY // 2
+    adl = {"clientOrderId": "adl_autoclose", "cumQuote": "7.5"}
+    rows = [order_row("BTCUSDT", number, at + number, cumQuote="1000.25") for number in (1, 2)]
+    read.tell("orders", [*rows, order_row("ETHUSDT", 1, at, **adl)])
+    assert read("sync", **named(read.command, channel.url())).returncode == 0
+    assert channel.heard == [], "by default nobody hears of them"
+    read.tell("orders", [order_row("BTCUSDT", 3, at, cumQuote="2000.50"), order_row("ETHUSDT", 2, at, **adl)])
+    assert read("sync", **named(read.command, channel.url()), **ALL).returncode == 0
+    (told,) = channel.heard
+    assert (told["title"], told["type"]) == ("force-orders: 2 new force orders", "info")
+    assert told["message"].split("\n") == [
+        "2 new force orders, 2,008.00 USDT:",
+        "- main BTCUSDT LIQUIDATION: 1, 2,000.50 USDT",
+        "- main ETHUSDT ADL: 1, 7.50 USDT",
+        "",
+        "In all: 1 run (1 succeeded); 2 orders new, 0 changed.",
+    ]
+
+
+def test_a_database_that_is_not_there_is_told(read: Lab, channel: Listener) -> None:
+    gone = {"FORCE_ORDERS_DATABASE_URL": "postgresql://127.0.0.1:1/none"}
+    done = read("sync", **named(read.command, channel.url()), **gone)
+    assert done.returncode == 5
+    (told,) = channel.heard
+    assert told["message"].startswith("sync failed: the database cannot be used: ")
+
+
+def test_a_database_that_is_lost_on_the_way_is_told_by_the_run_itself(read: Lab, channel: Listener) -> None:
+    read.tell("orders", [order_row("BTCUSDT", 1, read.now() - DAY)])
+    read.sql(f"SELECT 1; REVOKE INSERT ON force_orders FROM {ROLES['writer']}")
+    done = read("sync", **named(read.command, channel.url()), **ALL)
+    assert done.returncode == 5, done.stderr
+    (told,) = channel.heard
+    assert told["message"].startswith(f"sync (run {read.last_run()['id']}) failed: the database cannot be used: ")
+
+
+def test_a_night_that_cannot_begin_is_told(read: Lab, channel: Listener) -> None:
+    done = read("sync", **named(read.command, channel.url()), BINANCE_API_SECRET="", BINANCE_API_KEY="")
+    assert done.returncode == 2
+    (told,) = channel.heard
+    assert told["message"].startswith("sync failed: no key: set BINANCE_API_KEY")
+
+
+def test_a_backfill_that_is_typed_wrong_is_told_to_whoever_typed_it_alone(read: Lab, channel: Listener) -> None:
+    to_all = named(read.command, channel.url()) | ALL
+    assert read("backfill", "--since", "soon", **to_all).returncode == 2
+    assert read("backfill", "--plan", **to_all, FORCE_ORDERS_NOTIFY_GAP_DAYS="100").returncode == 0
+    assert channel.heard == []
+
+
+def test_a_run_that_is_stopped_notifies_nobody(lab: Labs, channel: Listener) -> None:
+    stopped = lab(Scenario(latency_ms=100))
+    process = stopped.command.start("backfill", **named(stopped.command, channel.url()), **ALL)
+    while not stopped.stats()["pages"]:
+        pass
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert channel.heard == []
+
+
+UNREACHED: dict[str, tuple[str, str]] = {
+    "closed": ("json://127.0.0.1:1/", "channel 1 (json) was not notified: it cannot be reached"),
+    "refusing": ("{refusing}", "channel 1 (json) was not notified: it answered with HTTP 500"),
+    "hanging": ("{hanging}", "channel 1 (json) was not notified: it did not answer within 3 s"),
+    "unheard of": (
+        f"carrier-pigeon://{TOKEN}",
+        "channel 1 was not notified: Apprise can make nothing of its URL, or lacks a package for it; "
+        "see https://appriseit.com/services",
+    ),
+}
+
+
+@pytest.mark.parametrize(("url", "complaint"), UNREACHED.values(), ids=UNREACHED)
+def test_a_dead_channel_changes_nothing_but_a_line_and_holds_up_no_other(
+    lab: Labs, channel: Listener, channels: Callable[..., Listener], url: str, complaint: str
+) -> None:
+    url = url.format(refusing=channels(500).url(), hanging=channels(silent=True).url())
+    two = lab()
+    failing = {"FORCE_ORDERS_CONCURRENCY": "1", **AT_ONCE}
+    two.tell("faults", [{"kind": "status", "path": "/fapi/v1/forceOrders", "at": 3}])
+    done = two("backfill", **failing, **named(two.command, url, channel.url()), FORCE_ORDERS_NOTIFY_TIMEOUT_SECONDS="3")
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[1:] == [f"force-orders: {complaint}"]
+    assert channel.titles == ["force-orders: backfill incomplete"]
+    assert two.last_run()["status"] == "incomplete"
+    table = two.table()
+    assert two("backfill", **named(two.command, url), FORCE_ORDERS_NOTIFY_TIMEOUT_SECONDS="3").returncode == 0
+    assert table.items() <= two.table().items()
+
+
+def test_a_signal_ends_the_waiting_for_a_channel_and_not_what_the_run_came_to(
+    read: Lab, channels: Callable[..., Listener]
+) -> None:
+    hanging = channels(silent=True)
+    to_all = named(read.command, hanging.url()) | {"FORCE_ORDERS_NOTIFY_TIMEOUT_SECONDS": "60"}
+    read.tell("faults", [{"kind": "ban", "path": "/fapi/v1/forceOrders"}])
+    process = read.command.start("sync", **to_all, **AT_ONCE)
+    assert hanging.called.wait(60)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=5)
+    assert process.returncode == 4
+    assert errors.endswith("force-orders: stopped by a signal; not everybody may have been notified\n")
+
+
+UNNAMED: dict[str, Callable[[Command], dict[str, str]]] = {
+    "a file that is not there": lambda command: {"FORCE_ORDERS_NOTIFY_URLS_FILE": "/nowhere/notify.urls"},
+    "a file without a URL": named,
+    "a URL in place of the file": lambda command: {"FORCE_ORDERS_NOTIFY_URLS_FILE": f"json://me:{TOKEN}@127.0.0.1/"},
+}
+
+
+@pytest.mark.parametrize("naming", UNNAMED.values(), ids=UNNAMED)
+def test_settings_that_reach_nobody_are_told_of_on_a_good_night_and_spoil_none(
+    read: Lab, naming: Callable[[Command], dict[str, str]]
+) -> None:
+    setting = naming(read.command)
+    done = read("sync", **setting)
+    assert (done.returncode, read.last_run()["status"]) == (0, "succeeded")
+    assert NOBODY.fullmatch(done.stderr)
+    assert TOKEN not in done.stderr
+    tried = read("notify", "test", **setting)
+    assert (tried.returncode, tried.stdout, tried.stderr.count("\n")) == (2, "", 1)
+
+
+def test_without_apprise_one_line_says_how_to_get_it(read: Lab, channel: Listener, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['apprise'] = None\n")
+    done = read("sync", **named(read.command, channel.url()), PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert done.returncode == 0
+    assert NOBODY.fullmatch(done.stderr)
+    assert "pip install 'force-orders-etl[notify]'" in done.stderr
+
+
+def test_a_test_message_goes_to_each_channel_and_says_which_it_reached(
+    command: Command, channel: Listener, channels: Callable[..., Listener]
+) -> None:
+    done = command("notify", "test", **named(command, channel.url()))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "channel 1 (json): sent\n", "")
+    assert channel.titles == ["force-orders: a test"]
+    done = command("notify", "test", **named(command, channels(404).url(), channel.url()))
+    assert done.returncode == 1
+    assert done.stdout == "channel 1 (json): it answered with HTTP 404\nchannel 2 (json): sent\n"
+
+
+def test_without_channels_there_is_nothing_to_test(command: Command) -> None:
+    done = command("notify", "test")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "set notify_urls_file" in done.stderr
+
+
+def test_a_file_that_others_can_read_is_warned_of(read: Lab, channel: Listener) -> None:
+    done = read("sync", **named(read.command, channel.url(), mode=0o644))
+    assert done.returncode == 0
+    assert "can be read by others; make it private" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_nothing_of_a_channel_s_url_is_shown_or_stored_and_no_channel_gets_a_secret(
+    lab: Labs, channels: Callable[..., Listener], form: str
+) -> None:
+    own = [channels(), channels(503)]
+    urls = [one.url(f"me:{TOKEN}@", f"/{TOKEN}?-t={TOKEN}&+Authorization={TOKEN}") for one in own]
+    urls += [f"json://{TOKEN}@127.0.0.1:1/{TOKEN}", f"mailto://me:{TOKEN}@127.0.0.1:1", f"tgram://{TOKEN}/{TOKEN}"]
+    urls += [f"{TOKEN}://{TOKEN}", TOKEN]
+    secret = lab(Scenario(), histories={"main": []})
+    secret.tell("faults", [{"kind": "key", "path": "/fapi/v1/forceOrders"}])
+    environment, said = named(secret.command, *urls), ""
+    for words in (["sync"], ["notify", "test"]):
+        done = secret("--log-level", "debug", "--log-format", form, *words, **environment)
+        assert done.returncode == 1
+        said += done.stdout + done.stderr
+    assert said.count("HTTP 503") == len(own[0].heard) == 2
+    assert TOKEN[:12] not in said + stored(secret)
+    heard = str([one.heard for one in own])
+    assert leaks(said + heard) == set()
+    assert all(word not in heard for word in (DEMO_KEY, DEMO_SECRET, TOKEN))
