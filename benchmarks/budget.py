@@ -12,7 +12,7 @@ import requests
 from benchmarks.places import database, simulator
 from benchmarks.table import Figure
 from etl import app
-from etl.credentials import Credentials
+from etl.credentials import Credentials, Keyring
 from etl.exchange.budget import ALLOWANCE
 from etl.exchange.clock import ExchangeClock
 from etl.operations import Run
@@ -44,7 +44,9 @@ class FastClock(ExchangeClock):
 
 
 def figures(server: str) -> Iterator[Figure]:
-    keys = [Credentials(one.name, SecretStr(one.key), SecretStr(one.secret)) for one in demo_accounts(ACCOUNTS)]
+    keys = Keyring(
+        [Credentials(one.name, SecretStr(one.key), SecretStr(one.secret)) for one in demo_accounts(ACCOUNTS)]
+    )
     switches = {"profile": "quiet", "accounts": ACCOUNTS, "clock_speed": SPEED, "weight_limit": ALLOWANCE}
     with simulator(**switches) as url, database(server) as place:
         settings = Settings(base_url=url, weight_budget=ALLOWANCE, recv_window_ms=60_000)

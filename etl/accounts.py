@@ -11,7 +11,7 @@ from etl import app
 from etl.core.paging import PageRequest
 from etl.core.printable import printable
 from etl.core.timeline import SECOND, Window, iso, to_millis
-from etl.credentials import Credentials, credentials
+from etl.credentials import read_keys
 from etl.errors import (
     ClockSkewError,
     ConfigError,
@@ -25,7 +25,7 @@ from etl.errors import (
 )
 from etl.exchange.signing import PrivateKey
 from etl.fetching import interruptibly
-from etl.keysources import KeySource, Nowhere, PrivateKeyFile
+from etl.keysources import KeySource, Nowhere, Place, PrivateKeyFile, key_sources
 from etl.operations import Reader
 from etl.pipeline import MARKET
 from etl.settings import Settings
@@ -51,18 +51,30 @@ class Verdict:
     exit_code: ExitCode = ExitCode.DONE
 
 
-def kind_of_key(source: KeySource) -> str | None:
-    """HMAC, RSA or Ed25519; None where no secret is named, and where the private key cannot be read or is neither."""
-    match source.secret:
-        case PrivateKeyFile(path):
-            try:
-                return PrivateKey.from_pem(path.read_bytes()).kind
-            except (OSError, ValueError):
-                return None
-        case Nowhere():
-            return None
-        case _:
-            return "HMAC"
+@dataclass(frozen=True)
+class Listed:
+    """An account by what can be known of its key without asking the exchange."""
+
+    source: KeySource
+    kind: str | None
+    """HMAC, RSA or Ed25519; None where that cannot be known."""
+    wrong: str | None
+
+
+def list_accounts(settings: Settings) -> list[Listed]:
+    """All of them; raises ConfigError where there is none."""
+    sources = key_sources(settings)
+    keys = read_keys(sources)
+    private_keys = {one.account: one.private_key for one in keys.usable}
+    return [
+        Listed(one, _kind(one.secret, private_keys.get(one.account)), keys.faults.get(one.account)) for one in sources
+    ]
+
+
+def _kind(secret: Place, private_key: PrivateKey | None) -> str | None:
+    if private_key is not None:
+        return private_key.kind
+    return None if isinstance(secret, PrivateKeyFile | Nowhere) else "HMAC"
 
 
 def has_database(settings: Settings) -> bool:
@@ -80,23 +92,20 @@ def read_account_watermarks(connection: Connection) -> dict[str, int]:
     return {row.account: to_millis(row.watermark) for row in rows}
 
 
-def check_accounts(settings: Settings, names: Sequence[str], connection: Connection, stop: Event) -> list[Verdict]:
+def check_accounts(
+    settings: Settings, sources: Sequence[KeySource], connection: Connection, stop: Event
+) -> list[Verdict]:
     """One signed request with each account's key, one after the other; what is wrong with one does not stop the rest.
 
     Nothing of the answers is kept. Raises StoppedError and StoreError.
     """
-    found: dict[str, Verdict] = {}
-    keys: list[Credentials] = []
-    for name in names:
-        try:
-            keys += credentials(settings, (name,))
-        except ConfigError as error:
-            found[name] = verdict(name, error)
-    if keys:
+    keys = read_keys(sources)
+    found = {name: verdict(name, ConfigError(fault)) for name, fault in keys.faults.items()}
+    if keys.usable:
         few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
         with app.reading(few, keys, connection, stop) as reader:
             found |= _ask(reader)
-    return [found[name] for name in names]
+    return [found[one.account] for one in sources]
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> ExitCode:

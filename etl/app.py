@@ -1,6 +1,6 @@
 """The composition root: settings in, wired objects out. No logic."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 
@@ -10,7 +10,7 @@ from etl.core.egress import Egress
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
-from etl.credentials import Credentials
+from etl.credentials import Credentials, Keyring
 from etl.exchange.budget import Budget
 from etl.exchange.client import Connection as ExchangeConnection
 from etl.exchange.client import ExchangeClient
@@ -40,10 +40,8 @@ def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) 
     return Gate(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
 
 
-def reader(
-    settings: Settings, credentials: Sequence[Credentials], gate: Gate, clock: ExchangeClock, stop: Event
-) -> Reader:
-    """The clients of these accounts behind one gate."""
+def reader(settings: Settings, keys: Keyring, gate: Gate, clock: ExchangeClock, stop: Event) -> Reader:
+    """The clients of these accounts, as far as their keys can be used, behind one gate."""
     connection = ExchangeConnection(
         settings.base_url,
         settings.connect_timeout_seconds,
@@ -54,10 +52,11 @@ def reader(
     pages = PageReader()
     clients = {
         one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait, pages)
-        for one in credentials
+        for one in keys.usable
     }
     return Reader(
         clients,
+        keys.complaints,
         gate,
         clock,
         stop,
@@ -70,16 +69,12 @@ def reader(
 
 @contextmanager
 def reading(
-    settings: Settings,
-    credentials: Sequence[Credentials],
-    connection: Connection,
-    stop: Event,
-    clock: ExchangeClock | None = None,
+    settings: Settings, keys: Keyring, connection: Connection, stop: Event, clock: ExchangeClock | None = None
 ) -> Iterator[Reader]:
     """A reader for one run, with a gate of its own; raises StoreError."""
     clock = clock or ExchangeClock()
     with shared_egress(connection.engine, settings.egress) as egress:
-        yield reader(settings, credentials, gate(settings, egress, clock, stop), clock, stop)
+        yield reader(settings, keys, gate(settings, egress, clock, stop), clock, stop)
 
 
 def signer(credentials: Credentials) -> Signer:

@@ -1,8 +1,10 @@
 """The keys of the accounts: read from where they are looked for, and not shown."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from etl.core.printable import printable
 from etl.errors import ConfigError
 from etl.exchange.signing import PrivateKey
 from etl.keysources import KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, Variable, key_sources
@@ -21,9 +23,40 @@ class Credentials:
     private_key: PrivateKey | None = None
 
 
-def credentials(settings: Settings, only: tuple[str, ...] = ()) -> list[Credentials]:
-    """The keys of the accounts named, or of all; raises ConfigError where one is missing, malformed or unknown."""
-    return [_read(source) for source in key_sources(settings, only)]
+@dataclass(frozen=True)
+class Keyring:
+    """The keys that can be used, and what is wrong with the others."""
+
+    usable: Sequence[Credentials]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """By account, in a sentence that shows no secret."""
+
+    @property
+    def complaints(self) -> list[str]:
+        """A line for each account whose key cannot be used."""
+        return [f"account {printable(name)}: {fault}" for name, fault in self.faults.items()]
+
+
+def keyring(settings: Settings, only: Sequence[str] = ()) -> Keyring:
+    """The keys of the accounts named, or of all.
+
+    Raises ConfigError where there is no account, none of a name, or not one key among them that can be used.
+    """
+    keys = read_keys(key_sources(settings, only))
+    if not keys.usable:
+        raise ConfigError("; ".join(keys.faults.values()))
+    return keys
+
+
+def read_keys(sources: Iterable[KeySource]) -> Keyring:
+    """Never raises: what is wrong with one key is no reason not to read the others."""
+    usable, faults = [], {}
+    for source in sources:
+        try:
+            usable.append(_read(source))
+        except ConfigError as error:
+            faults[source.account] = str(error)
+    return Keyring(usable, faults)
 
 
 def _read(source: KeySource) -> Credentials:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from etl.credentials import Credentials
+from etl.credentials import Credentials, Keyring
 from etl.keysources import MAIN
 from etl.secret import SecretStr
 from etl.settings import Settings
@@ -18,7 +18,7 @@ class Demo:
     """Settings that point at a running simulator and at the demo's own data."""
 
     settings: Settings
-    credentials: Credentials
+    keys: Keyring
     planner: Planner
 
 
@@ -29,6 +29,6 @@ def prepare_demo(settings: Settings) -> Iterator[Demo]:
         own = settings.data_dir / "demo"
         yield Demo(
             replace(settings, data_dir=own, database_url=None, base_url=simulator.url),
-            Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET)),
+            Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]),
             backfill_planner(SpanText(), []),
         )

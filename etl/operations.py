@@ -42,6 +42,8 @@ class Reader:
     """Everything that asks the exchange: one client an account, one gate and one clock for all of them."""
 
     clients: dict[str, ExchangeClient]
+    complaints: Sequence[str]
+    """A line for each account that has no client, as its key cannot be used."""
     gate: Gate
     clock: ExchangeClock
     stop: Event
@@ -127,7 +129,7 @@ class Run:
             run_id = runs.start(connection, command)
             connection.commit()
         self.recorder = Recorder(connection, run_id, reader.gate.spent)
-        self.summary = Summary(command, run_id)
+        self.summary = Summary(command, run_id, faults=[*reader.complaints])
 
     def execute(self, planner: Planner, purpose: Purpose) -> Summary:
         """Plan, walk and close the ledger; the summary tells how it went, whatever it was."""
@@ -215,7 +217,8 @@ class Run:
             if any(forgotten):
                 summary.exit_code = ExitCode.WRONG_INPUT
                 summary.gaps = [gap for gap in summary.gaps if gap.symbol != unknown]
-        if scheduler.lost_accounts or len(self._clients) < len(self._reader.clients):
+        reader = self._reader
+        if reader.complaints or scheduler.lost_accounts or len(self._clients) < len(reader.clients):
             summary.exit_code = ExitCode.FAILED
 
     def _close(self, fault: ForceOrdersError | None, counts: runs.Counts) -> Summary:

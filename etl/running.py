@@ -7,7 +7,7 @@ from threading import Event
 
 from etl import app
 from etl.asking import check_span, parse_symbols
-from etl.credentials import Credentials, credentials
+from etl.credentials import Keyring, keyring
 from etl.operations import Run, Summary, Watcher
 from etl.settings import Settings
 from etl.spans import Planner, SpanText, backfill_planner, nightly_planner
@@ -19,7 +19,7 @@ class Work:
     """What a run is to read and store, and whose."""
 
     command: str
-    keys: Sequence[Credentials]
+    keys: Keyring
     planner: Planner
     symbols: Sequence[str] = ()
     """Those asked for by name."""
@@ -29,12 +29,12 @@ def backfill_work(settings: Settings, accounts: Sequence[str], symbols: Sequence
     """History of a span, once; raises ConfigError before anything is asked or opened."""
     names = parse_symbols(symbols)
     check_span(settings, span)
-    return Work("backfill", credentials(settings, tuple(accounts)), backfill_planner(span, names), names)
+    return Work("backfill", keyring(settings, accounts), backfill_planner(span, names), names)
 
 
 def sync_work(settings: Settings, accounts: Sequence[str]) -> Work:
     """The nightly job; raises ConfigError before anything is asked or opened."""
-    return Work("sync", credentials(settings, tuple(accounts)), nightly_planner)
+    return Work("sync", keyring(settings, accounts), nightly_planner)
 
 
 def store_history(settings: Settings, work: Work, stop: Event, watching: AbstractContextManager[Watcher]) -> Summary:

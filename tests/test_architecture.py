@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "etl.private": {"etl.core.printable", "etl.errors", "etl.logs"},
     "etl.keysources": {"etl.core.printable", "etl.errors", "etl.private", "etl.settings"},
     "etl.credentials": {
+        "etl.core.printable",
         "etl.errors",
         "etl.exchange.signing",
         "etl.keysources",

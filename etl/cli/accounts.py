@@ -22,28 +22,28 @@ def accounts() -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def accounts_list(context: click.Context, as_json: bool) -> None:
-    """Each account, the kind of its key and where that comes from, and how far its history is read."""
-    from etl.accounts import kind_of_key
+    """Each account, the kind of its key, where that comes from and what is wrong there; how far its history is read."""
+    from etl.accounts import list_accounts
     from etl.core.timeline import SECOND, duration, iso
     from etl.exchange.clock import local_now
-    from etl.keysources import key_sources
     from etl.reporting.lines import to_the_second
 
     settings = load_settings(context)
-    sources = key_sources(settings)
+    listed = list_accounts(settings)
     marks, now = _watermarks(settings), local_now()
-    listed = [(one, kind_of_key(one), marks.get(one.account)) for one in sources]
+    marked = [(one, marks.get(one.source.account)) for one in listed]
     if as_json:
         rows: list[dict[str, object]] = [
             {
-                "account": one.account,
-                "kind": kind,
-                "key": one.key.shown,
-                "secret": one.secret.shown,
+                "account": one.source.account,
+                "kind": one.kind,
+                "key": one.source.key.shown,
+                "secret": one.source.secret.shown,
+                "wrong": one.wrong,
                 "watermark": None if mark is None else iso(mark),
                 "age_seconds": None if mark is None else max(0, now - mark) // SECOND,
             }
-            for one, kind, mark in listed
+            for one, mark in marked
         ]
         say(json.dumps(rows, indent=2))
         return
@@ -51,16 +51,18 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
 
     cells = [
         (
-            one.account,
-            kind,
-            one.key.shown,
-            one.secret.shown,
+            one.source.account,
+            one.kind,
+            one.source.key.shown,
+            one.source.secret.shown,
+            one.wrong,
             to_the_second(mark),
             None if mark is None else duration(now - mark),
         )
-        for one, kind, mark in listed
+        for one, mark in marked
     ]
-    print_tables([table(None, ("account", "kind", "key from", "secret from", "watermark", "age"), cells, 1)])
+    heads = ("account", "kind", "key from", "secret from", "what is wrong", "watermark", "age")
+    print_tables([table(None, heads, cells, 1)])
 
 
 @accounts.command("check")
@@ -75,9 +77,9 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     from etl.reporting.terminal import table
 
     settings = load_settings(context)
-    names = [one.account for one in key_sources(settings, account)]
+    sources = key_sources(settings, account)
     with stop_signals() as stop, app.store(settings) as connection:
-        found = check_accounts(settings, names, connection, stop)
+        found = check_accounts(settings, sources, connection, stop)
     print_tables(
         [
             table(

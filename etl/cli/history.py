@@ -76,7 +76,7 @@ def verify(
 ) -> None:
     """Read history again and hold it against the database; by default all that is proven."""
     from etl import app
-    from etl.credentials import credentials
+    from etl.credentials import keyring
     from etl.operations import Run
     from etl.reporting.terminal import difference_table, verified_lines
     from etl.spans import SpanText
@@ -85,7 +85,7 @@ def verify(
     settings = load_settings(context)
     span, drawn = SpanText(since, until), Sample(sample)
     check_span(settings, span)
-    keys = credentials(settings, account)
+    keys = keyring(settings, account)
     with (
         stop_signals() as stop,
         app.store(settings) as connection,
@@ -113,7 +113,7 @@ def demo(context: click.Context) -> None:
     with prepare_demo(load_settings(context)) as prepared:
         say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
         say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        summary = _store(prepared.settings, Work("demo", [prepared.credentials], prepared.planner))
+        summary = _store(prepared.settings, Work("demo", prepared.keys, prepared.planner))
         _print_demo(prepared.settings, summary)
     context.exit(summary.exit_code)
 
@@ -127,9 +127,11 @@ def _print_plan(settings: "Settings", work: "Work") -> None:
 
     with app.store(settings) as connection:
         rules = app.rules(settings, local_now())
-        targets = plan_only(connection, [one.account for one in work.keys], work.planner, rules)
+        targets = plan_only(connection, [one.account for one in work.keys.usable], work.planner, rules)
     for line in plan_lines(cost(targets), [target.need for target in targets], settings.weight_budget):
         say(line)
+    for complaint in work.keys.complaints:
+        complain(complaint)
 
 
 def _store(settings: "Settings", work: "Work") -> "Summary":

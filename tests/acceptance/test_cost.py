@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from etl import app
 from etl.core.timeline import DAY, MINUTE
-from etl.credentials import Credentials
+from etl.credentials import Credentials, Keyring
 from etl.operations import Run
 from etl.secret import SecretStr
 from etl.settings import Settings
@@ -46,7 +46,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
     Left out is what is asked of the budget and the ban that processes share: it comes by the weight, not by the window.
     """
     settings = Settings(base_url=lab.simulator.url, concurrency=1, weight_budget=1_000_000, retention_days=0)
-    keys = [Credentials("main", SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
+    keys = Keyring([Credentials("main", SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))])
     planner = nightly_planner if since is None else backfill_planner(SpanText(since), [])
     statements: list[str] = []
     engine = engine_for(lab.database_url)

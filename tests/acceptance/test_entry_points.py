@@ -20,6 +20,7 @@ from etl.settings import Settings
 from etl.settings import load as load_settings
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.test_accounts_check import many_accounts
 from tests.acceptance.test_backfill import assert_table_equals_history
 from tests.conftest import ROOT
 
@@ -153,6 +154,23 @@ def test_a_wrong_key_fails_the_run_and_says_whose(here: Labs, monkeypatch: pytes
     monkeypatch.delenv("BINANCE_API_SECRET")
     with pytest.raises(ConfigError, match="no secret"):
         etl.run_sync()
+
+
+def test_one_of_several_keys_that_cannot_be_used_fails_the_run_and_the_others_are_read(
+    here: Labs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = many_accounts(here, 2)
+    monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS_DIR", "accounts")
+    (two.command.directory / "account2.secret").unlink()
+    for run in (etl.run_backfill, etl.run_sync):
+        with pytest.raises(etl.RunFailedError, match=r"\Aaccount account2: .* cannot be read") as failed:
+            run()
+        assert failed.value.summary.faults == (str(failed.value),)
+    read = two.sql("SELECT account FROM watermarks WHERE watermark IS NOT NULL")
+    assert [row["account"] for row in read] == ["main"]
+    assert etl.run_sync(accounts="main").status == "succeeded"
+    with pytest.raises(ConfigError, match="cannot be read"):
+        etl.run_sync(accounts="account2")
 
 
 def test_a_ban_raises_with_the_instant_until_which_to_be_silent(here: Labs) -> None:

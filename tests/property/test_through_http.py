@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from etl import app
 from etl.core.timeline import Window
-from etl.credentials import Credentials
+from etl.credentials import Credentials, Keyring
 from etl.errors import ExitCode
 from etl.keysources import MAIN
 from etl.operations import Run
@@ -44,7 +44,7 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
     orders = [order_from_row(row.as_json()) for row in rows]
     with Simulator(roomy, histories={MAIN: orders}) as simulator:
         own = Settings(base_url=simulator.url, data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000)
-        keys = [Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]
+        keys = Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))])
         own = replace(own, retention_days=0, weight_budget=9_000_000)
         with app.reading(own, keys, connection, Event()) as reader:
             run = Run(connection, reader, "backfill", lambda standing: None)

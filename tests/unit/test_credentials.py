@@ -1,4 +1,4 @@
-"""How the keys of the accounts are read, and what is said where one is missing or malformed."""
+"""How the keys of the accounts are read, and what is said where one is missing or malformed or none is left."""
 
 import traceback
 from pathlib import Path
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from etl.app import signer
-from etl.credentials import Credentials, credentials
+from etl.credentials import Credentials, Keyring, keyring
 from etl.errors import ConfigError
 from etl.exchange.signing import PrivateKey
 from etl.secret import SecretStr
@@ -27,12 +27,14 @@ def shown(one: Credentials) -> Shown:
 
 
 def found(*only: str) -> list[Shown]:
-    return [shown(one) for one in credentials(load(), only)]
+    keys = keyring(load(), only)
+    assert keys.faults == {}
+    return [shown(one) for one in keys.usable]
 
 
 def refusal(*only: str) -> str:
     with pytest.raises(ConfigError) as refused:
-        credentials(load(), only)
+        keyring(load(), only)
     told = "".join(traceback.format_exception(refused.value)) + repr(refused.value)
     assert [secret for secret in (KEY[:8], SECRET[:8], *PEM.splitlines()) if secret in told] == []
     assert str(refused.value).isprintable()
@@ -178,6 +180,31 @@ def test_an_account_without_its_key_is_refused_by_name(
 def test_a_path_that_is_none_is_refused_in_one_printable_line(path: str, shown: str) -> None:
     private("force-orders.toml", f'[accounts.a]\napi_key_file = "{path}"')
     assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: that is no path"
+
+
+@pytest.mark.usefixtures("two_accounts", "main_account")
+def test_the_keys_that_can_be_used_are_used_and_what_is_wrong_with_the_others_is_told_by_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DESK_SECRET")
+    private("fund.pem", SECRET)
+    keys = keyring(load())
+    assert [shown(one) for one in keys.usable] == [MAIN]
+    desk = "accounts.desk.api_secret_variable: the variable DESK_SECRET is not set"
+    fund = "accounts.fund.private_key_file: the file that it names holds no unencrypted PEM (PKCS#8) key"
+    assert keys.faults == {"desk": desk, "fund": fund}
+    assert keys.complaints == [f"account desk: {desk}", f"account fund: {fund}"]
+    assert refusal("fund", "desk") == f"{desk}; {fund}"
+    assert keyring(load(), ["main", "fund"]).complaints == [f"account fund: {fund}"]
+
+
+@pytest.mark.usefixtures("two_accounts")
+def test_an_unknown_account_is_refused_even_where_another_can_be_read() -> None:
+    assert refusal("desk", "nobody") == "there is no account 'nobody'; known: desk, fund"
+
+
+def test_a_complaint_is_one_line_whatever_the_account_is_called() -> None:
+    assert Keyring([], {"a\nb\x1b": "it is no name"}).complaints == ["account a b�: it is no name"]
 
 
 EC_PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
