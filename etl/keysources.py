@@ -12,7 +12,7 @@ from pathlib import Path
 from etl.core.printable import printable
 from etl.errors import ConfigError
 from etl.private import called
-from etl.settings import AccountKeys, Settings
+from etl.settings import AccountKeys, BrokenAccount, Settings
 
 MAIN = "main"
 """The account whose key stands in BINANCE_API_KEY and its companions."""
@@ -104,7 +104,7 @@ def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]
         raise ConfigError(NO_KEY)
     for name in only:
         if name not in sources:
-            raise ConfigError(f"there is no account {name!r}; known: {', '.join(sorted(sources))}")
+            raise ConfigError(f"there is no account {name!r}; known: {printable(', '.join(sorted(sources)))}")
     return [source for name, source in sources.items() if not only or name in only]
 
 
@@ -134,7 +134,9 @@ def _variable_or_file(variable: str) -> Place | None:
     return SecretFile(Path(os.environ[file]), file) if os.environ.get(file) else None
 
 
-def _of_settings(account: str, keys: AccountKeys) -> KeySource:
+def _of_settings(account: str, keys: AccountKeys | BrokenAccount) -> KeySource:
+    if isinstance(keys, BrokenAccount):
+        return KeySource(account, Nowhere(keys.fault), Nowhere(keys.fault))
     where = f"accounts.{account}"
     key = _named(f"{where}.api_key", keys.api_key_variable, keys.api_key_file)
     secret = (

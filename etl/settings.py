@@ -30,6 +30,13 @@ class AccountKeys:
     private_key_file: Annotated[Path | None, checks.path] = None
 
 
+@dataclass(frozen=True)
+class BrokenAccount:
+    """An account whose own file cannot be read or understood: no reason to go without the others."""
+
+    fault: str
+
+
 def _user_data_path() -> Path:
     return platformdirs.user_data_path("force-orders", appauthor=False)
 
@@ -59,7 +66,7 @@ class Settings:
     notify_timeout_seconds: Annotated[float, checks.number(0, 300)] = 20
     egress: Annotated[str | None, checks.text(200)] = None
     accounts_dir: Annotated[Path | None, checks.path] = None
-    accounts: Mapping[str, AccountKeys] = field(default_factory=dict)
+    accounts: Mapping[str, AccountKeys | BrokenAccount] = field(default_factory=dict)
     """Those of the settings file and those of `accounts_dir`."""
 
 
@@ -101,19 +108,25 @@ def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
 
 def _with_directory(
     in_file: Mapping[str, AccountKeys], directory: Path, file: Path | None, faults: list[str]
-) -> dict[str, AccountKeys]:
+) -> dict[str, AccountKeys | BrokenAccount]:
     """The accounts of the settings file and, for each NAME.toml of the directory, the account NAME."""
-    accounts = dict(in_file)
+    accounts: dict[str, AccountKeys | BrokenAccount] = dict(in_file)
     for own in _account_files(directory, faults):
         name = own.name.removesuffix(".toml")
         if name in in_file:
             faults.append(f"accounts.{printable(name)} stands twice: in {file} and in {printable(str(own))}")
-            continue
-        try:
-            accounts[name] = _account(name, _read_toml(own), own, faults)
-        except ConfigError as error:
-            faults.append(str(error))
+        else:
+            accounts[name] = _account_of_file(name, own)
     return accounts
+
+
+def _account_of_file(name: str, file: Path) -> AccountKeys | BrokenAccount:
+    faults: list[str] = []
+    try:
+        keys = _account(name, _read_toml(file), file, faults)
+    except ConfigError as error:
+        return BrokenAccount(printable(str(error)))
+    return BrokenAccount(printable("; ".join(faults))) if faults else keys
 
 
 def _account_files(directory: Path, faults: list[str]) -> list[Path]:
@@ -177,7 +190,7 @@ def _settings_file(named: Path | None) -> Path | None:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not only TOMLDecodeError: bytes that are no UTF-8, a number of 5000 digits
         raise ConfigError(f"{path} is no valid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply") from None

@@ -1,6 +1,9 @@
 """Several accounts, and the key of one cannot be used: the others are read all the same, and the run says whose."""
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -50,9 +53,22 @@ def no_secret(lab: Lab) -> str:
     return "accounts.account2: set api_secret_file, api_secret_variable or private_key_file"
 
 
+def broken_file(lab: Lab) -> str:
+    file = Path("accounts", "account2.toml")
+    (lab.command.directory / file).write_text(f"api_secret = {demo_accounts(2)[1].secret}\n")
+    return f"{file} is no valid TOML: Invalid value (at line 1, column 14)"
+
+
+def unknown_setting(lab: Lab) -> str:
+    file = Path("accounts", "account2.toml")
+    (lab.command.directory / file).write_text(f'api_secret = "{demo_accounts(2)[1].secret}"\n')
+    return f"{file}: there is no setting 'accounts.account2.api_secret'; config/force-orders.toml lists them all"
+
+
 def three_accounts(lab: Labs) -> Lab:
     """`main`, `account2` and `account3`, with an order each."""
     three = many_accounts(lab, 3)
+    three.command.environment["FORCE_ORDERS_RETENTION_DAYS"] = "7"  # little weight: nobody waits a minute
     at = three.now() - DAY
     for name in ("main", "account2", "account3"):
         three.tell(f"orders?account={name}", [order_row("BTCUSDT", 1, at)])
@@ -70,7 +86,7 @@ def complaints(done: "CompletedProcess[str]") -> list[str]:
     return [line.removeprefix("force-orders: ") for line in done.stderr.splitlines()]
 
 
-BREAKINGS = [no_file, odd_characters, no_private_key, no_variable, no_secret]
+BREAKINGS = [no_file, odd_characters, no_private_key, no_variable, no_secret, broken_file, unknown_setting]
 
 
 @pytest.mark.parametrize("breaking", BREAKINGS, ids=lambda breaking: breaking.__name__)
@@ -127,7 +143,7 @@ def test_what_ends_a_run_for_all_accounts_is_told_first_and_decides(lab: Labs) -
 
 def test_a_plan_is_made_for_the_accounts_that_can_be_read_and_complains_of_the_other(lab: Labs) -> None:
     three = three_accounts(lab)
-    planning = ["backfill", "--plan", "--since", str(three.now() - 30 * DAY), "--until", str(three.now() - DAY)]
+    planning = ["backfill", "--plan", "--since", str(three.now() - 5 * DAY), "--until", str(three.now() - DAY)]
     without = three(*planning, "--account", "main", "--account", "account3")
     fault = f"account account2: {no_file(three)}"
     planned = three(*planning)
@@ -158,3 +174,45 @@ def test_an_unknown_account_ends_with_2_before_anything_whatever_the_others(lab:
         assert complaints(done) == ["there is no account 'nobody'; known: account2, main"]
     assert two.stats()["requests"] == 0
     assert two.sql("SELECT FROM runs") == []
+
+
+def test_list_and_check_show_the_account_of_a_broken_file_with_what_is_wrong(lab: Labs) -> None:
+    three = three_accounts(lab)
+    fault = broken_file(three)
+    listed = three("accounts", "list", "--json")
+    assert (listed.returncode, complaints(listed)) == (0, [])
+    wrong = {
+        row["account"]: (row["kind"], row["key"], row["secret"], row["wrong"]) for row in json.loads(listed.stdout)
+    }
+    assert wrong["account2"] == (None, None, None, fault)
+    assert {name: row[3] for name, row in wrong.items()} == {"main": None, "account2": fault, "account3": None}
+    assert fault in three("accounts", "list").stdout
+    checked = three("accounts", "check")
+    assert (checked.returncode, complaints(checked)) == (1, [])
+    (line,) = (line for line in checked.stdout.splitlines() if line.startswith("account2"))
+    assert re.split("  +", line)[1:3] == ["no key", fault]
+    assert checked.stdout.splitlines()[-1] == "3 accounts: 2 fine, 1 not"
+    assert three("accounts", "check", "--account", "account2").returncode == 1
+
+
+def test_a_broken_file_stops_no_command_that_needs_no_key(lab: Labs) -> None:
+    three = three_accounts(lab)
+    broken_file(three)
+    assert three("sync").returncode == 1
+    for words in (["status"], ["report"], ["metrics"], ["db", "url"]):
+        done = three(*words)
+        assert (words, done.returncode, complaints(done)) == (words, 0, [])
+
+
+def test_a_name_that_is_not_allowed_is_one_account_s_fault(lab: Labs) -> None:
+    three = three_accounts(lab)
+    odd = three.command.directory / "accounts" / "ac\x1b[2Jcount2.toml"
+    (three.command.directory / "accounts" / "account2.toml").rename(odd)
+    done = three("sync")
+    assert done.returncode == 1
+    (complaint,) = complaints(done)
+    assert complaint.startswith("account ac�[2Jcount2: accounts.ac�[2Jcount2 in accounts/")
+    assert "a name has 1 to 64 letters" in complaint
+    assert three.last_run()["error"] == complaint
+    assert stored(three) == ["account3", "main"]
+    assert "ac�[2Jcount2" in three("accounts", "list").stdout

@@ -90,6 +90,14 @@ def test_half_a_key_has_half_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown() == [("main", None, "BINANCE_API_SECRET")]
 
 
+def test_an_account_whose_file_is_broken_has_no_place_but_a_fault(accounts_dir: Path) -> None:
+    (accounts_dir / "odd.toml").write_text(f"api_key = {SECRET}")
+    ((account, key, secret),) = [(one.account, one.key, one.secret) for one in sources()]
+    assert isinstance(key, Nowhere)
+    assert (account, key, shown()) == ("odd", secret, [("odd", None, None)])
+    assert key.fault.startswith(f"{accounts_dir}/odd.toml is no valid TOML: ")
+
+
 def test_a_secret_put_where_its_place_should_be_named_is_not_told() -> None:
     pem = f"-----BEGIN PRIVATE KEY-----\\n{SECRET * 9}"
     private(
