@@ -168,13 +168,18 @@ def _checked(
     found = {}
     for name, value in written.items():
         if name not in accepted:
-            faults.append(f"{file}: there is no setting {printable(name)!r}; config/force-orders.toml lists them all")
+            faults.append(f"{file}: there is no setting {_quoted(name)!r}; config/force-orders.toml lists them all")
             continue
         try:
             found[name] = accepted[name](value)
         except ValueError as error:
             faults.append(f"{called(name)}: {error}")
     return found
+
+
+def _quoted(text: str) -> str:
+    """What is written in a file, in one line. Longer words than any setting's name are left out: they may be keys."""
+    return re.sub(r"[^\s.,()']{41,}", "…", printable(text))
 
 
 def _settings_file(named: Path | None) -> Path | None:
@@ -191,7 +196,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # not only TOMLDecodeError: bytes that are no UTF-8, a number of 5000 digits
-        raise ConfigError(f"{path} is no valid TOML: {error}") from None
+        raise ConfigError(f"{path} is no valid TOML: {_quoted(str(error))}") from None
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply") from None
     except OSError as error:

@@ -110,6 +110,13 @@ def test_whatever_is_wrong_with_a_file_the_secret_in_it_is_not_shown(text: str) 
     assert "force-orders.toml" in refusal()
 
 
+@pytest.mark.parametrize("text", ["KEY = 5", "[accounts.main]\nKEY = 'x'", "[KEY]\n[KEY]", "'KEY+/=' = 1"])
+def test_a_key_that_stands_where_the_name_of_a_setting_belongs_is_not_shown(text: str) -> None:
+    written(text.replace("KEY", "Hunter2DoNotShow" * 4))
+    assert "Hunter2" not in refusal()
+    assert "…" in refusal()
+
+
 @pytest.mark.parametrize("text", ["weight = 5", "[accounts.main]\napi_secret = 'hunter2-do-not-show'", "config = 'x'"])
 def test_a_key_that_there_is_not_is_refused_by_name_without_its_value(text: str) -> None:
     written(text)
