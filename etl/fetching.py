@@ -17,31 +17,37 @@ Answer = TypeVar("Answer")
 
 
 class Fetchers(Generic[Job, Answer]):
-    """`count` threads that each run one call at a time.
+    """At most `count` threads, as many as are needed, that each run one call at a time.
 
     They are daemons: a request that hangs does not keep a program that was stopped from ending.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
+        self._started = 0
+        self._in_flight = 0
         self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Answer]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Job, Answer | Exception]] = queue.SimpleQueue()
-        for number in range(count):
-            threading.Thread(target=self._work, name=f"fetcher-{number}", daemon=True).start()
 
     def submit(self, job: Job, call: Callable[[], Answer]) -> None:
         self._calls.put((job, call))
+        self._in_flight += 1
+        if self._started < min(self._in_flight, self._count):
+            threading.Thread(target=self._work, name=f"fetcher-{self._started}", daemon=True).start()
+            self._started += 1
 
     def next_done(self, timeout: float) -> tuple[Job, Answer | Exception] | None:
         """The next finished call with its result or its exception; None after `timeout` seconds without one."""
         try:
-            return self._done.get(timeout=timeout)
+            done = self._done.get(timeout=timeout)
         except queue.Empty:
             return None
+        self._in_flight -= 1
+        return done
 
     def close(self) -> None:
         """Let the threads end, each after the call it has in hand; nobody waits for them."""
-        for _ in range(self._count):
+        for _ in range(self._started):
             self._calls.put(None)
 
     def _work(self) -> None:

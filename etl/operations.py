@@ -53,6 +53,11 @@ class Reader:
     page_limit: int
     rules_at: Callable[[int], Rules]
 
+    def spent(self) -> tuple[int, int]:
+        """Requests that were sent so far, and their weight."""
+        spent = [client.spent() for client in self.clients.values()]
+        return sum(requests for requests, _ in spent), sum(weight for _, weight in spent)
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -128,7 +133,7 @@ class Run:
         with store_errors():
             run_id = runs.start(connection, command)
             connection.commit()
-        self.recorder = Recorder(connection, run_id, reader.gate.spent)
+        self.recorder = Recorder(connection, run_id, reader.spent)
         self.summary = Summary(command, run_id, faults=[*reader.complaints])
 
     def execute(self, planner: Planner, purpose: Purpose) -> Summary:
@@ -145,10 +150,7 @@ class Run:
         reader = self._reader
         self._tick(0)
         self._hold_accounts()
-        try:
-            interruptibly(next(iter(self._clients.values())).set_clock, reader.stop)
-        except (RejectedError, CredentialsError) as error:
-            _log.warning("the exchange's clock cannot be read, this machine's is taken instead: %s", error)
+        self._set_clock()
         walks = self._plan(planner, purpose)
         self.connection.commit()
         self._walks = self.summary.windows = len(walks)
@@ -162,6 +164,15 @@ class Run:
         purpose.counts.largest_page = max((walk.beliefs.page_size.seen for walk in walks), default=0)
         self._weigh(scheduler)
         self.connection.commit()
+
+    def _set_clock(self) -> None:
+        """Read the exchange's clock, unless that was done not long ago."""
+        if self._reader.clock.is_fresh:
+            return
+        try:
+            interruptibly(next(iter(self._clients.values())).set_clock, self._reader.stop)
+        except (RejectedError, CredentialsError) as error:
+            _log.warning("the exchange's clock cannot be read, this machine's is taken instead: %s", error)
 
     def _hold_accounts(self) -> None:
         """Be the only run of each account until the end. One that stays busy is left to the run that has it.
@@ -229,7 +240,7 @@ class Run:
             summary.faults.insert(0, str(fault))
         summary.status = _STATUS.get(summary.exit_code, "failed")
         summary.counts = counts
-        counts.requests, counts.weight = self._reader.gate.spent()
+        counts.requests, counts.weight = self._reader.spent()
         summary.silent_until = self._reader.gate.closed_until
         summary.seconds = time.monotonic() - self._began
         try:

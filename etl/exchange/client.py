@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -60,8 +61,8 @@ class Connection:
 
 
 class ExchangeClient:
-    """Safe to use from several threads. It does not decide what to ask, and keeps nothing but the clock's offset and
-    how far its key is trusted.
+    """Safe to use from several threads. It does not decide what to ask, and keeps nothing but the clock's offset, how
+    far its key is trusted and what it has sent.
     """
 
     def __init__(
@@ -85,6 +86,9 @@ class ExchangeClient:
         self._sleep = sleep
         self._pages = pages
         self._trust = KeyTrust()
+        self._lock = Lock()
+        self._sent = 0
+        self._weight = 0
         self._symbols: frozenset[str] | None = None
 
     def page(self, request: PageRequest) -> Answer:
@@ -101,6 +105,11 @@ class ExchangeClient:
             )
         except (WindowTooWideError, BeyondRetentionError, UnknownSymbolError) as refusal:
             return _REFUSALS[type(refusal)]
+
+    def spent(self) -> tuple[int, int]:
+        """Requests sent so far, and their weight."""
+        with self._lock:
+            return self._sent, self._weight
 
     def set_clock(self) -> None:
         """Measure the exchange's clock (weight 1)."""
@@ -140,6 +149,9 @@ class ExchangeClient:
     def _get(self, path: str, weight: int, signed: dict[str, str | int] | None = None) -> bytes:
         """The body of a 200; anything else is raised. Passes the gate, so that every attempt is counted."""
         sent = self._gate.enter(weight)
+        with self._lock:
+            self._sent += 1
+            self._weight += weight
         answer = self._transport.get(path if signed is None else f"{path}?{self._sign(signed)}")
         used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
         if re.fullmatch(r"[0-9]{1,9}", used):

@@ -3,7 +3,10 @@
 import time
 from threading import Lock
 
-from etl.core.timeline import SECOND, duration
+from etl.core.timeline import HOUR, SECOND, duration
+
+FRESH = HOUR
+"""How long the clock can be trusted once it is set, milliseconds: a poor machine's drifts by a tenth of a second."""
 
 
 class ExchangeClock:
@@ -15,7 +18,7 @@ class ExchangeClock:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._is_set = False
+        self._set_at: int | None = None
         self._ahead_of_monotonic = time.time_ns() // 1_000_000 - _monotonic()
 
     def now(self) -> int:
@@ -31,12 +34,17 @@ class ExchangeClock:
         """
         with self._lock:
             before, self._ahead_of_monotonic = self._ahead_of_monotonic, exchange_time - _monotonic()
-            self._is_set = True
+            self._set_at = _monotonic()
             return self._ahead_of_monotonic - before
 
     def machine_is_ahead(self) -> int | None:
         """Milliseconds by which this machine's clock is ahead of the exchange's; None: that was never measured."""
-        return local_now() - self.now() if self._is_set else None
+        return None if self._set_at is None else local_now() - self.now()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was set not long ago."""
+        return self._set_at is not None and _monotonic() - self._set_at < FRESH
 
 
 def _monotonic() -> int:

@@ -72,11 +72,15 @@ class _Lease(NamedTuple):
 
 
 class SharedEgress:
-    """An `Egress` on a connection of its own, which commits by itself. One thread at a time."""
+    """An `Egress` on a connection of its own, which commits by itself. One thread at a time.
 
-    def __init__(self, connection: Connection, name: str | None) -> None:
+    A connection that was lost is replaced by the next one who asks.
+    """
+
+    def __init__(self, engine: Engine, name: str | None) -> None:
         """`name`: as the settings have it. Without one the weight is this machine's own, the silence everybody's."""
-        self._connection = connection
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._connected: Connection | None = None
         self._name = name or gethostname()
         self._silence = name or UNNAMED
         self._lease = _Lease((0, False), 0, 0, 0)
@@ -100,20 +104,36 @@ class SharedEgress:
         return Taken(True, lease.spent - self._lease.weight, 0)
 
     def silence(self, left: int, reason: str) -> None:
-        with store_errors():
-            silences.keep(self._connection, self._silence, left, reason)
+        with self._connection() as connection:
+            silences.keep(connection, self._silence, left, reason)
 
-    def give_back(self) -> None:
-        """Let nothing that was taken here count any longer."""
-        with store_errors():
+    def close(self) -> None:
+        """Let nothing that was taken here count any longer, and disconnect."""
+        with suppress(StoreError), self._connection() as connection:  # else it counts until the minute is over
             for part, weight in self._taken.items():
-                self._connection.execute(_GIVE_BACK, self._written(part, weight))
+                connection.execute(_GIVE_BACK, self._written(part, weight))
         self._taken.clear()
+        self._disconnect()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with store_errors():
+            try:
+                self._connected = self._connected or self._engine.connect()
+                yield self._connected
+            except Exception:
+                self._disconnect()
+                raise
+
+    def _disconnect(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+        self._connected = None
 
     def _ask(self, part: tuple[int, bool], weight: int, room: int) -> Taken:
         values = self._written(part, weight) | {"silence": self._silence, "room": room}
-        with store_errors():
-            return Taken._make(self._connection.execute(_TAKE, values).one())
+        with self._connection() as connection:
+            return Taken._make(connection.execute(_TAKE, values).one())
 
     def _written(self, part: tuple[int, bool], weight: int) -> dict[str, object]:
         minute, is_late = part
@@ -123,17 +143,15 @@ class SharedEgress:
     def _forget(self, minute: int) -> None:
         """What is long over, and here all but this minute and the one before."""
         self._taken = {part: weight for part, weight in self._taken.items() if part[0] >= minute - MINUTE}
-        with store_errors():
-            self._connection.execute(_FORGET)
+        with self._connection() as connection:
+            connection.execute(_FORGET)
 
 
 @contextmanager
 def shared_egress(engine: Engine, name: str | None) -> Iterator[SharedEgress]:
-    """What is shared with all who use the same database and egress; raises StoreError."""
-    with store_errors(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        egress = SharedEgress(connection, name)
-        try:
-            yield egress
-        finally:
-            with suppress(StoreError):  # then it counts until the minute is over
-                egress.give_back()
+    """What is shared with all who use the same database and egress."""
+    egress = SharedEgress(engine, name)
+    try:
+        yield egress
+    finally:
+        egress.close()

@@ -1,4 +1,4 @@
-"""Spent weight: what every process behind an address has used of the exchange's minutes, so that all share one budget."""
+"""Spent weight: what the processes behind an address have used of each minute, so that they share one budget."""
 
 from alembic import op
 

@@ -65,7 +65,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
         run = Run(connection, reader, "backfill", lambda standing: None)
         run.execute(planner, Storing(connection, run.recorder))
     commits = statements.count(COMMIT)
-    return Cost(reader.gate.requests, len(statements) - commits, commits)
+    return Cost(reader.spent()[0], len(statements) - commits, commits)
 
 
 def history(lab: Callable[..., Lab], orders: Callable[[int], int]) -> Lab:

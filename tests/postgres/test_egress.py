@@ -33,6 +33,15 @@ class Egresses:
         return self._running.enter_context(shared_egress(engine_for(self._url), name))
 
 
+def cut_connections(url: str) -> None:
+    """All of the program's to this database, as a restart of the server does."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'force-orders'"
+        )
+
+
 @pytest.fixture
 def processes(writer_url: str) -> Iterator[Egresses]:
     with ExitStack() as running:
@@ -141,14 +150,21 @@ def test_what_a_process_took_counts_until_it_ends(processes: Egresses, writer_ur
 def test_what_a_process_took_that_was_killed_counts_to_the_end_of_the_minute(
     processes: Egresses, database_url: str
 ) -> None:
-    killed, other = processes(), processes()
+    killed = processes()
     assert killed.take(60, NOON, 100).granted
-    with psycopg.connect(database_url, autocommit=True) as looking:
-        looking.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%spent_weight%'"
-                        " AND pid <> pg_backend_pid() ORDER BY backend_start LIMIT 1")  # fmt: skip
+    cut_connections(database_url)
     with pytest.raises(StoreError):
         killed.take(1, NOON, 100)
-    assert not other.take(50, NOON, 100).granted
+    assert not processes().take(50, NOON, 100).granted
+
+
+def test_a_lost_connection_is_replaced_by_the_next_request(processes: Egresses, database_url: str) -> None:
+    one = processes()
+    assert one.take(60, NOON, 100).granted
+    cut_connections(database_url)
+    with pytest.raises(StoreError):
+        one.take(1, NOON, 100)
+    assert one.take(40, NOON, 100) == Taken(granted=True, spent=100, silent=0)
 
 
 def test_minutes_that_are_long_over_are_forgotten(processes: Egresses, database_url: str) -> None:
