@@ -105,7 +105,7 @@ def test_a_quarter_without_a_single_order_is_covered(lab: Labs) -> None:
 
 
 def test_the_plan_says_what_the_run_then_costs_and_sends_nothing(lab: Labs) -> None:
-    quiet = lab(histories={"main": Generated(Profile("quiet"))})
+    quiet = lab(Scenario(clock_at_ms=1_790_000_000_000), histories={"main": Generated(Profile("quiet"))})
     planned = quiet("backfill", "--plan")
     assert planned.returncode == 0
     assert quiet.stats()["requests"] == 0
