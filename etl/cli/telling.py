@@ -5,12 +5,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from etl.cli.console import complain
-from etl.errors import ExitCode, ForceOrdersError, StoppedError
+from etl.errors import ExitCode, ForceOrdersError, StoppedError, StoreError
+from etl.logs import logger
 
 if TYPE_CHECKING:
     from etl.notifying.digest import Digest
     from etl.operations import Summary
     from etl.settings import Settings
+
+_log = logger(__name__)
 
 
 def told(settings: "Settings", command: str, accounts: Sequence[str], run: "Callable[[], Summary]") -> "Summary":
@@ -24,39 +27,40 @@ def told(settings: "Settings", command: str, accounts: Sequence[str], run: "Call
     except StoppedError:
         raise
     except Exception as error:
-        is_lost = getattr(error, "exit_code", None) == ExitCode.DATABASE
-        _notify(settings, digest_of_error(command, error), None if is_lost else (), accounts)
+        _notify(settings, digest_of_error(command, error), accounts, is_lost=isinstance(error, StoreError))
         raise
     if summary.exit_code != ExitCode.STOPPED:
-        is_lost = summary.exit_code == ExitCode.DATABASE
-        _notify(settings, digest_of(summary), None if is_lost else (summary.run_id,), accounts)
+        _notify(settings, digest_of(summary), accounts, is_lost=summary.exit_code == ExitCode.DATABASE)
     return summary
 
 
-def _notify(settings: "Settings", known: "Digest", run_ids: Sequence[int] | None, accounts: Sequence[str]) -> None:
-    """`run_ids`: those to be read of in the database; None where it is lost."""
+def _notify(settings: "Settings", known: "Digest", accounts: Sequence[str], *, is_lost: bool) -> None:
+    """Of a database that `is_lost` nothing more is wanted than what the run itself knows."""
     from etl.notifying.channels import notify
 
     try:
-        digest = known if run_ids is None else _with_what_is_stored(settings, known, run_ids, accounts)
+        digest = known if is_lost else _with_what_is_stored(settings, known, accounts)
         for complaint in notify(settings, digest):
             complain(complaint)
     except KeyboardInterrupt:
         complain("stopped by a signal; not everybody may have been notified")
 
 
-def _with_what_is_stored(
-    settings: "Settings", known: "Digest", run_ids: Sequence[int], accounts: Sequence[str]
-) -> "Digest":
+def _with_what_is_stored(settings: "Settings", known: "Digest", accounts: Sequence[str]) -> "Digest":
+    """As much as can be read of it: nothing that goes wrong here is the run's fault."""
     from etl import app
     from etl.exchange.clock import local_now
     from etl.notifying.reading import read_digest
 
     rules, orders = app.rules(settings, local_now()), "orders" in settings.notify_about
+    run_ids = [run.run_id for run in known.runs if run.run_id is not None]
     try:
         with app.store(settings) as connection:
             stored = read_digest(connection, run_ids, rules, _names(settings, accounts), orders=orders)
     except ForceOrdersError:
+        return known
+    except Exception as error:
+        _log.warning("what is stored cannot be read for the notification (%s)", type(error).__name__)
         return known
     return replace(stored, runs=known.runs, tally=known.tally)
 

@@ -19,8 +19,8 @@ class Ended:
     command: str
     status: str
     """As in the table `runs`."""
-    fault: str = ""
-    """What went wrong, on one line, free of secrets."""
+    faults: tuple[str, ...] = ()
+    """What went wrong, a line each, free of secrets."""
     run_id: int | None = None
     """None where it did not come so far as to have one."""
 
@@ -82,7 +82,7 @@ def digest_of(summary: "Summary") -> Digest:
     """What a run knows of itself, for when the database cannot be asked."""
     counts = summary.counts
     return Digest(
-        runs=(Ended(summary.command, summary.status, "; ".join(summary.faults), summary.run_id),),
+        runs=(Ended(summary.command, summary.status, tuple(summary.faults), summary.run_id),),
         tally=Tally(counts.inserted, counts.updated, counts.quarantined),
         gaps=gaps_by_account(summary.gaps),
     )
@@ -90,7 +90,7 @@ def digest_of(summary: "Summary") -> Digest:
 
 def digest_of_error(command: str, error: Exception) -> Digest:
     """Of a run that did not come so far as to have a summary."""
-    return Digest(runs=(Ended(command, "failed", _said(error)),))
+    return Digest(runs=(Ended(command, "failed", (_said(error),)),))
 
 
 def gaps_by_account(gaps: Iterable["Gap"]) -> tuple[Gaps, ...]:

@@ -14,7 +14,7 @@ FEW = 5
 """What is told by name, of each matter."""
 
 LONGEST = 200
-"""Characters of what went wrong in a run."""
+"""Characters of one thing that went wrong."""
 
 Gravity = Literal["failure", "warning", "info"]
 Fact = TypeVar("Fact")
@@ -47,7 +47,7 @@ def message_of(digest: Digest, about: Collection[str], gap_days: float) -> Messa
     A gap is told once it is lost within `gap_days`.
     """
     matters = list(_matters(digest, about, gap_days))
-    if not matters or all(run.status == "stopped" for run in digest.runs):
+    if not matters or {run.status for run in digest.runs} == {"stopped"}:
         return None
     gravest = matters[0]
     paragraphs = ["\n".join(matter.lines) for matter in matters] + [_tally(digest)]
@@ -58,7 +58,7 @@ def _matters(digest: Digest, about: Collection[str], gap_days: float) -> Iterato
     bad = sorted((run for run in digest.runs if run.status in _ENDS), key=lambda run: _ENDS[run.status])
     near = sorted((one for one in digest.unread if one.days_until_loss < gap_days), key=lambda one: one.days_until_loss)
     if "failure" in about and bad:
-        yield Matter("failure", _failed(bad, digest), (*_few(bad, _run), *_left(digest)))
+        yield Matter("failure", _failed(bad, digest), (*_runs(bad), *_left(digest)))
     if "gap" in about and near:
         yield Matter("warning", _lost(near), ("Unread, and soon lost:", *_few(near, _unread)))
     if "orders" in about and digest.orders:
@@ -74,9 +74,25 @@ def _failed(bad: Sequence[Ended], digest: Digest) -> str:
     return f"{len(bad)} of {len(digest.runs)} runs {ends.pop() if len(ends) == 1 else 'went wrong'}"
 
 
+def _runs(bad: Sequence[Ended]) -> Iterator[str]:
+    """Of a single one each fault, of many each one's first."""
+    if len(bad) == 1 and len(bad[0].faults) > 1:
+        yield f"{_ended(bad[0])}:"
+        yield from _few(bad[0].faults, lambda fault: f"- {_short(fault)}")
+    else:
+        yield from _few(bad, _run)
+
+
 def _run(run: Ended) -> str:
+    if not run.faults:
+        return _ended(run)
+    first, *others = run.faults
+    return f"{_ended(run)}: {_short(first)}" + (f" (and {len(others)} more)" if others else "")
+
+
+def _ended(run: Ended) -> str:
     which = run.command if run.run_id is None else f"{run.command} (run {run.run_id})"
-    return f"{which} {run.status}" + (f": {_short(run.fault)}" if run.fault else "")
+    return f"{which} {run.status}"
 
 
 def _left(digest: Digest) -> Iterator[str]:
@@ -101,7 +117,7 @@ def _unread(one: Unread) -> str:
 
 
 def _in(days: float) -> str:
-    return f"in {days:.1f} days" if days else "as of now"
+    return f"in {days:.1f} days" if days >= 0.05 else "as of now"
 
 
 def _orders(one: NewOrders) -> str:
@@ -126,9 +142,9 @@ def _amount(notional: Decimal, asset: str | None) -> str:
 
 def _tally(digest: Digest) -> str:
     ends = Counter(run.status for run in digest.runs)
-    how = ", ".join(f"{count} {status}" for status, count in sorted(ends.items())) or "no run"
+    how = ", ".join(f"{count} {status}" for status, count in sorted(ends.items()))
     rows = f"{many(digest.tally.inserted, 'order')} new, {digest.tally.updated} changed"
-    return f"In all: {many(len(digest.runs), 'run')} ({how}); {rows}."
+    return f"In all: {many(len(digest.runs), 'run')}{f' ({how})' if how else ''}; {rows}."
 
 
 def _few(facts: Sequence[Fact], told: Callable[[Fact], str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ def read_digest(
         new = _new_orders(connection, run_ids, rules) if orders and any(run.inserted for run in ended) else ()
         connection.rollback()
     return Digest(
-        runs=tuple(Ended(run.command, run.status, run.error or "", run.id) for run in ended),
+        runs=tuple(Ended(run.command, run.status, (run.error,) if run.error else (), run.id) for run in ended),
         tally=Tally(*(sum(getattr(run, name) for run in ended) for name in ("inserted", "updated", "quarantined"))),
         gaps=gaps_by_account(gaps),
         unread=_unread(marks, gaps, rules),

@@ -207,9 +207,27 @@ def test_a_signal_ends_the_waiting_for_a_channel_and_not_what_the_run_came_to(
     process = read.command.start("sync", **to_all, **AT_ONCE)
     assert hanging.called.wait(60)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=5)
+    _, errors = process.communicate(timeout=30)
     assert process.returncode == 4
     assert errors.endswith("force-orders: stopped by a signal; not everybody may have been notified\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
+def test_whoever_lists_processes_sees_no_url_and_no_plugin_gets_a_key(
+    read: Lab, channels: Callable[..., Listener]
+) -> None:
+    hanging = channels(silent=True)
+    to_all = named(read.command, hanging.url(f"me:{TOKEN}@")) | {"FORCE_ORDERS_NOTIFY_TIMEOUT_SECONDS": "60"}
+    process = read.command.start("notify", "test", **to_all)
+    assert hanging.called.wait(60)
+    (courier,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    seen = [Path(f"/proc/{courier}/{name}").read_bytes().decode() for name in ("cmdline", "environ")]
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors.strip()) == (130, "force-orders: stopped")
+    assert "courier.py" in seen[0]
+    assert "HOME=" in seen[1]
+    assert all(word not in "".join(seen) for word in (TOKEN, DEMO_KEY, DEMO_SECRET, "DATABASE_URL"))
 
 
 UNNAMED: dict[str, Callable[[Command], dict[str, str]]] = {

@@ -57,9 +57,9 @@ def test_many_runs_are_one_digest(connection: Connection, night: Night) -> None:
     ]
     digest = read(connection, *reversed(ids))
     assert digest.runs == (
-        Ended("sync", "succeeded", "", ids[0]),
-        Ended("sync", "incomplete", "incomplete so", ids[1]),
-        Ended("sync", "failed", "failed so", ids[2]),
+        Ended("sync", "succeeded", (), ids[0]),
+        Ended("sync", "incomplete", ("incomplete so",), ids[1]),
+        Ended("sync", "failed", ("failed so",), ids[2]),
     )
     assert digest.tally == Tally(inserted=1, updated=0, quarantined=1)
 
@@ -123,7 +123,7 @@ def test_a_run_whose_process_died_has_failed(connection: Connection) -> None:
     assert [run.status for run in read(connection, run_id).runs] == ["running"]
     connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
     connection.commit()
-    assert [(run.status, run.fault) for run in read(connection, run_id).runs] == [("failed", runs.DIED)]
+    assert [(run.status, *run.faults) for run in read(connection, run_id).runs] == [("failed", runs.DIED)]
 
 
 def test_a_database_without_our_tables_is_said_so(connection: Connection) -> None:

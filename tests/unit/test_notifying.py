@@ -27,8 +27,8 @@ NOON = 1_790_856_000_000
 ALL = ("failure", "gap", "orders")
 
 QUIET = Digest(runs=(Ended("sync", "succeeded", run_id=7),), tally=Tally(inserted=2, updated=1))
-FAILED = replace(QUIET, runs=(Ended("sync", "failed", "account main: the key is refused", 7),))
-BANNED = replace(QUIET, runs=(Ended("sync", "banned", "banned until 2026-10-01T13:00Z", 7),))
+FAILED = replace(QUIET, runs=(Ended("sync", "failed", ("account main: the key is refused",), 7),))
+BANNED = replace(QUIET, runs=(Ended("sync", "banned", ("banned until 2026-10-01T13:00Z",), 7),))
 INCOMPLETE = Digest(
     runs=(Ended("sync", "incomplete", run_id=7),),
     tally=Tally(quarantined=2),
@@ -120,7 +120,7 @@ def test_what_happened_is_said_in_a_few_lines(digest: Digest, message: Message) 
         (replace(QUIET, unread=(Unread("main", NOON, 14.0),)), ALL),
         (replace(QUIET, gaps=INCOMPLETE.gaps), ALL),
         (Digest(runs=()), ALL),
-        (Digest(runs=(Ended("sync", "stopped", "stopped", 7),), unread=NEAR.unread), ALL),
+        (Digest(runs=(Ended("sync", "stopped", ("stopped",), 7),), unread=NEAR.unread), ALL),
         (Digest(runs=(Ended("sync", "running", run_id=7),)), ALL),
     ],
     ids=[
@@ -150,8 +150,9 @@ def test_the_gravest_comes_first_and_gives_the_title() -> None:
 
 
 def test_what_is_being_lost_right_now_is_said_so() -> None:
-    lost = replace(QUIET, unread=(Unread("main", NOON, 0.0),))
-    assert said(lost).title == "force-orders: history of account main is lost as of now"
+    for days in (0.0, 0.04):
+        lost = replace(QUIET, unread=(Unread("main", NOON, days),))
+        assert said(lost).title == "force-orders: history of account main is lost as of now"
 
 
 def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
@@ -160,7 +161,7 @@ def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
     fleet = Digest(
         runs=(
             *(Ended("sync", "incomplete", run_id=number) for number in range(150)),
-            *(Ended("sync", "failed", f"account {accounts[number]}: {long}", number) for number in range(150, 192)),
+            *(Ended("sync", "failed", (f"account {accounts[number]}: {long}",), number) for number in range(150, 192)),
             *(Ended("sync", "succeeded", run_id=number) for number in range(192, 200)),
         ),
         tally=Tally(inserted=400),
@@ -183,6 +184,23 @@ def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
     )
 
 
+def test_of_one_run_each_fault_is_told_and_of_many_each_one_s_first() -> None:
+    one = Ended("sync", "failed", tuple(f"account {number}: the key is refused" for number in range(40)), 7)
+    assert said(Digest(runs=(one,))).body.split("\n\n")[0].split("\n") == [
+        "sync (run 7) failed:",
+        *(f"- account {number}: the key is refused" for number in range(5)),
+        "and 35 more",
+    ]
+    assert said(Digest(runs=(one, *BANNED.runs))).body.split("\n")[:2] == [
+        "sync (run 7) failed: account 0: the key is refused (and 39 more)",
+        "sync (run 7) banned: banned until 2026-10-01T13:00Z",
+    ]
+
+
+def test_a_gap_is_told_also_where_nothing_ran() -> None:
+    assert said(replace(NEAR, runs=())).body.endswith("In all: 0 runs; 2 orders new, 1 changed.")
+
+
 def test_of_many_runs_that_ended_in_one_way_the_title_says_which() -> None:
     runs = (Ended("sync", "banned", run_id=1), Ended("sync", "banned", run_id=2), *QUIET.runs)
     assert said(replace(QUIET, runs=runs)).title == "force-orders: 2 of 3 runs banned"
@@ -190,7 +208,7 @@ def test_of_many_runs_that_ended_in_one_way_the_title_says_which() -> None:
 
 def test_nothing_that_is_quoted_steers_a_terminal_or_breaks_a_line() -> None:
     hostile = "\x1b[2J\nBTC\u202eUSDT"
-    faulty = replace(FAILED, runs=(Ended("sync", "failed", hostile, 7),))
+    faulty = replace(FAILED, runs=(Ended("sync", "failed", (hostile,), 7),))
     new = replace(QUIET, orders=(NewOrders("main", hostile, "ADL", 1, None, None),))
     for digest in (faulty, new):
         assert all(line.isprintable() for line in said(digest).body.split("\n"))
@@ -202,7 +220,7 @@ def test_without_the_database_a_run_is_told_by_its_own_summary() -> None:
     summary.faults = ["the database cannot be used: gone", "account main was left out"]
     summary.gaps = [Gap("main", "*", Window(NOON, NOON + HOUR), "failed")]
     assert digest_of(summary) == Digest(
-        runs=(Ended("sync", "failed", "the database cannot be used: gone; account main was left out", 7),),
+        runs=(Ended("sync", "failed", ("the database cannot be used: gone", "account main was left out"), 7),),
         tally=Tally(4, 3, 2),
         gaps=(Gaps("main", 1, ("failed",), NOON),),
     )
