@@ -122,8 +122,11 @@ runs = Table(
         )
     ),
     Column("error", Text),
+    Column("job_id", BigInteger),
+    Column("worker", Text),
     _one_of("status", RUN_STATUSES),
     CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished"),
+    Index(None, "job_id"),
 )
 
 quarantined_orders = Table(

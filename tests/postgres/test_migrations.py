@@ -56,8 +56,14 @@ def relations(connection: Connection) -> set[str]:
     return set(found)
 
 
+def is_ours(name: str | None, kind: str, parents: object) -> bool:
+    """The tables of the library that keeps the queue are made here and described there."""
+    return not (kind == "table" and str(name).startswith("procrastinate_"))
+
+
 def test_alembic_finds_nothing_that_differs_from_the_models(connection: Connection) -> None:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    compared = {"compare_type": True, "compare_server_default": True, "include_name": is_ours}
+    context = MigrationContext.configure(connection, opts=compared)
     assert compare_metadata(context, metadata) == []
 
 
