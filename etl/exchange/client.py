@@ -23,9 +23,10 @@ from etl.exchange.classify import classify
 from etl.exchange.clock import ExchangeClock, said_of_machine
 from etl.exchange.gate import Gate
 from etl.exchange.keytrust import KeyTrust
+from etl.exchange.outcomes import ANSWERED, outcome_of
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import Signer
-from etl.exchange.transport import Transport
+from etl.exchange.transport import Response, Transport
 from etl.exchange.wire import PageReader, read_object
 
 FORCE_ORDERS = "/fapi/v1/forceOrders"
@@ -152,16 +153,18 @@ class ExchangeClient:
         with self._lock:
             self._sent += 1
             self._weight += weight
-        answer = self._transport.get(path if signed is None else f"{path}?{self._sign(signed)}")
+        answer = self._send(path if signed is None else f"{path}?{self._sign(signed)}")
         used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
         if re.fullmatch(r"[0-9]{1,9}", used):
             self._gate.learn(int(used), sent)
         if answer.status == 200:
+            self._gate.outcomes.add(ANSWERED)
             if signed is not None:
                 self._trust.accepted(sent)
             return answer.body
         key_worked = self._trust.worked(sent)
         error = classify(answer.status, *self._said(answer.body), answer.headers, self._clock.now(), key_worked)
+        self._gate.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
             self._trust.doubted(error.until_ms)
         if isinstance(error, ThrottledError):
@@ -169,6 +172,13 @@ class ExchangeClient:
         elif isinstance(error, ClockSkewError) and path != TIME:
             self._read_time()
         raise error
+
+    def _send(self, target: str) -> Response:
+        try:
+            return self._transport.get(target)
+        except ExchangeError as error:
+            self._gate.outcomes.add(outcome_of(type(error)))
+            raise
 
     def _sign(self, parameters: dict[str, str | int]) -> str:
         now = {"recvWindow": self._recv_window, "timestamp": self._clock.now()}

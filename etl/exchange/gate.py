@@ -10,6 +10,7 @@ from etl.core.egress import EDGE, Egress
 from etl.core.timeline import SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
+from etl.exchange.outcomes import Outcomes
 
 LONGEST_NAP = 0.5
 """Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
@@ -19,7 +20,7 @@ class Gate:
     """Lets a request through when the budget has room, no ban is on and nobody asked to stop.
 
     `clock` gives the exchange's time in epoch milliseconds. A silence that lasts longer than `patience` milliseconds
-    is not waited for.
+    is not waited for. How the requests ended that it let through is counted in `outcomes`.
     """
 
     def __init__(self, egress: Egress, budget: Budget, clock: Callable[[], int], stop: Event, patience: int) -> None:
@@ -32,6 +33,7 @@ class Gate:
         self._changed = Condition()
         self.requests = 0
         self.weight = 0
+        self.outcomes = Outcomes()
 
     @property
     def closed_until(self) -> int:
