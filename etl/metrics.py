@@ -12,6 +12,7 @@ from etl.core.planning import Rules
 from etl.core.timeline import SECOND
 from etl.status import ScopeStatus, Status, read_status
 from etl.store import coverage, runs, silences
+from etl.store.egress import spent_weights
 from etl.store.engine import store_errors
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
@@ -39,11 +40,18 @@ def _metrics(connection: Connection, rules: Rules) -> Iterator[Metric]:
         close_types = coverage.count_close_types(connection)
         totals = runs.totals(connection)
         deadlines = silences.deadlines(connection)
+        spent = spent_weights(connection, rules.now)
         connection.rollback()
     yield from _of_accounts(status)
     yield _gauge("orders", "Force orders stored.", ("account", "close_type"), close_types.items())
     yield _gauge("quarantined_rows", "Rows that could not be read.", (), [((), status.quarantined)])
     yield from _of_runs(totals)
+    yield _gauge(
+        "weight_used",
+        "Weight that those of our processes that still run have spent of the exchange's minute.",
+        ("egress",),
+        (((egress,), weight) for egress, weight in spent.items()),
+    )
     yield _gauge(
         "silence_until_timestamp_seconds",
         "Until when the exchange wants no request, or wanted none last.",

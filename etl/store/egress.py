@@ -58,6 +58,12 @@ _GIVE_BACK = text("""
     UPDATE spent_weight SET weight = weight - :weight, late = late - :late WHERE egress = :egress AND minute = :minute
 """)
 
+_SPENT = text("""
+    SELECT egress,
+           sum(CASE minute WHEN :minute THEN weight WHEN :before THEN late ELSE 0 END)::bigint AS spent
+      FROM spent_weight GROUP BY egress
+""")
+
 _FORGET = text("DELETE FROM spent_weight WHERE noted_at < now() - interval '1 day'")
 
 
@@ -155,3 +161,10 @@ def shared_egress(engine: Engine, name: str | None) -> Iterator[SharedEgress]:
         yield egress
     finally:
         egress.close()
+
+
+def spent_weights(connection: Connection, now: int) -> dict[str, int]:
+    """What ours have spent of the exchange's minute of `now`, epoch milliseconds, as the budget sees it, by egress."""
+    minute = now // MINUTE * MINUTE
+    rows = connection.execute(_SPENT, {"minute": to_datetime(minute), "before": to_datetime(minute - MINUTE)})
+    return {row.egress: row.spent for row in rows}

@@ -7,12 +7,13 @@ from socket import gethostname
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from etl.core.egress import Taken
 from etl.core.timeline import HOUR, MINUTE, SECOND
 from etl.errors import StoreError
 from etl.store import egress as module
-from etl.store.egress import UNNAMED, SharedEgress, shared_egress
+from etl.store.egress import UNNAMED, SharedEgress, shared_egress, spent_weights
 from etl.store.engine import engine_for
 
 NOON = 29_000_000 * MINUTE + 30 * SECOND
@@ -53,6 +54,24 @@ def test_two_processes_have_one_budget(processes: Egresses) -> None:
     assert one.take(50, NOON, 100) == Taken(granted=True, spent=50, silent=0)
     assert other.take(50, NOON, 100) == Taken(granted=True, spent=100, silent=0)
     assert one.take(1, NOON, 100) == Taken(granted=False, spent=100, silent=0)
+
+
+def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress(
+    processes: Egresses, connection: Connection
+) -> None:
+    assert spent_weights(connection, NOON) == {}
+    one, other, elsewhere = processes("frankfurt"), processes("frankfurt"), processes("tokyo")
+    one.take(50, NOON, 100)
+    other.take(20, NOON, 100)
+    elsewhere.take(40, NOON - MINUTE, 100)
+    assert spent_weights(connection, NOON) == {"frankfurt": 70, "tokyo": 0}
+    one.take(10, LATE, 100)
+    assert spent_weights(connection, LATE) == {"frankfurt": 80, "tokyo": 0}
+    assert spent_weights(connection, NEXT) == {"frankfurt": 10, "tokyo": 0}, "the last second's may count in the next"
+    assert other.take(0, NEXT, 10).spent == spent_weights(connection, NEXT)["frankfurt"]
+    one.close()
+    other.close()
+    assert spent_weights(connection, NOON) == {"frankfurt": 0, "tokyo": 0}, "who has ended is somebody else"
 
 
 def test_a_new_minute_begins_with_nothing_spent(processes: Egresses) -> None:
