@@ -55,7 +55,7 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     """What is stored, as Prometheus metrics; asks the exchange nothing."""
     from etl import app
     from etl.exchange.clock import local_now
-    from etl.metrics import metrics as read
+    from etl.monitoring.metrics import metrics as read
     from etl.reporting.files import replacing
 
     settings = load_settings(context)

@@ -20,9 +20,9 @@ Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
 def metrics(connection: Connection, rules: Rules) -> bytes:
-    """In Prometheus's text format. `rules.now` is this machine's clock. Raises StoreError."""
+    """What is stored, in Prometheus's text format. `rules.now` is this machine's clock. Raises StoreError."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Read(_metrics(connection, rules)))
+    registry.register(_Read(families(connection, rules)))
     return generate_latest(registry)
 
 
@@ -34,7 +34,8 @@ class _Read(Collector):
         return self._families
 
 
-def _metrics(connection: Connection, rules: Rules) -> Iterator[Metric]:
+def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
+    """What is stored, each metric with all its values; as `metrics`."""
     status = read_status(connection, rules)
     with store_errors():
         close_types = coverage.count_close_types(connection)

@@ -1,0 +1,1 @@
+"""What a monitor reads: Prometheus metrics, in a file or over HTTP."""
