@@ -37,6 +37,8 @@ MAY_IMPORT = {
         "etl.settings",
     },
     "etl.pipeline": {"etl.core", "etl.store"},
+    "etl.monitoring.address": {"etl.core.printable", "etl.errors"},
+    "etl.monitoring.server": {"etl.errors", "etl.logs", "etl.monitoring.address"},
     "etl.notifying.courier": set(),
     "etl.notifying.message": {"etl.core.printable", "etl.notifying.digest", "etl.reporting.lines"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},

@@ -7,22 +7,13 @@ from pathlib import Path
 from socket import gethostname
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.scraped import values
 
 Labs = Callable[..., Lab]
 ALERTS = Path(__file__).resolve().parents[2] / "config" / "deploy" / "alerts.yml"
-
-
-def scraped(text: str) -> dict[str, dict[tuple[str, ...], float]]:
-    """Values by the name of the sample and the values of its labels."""
-    found: dict[str, dict[tuple[str, ...], float]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
-    return found
 
 
 @pytest.fixture
@@ -37,7 +28,7 @@ def test_the_metrics_are_what_the_database_holds(read: Lab) -> None:
     done = read("metrics")
     assert (done.returncode, done.stderr) == (0, "")
     assert read.stats()["requests"] == asked, "the exchange is asked nothing"
-    found = scraped(done.stdout)
+    found = values(done.stdout)
     kinds = Counter(row["close_type"] for row in read.table().values())
     assert found["force_orders_orders"] == {("main", kind): count for kind, count in kinds.items()}
     run = read.last_run()
@@ -62,7 +53,7 @@ def test_gaps_bans_and_rows_in_quarantine_are_there_too(lab: Labs) -> None:
     one.tell("faults", [{"kind": "status", "status": 418, "path": "/fapi/v1/forceOrders", "at": 3}])
     done = one("backfill", FORCE_ORDERS_PATIENCE_SECONDS="0", FORCE_ORDERS_CONCURRENCY="1")
     assert done.returncode == 4, done.stderr
-    found = scraped(one("metrics").stdout)
+    found = values(one("metrics").stdout)
     assert found["force_orders_runs_total"] == {("backfill", "banned"): 1}
     (until,) = found["force_orders_silence_until_timestamp_seconds"].values()
     assert until > one.now() / 1000
@@ -76,7 +67,7 @@ def test_a_textfile_is_replaced_as_a_whole(read: Lab) -> None:
     file.write_text("an older one")
     done = read("metrics", "--textfile", str(file))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert scraped(file.read_text(encoding="utf-8"))["force_orders_runs_total"] == {("backfill", "succeeded"): 1}
+    assert values(file.read_text(encoding="utf-8"))["force_orders_runs_total"] == {("backfill", "succeeded"): 1}
     assert list(directory.iterdir()) == [file]
     missing = read("metrics", "--textfile", str(directory / "none" / "force_orders.prom"))
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
