@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event
 
 from sqlalchemy import Connection
@@ -20,8 +21,9 @@ from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.exchange.wire import PageReader
 from etl.operations import Reader
+from etl.secret import SecretStr
 from etl.settings import Settings
-from etl.store.database import open_database
+from etl.store.database import address, open_database
 from etl.store.egress import shared_egress
 
 
@@ -91,3 +93,13 @@ def store(settings: Settings) -> Iterator[Connection]:
     url = settings.database_url.get_secret_value() if settings.database_url else None
     with open_database(url, settings.data_dir) as connection:
         yield connection
+
+
+@contextmanager
+def served(settings: Settings) -> Iterator[Settings]:
+    """The same settings, naming a server that is up, with our schema, for as long as the block lasts."""
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    with address(url, settings.data_dir) as reachable:
+        with store(settings):
+            pass
+        yield replace(settings, database_url=SecretStr(reachable))

@@ -28,6 +28,8 @@ def configure(level: Level, form: Format) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("etl").setLevel(level.upper())
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for name in ("procrastinate", "asyncio", "psycopg.pool"):  # what goes wrong there is said in our own words
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 class _OnStderr(logging.Handler):

@@ -122,7 +122,14 @@ class Purpose(Protocol):
 class Run:
     """One run: its row in the ledger, its walks, its end."""
 
-    def __init__(self, connection: Connection, reader: Reader, command: str, watch: Watcher) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        reader: Reader,
+        command: str,
+        watch: Watcher,
+        assignment: runs.Assignment | None = None,
+    ) -> None:
         self.connection = connection
         self._reader = reader
         self._watch = watch
@@ -131,7 +138,7 @@ class Run:
         self._clients: dict[str, ExchangeClient] = {}
         self._announced = 0
         with store_errors():
-            run_id = runs.start(connection, command)
+            run_id = runs.start(connection, command, assignment)
             connection.commit()
         self.recorder = Recorder(connection, run_id, reader.spent)
         self.summary = Summary(command, run_id, faults=[*reader.complaints])
@@ -145,6 +152,11 @@ class Run:
         except ForceOrdersError as error:
             fault = error
         return self._close(fault, purpose.counts)
+
+    def refuse(self) -> Summary:
+        """End before it began, where no key can be used: the summary says why."""
+        self.summary.exit_code = ExitCode.WRONG_INPUT
+        return self._close(None, runs.Counts())
 
     def _walk(self, planner: Planner, purpose: Purpose) -> None:
         reader = self._reader

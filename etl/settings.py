@@ -28,6 +28,7 @@ class AccountKeys:
     api_secret_file: Annotated[Path | None, checks.path] = None
     api_secret_variable: Annotated[str | None, checks.text(200)] = None
     private_key_file: Annotated[Path | None, checks.path] = None
+    queue: Annotated[str | None, checks.text(100)] = None
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,15 @@ class Settings:
     notify_gap_days: Annotated[float, checks.number(0, 36_500)] = 14
     notify_timeout_seconds: Annotated[float, checks.number(0, 300)] = 20
     egress: Annotated[str | None, checks.text(200)] = None
+    queue: Annotated[str, checks.text(100)] = "default"
     accounts_dir: Annotated[Path | None, checks.path] = None
     accounts: Mapping[str, AccountKeys | BrokenAccount] = field(default_factory=dict)
     """Those of the settings file and those of `accounts_dir`."""
+
+    def queue_of(self, account: str) -> str:
+        """Where the jobs of an account wait for a worker."""
+        keys = self.accounts.get(account)
+        return (keys.queue if isinstance(keys, AccountKeys) else None) or self.queue
 
 
 def load(config_file: Path | None = None) -> Settings:

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from etl.operations import Summary
     from etl.running import Work
     from etl.settings import Settings
+    from etl.spans import SpanText
 
 DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
 
@@ -26,6 +28,7 @@ DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_ord
 @arguments.symbols
 @arguments.accounts
 @click.option("--plan", is_flag=True, help="Print what it would cost, and do nothing.")
+@click.option("--distributed", is_flag=True, help="Hand out a job an account and week, for workers.")
 @click.pass_context
 def backfill(
     context: click.Context,
@@ -34,13 +37,17 @@ def backfill(
     symbol: tuple[str, ...],
     account: tuple[str, ...],
     plan: bool,
+    distributed: bool,
 ) -> None:
     """Walk history once; only what is not covered yet is asked for."""
     from etl.running import backfill_work
     from etl.spans import SpanText
 
-    settings = load_settings(context)
-    work = backfill_work(settings, account, symbol, SpanText(since, until))
+    settings, span = load_settings(context), SpanText(since, until)
+    if distributed and not plan:
+        _hand_out(settings, account, symbol, span)
+        return
+    work = backfill_work(settings, account, symbol, span)
     if plan:
         _print_plan(settings, work)
     else:
@@ -132,6 +139,23 @@ def _print_plan(settings: "Settings", work: "Work") -> None:
         say(line)
     for complaint in work.keys.complaints:
         complain(complaint)
+
+
+def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
+    from etl import app
+    from etl.fleet.dispatch import backfill_jobs
+    from etl.fleet.queue import hand_out
+    from etl.reporting.lines import many
+
+    with app.store(settings) as connection:
+        jobs = backfill_jobs(settings, connection, accounts, symbols, span)
+        count = hand_out(connection, jobs)
+    queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
+    waiting = f"; {many(len(jobs) - count, 'job')} waited there already" if count < len(jobs) else ""
+    say(
+        f"handed out {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
+        f"queues: {queues}{waiting}"
+    )
 
 
 def _store(settings: "Settings", work: "Work") -> "Summary":

@@ -12,6 +12,7 @@ from etl.cli.accounts import accounts
 from etl.cli.console import complain, say
 from etl.cli.database import database
 from etl.cli.export import export
+from etl.cli.fleet import schedule, worker
 from etl.cli.notify import notify
 from etl.cli.report import report
 from etl.errors import ExitCode, ForceOrdersError
@@ -42,7 +43,7 @@ def simulator(context: click.Context) -> None:
 
 
 for command in (
-    *(history.backfill, history.sync, history.verify, history.demo),
+    *(history.backfill, history.sync, history.verify, history.demo, schedule, worker),
     *(state.status, state.metrics, state.quarantine, report, export, accounts, notify, database),
 ):
     cli.add_command(command)

@@ -42,12 +42,17 @@ def parse_url(url: str) -> dict[str, str]:
     return parameters
 
 
+def conninfo_of(url: str) -> str:
+    """libpq's connection string for a URL, with our defaults. It holds the password."""
+    return conninfo.make_conninfo(**(DEFAULTS | parse_url(url)))
+
+
 def engine_for(url: str) -> Engine:
     """An engine that opens a connection when asked for one and keeps none."""
-    parameters = DEFAULTS | parse_url(url)
+    parameters = conninfo_of(url)
 
     def connect() -> psycopg.Connection[object]:
-        return psycopg.connect(conninfo.make_conninfo(**parameters))
+        return psycopg.connect(parameters)
 
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
 

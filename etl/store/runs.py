@@ -49,14 +49,22 @@ class LastRun(NamedTuple):
     error: str | None
 
 
-def start(connection: Connection, command: str) -> int:
+class Assignment(NamedTuple):
+    """Whose idea a run was: the job that it is for, and the worker that took it up."""
+
+    job_id: int
+    worker: str
+
+
+def start(connection: Connection, command: str, assignment: Assignment | None = None) -> int:
     """A new row with the status `running`, alive for as long as the connection is; its id.
 
     Runs that died before are marked as failed.
     """
     ended = {"status": "failed", "error": DIED, "finished_at": func.now()}
     connection.execute(update(runs).where(_has_died).values(ended))
-    row = connection.execute(insert(runs).values(command=command, status="running").returning(runs.c.id))
+    new = {"command": command, "status": "running"} | (assignment._asdict() if assignment else {})
+    row = connection.execute(insert(runs).values(new).returning(runs.c.id))
     run_id = int(row.scalar_one())
     hold_run(connection, run_id)
     return run_id

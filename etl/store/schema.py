@@ -127,6 +127,8 @@ runs = Table(
     _one_of("status", RUN_STATUSES),
     CheckConstraint("(status = 'running') = (finished_at IS NULL)", name="finished"),
     Index(None, "job_id"),
+    Index(None, "started_at"),
+    Index("runs_running_idx", "id", postgresql_where=text("status = 'running'")),
 )
 
 quarantined_orders = Table(

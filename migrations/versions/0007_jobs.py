@@ -17,6 +17,9 @@ def upgrade() -> None:
     op.execute(SchemaManager.get_schema())
     op.execute("ALTER TABLE runs ADD COLUMN job_id bigint, ADD COLUMN worker text")
     op.execute("CREATE INDEX runs_job_id_idx ON runs (job_id)")
+    # A run an account and night makes many: neither who is at work nor the last week may cost a look at all of them.
+    op.execute("CREATE INDEX runs_running_idx ON runs (id) WHERE status = 'running'")
+    op.execute("CREATE INDEX runs_started_at_idx ON runs (started_at)")
     op.execute("""
         CREATE VIEW jobs AS
         SELECT job.id, job.task_name AS command, job.args ->> 'account' AS account, job.queue_name AS queue,
@@ -40,6 +43,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP VIEW jobs")
+    op.execute("DROP INDEX runs_started_at_idx, runs_running_idx")
     op.execute("ALTER TABLE runs DROP COLUMN job_id, DROP COLUMN worker")
     op.execute("""
         DROP TABLE procrastinate_periodic_defers, procrastinate_events, procrastinate_jobs, procrastinate_workers

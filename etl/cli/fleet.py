@@ -1,0 +1,82 @@
+"""The commands that stay: schedule, which hands out the nights, and worker, which works on what is handed out."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from etl.cli import arguments
+from etl.cli.arguments import load_settings
+from etl.cli.console import say, stop_signals
+
+if TYPE_CHECKING:
+    from etl.fleet.worker import Nights
+    from etl.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def _common(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--metrics", metavar="[HOST:]PORT", help="Serve /metrics for Prometheus there; 127.0.0.1 by default."
+        ),
+        click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="How many at once."),
+        click.option(
+            "--queues", metavar="Q", multiple=True, help="May be repeated; by default those of the accounts it knows."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_common
+@click.pass_context
+def worker(context: click.Context, queues: tuple[str, ...], jobs: int, metrics: str | None) -> None:
+    """Work on jobs that were handed out, beside as many other workers as you like, until a signal."""
+    settings = load_settings(context)
+    _serve(settings, _queues(settings, queues), jobs, metrics, None)
+
+
+@click.command()
+@click.option("--at", metavar="HH:MM", help="When the night begins, UTC; 02:15 by default.")
+@click.option("--cron", metavar="EXPR", help="Or as cron has it, UTC: '15 2 * * *'.")
+@arguments.accounts
+@_common
+@click.option("--hand-out-only", is_flag=True, help="Leave the jobs to workers.")
+@click.pass_context
+def schedule(
+    context: click.Context,
+    at: str | None,
+    cron: str | None,
+    account: tuple[str, ...],
+    queues: tuple[str, ...],
+    jobs: int,
+    metrics: str | None,
+    hand_out_only: bool,
+) -> None:
+    """Every night by itself, until a signal: the nightly job of each account. A missed night is made up for."""
+    from etl.fleet.dispatch import cron_of, nights
+
+    settings = load_settings(context)
+    due = nights(settings, cron_of(at, cron), account)
+    _serve(settings, [] if hand_out_only else _queues(settings, queues), jobs, metrics, due)
+
+
+def _queues(settings: "Settings", typed: Sequence[str]) -> Sequence[str]:
+    from etl.fleet.dispatch import queues
+
+    return queues(settings, typed)
+
+
+def _serve(
+    settings: "Settings", queues: Sequence[str], jobs: int, metrics: str | None, nights: "Nights | None"
+) -> None:
+    from etl import app
+    from etl.fleet.dispatch import first_words
+    from etl.fleet.service import Duty, serve
+
+    with stop_signals() as stop, app.served(settings) as own:
+        say(first_words(queues, jobs, nights))
+        serve(own, Duty(queues, jobs, nights), stop, say)

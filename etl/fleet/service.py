@@ -1,0 +1,69 @@
+"""A process that stays: it works on jobs, hands out nights if it is the scheduler, and bears a loss of the database."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from socket import gethostname
+from threading import Event
+
+import psycopg
+from procrastinate.exceptions import ConnectorException
+
+from etl import app
+from etl.errors import StoppedError
+from etl.exchange.clock import ExchangeClock
+from etl.fetching import STOPPED, TICK
+from etl.fleet.worker import Nights, Worker
+from etl.fleet.workplace import Workplace
+from etl.logs import logger
+from etl.settings import Settings
+from etl.store.egress import shared_egress
+from etl.store.engine import engine_for
+
+RECONNECT_S = 5
+"""Seconds before the database is tried again."""
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What a process is for: the queues it works on, how many jobs at once, and the nights it hands out."""
+
+    queues: Sequence[str]
+    at_once: int
+    nights: Nights | None = None
+
+
+def serve(
+    settings: Settings, duty: Duty, stop: Event, say: Callable[[str], None], clock: ExchangeClock | None = None
+) -> None:
+    """Work until `stop` is set, which ends in StoppedError. `settings` name a database that is up (`app.served`)."""
+    assert settings.database_url is not None  # noqa: S101
+    url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
+    with shared_egress(engine_for(url), settings.egress) as egress:
+        gate = app.gate(settings, egress, clock, stop)
+        place = Workplace(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
+        asyncio.run(_work(lambda: Worker(url, duty.queues, duty.at_once, place.do, duty.nights), duty.at_once, stop))
+    raise StoppedError(STOPPED)
+
+
+async def _work(worker: Callable[[], Worker], at_once: int, stop: Event) -> None:
+    threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="job")  # and one for what the scheduler tells
+    asyncio.get_running_loop().set_default_executor(threads)
+    while not stop.is_set():
+        working = asyncio.create_task(worker().work())
+        while not (stop.is_set() or working.done()):
+            await asyncio.wait({working}, timeout=TICK)
+        working.cancel()
+        try:
+            await working
+        except asyncio.CancelledError:
+            pass
+        except (ConnectorException, psycopg.Error) as error:
+            _log.info("the queue: %s", type(error.__cause__ or error).__name__)
+        if not stop.is_set():
+            _log.warning("the database cannot be reached; it is tried again in %d s", RECONNECT_S)
+            await asyncio.to_thread(stop.wait, RECONNECT_S)
