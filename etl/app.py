@@ -88,10 +88,10 @@ def signer(credentials: Credentials) -> Signer:
 
 
 @contextmanager
-def store(settings: Settings) -> Iterator[Connection]:
-    """A connection to the database in use, with our schema."""
+def store(settings: Settings, patience_s: int | None = None) -> Iterator[Connection]:
+    """A connection to the database in use, with our schema; `patience_s`: see `engine_for`."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
-    with open_database(url, settings.data_dir) as connection:
+    with open_database(url, settings.data_dir, patience_s) as connection:
         yield connection
 
 

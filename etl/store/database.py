@@ -12,13 +12,13 @@ from etl.store.engine import connection_to, engine_for
 
 
 @contextmanager
-def open_database(url: str | None, data_dir: Path) -> Iterator[Connection]:
+def open_database(url: str | None, data_dir: Path, patience_s: int | None = None) -> Iterator[Connection]:
     """A connection to a database that has our schema, for as long as the block lasts.
 
     Without `url` it is the embedded one, which is started and migrated as needed; a server's schema is only checked.
-    Raises StoreError, and ConfigError for a URL that is none.
+    `patience_s`: see `engine_for`. Raises StoreError, and ConfigError for a URL that is none.
     """
-    with address(url, data_dir) as reachable, connection_to(engine_for(reachable)) as connection:
+    with address(url, data_dir) as reachable, connection_to(engine_for(reachable, patience_s)) as connection:
         if url is None and migrate.current(connection) != migrate.head():
             migrate.upgrade(connection)
         migrate.check(connection)

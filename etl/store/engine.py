@@ -42,19 +42,35 @@ def parse_url(url: str) -> dict[str, str]:
     return parameters
 
 
-def conninfo_of(url: str) -> str:
-    """libpq's connection string for a URL, with our defaults. It holds the password."""
-    return conninfo.make_conninfo(**(DEFAULTS | parse_url(url)))
+def conninfo_of(url: str, **firmly: str) -> str:
+    """libpq's connection string for a URL, with our defaults, and `firmly` whatever it says. It holds the password."""
+    return conninfo.make_conninfo(**(DEFAULTS | parse_url(url) | firmly))
 
 
-def engine_for(url: str) -> Engine:
-    """An engine that opens a connection when asked for one and keeps none."""
-    parameters = conninfo_of(url)
+def engine_for(url: str, patience_s: int | None = None) -> Engine:
+    """An engine that opens a connection when asked for one and keeps none.
+
+    With `patience_s` it gives up a connection, and a statement, that takes longer than so many seconds.
+    """
+    limits = {} if patience_s is None else {"connect_timeout": str(patience_s)}
+    parameters = conninfo_of(url, **limits)
 
     def connect() -> psycopg.Connection[object]:
-        return psycopg.connect(parameters)
+        connection = psycopg.connect(parameters)
+        return connection if patience_s is None else _limited(connection, patience_s)
 
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
+
+
+def _limited(connection: psycopg.Connection[object], patience_s: int) -> psycopg.Connection[object]:
+    """By a statement, not by libpq's `options`, which pgbouncer refuses."""
+    try:
+        connection.execute(f"SET statement_timeout = '{patience_s}s'")
+        connection.commit()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager
