@@ -1,19 +1,36 @@
-"""`force-orders metrics`: what Prometheus reads is what the database holds."""
+"""What Prometheus reads, of a file or in a scrape, is what the database holds; and its alerts ask for what is there."""
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from socket import gethostname
 
 import pytest
 
+from etl.exchange.outcomes import Outcomes
+from etl.monitoring.address import parse_address
+from etl.monitoring.scrape import Scrape
+from etl.monitoring.server import serving
+from etl.secret import SecretStr
+from etl.settings import Settings
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.scraped import values
+from tests.conftest import ROLE_PASSWORD
+from tests.scraped import scrape, values
 
 Labs = Callable[..., Lab]
 ALERTS = Path(__file__).resolve().parents[2] / "config" / "deploy" / "alerts.yml"
+
+
+@contextmanager
+def scraped(lab: Lab) -> Iterator[int]:
+    """The port of a process that uses the lab's database as the command does."""
+    url = lab.command.environment["FORCE_ORDERS_DATABASE_URL"]
+    with serving(parse_address("0"), Scrape(Settings(database_url=SecretStr(url)), Outcomes().counts)) as port:
+        yield port
 
 
 @pytest.fixture
@@ -74,8 +91,33 @@ def test_a_textfile_is_replaced_as_a_whole(read: Lab) -> None:
     assert "cannot be written" in missing.stderr
 
 
-def test_an_alert_speaks_of_no_metric_that_is_not_there(read: Lab) -> None:
-    described = set(re.findall(r"^# TYPE (\w+)", read("metrics").stdout, re.MULTILINE))
-    named = set(re.findall(r"\bforce_orders_\w+(?=[ {)])", ALERTS.read_text(encoding="utf-8")))
-    assert len(named) >= 5
-    assert named <= described
+def described(text: str) -> set[str]:
+    return set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+
+
+def test_a_scrape_holds_what_the_file_holds_and_what_only_a_process_knows(read: Lab) -> None:
+    in_file = read("metrics").stdout
+    with scraped(read) as port:
+        text = scrape(port)
+    own = {"force_orders_database_up", "force_orders_request_outcomes_total"}
+    assert described(text) == described(in_file) | own
+    found, stored = values(text), values(in_file)
+    moving = {"force_orders_watermark_age_seconds", "force_orders_days_until_loss"}
+    for name in stored.keys() - moving:
+        assert found[name] == stored[name]
+    for name in moving:
+        assert found[name][("main",)] == pytest.approx(stored[name][("main",)], abs=60)
+    for secret in (DEMO_KEY, DEMO_SECRET, ROLE_PASSWORD, read.simulator.url):
+        assert secret not in text
+
+
+def test_an_alert_speaks_of_no_metric_and_of_no_outcome_that_is_not_there(read: Lab) -> None:
+    with scraped(read) as port:
+        text = scrape(port)
+    rules = ALERTS.read_text(encoding="utf-8")
+    named = set(re.findall(r"\bforce_orders_\w+(?=[ {)])", rules))
+    assert len(named) >= 8
+    assert named <= described(text)
+    outcomes = {one for listed in re.findall(r'outcome=~?"([^"]+)"', rules) for one in listed.split("|")}
+    assert outcomes
+    assert outcomes <= {outcome for (outcome,) in values(text)["force_orders_request_outcomes_total"]}

@@ -12,7 +12,7 @@ from etl.monitoring.address import Address, parse_address
         ("9464", Address("127.0.0.1", 9464)),
         ("0", Address("127.0.0.1", 0)),
         (" 9464\n", Address("127.0.0.1", 9464)),
-        ("0.0.0.0:9464", Address("0.0.0.0", 9464)),
+        ("192.0.2.7:9464", Address("192.0.2.7", 9464)),
         ("localhost:65535", Address("localhost", 65_535)),
         ("metrics.force-orders.svc:1", Address("metrics.force-orders.svc", 1)),
         ("[::1]:9464", Address("::1", 9464)),

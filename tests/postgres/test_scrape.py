@@ -1,0 +1,123 @@
+"""A scrape over HTTP: what it tells of the database, and that it tells of the process without it."""
+
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from sqlalchemy import Connection
+
+from etl.core.timeline import HOUR
+from etl.exchange.outcomes import OUTCOMES, Outcomes
+from etl.monitoring.address import parse_address
+from etl.monitoring.scrape import Scrape
+from etl.monitoring.server import serving
+from etl.secret import SecretStr
+from etl.settings import Settings
+from etl.store import silences
+from tests.conftest import ROLE_PASSWORD
+from tests.scraped import Values, scrape, values
+
+OWN = {"force_orders_database_up", "force_orders_request_outcomes_total"}
+"""What a scrape tells of the process itself."""
+
+PROMETHEUS_WAITS_S = 10
+"""By default: https://prometheus.io/docs/prometheus/latest/configuration/configuration/ (scrape_timeout)."""
+
+
+@contextmanager
+def scraped(url: str, outcomes: Outcomes | None = None) -> Iterator[int]:
+    """The port of a process that uses this database."""
+    counts = (outcomes or Outcomes()).counts
+    with serving(parse_address("0"), Scrape(Settings(database_url=SecretStr(url)), counts)) as port:
+        yield port
+
+
+@contextmanager
+def mute_server() -> Iterator[str]:
+    """The URL of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"postgresql://writer:{ROLE_PASSWORD}@127.0.0.1:{listening.getsockname()[1]}/force_orders"
+
+
+def closed_port() -> str:
+    """The URL of a server that is not there."""
+    with mute_server() as url:
+        return url
+
+
+def is_up(found: Values) -> bool:
+    return bool(found["force_orders_database_up"][()])
+
+
+def test_a_scrape_tells_what_the_database_holds_at_that_moment(writer_url: str, connection: Connection) -> None:
+    with scraped(writer_url) as port:
+        before = values(scrape(port))
+        silences.keep(connection, "frankfurt", HOUR, "banned")
+        connection.commit()
+        after = values(scrape(port))
+    assert is_up(before)
+    assert "force_orders_silence_until_timestamp_seconds" not in before
+    until = silences.deadlines(connection)["frankfurt"].timestamp()
+    assert after["force_orders_silence_until_timestamp_seconds"] == {("frankfurt",): pytest.approx(until, abs=0.001)}
+
+
+def test_a_scrape_tells_how_the_process_s_own_requests_ended_also_the_kinds_of_which_there_was_none(
+    writer_url: str,
+) -> None:
+    outcomes = Outcomes()
+    with scraped(writer_url, outcomes) as port:
+        assert values(scrape(port))["force_orders_request_outcomes_total"] == {(one,): 0 for one in OUTCOMES}
+        outcomes.add("answered")
+        outcomes.add("throttled")
+        found = values(scrape(port))["force_orders_request_outcomes_total"]
+    assert {outcome: count for (outcome,), count in found.items() if count} == {"answered": 1, "throttled": 1}
+
+
+def test_without_the_database_the_process_tells_of_itself() -> None:
+    outcomes = Outcomes()
+    outcomes.add("answered")
+    with scraped(closed_port(), outcomes) as port:
+        found = values(scrape(port))
+    assert found.keys() == OWN
+    assert not is_up(found)
+    assert found["force_orders_request_outcomes_total"][("answered",)] == 1
+
+
+def test_a_database_without_our_tables_cannot_be_read_either(empty_database_url: str) -> None:
+    with scraped(empty_database_url) as port:
+        assert values(scrape(port)).keys() == OWN
+
+
+def test_a_server_that_never_answers_is_given_up_before_prometheus_gives_up() -> None:
+    with mute_server() as url, scraped(f"{url}?connect_timeout=60") as port:
+        began = time.monotonic()
+        assert not is_up(values(scrape(port)))
+    assert time.monotonic() - began < PROMETHEUS_WAITS_S
+
+
+def test_a_table_that_somebody_has_locked_is_given_up_too(writer_url: str, database_url: str) -> None:
+    with psycopg.connect(database_url) as locking, scraped(writer_url) as port:
+        locking.execute("LOCK TABLE coverage")
+        began = time.monotonic()
+        assert not is_up(values(scrape(port)))
+        assert time.monotonic() - began < PROMETHEUS_WAITS_S
+        locking.rollback()
+        assert is_up(values(scrape(port)))
+
+
+def test_scrapes_at_once_tell_the_same(writer_url: str) -> None:
+    with scraped(writer_url) as port, ThreadPoolExecutor(6) as scrapers:
+        alone = scrape(port)
+        assert [*scrapers.map(lambda _: scrape(port), range(18))] == [alone] * 18
+
+
+def test_a_scrape_holds_neither_password_nor_address(writer_url: str) -> None:
+    for url in (writer_url, closed_port()):
+        with scraped(url) as port:
+            text = scrape(port)
+        assert ROLE_PASSWORD not in text
+        assert "postgresql" not in text
