@@ -76,7 +76,9 @@ def _serve(
     from etl import app
     from etl.fleet.dispatch import first_words
     from etl.fleet.service import Duty, serve
+    from etl.monitoring.address import parse_address
 
+    duty = Duty(queues, jobs, nights, None if metrics is None else parse_address(metrics))
     with stop_signals() as stop, app.served(settings) as own:
-        say(first_words(queues, jobs, nights))
-        serve(own, Duty(queues, jobs, nights), stop, say)
+        say(first_words(duty))
+        serve(own, duty, stop, say)

@@ -14,6 +14,7 @@ from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError
 from etl.exchange.clock import local_now
 from etl.fleet.jobs import Job, weeks_of
+from etl.fleet.service import Duty
 from etl.fleet.worker import HOUSEKEEPING, Nights
 from etl.keysources import key_sources
 from etl.operations import plan_only
@@ -42,7 +43,7 @@ def cron_of(at: str | None, cron: str | None) -> str:
 def nights(settings: Settings, cron: str, accounts: Sequence[str]) -> Nights:
     """The nights of the accounts named, or of all; raises ConfigError where there is none."""
     names = [one.account for one in key_sources(settings, accounts)]
-    return Nights(cron, [Job(name, settings.queue_of(name)) for name in names], None)
+    return Nights(cron, [Job(name, settings.queue_of(name)) for name in names])
 
 
 def backfill_jobs(
@@ -66,10 +67,11 @@ def queues(settings: Settings, typed: Sequence[str]) -> Sequence[str]:
     return named or sorted({settings.queue_of(one.account) for one in key_sources(settings)})
 
 
-def first_words(queues: Sequence[str], at_once: int, nights: Nights | None) -> str:
+def first_words(duty: Duty) -> str:
     """What a process says when it begins."""
-    works = f"works on {', '.join(queues)}, {many(at_once, 'job')} at once" if queues else "leaves the jobs to workers"
-    if nights is None:
+    at_once = f"{many(duty.at_once, 'job')} at once"
+    works = f"works on {', '.join(duty.queues)}, {at_once}" if duty.queues else "leaves the jobs to workers"
+    if duty.nights is None:
         return f"worker: {works}"
-    due = croniter(nights.cron, datetime.now(UTC)).get_next(datetime)
-    return f"schedule: {many(len(nights.jobs), 'account')}, next night {iso(to_millis(due))}; {works}"
+    due = croniter(duty.nights.cron, datetime.now(UTC)).get_next(datetime)
+    return f"schedule: {many(len(duty.nights.jobs), 'account')}, next night {iso(to_millis(due))}; {works}"

@@ -61,10 +61,10 @@ def is_superseded(connection: Connection, doing: Doing) -> bool:
     return bool(found)
 
 
-def runs_of_night(connection: Connection, night: int) -> list[int] | None:
+def runs_of_night(connection: Connection, night: int, *, even_if_undone: bool = False) -> list[int] | None:
     """The ids of a night's runs; None while a job of it is not at its end. `night`: epoch seconds."""
     with store_errors():
-        undone = connection.scalar(_IS_UNDONE, {"night": str(night)})
+        undone = not even_if_undone and connection.scalar(_IS_UNDONE, {"night": str(night)})
         found = list(connection.scalars(_RUNS_OF, {"night": str(night)}))
         connection.rollback()
     return None if undone else found

@@ -4,7 +4,8 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from socket import gethostname
 from threading import Event
 
@@ -15,9 +16,13 @@ from etl import app
 from etl.errors import StoppedError
 from etl.exchange.clock import ExchangeClock
 from etl.fetching import STOPPED, TICK
+from etl.fleet.telling import telling
 from etl.fleet.worker import Nights, Worker
 from etl.fleet.workplace import Workplace
 from etl.logs import logger
+from etl.monitoring.address import Address
+from etl.monitoring.scrape import Scrape
+from etl.monitoring.server import serving
 from etl.settings import Settings
 from etl.store.egress import shared_egress
 from etl.store.engine import engine_for
@@ -30,11 +35,15 @@ _log = logger(__name__)
 
 @dataclass(frozen=True)
 class Duty:
-    """What a process is for: the queues it works on, how many jobs at once, and the nights it hands out."""
+    """What a process is for: the queues it works on, how many jobs at once, the nights it hands out.
+
+    `metrics`: where it shows what it knows to Prometheus.
+    """
 
     queues: Sequence[str]
     at_once: int
     nights: Nights | None = None
+    metrics: Address | None = None
 
 
 def serve(
@@ -43,10 +52,19 @@ def serve(
     """Work until `stop` is set, which ends in StoppedError. `settings` name a database that is up (`app.served`)."""
     assert settings.database_url is not None  # noqa: S101
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
-    with shared_egress(engine_for(url), settings.egress) as egress:
+    with ExitStack() as until_the_end:
+        egress = until_the_end.enter_context(shared_egress(engine_for(url), settings.egress))
         gate = app.gate(settings, egress, clock, stop)
+        if duty.metrics:
+            port = until_the_end.enter_context(serving(duty.metrics, Scrape(settings, gate.outcomes.counts)))
+            say(f"metrics: {replace(duty.metrics, port=port)}")
         place = Workplace(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
-        asyncio.run(_work(lambda: Worker(url, duty.queues, duty.at_once, place.do, duty.nights), duty.at_once, stop))
+        tell = telling(settings, [job.account for job in duty.nights.jobs] if duty.nights else [])
+
+        def worker() -> Worker:
+            return Worker(url, duty.queues, duty.at_once, place.do, duty.nights, tell)
+
+        asyncio.run(_work(worker, duty.at_once, stop))
     raise StoppedError(STOPPED)
 
 

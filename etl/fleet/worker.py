@@ -24,7 +24,7 @@ HEARTBEAT_S = 5.0
 DEAD_AFTER_S = 20.0
 """Seconds without a sign of life after which a worker counts as dead and its jobs are taken up by others."""
 
-POLL_S = 1.0
+POLL_S = 0.5
 """Seconds between two looks for a job that is free to be done: of one that another's end made free nobody tells."""
 
 KEPT_HOURS = 90 * 24
@@ -35,7 +35,7 @@ HOUSEKEEPING = "housekeeping"
 
 TIDYING_AT = "41 4 * * *"
 
-LOOK_AGAIN = timedelta(seconds=30)
+LOOK_AGAIN = timedelta(minutes=1)
 """Between two looks at whether a night is over."""
 
 _log = logger(__name__)
@@ -43,14 +43,10 @@ _log = logger(__name__)
 
 @dataclass(frozen=True)
 class Nights:
-    """Jobs that become due by themselves, each at the instants that `cron` gives (UTC).
-
-    `tell` is called with the instant of a night, epoch seconds, until it says that all of that night is over and told.
-    """
+    """Jobs that become due by themselves, each at the instants that `cron` gives (UTC)."""
 
     cron: str
     jobs: Sequence[Job]
-    tell: Callable[[int], bool] | None
 
 
 class _AsLongAsToldTo(BaseRetryStrategy):
@@ -64,15 +60,22 @@ class Worker:
     """Works on the jobs of some queues, several at once, each in a thread; with `nights` it is a scheduler too."""
 
     def __init__(
-        self, url: str, queues: Sequence[str], at_once: int, do: Callable[[Doing], None], nights: Nights | None
+        self,
+        url: str,
+        queues: Sequence[str],
+        at_once: int,
+        do: Callable[[Doing], None],
+        nights: Nights | None,
+        tell: Callable[[int], bool],
     ) -> None:
+        """`tell` is called with the instant of a night, epoch seconds, until it says that the night is told."""
         self._at_once = at_once
         self._queues = [*queues, *([HOUSEKEEPING] if nights else [])]
         connector = PsycopgConnector(conninfo=conninfo_of(url), min_size=1, max_size=4)
         self._app = App(connector=connector, periodic_defaults={"max_delay": CATCH_UP_S})
         tasks = {name: self._task(name, do) for name in (SYNC, BACKFILL)}
         if nights:
-            self._register(nights, tasks[SYNC])
+            self._register(nights, tasks[SYNC], tell)
 
     async def work(self) -> None:
         """Until it is cancelled, which waits for the jobs in hand. Raises ConnectorException and psycopg.Error."""
@@ -106,14 +109,13 @@ class Worker:
 
         return self._app.task(name=name, pass_context=True, retry=_AsLongAsToldTo())(perform)
 
-    def _register(self, nights: Nights, sync: Any) -> None:
+    def _register(self, nights: Nights, sync: Any, tell: Callable[[int], bool]) -> None:
         register = self._app.periodic_registry.register_task
         for job in nights.jobs:
             register(sync, nights.cron, job.account, _options(job))
         register(self._app.task(name="tidy", queue=HOUSEKEEPING)(self._tidy), TIDYING_AT, "", {})
-        if nights.tell:
-            telling = self._app.task(name="tell", queue=HOUSEKEEPING, retry=_AsLongAsToldTo())(_telling(nights.tell))
-            register(telling, nights.cron, "", {})
+        telling = self._app.task(name="tell", queue=HOUSEKEEPING, retry=_AsLongAsToldTo())(_telling(tell))
+        register(telling, nights.cron, "", {})
 
     async def _tidy(self, timestamp: int) -> None:
         await self._app.job_manager.delete_old_jobs(

@@ -1,0 +1,138 @@
+"""Several workers as processes of their own: everything is read once, evenly, within one budget, whoever dies."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from etl.simulator.accounts import demo_accounts
+from etl.simulator.history import Generated, Profile
+from etl.simulator.scenario import Scenario
+from tests.acceptance.conftest import DAY, Lab
+from tests.acceptance.fleeting import Staying, history_of, wait_until, with_keys
+
+Labs = Callable[..., Lab]
+
+MINUTE = 60_000
+ACCOUNTS = 200
+WEIGHT_A_MINUTE = 9_000
+"""So that two weeks of every account take a whole minute and parts of two others."""
+
+
+@pytest.fixture
+def stay(tmp_path: Path) -> Iterator[Staying]:
+    with ExitStack() as running:
+        (tmp_path / "said").mkdir()
+        yield Staying(tmp_path / "said", running)
+
+
+def fleet_of(lab: Labs, count: int, weight: int, **switches: object) -> Lab:
+    """An exchange that has so many accounts, each with a history of its own, and a minute of so much weight."""
+    accounts = list(demo_accounts(count))
+    histories = {one.name: Generated(Profile("quiet"), f"fleet/{one.name}", days=20) for one in accounts}
+    made = lab(Scenario(weight_limit=weight, **switches), accounts=accounts, histories=histories)
+    return with_keys(made, accounts, weight_budget=weight)
+
+
+def done(lab: Lab) -> Counter[str]:
+    """Runs that succeeded, by the worker that made them."""
+    rows = lab.sql("SELECT worker, count(*) AS n FROM runs WHERE status = 'succeeded' AND job_id > 0 GROUP BY worker")
+    return Counter({row["worker"]: row["n"] for row in rows})
+
+
+def is_all_done(lab: Lab) -> bool:
+    return not lab.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing') LIMIT 1")
+
+
+def test_three_workers_read_two_hundred_accounts_and_one_of_them_is_killed(lab: Labs, stay: Staying) -> None:
+    turn = (int(time.time() * 1000) // MINUTE + 2) * MINUTE
+    fleet = fleet_of(lab, ACCOUNTS, WEIGHT_A_MINUTE, clock_at_ms=turn - MINUTE)
+    since = fleet.now() - 13 * DAY
+    handed_out = fleet("backfill", "--distributed", "--since", str(since))
+    assert handed_out.stdout == f"handed out {2 * ACCOUNTS} jobs for {ACCOUNTS} accounts, queues: default\n"
+    fleet.tell("clock", {"set_ms": turn - 12_000})
+    workers = [stay(fleet, "worker", "--jobs", "4") for _ in range(3)]
+    wait_until(lambda: sum(done(fleet).values()) > 100)
+    killed, *left = workers
+    before = done(fleet)
+    killed.kill()
+    wait_until(lambda: is_all_done(fleet), 150)
+    assert [stay.stop(worker) for worker in left] == [130, 130]
+
+    stats = fleet.stats()
+    assert (stats["throttled"], stats["bans"]) == (0, 0)
+    whole = [one["weight"] for one in stats["weight_by_minute"] if one["minute_ms"] == turn]
+    assert whole[0] >= 0.95 * WEIGHT_A_MINUTE, stats["weight_by_minute"]
+    assert max(one["weight"] for one in stats["weight_by_minute"]) <= WEIGHT_A_MINUTE
+
+    assert fleet.sql("SELECT status, count(*) AS n FROM jobs GROUP BY 1") == [
+        {"status": "succeeded", "n": 2 * ACCOUNTS}
+    ]
+    assert_every_table_is_right(fleet, since)
+    assert_spread_evenly(before, 3)
+    after = done(fleet)
+    assert_spread_evenly(Counter({name: after[name] for name in after if not name.endswith(f"/{killed.pid}")}), 2)
+
+
+def assert_every_table_is_right(fleet: Lab, since: int) -> None:
+    stored: dict[str, set[tuple[str, int, str]]] = {}
+    for row in fleet.sql("SELECT account, symbol, order_id, raw ->> 'updateTime' AS updated FROM force_orders"):
+        stored.setdefault(row["account"], set()).add((row["symbol"], row["order_id"], row["updated"]))
+    covered = {row["account"]: row for row in fleet.sql("SELECT * FROM watermarks WHERE symbol = '*'")}
+    assert len(covered) == ACCOUNTS
+    for account, mark in covered.items():
+        start, end = (int(mark[name].timestamp() * 1000) for name in ("covered_since", "watermark"))
+        assert start == since
+        history = {
+            (*key, str(row["updateTime"]))
+            for key, row in history_of(fleet, account).items()
+            if start <= row["time"] and row["updateTime"] < end
+        }
+        assert history <= stored.get(account, set())
+        assert stored.get(account, set()) <= everything(fleet, account)
+    assert fleet.gaps() == []
+
+
+def everything(fleet: Lab, account: str) -> set[tuple[str, int, str]]:
+    return {(*key, str(row["updateTime"])) for key, row in history_of(fleet, account).items()}
+
+
+def assert_spread_evenly(runs: Counter[str], workers: int) -> None:
+    """No worker has more than half as much again as its share."""
+    assert len(runs) == workers
+    share = sum(runs.values()) / workers
+    assert max(runs.values()) <= 1.5 * share, runs
+    assert min(runs.values()) >= 0.5 * share, runs
+
+
+def test_all_behind_one_address_share_its_budget_and_another_address_has_its_own(lab: Labs, stay: Staying) -> None:
+    minute = (int(time.time() * 1000) // MINUTE + 1) * MINUTE
+    fleet = fleet_of(lab, 40, 100_000, clock_at_ms=minute + 2_000)
+    assert fleet("backfill", "--distributed", "--since", "6d").returncode == 0
+
+    def spent(egress: str) -> int:
+        rows = fleet.sql(f"SELECT weight FROM spent_weight WHERE egress = '{egress}' ORDER BY minute LIMIT 1")
+        return rows[0]["weight"] if rows else 0
+
+    for _ in range(2):
+        stay(fleet, "worker", FORCE_ORDERS_EGRESS="frankfurt", FORCE_ORDERS_WEIGHT_BUDGET="600")
+    wait_until(lambda: spent("frankfurt") > 550)
+    stay(fleet, "worker", FORCE_ORDERS_EGRESS="tokyo", FORCE_ORDERS_WEIGHT_BUDGET="600")
+    wait_until(lambda: spent("tokyo") > 550)
+    assert (spent("frankfurt") <= 600, spent("tokyo") <= 600) == (True, True)
+    (weight,) = (one["weight"] for one in fleet.stats()["weight_by_minute"] if one["minute_ms"] == minute)
+    assert 2 * 550 < weight <= 2 * 600
+
+
+def test_a_ban_that_one_worker_hears_of_silences_all_behind_its_address(lab: Labs, stay: Staying) -> None:
+    fleet = fleet_of(lab, 30, 100_000)
+    assert fleet("backfill", "--distributed", "--since", "13d").returncode == 0
+    fleet.tell("faults", [{"kind": "ban", "path": "/fapi/v1/forceOrders", "at": 20, "seconds": 3_600}])
+    workers = [stay(fleet, "worker", "--jobs", "1", FORCE_ORDERS_CONCURRENCY="1") for _ in range(3)]
+    wait_until(lambda: len(fleet.sql("SELECT FROM jobs WHERE status = 'todo' AND not_before > now()")) == 30)
+    assert [stay.stop(worker) for worker in workers] == [130] * 3
+    assert fleet.stats()["requests_during_ban"] <= 2, "what the other two had under way when it was pronounced"
+    assert len(fleet.sql("SELECT FROM silences WHERE until > now() + interval '50 minutes'")) == 1

@@ -1,0 +1,234 @@
+"""`force-orders schedule`: every account's night by itself, once, whatever comes in between."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from etl.simulator.accounts import DEMO_SECRET, demo_accounts
+from etl.simulator.scenario import Scenario
+from tests.acceptance.conftest import DAY, Lab
+from tests.acceptance.fleeting import Staying, history_of, wait_until, with_keys
+from tests.scraped import scrape, values
+
+Labs = Callable[..., Lab]
+
+ROOMY = Scenario(weight_limit=100_000)
+"""An exchange that lets several histories be read within one minute."""
+
+
+@pytest.fixture
+def stay(tmp_path: Path) -> Iterator[Staying]:
+    with ExitStack() as running:
+        (tmp_path / "said").mkdir()
+        yield Staying(tmp_path / "said", running)
+
+
+def nights_done(lab: Lab) -> int:
+    """Jobs of the night that reads up to now, at their end."""
+    return len(lab.sql("SELECT FROM jobs WHERE command = 'sync' AND run_id IS NOT NULL AND status = 'succeeded'"))
+
+
+def forget_nights(lab: Lab, days: int) -> None:
+    """As if the scheduler had last been there so many days ago."""
+    with psycopg.connect(lab.database_url) as owner:
+        owner.execute(
+            "UPDATE procrastinate_periodic_defers SET defer_timestamp = defer_timestamp - %s", [days * 86_400]
+        )
+
+
+def assert_all_stored(lab: Lab, *accounts: str) -> None:
+    """Each account's table equals the exchange's own history of it, and all of it is proven."""
+    for account in accounts:
+        stored = lab.sql(f"SELECT symbol, order_id, raw FROM force_orders WHERE account = '{account}'")
+        expected = {key: row for key, row in history_of(lab, account).items() if row["time"] > lab.now() - 89 * DAY}
+        found = {(row["symbol"], row["order_id"]): row["raw"] for row in stored}
+        assert {key: found.get(key) for key in expected} == expected
+    assert lab.gaps() == []
+
+
+def test_the_night_that_is_due_is_read_at_once_and_once_however_often_it_starts(lab: Labs, stay: Staying) -> None:
+    every = with_keys(lab(ROOMY, demo_accounts(3)), list(demo_accounts(3)), weight_budget=100_000)
+    for _ in range(2):
+        scheduler = stay(every, "schedule", "--at", "02:15")
+        wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next night "))  # noqa: B023
+        wait_until(lambda: nights_done(every) == 3)
+        wait_until(lambda: not every.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing')"))
+        assert stay.stop(scheduler) == 130
+        _, errors = stay.said(scheduler)
+        assert errors == "force-orders: stopped by a signal; what was proven is kept\n"
+    assert_all_stored(every, "main", "account2", "account3")
+    assert len(every.sql("SELECT FROM runs WHERE command = 'sync'")) == 3
+    assert every.stats()["throttled"] == 0
+
+
+def test_nights_that_were_missed_are_made_up_for_once(lab: Labs, stay: Staying) -> None:
+    nightly = lab()
+    assert nightly("backfill").returncode == 0
+    scheduler = stay(nightly, "schedule", "--cron", "15 2 * * *")
+    wait_until(lambda: nights_done(nightly) == 1)
+    assert stay.stop(scheduler) == 130
+    forget_nights(nightly, 5)
+    scheduler = stay(nightly, "schedule", "--cron", "15 2 * * *")
+    wait_until(lambda: nights_done(nightly) == 2)
+    assert stay.stop(scheduler) == 130
+    assert len(nightly.sql("SELECT FROM jobs")) == 2
+
+
+def test_two_schedulers_hand_out_each_night_once(lab: Labs, stay: Staying) -> None:
+    both = with_keys(lab(accounts=demo_accounts(2)), list(demo_accounts(2)))
+    for account in ("main", "account2"):
+        assert both("backfill", "--account", account, FORCE_ORDERS_WEIGHT_BUDGET="2400").returncode == 0
+    schedulers = [stay(both, "schedule") for _ in range(2)]
+    wait_until(lambda: nights_done(both) == 2)
+    assert [stay.stop(one) for one in schedulers] == [130, 130]
+    assert len(both.sql("SELECT FROM jobs")) == 2
+
+
+def test_a_scheduler_that_only_hands_out_leaves_the_night_to_a_worker(lab: Labs, stay: Staying) -> None:
+    shared = lab()
+    scheduler = stay(shared, "schedule", "--hand-out-only")
+    wait_until(lambda: shared.sql("SELECT FROM jobs WHERE status = 'todo'"))
+    assert shared.stats()["requests"] == 0
+    worker = stay(shared, "worker")
+    wait_until(lambda: nights_done(shared) == 1)
+    assert [stay.stop(one) for one in (scheduler, worker)] == [130, 130]
+    assert_all_stored(shared, "main")
+    assert {row["worker"].rpartition("/")[2] for row in shared.sql("SELECT worker FROM runs")} == {str(worker.pid)}
+
+
+def test_a_worker_leaves_alone_what_stands_in_other_queues(lab: Labs, stay: Staying) -> None:
+    accounts = list(demo_accounts(2))
+    apart = with_keys(lab(accounts=accounts), accounts)
+    with (apart.command.directory / "accounts" / "account2.toml").open("a") as file:
+        file.write('queue = "tokyo"\n')
+    backfill = ("backfill", "--distributed", "--since", str(apart.now() - 3 * DAY))
+    done = apart(*backfill)
+    assert (done.returncode, done.stdout) == (0, "handed out 2 jobs for 2 accounts, queues: default, tokyo\n")
+    worker = stay(apart, "worker", "--queues", "tokyo")
+    wait_until(lambda: apart.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
+    assert stay.stop(worker) == 130
+    assert apart.sql("SELECT account, status FROM jobs ORDER BY account") == [
+        {"account": "account2", "status": "succeeded"},
+        {"account": "main", "status": "todo"},
+    ]
+    again = apart(*backfill)
+    assert again.stdout == ("handed out 1 job for 2 accounts, queues: default, tokyo; 1 job waited there already\n"), (
+        "of what is proven, only the minutes since are handed out"
+    )
+
+
+def test_one_account_s_bad_key_does_not_stop_the_others(lab: Labs, stay: Staying) -> None:
+    good, refused, missing = demo_accounts(3)
+    every = with_keys(lab(ROOMY, demo_accounts(3)), [good, refused, missing], weight_budget=100_000)
+    every.command.environment["SECRET_1"] = DEMO_SECRET
+    del every.command.environment["KEY_2"]
+    scheduler = stay(every, "schedule")
+    wait_until(lambda: nights_done(every) == 1)
+    wait_until(lambda: {row["account"] for row in every.sql("SELECT account FROM jobs WHERE error IS NOT NULL")}
+               == {"account2", "account3"})  # fmt: skip
+    assert stay.stop(scheduler) == 130
+    said, _ = stay.said(scheduler)
+    assert "account account3: " in said
+    assert "KEY_2 is not set; left to the next night" in said
+    assert "again in 10 min" in said
+    assert_all_stored(every, "main")
+    assert refused.secret not in said
+
+
+def test_it_runs_on_the_embedded_postgres_and_stops_it_with_itself(lab: Labs, stay: Staying, tmp_path: Path) -> None:
+    own = lab(histories={"main": []})
+    home = tmp_path / "data"
+    here = {"FORCE_ORDERS_DATABASE_URL": "", "FORCE_ORDERS_DATA_DIR": str(home)}
+    scheduler = stay(own, "schedule", **here)
+    wait_until(lambda: "sync succeeded" in stay.said(scheduler)[0])
+    assert stay.stop(scheduler) == 130
+    assert not (home / "postgres" / "postmaster.pid").exists()
+    looked = own("db", "query", "SELECT command || ' ' || status AS ended FROM jobs ORDER BY id DESC LIMIT 1", **here)
+    assert "sync succeeded" in looked.stdout
+
+
+def test_a_signal_gives_the_job_in_hand_back_to_the_queue(lab: Labs, stay: Staying) -> None:
+    slow = lab(Scenario(latency_ms=800))
+    assert slow("backfill", "--distributed", "--since", "60d").returncode == 0
+    first = stay(slow, "worker", "--jobs", "1")
+    wait_until(lambda: slow.sql("SELECT FROM jobs WHERE status = 'doing'"))
+    assert stay.stop(first) == 130
+    assert slow.sql("SELECT DISTINCT status FROM jobs WHERE status NOT IN ('todo', 'succeeded')") == []
+    slow.tell("scenario", {"latency_ms": 0})
+    second = stay(slow, "worker")
+    wait_until(lambda: not slow.sql("SELECT FROM jobs WHERE status <> 'succeeded'"))
+    assert stay.stop(second) == 130
+    assert slow.gaps() == []
+
+
+def test_a_ban_lets_jobs_rest_until_it_is_over(lab: Labs, stay: Staying) -> None:
+    banned = lab()
+    banned.tell("faults", [{"kind": "ban", "at": 2, "seconds": 3_600}])
+    assert banned("backfill", "--distributed", "--since", "20d").returncode == 0
+    worker = stay(banned, "worker", "--jobs", "1", FORCE_ORDERS_CONCURRENCY="1")
+    (job,) = wait_until(lambda: banned.sql("SELECT * FROM jobs WHERE attempts > 0 AND status = 'todo'"))
+    assert stay.stop(worker) == 130
+    rest = (job["not_before"] - job["started_at"]).total_seconds()
+    assert 3_500 < rest < 3_700
+    assert job["run_status"] == "banned"
+    assert banned.stats()["requests_during_ban"] == 0
+    assert "again in 1 h" in stay.said(worker)[0]
+
+
+def test_a_worker_outlives_a_restart_of_the_database(lab: Labs, stay: Staying) -> None:
+    shared = lab()
+    worker = stay(shared, "worker")
+    wait_until(lambda: shared.sql("SELECT FROM procrastinate_workers"))
+    with psycopg.connect(shared.database_url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert shared("backfill", "--distributed", "--since", "3d").returncode == 0
+    wait_until(lambda: shared.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
+    assert worker.poll() is None
+    assert stay.stop(worker) == 130
+    assert "Traceback" not in stay.said(worker)[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--at", "25:00"], "--at '25:00' is no time of day; write it like 02:15 (UTC)"),
+        (["--cron", "every night"], "is no cron expression; write five fields like '15 2 * * *'"),
+        (["--at", "02:15", "--cron", "15 2 * * *"], "give one of them"),
+        (["--account", "nobody"], "there is no account 'nobody'; known: main"),
+        (["--queues", "housekeeping"], "the queue housekeeping is the scheduler's own"),
+        (["--metrics", "everywhere"], "everywhere"),
+        (["--jobs", "0"], "--jobs"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_2_and_one_line(lab: Labs, words: list[str], said: str) -> None:
+    refused = lab(histories={"main": []})
+    done = refused("schedule", *words)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert said in line
+    assert refused.stats()["requests"] == 0
+
+
+def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay: Staying) -> None:
+    watched = lab(histories={"main": []})
+    scheduler = stay(watched, "schedule", "--metrics", "0", FORCE_ORDERS_EGRESS="frankfurt")
+    wait_until(lambda: nights_done(watched) == 1)
+    said, _ = stay.said(scheduler)
+    (port,) = re.findall(r"metrics: 127\.0\.0\.1:(\d+)", said)
+    found = values(scrape(int(port)))
+    assert found["force_orders_database_up"] == {(): 1}
+    assert found["force_orders_request_outcomes_total"][("answered",)] == watched.stats()["requests"]
+    assert found["force_orders_watermark_age_seconds"][("main",)] < 3_600
+    assert found["force_orders_days_until_loss"][("main",)] > 89
+    assert found["force_orders_weight_used"].keys() == {("frankfurt",)}
+    assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 12, ("sync", "succeeded"): 1}
+    assert stay.stop(scheduler) == 130
+    with pytest.raises(OSError, match="refused"):
+        scrape(int(port))
