@@ -57,6 +57,21 @@ def program_image(container_engine: None) -> str:
     return tag
 
 
+@pytest.fixture(scope="module", params=["docker compose", "docker-compose"])
+def front_end(request: pytest.FixtureRequest, container_engine: None) -> tuple[str, ...]:
+    """Compose as a part of the docker command (2), and as a command of its own (1.29 in Debian 12)."""
+    words = tuple(str(request.param).split())
+    if said(*words, "version") is None:
+        pytest.skip(f"no '{request.param}' here")
+    return words
+
+
+@pytest.fixture(scope="module")
+def images(postgres_image: str, program_image: str) -> dict[str, str]:
+    """As docker-compose.yml reads them."""
+    return {"POSTGRES_IMAGE": postgres_image, "FORCE_ORDERS_IMAGE": program_image}
+
+
 def image_at_hand(name: str) -> str:
     if said("docker", "image", "inspect", name) is None and said("docker", "pull", name) is None:
         pytest.skip(f"no image {name} here, and no registry that gives it")

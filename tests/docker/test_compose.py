@@ -1,10 +1,7 @@
-"""docker-compose.yml brings up what it promises: a private Postgres with our schema, and the program beside it."""
+"""docker-compose.yml brings up what it promises: a private Postgres with our schema, and the scheduler beside it."""
 
-import os
-import re
-import subprocess
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,154 +11,167 @@ from etl.core.timeline import DAY, iso, to_millis
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.history import Generated, generate
 from etl.simulator.server import history_seed
-from tests.docker.conftest import PATIENCE_S, ROOT, said
+from tests.docker.composed import (
+    USER,
+    Project,
+    engine,
+    environment_of_first_process,
+    eventually,
+    root_processes,
+    secret_files,
+)
+from tests.docker.conftest import said
 
 pytestmark = pytest.mark.docker
 
 PASSWORD = "correct-horse-battery-staple"
 SECRETS = {"pgpass": f"*:*:*:*:{PASSWORD}\n", "binance_api_key": DEMO_KEY, "binance_api_secret": f"{DEMO_SECRET}\n"}
-
 PROGRAM = ("run", "--rm", "force-orders")
-SCRIPT = """
-import os, sys
-from etl.cli import run
-from etl.simulator.server import Simulator
 
-with Simulator() as exchange:
-    os.environ["FORCE_ORDERS_BASE_URL"] = exchange.url
-    sys.exit(run(sys.argv[1:]))
-"""
-BESIDE_AN_EXCHANGE = ("run", "--rm", "--entrypoint", "python", "force-orders", "-c", SCRIPT)
-"""The program takes plain http from a loopback address only, so the simulator has to run in its container."""
-
-Compose = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def front_end(container_engine: None) -> tuple[str, ...]:
-    for words in (("docker", "compose"), ("docker-compose",)):
-        if said(*words, "version") is not None:
-            return words
-    pytest.skip("neither 'docker compose' nor 'docker-compose' is here")
+TODAY = to_millis(datetime.now(UTC)) // DAY * DAY
+SINCE, UNTIL = TODAY - 40 * DAY, TODAY - 2 * DAY
+HISTORY = generate(history_seed(1, "main"), SINCE, UNTIL, Generated().profile)
+"""A part of the exchange's own history that no longer changes."""
 
 
 @pytest.fixture(scope="module")
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As the head of the file says: private to the user whom the program runs as."""
-    directory = tmp_path_factory.mktemp("secrets")
-    for name, secret in SECRETS.items():
-        file = directory / name
-        file.touch(mode=0o600)
-        file.write_text(secret)
-        if os.geteuid() == 0:
-            os.chown(file, 1000, 1000)
-    return directory
+    return secret_files(tmp_path_factory.mktemp("secrets"), SECRETS)
 
 
 @pytest.fixture(scope="module")
-def compose(front_end: tuple[str, ...], secrets: Path) -> Compose:
-    """`docker compose WORDS…` in a project of its own; gives what it prints, errors and logs included."""
-    user = f"{os.getuid()}:{os.getgid()}" if os.geteuid() else "1000:1000"
-    project = {"COMPOSE_PROJECT_NAME": f"fo{uuid.uuid4().hex[:8]}", "FORCE_ORDERS_SECRETS": str(secrets)}
-
-    def run(*words: str, code: int = 0, **environment: str) -> str:
-        done = subprocess.run(
-            [*front_end, *words],
-            cwd=ROOT,
-            env=os.environ | project | {"FORCE_ORDERS_USER": user} | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def project(compose: Compose, postgres_image: str, program_image: str) -> Iterator[Compose]:
-    """Postgres up and migrated."""
-    images = {"POSTGRES_IMAGE": postgres_image, "FORCE_ORDERS_IMAGE": program_image}
-
-    def run(*words: str, code: int = 0) -> str:
-        return compose(*words, code=code, **images)
-
+def project(front_end: tuple[str, ...], images: dict[str, str], secrets: Path) -> Iterator[Project]:
+    """Up, with the simulator as its exchange."""
+    environment = images | {"FORCE_ORDERS_SECRETS": str(secrets)}
+    found = Project(front_end, environment, beside=("tests/docker/exchange.yml",))
     try:
-        run("up", "--detach", "--no-build")
-        assert said("docker", "wait", container(run, "migrate")) == "0\n", run("logs")
-        yield run
+        found("up", "--detach", "--no-build")
+        yield found
     finally:
-        run("down", "--volumes", "--timeout", "5")
+        with_demo(found)("down", "--volumes", "--timeout", "5")
 
 
-def container(run: Compose, service: str) -> str:
-    return run("ps", "--all", "--quiet", service).strip()
+def test_the_file_by_itself_is_sound_and_shows_no_password(front_end: tuple[str, ...], secrets: Path) -> None:
+    shown = Project(front_end, {"FORCE_ORDERS_SECRETS": str(secrets)})("config")
+    assert "schedule" in shown
+    assert not [word for word in (PASSWORD, DEMO_KEY, DEMO_SECRET, "ports:") if word in shown]
 
 
-def test_the_file_is_sound_and_shows_no_password(compose: Compose) -> None:
-    shown = compose("config")
-    assert PASSWORD not in shown
-    assert DEMO_SECRET not in shown
-    assert "ports:" not in shown
+def test_the_scheduler_reads_what_the_exchange_has_as_soon_as_it_is_up(project: Project) -> None:
+    eventually(lambda: project.orders("schedule", SINCE, UNTIL) == len(HISTORY))
 
 
-def test_nothing_runs_as_root_in_the_end(project: Compose, program_image: str) -> None:
-    processes = said("docker", "top", container(project, "postgres"), "-eo", "pid,uid,args")
-    assert processes is not None
-    assert all(line.split()[1] != "0" for line in processes.splitlines()[1:]), processes
-    assert said("docker", "image", "inspect", "--format", "{{.Config.User}}", program_image) == "1000:1000\n"
+def test_it_is_healthy_once_history_is_read(project: Project) -> None:
+    eventually(lambda: project.is_healthy("schedule"))
 
 
-def test_no_secret_is_in_the_environment_of_a_container(project: Compose) -> None:
-    for service in ("postgres", "migrate"):
-        shown = said("docker", "inspect", container(project, service))
-        assert shown is not None
-        assert PASSWORD not in shown
-
-
-def test_the_schema_is_there_and_an_upgrade_again_is_harmless(project: Compose) -> None:
+def test_the_migration_came_once_and_an_upgrade_again_is_harmless(project: Project) -> None:
+    assert project.containers()["migrate"]["State"]["ExitCode"] == 0
     assert "already" in project("run", "--rm", "migrate")
 
 
-def test_a_backfill_ends_with_the_history_of_the_exchange(project: Compose) -> None:
-    today = to_millis(datetime.now(UTC)) // DAY * DAY
-    since, until = today - 40 * DAY, today - 2 * DAY
-    history = generate(history_seed(1, "main"), since, until, Generated().profile)
-    span = ("--since", iso(since), "--until", iso(until))
-
-    done = project(*BESIDE_AN_EXCHANGE, "backfill", *span)
-    assert f"{len(history)} orders new" in done
-    assert "gaps: none" in done
-    asked = project(*PROGRAM, "db", "query", "SELECT 'orders: ' || count(*) FROM force_orders")
-    assert f"orders: {len(history)}" in asked
+def test_other_commands_stand_beside_it(project: Project) -> None:
+    assert "0 orders new" in project(*PROGRAM, "backfill", "--since", iso(SINCE), "--until", iso(UNTIL))
+    project(*PROGRAM, "verify", "--since", iso(SINCE), "--until", iso(UNTIL))
 
 
-def test_a_wrong_password_is_one_line(project: Compose, secrets: Path) -> None:
-    pgpass = secrets / "pgpass"
-    pgpass.write_text("*:*:*:*:wrong-one\n")
+def test_nothing_runs_as_root_in_the_end(project: Project) -> None:
+    for service, container in project.containers().items():
+        assert container["Config"]["User"] == ("" if service == "postgres" else USER)
+        if container["State"]["Running"]:
+            assert root_processes(container["Id"]) == []
+
+
+def test_no_container_may_do_more_than_it_has_to(project: Project) -> None:
+    for service, container in project.containers().items():
+        confined = container["HostConfig"]
+        assert confined["ReadonlyRootfs"], service
+        assert confined["CapDrop"] == ["ALL"], service
+        assert confined["SecurityOpt"] == ["no-new-privileges:true"], service
+        assert not confined["Privileged"], service
+        assert not confined["PortBindings"], service
+        assert bool(confined["CapAdd"]) == (service == "postgres")
+
+
+def test_no_secret_is_in_the_environment_of_a_container(project: Project) -> None:
+    shown = str(project.containers())
+    assert not [word for word in (PASSWORD, DEMO_KEY, DEMO_SECRET) if word in shown]
+    assert not shows_a_secret(environment_of_first_process(project.container("schedule")))
+
+
+def test_its_metrics_are_for_the_network_of_the_project_only(project: Project) -> None:
+    asking = "import sys; from urllib.request import urlopen; print(urlopen(sys.argv[1]).read().decode())"
+    told = project("run", "--rm", "--entrypoint", "python", "migrate", "-c", asking, "http://schedule:9464/metrics")
+    assert "force_orders_database_up 1.0" in told
+
+
+def test_a_scheduler_that_hangs_is_sick(project: Project) -> None:
+    signal_all("STOP", project.container("schedule"))
     try:
-        refused = project("run", "--rm", "migrate", code=5)
+        assert not project.is_healthy("schedule")
     finally:
-        pgpass.write_text(SECRETS["pgpass"])
+        signal_all("CONT", project.container("schedule"))
+    eventually(lambda: project.is_healthy("schedule"))
+
+
+def test_without_the_database_it_is_sick_and_it_goes_on_once_that_is_back(project: Project) -> None:
+    engine("stop", project.container("postgres"))
+    assert not project.is_healthy("schedule")
+    engine("start", project.container("postgres"))
+    eventually(lambda: project.is_healthy("schedule"))
+    assert project.containers()["schedule"]["RestartCount"] == 0
+
+
+def test_a_scheduler_that_dies_is_started_again(project: Project) -> None:
+    signal_all("KILL", project.container("schedule"))
+    eventually(lambda: project.containers()["schedule"]["RestartCount"] == 1)
+    eventually(lambda: project.containers()["schedule"]["State"]["Running"])
+
+
+def test_a_wrong_password_is_one_line(project: Project, tmp_path: Path) -> None:
+    wrong = secret_files(tmp_path, {"pgpass": "*:*:*:*:wrong-one\n"})
+    other = replace(project, environment={**project.environment, "FORCE_ORDERS_SECRETS": str(wrong)})
+    refused = other("run", "--rm", "--no-deps", "migrate", code=5)
     assert "password authentication failed" in refused
     assert "wrong-one" not in refused
 
 
-def test_what_was_stored_outlives_the_containers(project: Compose) -> None:
-    count = (*PROGRAM, "db", "query", "SELECT 'runs: ' || count(*) FROM runs")
-    before = runs_in(project(*count))
-    project(*BESIDE_AN_EXCHANGE, "backfill", "--since", "3d")
-    project("rm", "--stop", "--force", "-v")
+def test_a_stop_is_heard(project: Project) -> None:
+    project("stop", "schedule")
+    assert project.containers()["schedule"]["State"]["ExitCode"] == 130
+    project("up", "--detach", "--no-build")
+
+
+def test_down_and_up_again_goes_on_where_it_ended(project: Project) -> None:
+    runs = "SELECT count(*) FROM runs WHERE command = 'backfill'"
+    before = project.number("schedule", runs)
+    project("down", "--timeout", "5")
+    assert not engine("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project.name}")
 
     project("up", "--detach", "--no-build")
-    assert runs_in(project(*count)) == before + 1
+    eventually(lambda: project.is_healthy("schedule"))
+    assert project.orders("schedule", SINCE, UNTIL) == len(HISTORY)
+    assert project.number("schedule", runs) == before
+    assert not shows_a_secret(environment_of_first_process(project.container("postgres")))
 
 
-def runs_in(printed: str) -> int:
-    found = re.search(r"runs: (\d+)", printed)
-    assert found is not None, printed
-    return int(found[1])
+def test_a_demo_beside_it_adds_nothing_to_it(project: Project) -> None:
+    counted = "SELECT count(*) FROM runs"
+    before = project.number("schedule", counted)
+    demo = with_demo(project)
+    demo("up", "--detach", "--no-build", "demo")
+    eventually(lambda: demo.orders("demo", SINCE, UNTIL) == len(HISTORY))
+    assert project.number("schedule", counted) == before
+
+
+def with_demo(project: Project) -> Project:
+    return replace(project, profile=("--profile", "demo"))
+
+
+def signal_all(name: str, container: str) -> None:
+    """To every process in it but the first and the one that sends it, which may end with it."""
+    said("docker", "exec", container, "sh", "-c", f"kill -{name} -1")
+
+
+def shows_a_secret(shown: str) -> bool:
+    return any(word in shown for word in (PASSWORD, DEMO_KEY, DEMO_SECRET))
