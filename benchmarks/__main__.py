@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from benchmarks import budget, bulk, growth, latency, nightly, weight
+from benchmarks import budget, bulk, capacity, growth, latency, nightly, weight
 from benchmarks.places import server
 from benchmarks.table import table
 
@@ -17,6 +17,7 @@ SECTIONS = {
     "bulk": bulk.figures,
     "latency": latency.figures,
     "budget": budget.figures,
+    "capacity": capacity.figures,
     "growth": growth.figures,
 }
 
@@ -27,9 +28,7 @@ def machine() -> str:
 
 
 def main(wanted: list[str]) -> None:
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}"
-    )
+    print(machine())
     found = {}
     with server() as url:
         for name, figures in SECTIONS.items():
