@@ -42,6 +42,9 @@ MAY_IMPORT = {
     "etl.notifying.courier": set(),
     "etl.notifying.message": {"etl.core.printable", "etl.notifying.digest", "etl.reporting.lines"},
     "etl.scheduler": {"etl.core", "etl.exchange", "etl.errors", "etl.logs", "etl.fetching", "etl.pipeline"},
+    "etl.fleet.jobs": {"etl.core", "etl.errors", "etl.spans"},
+    "etl.fleet.queue": {"etl.fleet.jobs", "etl.store"},
+    "etl.fleet.worker": {"etl.fleet.jobs", "etl.logs", "etl.store"},
 }
 """What each part may import of ours, from the bottom up. The command and what it wires may import anything but cli."""
 

@@ -128,6 +128,11 @@ def most_perishable_first(jobs: Sequence[Job]) -> list[Job]:
     return sorted(jobs, key=lambda job: (job.command == SYNC, job.since or 0))
 
 
+def rest_before_look(looks: int) -> timedelta:
+    """How long to wait before it is looked again, after so many looks, whether a night is over."""
+    return min(timedelta(seconds=5) * (1 << min(looks, 10)), timedelta(minutes=5))
+
+
 def rest_before_retry(exit_code: ExitCode, attempts: int, silent_ms: int) -> timedelta | None:
     """How long a job rests that ended with this code after so many attempts before it; None: it is not done again.
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from procrastinate import App, JobContext, PsycopgConnector, RetryDecision
@@ -13,7 +12,7 @@ from procrastinate.jobs import Job as Queued
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.tasks import ConfigureTaskOptions
 
-from etl.fleet.jobs import BACKFILL, SYNC, Doing, Job, UnfinishedError, job_of
+from etl.fleet.jobs import BACKFILL, SYNC, Doing, Job, UnfinishedError, job_of, rest_before_look
 from etl.logs import logger
 from etl.store.engine import conninfo_of
 
@@ -34,9 +33,6 @@ HOUSEKEEPING = "housekeeping"
 """Where the scheduler's own jobs stand; no account's queue."""
 
 TIDYING_AT = "41 4 * * *"
-
-LOOK_AGAIN = timedelta(minutes=1)
-"""Between two looks at whether a night is over."""
 
 _log = logger(__name__)
 
@@ -114,7 +110,9 @@ class Worker:
         for job in nights.jobs:
             register(sync, nights.cron, job.account, _options(job))
         register(self._app.task(name="tidy", queue=HOUSEKEEPING)(self._tidy), TIDYING_AT, "", {})
-        telling = self._app.task(name="tell", queue=HOUSEKEEPING, retry=_AsLongAsToldTo())(_telling(tell))
+        telling = self._app.task(name="tell", queue=HOUSEKEEPING, pass_context=True, retry=_AsLongAsToldTo())(
+            _telling(tell)
+        )
         register(telling, nights.cron, "", {})
 
     async def _tidy(self, timestamp: int) -> None:
@@ -123,10 +121,10 @@ class Worker:
         )
 
 
-def _telling(tell: Callable[[int], bool]) -> Callable[[int], None]:
-    def perform(timestamp: int) -> None:
+def _telling(tell: Callable[[int], bool]) -> Callable[..., None]:
+    def perform(context: JobContext, /, timestamp: int) -> None:
         if not tell(timestamp):
-            raise UnfinishedError(LOOK_AGAIN)
+            raise UnfinishedError(rest_before_look(context.job.attempts))
 
     return perform
 

@@ -12,6 +12,9 @@ from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab
 from tests.acceptance.fleeting import Staying, history_of, wait_until, with_keys
+from tests.acceptance.listening import listening
+from tests.acceptance.test_notifications import named
+from tests.acceptance.test_secrets import leaks, stored
 from tests.scraped import scrape, values
 
 Labs = Callable[..., Lab]
@@ -232,3 +235,39 @@ def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay
     assert stay.stop(scheduler) == 130
     with pytest.raises(OSError, match="refused"):
         scrape(int(port))
+
+
+def test_a_night_of_many_accounts_is_told_once_when_the_last_of_them_is_done(lab: Labs, stay: Staying) -> None:
+    good, refused = demo_accounts(2)
+    both = with_keys(lab(histories={good.name: [], refused.name: []}, accounts=[good, refused]), [good, refused])
+    both.command.environment["SECRET_1"] = DEMO_SECRET
+    assert both("backfill", "--account", good.name).returncode == 0
+    with listening() as channel:
+        told = named(both.command, channel.url())
+        scheduler = stay(both, "schedule", FORCE_ORDERS_ATTEMPTS="1", **told)
+        wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'account2' AND error IS NOT NULL"))
+        assert channel.heard == [], "a part of the night is still to be tried again"
+        with psycopg.connect(both.database_url) as owner:
+            owner.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2'")
+        wait_until(lambda: channel.heard)
+        wait_until(lambda: both.sql("SELECT FROM procrastinate_jobs WHERE task_name = 'tell' AND status = 'succeeded'"))
+        assert stay.stop(scheduler) == 130
+    (message,) = channel.heard
+    assert "failed" in message["title"]
+    assert "account account2" in message["message"]
+    assert message["message"].count("succeeded") == 1
+
+
+def test_no_secret_is_shown_or_stored_by_what_stays(lab: Labs, stay: Staying) -> None:
+    good, refused = demo_accounts(2)
+    both = with_keys(lab(accounts=[good, refused], histories={good.name: [], refused.name: []}), [good, refused])
+    both.command.environment["SECRET_1"] = DEMO_SECRET
+    both.tell("faults", [{"kind": "reset", "at": 4}])
+    words = ("--log-level", "debug", "schedule", "--metrics", "0")
+    scheduler = stay(both, *words)
+    wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'account2' AND error IS NOT NULL"))
+    wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'main' AND run_status = 'succeeded'"))
+    assert stay.stop(scheduler) == 130
+    said = "".join(stay.said(scheduler))
+    assert "INFO" in said.upper()
+    assert leaks(said + stored(both)) == set()

@@ -13,7 +13,7 @@ from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ConfigError, ExitCode
 from etl.fleet import jobs
 from etl.fleet.dispatch import DEFAULT, cron_of
-from etl.fleet.jobs import BACKFILL, SYNC, Job, job_of, most_perishable_first, rest_before_retry
+from etl.fleet.jobs import BACKFILL, SYNC, Job, job_of, most_perishable_first, rest_before_look, rest_before_retry
 
 NOW = 1_790_000_000_000
 RULES = Rules(NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY - 2)
@@ -109,6 +109,12 @@ def test_a_job_that_was_not_done_rests_as_long_as_its_cause_lasts(
     exit_code: ExitCode, attempts: int, rest: timedelta | None
 ) -> None:
     assert rest_before_retry(exit_code, attempts, HOUR) == rest
+
+
+def test_the_end_of_a_night_is_looked_for_soon_at_first_and_then_ever_more_seldom() -> None:
+    rests = [rest_before_look(looks).total_seconds() for looks in range(200)]
+    assert rests[:4] == [5, 10, 20, 40]
+    assert rests[6:] == [300] * 194
 
 
 @pytest.mark.parametrize(
