@@ -14,6 +14,7 @@ from etl.status import ScopeStatus, Status, read_status
 from etl.store import coverage, runs, silences
 from etl.store.egress import spent_weights
 from etl.store.engine import store_errors
+from etl.store.jobs import count_jobs
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 """Values by the values of their labels."""
@@ -42,11 +43,18 @@ def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
         totals = runs.totals(connection)
         deadlines = silences.deadlines(connection)
         spent = spent_weights(connection, rules.now)
+        standing = count_jobs(connection)
         connection.rollback()
     yield from _of_accounts(status)
     yield _gauge("orders", "Force orders stored.", ("account", "close_type"), close_types.items())
     yield _gauge("quarantined_rows", "Rows that could not be read.", (), [((), status.quarantined)])
     yield from _of_runs(totals)
+    yield _gauge(
+        "jobs",
+        "Jobs that were handed out, by how they stand; those at their end for as long as they are remembered.",
+        ("status",),
+        (((status,), jobs) for status, jobs in standing.items()),
+    )
     yield _gauge(
         "weight_used",
         "Weight that those of our processes that still run have spent of the exchange's minute.",

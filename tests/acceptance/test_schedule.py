@@ -231,6 +231,7 @@ def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay
     assert found["force_orders_watermark_age_seconds"][("main",)] < 3_600
     assert found["force_orders_days_until_loss"][("main",)] > 89
     assert found["force_orders_weight_used"].keys() == {("frankfurt",)}
+    assert found["force_orders_jobs"] == {("todo",): 0, ("doing",): 0, ("succeeded",): 14, ("failed",): 0}
     assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 12, ("sync", "succeeded"): 1}
     assert stay.stop(scheduler) == 130
     with pytest.raises(OSError, match="refused"):
