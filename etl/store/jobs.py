@@ -3,7 +3,8 @@
 from sqlalchemy import Connection, text
 
 _STANDING = text("""
-    SELECT status::text, count(*) AS jobs FROM procrastinate_jobs WHERE task_name IN ('sync', 'backfill') GROUP BY status
+    SELECT status::text, count(*) AS jobs
+      FROM procrastinate_jobs WHERE task_name IN ('sync', 'backfill') GROUP BY status
 """)
 
 STATUSES = ("todo", "doing", "succeeded", "failed")
