@@ -31,18 +31,12 @@ class Gate:
         self._patience = patience
         self._closed_until = 0
         self._changed = Condition()
-        self.requests = 0
-        self.weight = 0
         self.outcomes = Outcomes()
 
     @property
     def closed_until(self) -> int:
         """The exchange wants silence until then, epoch milliseconds; 0: it never did."""
         return self._closed_until
-
-    def spent(self) -> tuple[int, int]:
-        """Requests let through so far, and their weight."""
-        return self.requests, self.weight
 
     @property
     def is_patient(self) -> bool:
@@ -86,8 +80,6 @@ class Gate:
             self._closed_until = max(self._closed_until, now + taken.silent)
         if taken.granted:
             self._budget.spend(weight, now)
-            self.requests += 1
-            self.weight += weight
         self._budget.note_all_of_ours(taken.spent, now)
         return taken.granted
 

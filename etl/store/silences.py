@@ -13,13 +13,6 @@ from etl.store.schema import silences
 _MILLISECOND: ColumnElement[timedelta] = literal_column("interval '1 millisecond'")
 
 
-def left(connection: Connection, egress: str) -> int:
-    """How long the silence still lasts, milliseconds; 0: there is none."""
-    seconds = func.extract("epoch", silences.c.until - func.clock_timestamp())
-    found = connection.scalar(select(seconds).where(silences.c.egress == egress))
-    return max(0, int(found * 1000)) if found else 0
-
-
 def deadlines(connection: Connection) -> dict[str, datetime]:
     """Until when the exchange wanted no request last, past or to come, by egress."""
     return {row.egress: row.until for row in connection.execute(select(silences.c.egress, silences.c.until))}

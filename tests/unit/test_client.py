@@ -33,9 +33,9 @@ def test_a_request_says_what_was_asked_for_and_costs_what_it_costs(connect: Conn
     (entry,) = connected.stats.log
     start, end = request.window.wire()
     assert entry[:5] == (str(start), str(end), "币安人生USDT", "LIQUIDATION", "50")
-    assert connected.gate.spent() == (1, 20)
+    assert connected.client.spent() == (1, 20)
     connected.page()
-    assert connected.gate.spent() == (2, 70)
+    assert connected.client.spent() == (2, 70)
     assert connected.stats.weight == 70
 
 
@@ -44,7 +44,7 @@ def test_the_clock_is_the_exchange_s(offset: int, connect: Connecting) -> None:
     connected = connect(switches={"clock_offset_ms": offset})
     connected.client.set_clock()
     assert abs(connected.clock.now() - local_now() - offset) < MINUTE
-    assert connected.gate.spent() == (1, 1)
+    assert connected.client.spent() == (1, 1)
 
 
 NOON = NOW // MINUTE * MINUTE + MINUTE // 2

@@ -47,7 +47,7 @@ def test_what_fails_once_is_asked_again_with_a_new_signature(fault: Fault, conne
     assert connected.page().length == 2
     assert connected.stats.by_path == {FORCE_ORDERS: 2}
     assert len(connected.waits) == 1
-    assert connected.gate.spent() == (2, 100)
+    assert connected.client.spent() == (2, 100)
 
 
 @pytest.mark.parametrize(

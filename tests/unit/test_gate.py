@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,20 @@ def gate(
     patience: int = 0,
     stop: Event | None = None,
     egress: Egress | None = None,
-) -> Gate:
-    return Gate(egress or Alone(), Budget(per_minute), now, stop or Event(), patience)
+) -> "Observed":
+    return Observed(egress or Alone(), Budget(per_minute), now, stop or Event(), patience)
+
+
+class Observed(Gate):
+    """A gate of which a test can tell what passed."""
+
+    def __init__(self, egress: Any, *others: Any) -> None:
+        super().__init__(egress, *others)
+        self._weights = egress.taken
+
+    def spent(self) -> tuple[int, int]:
+        """Requests let through, and their weight."""
+        return len(self._weights), sum(self._weights)
 
 
 class Told:
@@ -42,11 +55,14 @@ class Told:
 
     def __init__(self, *answers: Taken) -> None:
         self._left = list(answers)
+        self.taken: list[int] = []
         self.asked: list[tuple[int, int, int]] = []
 
     def take(self, weight: int, now: int, room: int) -> Taken:
         self.asked.append((weight, now, room))
-        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+        answer = self._left.pop(0) if len(self._left) > 1 else self._left[0]
+        self.taken += [weight] if answer.granted else []
+        return answer
 
     def silence(self, left: int, reason: str) -> None:
         raise AssertionError("nobody asked for silence here")
