@@ -81,6 +81,17 @@ def test_nights_that_were_missed_are_made_up_for_once(lab: Labs, stay: Staying) 
     assert len(nightly.sql("SELECT FROM jobs")) == 2
 
 
+def test_the_next_night_comes_by_itself(lab: Labs, stay: Staying) -> None:
+    nightly = lab(histories={"main": []})
+    assert nightly("backfill").returncode == 0
+    scheduler = stay(nightly, "schedule", "--cron", "* * * * *")
+    wait_until(lambda: nights_done(nightly) == 2)
+    assert stay.stop(scheduler) == 130
+    first, second = nightly.sql("SELECT night FROM jobs ORDER BY id")
+    assert (second["night"] - first["night"]).total_seconds() == 60
+    assert nightly.sql("SELECT bool_and(started_at >= night) AS in_time FROM jobs") == [{"in_time": True}]
+
+
 def test_two_schedulers_hand_out_each_night_once(lab: Labs, stay: Staying) -> None:
     both = with_keys(lab(accounts=demo_accounts(2)), list(demo_accounts(2)))
     for account in ("main", "account2"):
