@@ -53,7 +53,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
 
     @event.listens_for(engine, "before_cursor_execute")
     def _(connection, cursor, statement, parameters, context, executemany) -> None:
-        if "spent_weight" not in statement:
+        if not any(shared in statement for shared in ("take_weight", "spent_weight", "pg_advisory_lock(73019943")):
             statements.append(statement)
 
     @event.listens_for(engine, "commit")

@@ -114,7 +114,7 @@ def test_all_behind_one_address_share_its_budget_and_another_address_has_its_own
     assert fleet("backfill", "--distributed", "--since", "6d").returncode == 0
 
     def spent(egress: str) -> int:
-        (most,) = fleet.sql(f"SELECT coalesce(max(weight), 0) AS weight FROM spent_weight WHERE egress = '{egress}'")
+        (most,) = fleet.sql(f"SELECT coalesce(max(weight), 0) AS weight FROM shared_weight WHERE egress = '{egress}'")
         return int(most["weight"])
 
     for _ in range(2):

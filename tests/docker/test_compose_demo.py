@@ -41,6 +41,11 @@ def test_invented_orders_do_not_stand_beside_real_ones(demo: Project) -> None:
     assert "force_orders" in tables(demo, "demo")
 
 
+def test_making_its_database_leaves_no_volume_behind(demo: Project) -> None:
+    mounts = demo.containers()["demo-database"]["Mounts"]
+    assert [mount for mount in mounts if mount["Type"] == "volume"] == []
+
+
 def test_nothing_of_it_runs_as_root_or_may_write_to_its_root(demo: Project) -> None:
     for service, container in demo.containers().items():
         assert container["Config"]["User"] == ("" if service == "postgres" else USER)

@@ -31,6 +31,7 @@ WRITER_AND_READER = {
     "runs": (ADD, READ),
     "runs_id_seq": (NOTHING, NOTHING),
     "silences": (ADD, NOTHING),
+    "shared_weight": (READ, NOTHING),
     "spent_weight": (KEEP, NOTHING),
     "watermarks": (READ, READ),
 }
