@@ -37,8 +37,9 @@ _HOLD = text(f"SELECT pg_advisory_lock({_HOLDERS}, :holder)")
 _TAKE = text("SELECT * FROM take_weight(:egress, :silence, :holder, :minute, :weight, :late, :room)")
 
 _SPENT = text("""
-    SELECT egress, sum(CASE minute WHEN :minute THEN weight WHEN :before THEN late ELSE 0 END)::bigint AS spent
-      FROM shared_weight GROUP BY egress
+    SELECT egress,
+           coalesce(sum(CASE minute WHEN :minute THEN weight WHEN :before THEN late ELSE 0 END), 0)::bigint AS spent
+      FROM (SELECT DISTINCT egress FROM spent_weight) AS known LEFT JOIN shared_weight USING (egress) GROUP BY egress
 """)
 
 _FORGET = text("DELETE FROM spent_weight WHERE noted_at < now() - interval '1 day'")

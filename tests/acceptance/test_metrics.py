@@ -60,7 +60,7 @@ def test_the_metrics_are_what_the_database_holds(read: Lab) -> None:
     assert age == pytest.approx(read.now() / 1000 - watermark, abs=30)
     assert found["force_orders_days_until_loss"][("main",)] == pytest.approx(90 - age / 86_400, abs=0.01)
     assert found["force_orders_quarantined_rows"] == {(): 0}
-    assert found["force_orders_weight_used"] == {(gethostname(),): 0}, "what has ended gave back what it took"
+    assert found["force_orders_weight_used"] == {(gethostname(),): 0}, "what has ended counts no longer"
     assert "force_orders_gap_seconds" not in found
 
 
