@@ -55,6 +55,10 @@ def expected_row(row: dict[str, Any]) -> dict[str, Any]:
     return columns | {"close_type": close_type, "order_ms": order_time, "update_ms": update_time, "raw": row}
 
 
+ROOM = 100_000
+"""Weight a minute with which nobody waits for the next one."""
+
+
 @dataclass
 class Lab:
     """One simulator, one database, one command; and what a test wants to see of the three.
@@ -69,6 +73,12 @@ class Lab:
 
     def __call__(self, *arguments: str, **environment: str) -> "CompletedProcess[str]":
         return self.command(*arguments, **environment)
+
+    def with_room(self) -> "Lab":
+        """The same, but neither the exchange nor the command minds how much weight a minute takes."""
+        self.tell("scenario", {"weight_limit": ROOM})
+        self.command.environment["FORCE_ORDERS_WEIGHT_BUDGET"] = str(ROOM)
+        return self
 
     def history(self) -> list[dict[str, Any]]:
         """Every order that the simulator has, as its own JSON."""

@@ -192,14 +192,14 @@ def test_a_ban_ends_with_4_is_stored_and_the_next_check_sends_nothing(lab: Labs)
 
 
 def test_one_account_whose_key_is_refused_does_not_stop_the_others_of_the_directory(lab: Labs) -> None:
-    fleet = many_accounts(lab, 4)
+    fleet = many_accounts(lab, 4).with_room()
     at = fleet.now() - 86_400_000
     for name in ("main", "account2", "account3", "account4"):
         fleet.tell(f"orders?account={name}", [order_row("BTCUSDT", 1, at)])
     secret_file(fleet.command.directory, "account2.secret", "z" * 64)
     secret_file(fleet.command.directory, "account3.key", "z" * 64)
     for command in ("backfill", "sync"):
-        done = fleet(command, FORCE_ORDERS_WEIGHT_BUDGET="2400")
+        done = fleet(command)
         assert done.returncode == 1
         assert ("account account2: " in done.stderr, "account account3: " in done.stderr) == (True, True)
     stored = fleet.sql("SELECT account FROM force_orders ORDER BY account")

@@ -197,7 +197,7 @@ def test_status_check_is_red_for_unread_history_and_green_for_fresh(lab: Labs) -
 
 
 def test_verify_finds_what_is_missing_different_and_extra_and_repair_mends_the_first_two(lab: Labs) -> None:
-    checked = lab(histories={"main": Generated(Profile("quiet"))})
+    checked = lab(histories={"main": Generated(Profile("quiet"))}).with_room()
     assert checked("backfill").returncode == 0
     agreed = checked("verify")
     assert (agreed.returncode, agreed.stderr) == (0, "")
