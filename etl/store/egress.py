@@ -100,18 +100,15 @@ class SharedEgress:
     def _connection(self) -> Iterator[Connection]:
         with store_errors():
             try:
-                self._connected = self._connected or self._connect()
+                if self._connected is None:
+                    self._connected = self._engine.connect()
+                    # Another holder each time: the server may not know yet that the last connection is gone.
+                    self._holder = randbelow(1 << 31)
+                    self._connected.execute(_HOLD, {"holder": self._holder})
                 yield self._connected
             except Exception:
                 self.close()
                 raise
-
-    def _connect(self) -> Connection:
-        """Each connection is another holder: the server may not know yet that the last one is gone."""
-        self._holder = randbelow(1 << 31)
-        connection = self._engine.connect()
-        connection.execute(_HOLD, {"holder": self._holder})
-        return connection
 
     def _ask(self, part: tuple[int, bool], weight: int, room: int) -> Taken:
         minute, is_late = part
