@@ -6,6 +6,7 @@ the tests may create databases and roles. The rights of these roles are the READ
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,9 @@ ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reade
 """The README's roles under names of this process's own: roles belong to the server, which others may share."""
 
 ROLE_PASSWORD = "pa55word-of-every-role"
+
+# A shell that starts the tests in the background has SIGINT ignored, and with them every command that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = count()
 
