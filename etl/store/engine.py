@@ -14,6 +14,7 @@ OLDEST_POSTGRES = 14
 
 DEFAULTS = {
     "application_name": "force-orders",
+    "client_encoding": "UTF8",  # else a database without an encoding of its own would give bytes in place of text
     "connect_timeout": "10",
     # A server that vanished without a word counts as gone after a minute, not after the system's two hours.
     "keepalives_idle": "20",
