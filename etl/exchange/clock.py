@@ -6,7 +6,8 @@ from threading import Lock
 from etl.core.timeline import HOUR, SECOND, duration
 
 FRESH = HOUR
-"""How long the clock can be trusted once it is set, milliseconds: a poor machine's drifts by a tenth of a second."""
+"""How long the clock can be trusted once it is set, milliseconds: 30 parts in a million, which a quartz may be off,
+are a tenth of a second of it."""
 
 
 class ExchangeClock:

@@ -50,7 +50,7 @@ def serve(
     settings: Settings, duty: Duty, stop: Event, say: Callable[[str], None], clock: ExchangeClock | None = None
 ) -> None:
     """Work until `stop` is set, which ends in StoppedError. `settings` name a database that is up (`app.served`)."""
-    assert settings.database_url is not None  # noqa: S101
+    assert settings.database_url is not None  # noqa: S101 – `app.served` sees to it
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
     with ExitStack() as until_the_end:
         egress = until_the_end.enter_context(shared_egress(engine_for(url), settings.egress))

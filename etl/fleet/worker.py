@@ -9,6 +9,7 @@ from typing import Any
 from procrastinate import App, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Queued
+from procrastinate.jobs import Status
 from procrastinate.retry import BaseRetryStrategy
 from procrastinate.tasks import ConfigureTaskOptions
 
@@ -22,6 +23,9 @@ CATCH_UP_S = 31 * 86_400
 HEARTBEAT_S = 5.0
 DEAD_AFTER_S = 20.0
 """Seconds without a sign of life after which a worker counts as dead and its jobs are taken up by others."""
+
+DEADLY = 20
+"""Attempts after which a job whose worker died is given up: it may be the job that they die of."""
 
 POLL_S = 0.5
 """Seconds between two looks for a job that is free to be done: of one that another's end made free nobody tells."""
@@ -95,8 +99,12 @@ class Worker:
             await asyncio.sleep(HEARTBEAT_S)
             with suppress(ConnectorException):  # the worker itself will notice; or another one was quicker
                 for left in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_S):
-                    _log.warning("job %s is taken up again: the worker that had it died", left.id)
-                    await manager.retry_job(left)
+                    if left.attempts < DEADLY:
+                        _log.warning("job %s is taken up again: the worker that had it died", left.id)
+                        await manager.retry_job(left)
+                    else:
+                        _log.error("job %s is given up: the worker that had it died, after many attempts", left.id)
+                        await manager.finish_job(left, Status.FAILED, delete_job=False)
 
     def _task(self, name: str, do: Callable[[Doing], None]) -> Any:
         def perform(context: JobContext, /, **arguments: Any) -> None:

@@ -57,7 +57,7 @@ def test_the_night_that_is_due_is_read_at_once_and_once_however_often_it_starts(
     every = with_keys(lab(ROOMY, demo_accounts(3)), list(demo_accounts(3)), weight_budget=100_000)
     for _ in range(2):
         scheduler = stay(every, "schedule", "--at", "02:15")
-        wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next night "))  # noqa: B023
+        wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next night "))  # noqa: B023 - in this round
         wait_until(lambda: nights_done(every) == 3)
         wait_until(lambda: not every.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing')"))
         assert stay.stop(scheduler) == 130
@@ -177,6 +177,18 @@ def test_a_signal_gives_the_job_in_hand_back_to_the_queue(lab: Labs, stay: Stayi
     wait_until(lambda: not slow.sql("SELECT FROM jobs WHERE status <> 'succeeded'"))
     assert stay.stop(second) == 130
     assert slow.gaps() == []
+
+
+def test_a_job_that_many_workers_died_of_is_given_up(lab: Labs, stay: Staying) -> None:
+    shared = lab(histories={"main": []})
+    assert shared("backfill", "--distributed", "--since", "20d").returncode == 0
+    with psycopg.connect(shared.database_url) as owner:
+        owner.execute("UPDATE procrastinate_jobs SET status = 'doing', attempts = 20 WHERE id = 1")
+    worker = stay(shared, "worker")
+    wait_until(lambda: shared.sql("SELECT FROM jobs WHERE id = 1 AND status = 'failed'"))
+    wait_until(lambda: shared.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
+    assert stay.stop(worker) == 130
+    assert "job 1 is given up" in stay.said(worker)[1]
 
 
 def test_a_ban_lets_jobs_rest_until_it_is_over(lab: Labs, stay: Staying) -> None:
