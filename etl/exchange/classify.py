@@ -32,6 +32,9 @@ LONGEST_BAN = 3 * 24 * 60 * MINUTE
 FIREWALL_PAUSE = MINUTE
 """The firewall says neither why nor for how long; so many tries as a request has then spread over minutes."""
 
+KEY_REFUSED = -2015
+"""Stands for a key that is wrong and, as was observed in public, for a ban too."""
+
 _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-1000, -1001, -1006, -1007, -1008), TransientError),
     -1016: MaintenanceError,
@@ -39,11 +42,13 @@ _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-4165, -1127), WindowTooWideError),
     -4166: BeyondRetentionError,
     **dict.fromkeys((-1121, -1122), UnknownSymbolError),
-    **dict.fromkeys((-2015, -2014, -2008, -2017, -1022, -1002), CredentialsError),
+    **dict.fromkeys((KEY_REFUSED, -2014, -2008, -2017, -1022, -1002), CredentialsError),
 }
 
 _ADVICE = {
-    -2015: "the key is wrong, has no permission for futures, is bound to other IP addresses, or is of another host",
+    KEY_REFUSED: (
+        "the key is wrong, has no permission for futures, is bound to other IP addresses, or is of another host"
+    ),
     -2014: "the API key has the wrong format",
     -2008: "the API key is unknown to this host",
     -2017: "the API key is locked on this account",
@@ -64,7 +69,7 @@ def classify(
         until = silence_until(headers, message, now)
         kind = BannedError if status == 418 or "banned until" in message else ThrottledError
         return kind(f"the exchange asks for silence ({said})", until)
-    if code == -2015 and key_worked:
+    if code == KEY_REFUSED and key_worked:
         doubt = "a key that worked is refused: it was withdrawn or changed, or this is a ban in disguise"
         return DoubtedKeyError(f"{doubt} ({said})", silence_until(headers, message, now))
     kind_by_code = _BY_CODE.get(code) if code is not None else None

@@ -19,7 +19,7 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.classify import classify
+from etl.exchange.classify import KEY_REFUSED, classify
 from etl.exchange.clock import ExchangeClock, said_of_machine
 from etl.exchange.gate import Gate
 from etl.exchange.keytrust import KeyTrust
@@ -153,17 +153,13 @@ class ExchangeClient:
         with self._lock:
             self._sent += 1
             self._weight += weight
-        answer = self._send(path if signed is None else f"{path}?{self._sign(signed)}")
-        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
-        if re.fullmatch(r"[0-9]{1,9}", used):
-            self._gate.learn(int(used), sent)
+        answer = self._send(path, sent) if signed is None else self._send_signed(path, signed, sent)
         if answer.status == 200:
             self._gate.outcomes.add(ANSWERED)
-            if signed is not None:
-                self._trust.accepted(sent)
             return answer.body
-        key_worked = self._trust.worked(sent)
-        error = classify(answer.status, *self._said(answer.body), answer.headers, self._clock.now(), key_worked)
+        code, message = self._said(answer.body)
+        key_worked = code == KEY_REFUSED and self._trust.worked(sent)
+        error = classify(answer.status, code, message, answer.headers, self._clock.now(), key_worked)
         self._gate.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
             self._trust.doubted(error.until_ms)
@@ -173,12 +169,23 @@ class ExchangeClient:
             self._read_time()
         raise error
 
-    def _send(self, target: str) -> Response:
+    def _send_signed(self, path: str, parameters: dict[str, str | int], sent: int) -> Response:
+        with self._trust.tried():
+            answer = self._send(f"{path}?{self._sign(parameters)}", sent)
+            if answer.status == 200:
+                self._trust.accepted(sent)
+            return answer
+
+    def _send(self, target: str, sent: int) -> Response:
         try:
-            return self._transport.get(target)
+            answer = self._transport.get(target)
         except ExchangeError as error:
             self._gate.outcomes.add(outcome_of(type(error)))
             raise
+        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        if re.fullmatch(r"[0-9]{1,9}", used):
+            self._gate.learn(int(used), sent)
+        return answer
 
     def _sign(self, parameters: dict[str, str | int]) -> str:
         now = {"recvWindow": self._recv_window, "timestamp": self._clock.now()}

@@ -140,3 +140,19 @@ def test_a_key_that_is_refused_after_calls_that_worked_is_first_taken_for_a_ban(
     doubted.tell("reset-stats", {})
     assert doubted("sync", FORCE_ORDERS_PATIENCE_SECONDS="1").returncode == 4
     assert doubted.stats()["requests"] == 0
+
+
+def test_a_refusal_that_overtakes_the_first_good_answers_is_taken_for_a_ban_as_well(lab: Labs) -> None:
+    overtaken = lab(Scenario(clock_at_ms=next_minute_at(10)))
+    overtaken.tell(
+        "faults",
+        [
+            {"kind": "slow", "ms": 300, "path": FORCE_ORDERS, "at": [1, 4]},
+            {"kind": "key", "path": FORCE_ORDERS, "at": [5, None]},
+        ],
+    )
+    done = overtaken("backfill", FORCE_ORDERS_CONCURRENCY="8", FORCE_ORDERS_PATIENCE_SECONDS="1")
+    assert done.returncode == 4, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "ban in disguise" in line
+    assert overtaken.last_run()["status"] == "banned"

@@ -1,5 +1,8 @@
 """Which refusals of a key are doubted and which are final. Times are epoch milliseconds, small ones."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +58,33 @@ def test_a_key_that_works_again_is_trusted_again() -> None:
     doubted = trust(5, doubted=60)
     doubted.accepted(60)
     assert doubted.worked(61)
+
+
+def test_a_refusal_that_is_read_before_an_earlier_answer_is_doubted_all_the_same() -> None:
+    trusted = KeyTrust()
+    with ThreadPoolExecutor() as threads:
+        with trusted.tried():
+            verdict = threads.submit(trusted.worked, 10)
+            trusted.accepted(9)
+        assert verdict.result(timeout=10)
+
+
+def test_a_refusal_is_final_once_nothing_is_under_way_that_could_tell_otherwise() -> None:
+    trusted = KeyTrust()
+    with ThreadPoolExecutor() as threads:
+        with trusted.tried():
+            verdict = threads.submit(trusted.worked, 10)
+            assert not verdict.done()
+        assert not verdict.result(timeout=10)
+
+
+def test_requests_that_are_all_refused_do_not_wait_for_one_another() -> None:
+    trusted, together = KeyTrust(), Barrier(8)
+
+    def refused(sent: int) -> bool:
+        with trusted.tried():
+            together.wait(10)
+        return trusted.worked(sent)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert not any(threads.map(refused, range(8), timeout=10))
