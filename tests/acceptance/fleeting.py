@@ -3,8 +3,6 @@
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,8 +13,6 @@ import requests
 
 from etl.simulator.accounts import Account
 from tests.acceptance.conftest import Lab
-
-PATIENCE_S = 90
 
 
 def with_keys(lab: Lab, accounts: list[Account], **settings: object) -> Lab:
@@ -35,15 +31,6 @@ def with_keys(lab: Lab, accounts: list[Account], **settings: object) -> Lab:
         lab.command.environment.pop(name, None)
     lab.command.environment.update(keys)
     return lab
-
-
-def wait_until(is_so: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-    """What the call gives once it is true; it is the deadline that waits, not a guess of how long it takes."""
-    deadline = time.monotonic() + seconds
-    while not (found := is_so()):
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
-    return found
 
 
 def history_of(lab: Lab, account: str) -> dict[tuple[str, int], dict[str, Any]]:

@@ -11,11 +11,12 @@ import pytest
 from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab
-from tests.acceptance.fleeting import Staying, history_of, wait_until, with_keys
+from tests.acceptance.fleeting import Staying, history_of, with_keys
 from tests.acceptance.listening import listening
 from tests.acceptance.test_notifications import named
 from tests.acceptance.test_secrets import leaks, stored
 from tests.scraped import scrape, values
+from tests.waiting import wait_until
 
 Labs = Callable[..., Lab]
 

@@ -4,9 +4,8 @@ import json
 import os
 import re
 import subprocess
-import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,13 +85,6 @@ def engine(*words: str) -> str:
     done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def eventually(is_so: Callable[[], bool], within_s: float = 120) -> None:
-    """Look again and again, at most so long, until it is so."""
-    deadline = time.monotonic() + within_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so within {within_s} s"
 
 
 def secret_files(directory: Path, contents: Mapping[str, str]) -> Path:

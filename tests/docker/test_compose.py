@@ -16,11 +16,11 @@ from tests.docker.composed import (
     Project,
     engine,
     environment_of_first_process,
-    eventually,
     root_processes,
     secret_files,
 )
 from tests.docker.conftest import said
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -58,11 +58,11 @@ def test_the_file_by_itself_is_sound_and_shows_no_password(front_end: tuple[str,
 
 
 def test_the_scheduler_reads_what_the_exchange_has_as_soon_as_it_is_up(project: Project) -> None:
-    eventually(lambda: project.orders("schedule", SINCE, UNTIL) == len(HISTORY))
+    wait_until(lambda: project.orders("schedule", SINCE, UNTIL) == len(HISTORY))
 
 
 def test_it_is_healthy_once_history_is_read(project: Project) -> None:
-    eventually(lambda: project.is_healthy("schedule"))
+    wait_until(lambda: project.is_healthy("schedule"))
 
 
 def test_the_migration_came_once_and_an_upgrade_again_is_harmless(project: Project) -> None:
@@ -111,21 +111,21 @@ def test_a_scheduler_that_hangs_is_sick(project: Project) -> None:
         assert not project.is_healthy("schedule")
     finally:
         signal_all("CONT", project.container("schedule"))
-    eventually(lambda: project.is_healthy("schedule"))
+    wait_until(lambda: project.is_healthy("schedule"))
 
 
 def test_without_the_database_it_is_sick_and_it_goes_on_once_that_is_back(project: Project) -> None:
     engine("stop", project.container("postgres"))
     assert not project.is_healthy("schedule")
     engine("start", project.container("postgres"))
-    eventually(lambda: project.is_healthy("schedule"))
+    wait_until(lambda: project.is_healthy("schedule"))
     assert project.containers()["schedule"]["RestartCount"] == 0
 
 
 def test_a_scheduler_that_dies_is_started_again(project: Project) -> None:
     signal_all("KILL", project.container("schedule"))
-    eventually(lambda: project.containers()["schedule"]["RestartCount"] == 1)
-    eventually(lambda: project.containers()["schedule"]["State"]["Running"])
+    wait_until(lambda: project.containers()["schedule"]["RestartCount"] == 1)
+    wait_until(lambda: project.containers()["schedule"]["State"]["Running"])
 
 
 def test_a_wrong_password_is_one_line(project: Project, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_down_and_up_again_goes_on_where_it_ended(project: Project) -> None:
     assert not engine("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={project.name}")
 
     project("up", "--detach", "--no-build")
-    eventually(lambda: project.is_healthy("schedule"))
+    wait_until(lambda: project.is_healthy("schedule"))
     assert project.orders("schedule", SINCE, UNTIL) == len(HISTORY)
     assert project.number("schedule", runs) == before
     assert not shows_a_secret(environment_of_first_process(project.container("postgres")))
@@ -160,7 +160,7 @@ def test_a_demo_beside_it_adds_nothing_to_it(project: Project) -> None:
     before = project.number("schedule", counted)
     demo = with_demo(project)
     demo("up", "--detach", "--no-build", "demo")
-    eventually(lambda: demo.orders("demo", SINCE, UNTIL) == len(HISTORY))
+    wait_until(lambda: demo.orders("demo", SINCE, UNTIL) == len(HISTORY))
     assert project.number("schedule", counted) == before
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.docker.composed import USER, Project, engine, eventually, root_processes, secret_files
+from tests.docker.composed import USER, Project, engine, root_processes, secret_files
 from tests.docker.test_compose import HISTORY, PASSWORD, SINCE, UNTIL
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -31,8 +32,8 @@ def test_it_starts_what_it_needs_and_nothing_of_a_real_account(demo: Project) ->
 
 
 def test_its_history_arrives_through_the_same_program(demo: Project) -> None:
-    eventually(lambda: demo.orders("demo", SINCE, UNTIL) == len(HISTORY))
-    eventually(lambda: demo.is_healthy("demo"))
+    wait_until(lambda: demo.orders("demo", SINCE, UNTIL) == len(HISTORY))
+    wait_until(lambda: demo.is_healthy("demo"))
     demo.command("demo", "verify")
 
 

@@ -19,6 +19,14 @@ def another(database_url: str) -> Iterator[Callable[[], Connection]]:
         yield lambda: opened.enter_context(connection_to(engine_for(database_url)))
 
 
+def end(process: Connection, seen_by: Connection) -> None:
+    """Close a connection and wait for the server to be done with it: it learns of that a moment later."""
+    pid = process.scalar(text("SELECT pg_backend_pid()"))
+    process.commit()
+    process.close()
+    seen_by.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+
 def statuses(connection: Connection) -> list[tuple[str, str | None]]:
     return [tuple(row) for row in connection.execute(text("SELECT status, error FROM runs ORDER BY id"))]
 
@@ -34,8 +42,7 @@ def test_an_account_is_held_by_one_connection_at_a_time(connection: Connection, 
 def test_it_is_free_again_as_soon_as_the_connection_ends(connection: Connection, another) -> None:
     first = another()
     locks.hold_account(first, "main", MARKET)
-    first.commit()
-    first.close()
+    end(first, connection)
     assert locks.hold_account(connection, "main", MARKET)
 
 
@@ -55,8 +62,7 @@ def test_who_holds_it_is_told(connection: Connection, another) -> None:
 def test_a_run_that_died_is_marked_by_the_next_one(connection: Connection, another) -> None:
     killed = another()
     runs.start(killed, "backfill")
-    killed.commit()
-    killed.close()
+    end(killed, connection)
     runs.start(connection, "sync")
     assert statuses(connection) == [("failed", runs.DIED), ("running", None)]
 
@@ -72,8 +78,7 @@ def test_a_run_that_lives_is_left_alone(connection: Connection, another) -> None
 def test_a_run_that_died_is_told_as_such_before_anybody_marks_it(connection: Connection, another) -> None:
     killed = another()
     runs.start(killed, "backfill")
-    killed.commit()
-    killed.close()
+    end(killed, connection)
     found = runs.last(connection)
     assert found is not None
     assert (found.status, found.error) == ("failed", runs.DIED)
