@@ -24,7 +24,7 @@ class Fetchers(Generic[Job, Answer]):
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._started = 0
+        self._threads: list[threading.Thread] = []
         self._in_flight = 0
         self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Answer]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Job, Answer | Exception]] = queue.SimpleQueue()
@@ -32,9 +32,10 @@ class Fetchers(Generic[Job, Answer]):
     def submit(self, job: Job, call: Callable[[], Answer]) -> None:
         self._calls.put((job, call))
         self._in_flight += 1
-        if self._started < min(self._in_flight, self._count):
-            threading.Thread(target=self._work, name=f"fetcher-{self._started}", daemon=True).start()
-            self._started += 1
+        if len(self._threads) < min(self._in_flight, self._count):
+            thread = threading.Thread(target=self._work, name=f"fetcher-{len(self._threads)}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def next_done(self, timeout: float) -> tuple[Job, Answer | Exception] | None:
         """The next finished call with its result or its exception; None after `timeout` seconds without one."""
@@ -46,9 +47,16 @@ class Fetchers(Generic[Job, Answer]):
         return done
 
     def close(self) -> None:
-        """Let the threads end, each after the call it has in hand; nobody waits for them."""
-        for _ in range(self._started):
+        """Let the threads end, each after the call it has in hand, which nobody waits for.
+
+        Where no call is in hand they end here and now: connections that threads let go of while the interpreter shuts
+        down make it complain.
+        """
+        for _ in self._threads:
             self._calls.put(None)
+        if not self._in_flight:
+            for thread in self._threads:
+                thread.join()
 
     def _work(self) -> None:
         while (next_call := self._calls.get()) is not None:
@@ -63,11 +71,13 @@ def interruptibly(call: Callable[[], Answer], stop: threading.Event) -> Answer:
     """The call's result, or its exception; StoppedError as soon as `stop` is set, however long it may still take."""
     fetchers: Fetchers[None, Answer] = Fetchers(1)
     fetchers.submit(None, call)
-    fetchers.close()
-    while not stop.is_set():
-        done = fetchers.next_done(TICK)
-        if done is not None:
-            if isinstance(done[1], Exception):
-                raise done[1]
-            return done[1]
+    try:
+        while not stop.is_set():
+            done = fetchers.next_done(TICK)
+            if done is not None:
+                if isinstance(done[1], Exception):
+                    raise done[1]
+                return done[1]
+    finally:
+        fetchers.close()
     raise StoppedError(STOPPED)
