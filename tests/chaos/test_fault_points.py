@@ -61,6 +61,8 @@ def span_of(lab: Lab) -> Span:
 
 
 def questions(lab: Lab) -> list[LogEntry]:
+    """Every one that was sent so far, also by a process that died: the simulator reads what it finds in order."""
+    lab.stats()
     return list(lab.simulator.exchange.stats.log)
 
 
