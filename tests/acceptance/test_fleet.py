@@ -52,11 +52,13 @@ def test_three_workers_read_two_hundred_accounts_and_one_of_them_is_killed(lab: 
     turn = (int(time.time() * 1000) // MINUTE + 2) * MINUTE
     fleet = fleet_of(lab, ACCOUNTS, WEIGHT_A_MINUTE, clock_at_ms=turn - MINUTE)
     since = fleet.now() - 13 * DAY
+    assert fleet("db", "upgrade").returncode == 0
+    workers = [stay(fleet, "worker", "--jobs", "4") for _ in range(3)]
+    wait_until(lambda: len(fleet.sql("SELECT FROM procrastinate_workers")) == 3)
+    # One dies before the minute that is looked at: what it used is somebody else's from then on, to whom room is left.
+    fleet.tell("clock", {"set_ms": turn - 15_000})
     handed_out = fleet("backfill", "--distributed", "--since", str(since))
     assert handed_out.stdout == f"handed out {2 * ACCOUNTS} jobs for {ACCOUNTS} accounts, queues: default\n"
-    # One dies before the minute that is looked at: what it used is somebody else's from then on, to whom room is left.
-    fleet.tell("clock", {"set_ms": turn - 20_000})
-    workers = [stay(fleet, "worker", "--jobs", "4") for _ in range(3)]
     wait_until(lambda: sum(done(fleet).values()) > 100)
     killed, *left = workers
     before = done(fleet)

@@ -1,5 +1,6 @@
 """A disk without room: the table of orders can grow no further, and Postgres is refused in the middle of a page."""
 
+import errno
 import os
 import resource
 import shutil
@@ -86,6 +87,12 @@ def test_a_disk_that_becomes_full_ends_the_run_with_5_and_once_there_is_room_the
 
 
 def fill_up(ballast: Path) -> None:
-    """A file that leaves `LEFT_FREE` of its file system."""
+    """A file that leaves `LEFT_FREE` of its file system, which others write to meanwhile."""
     with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(ballast.parent).free - LEFT_FREE)
+        while (room := shutil.disk_usage(ballast.parent).free - LEFT_FREE) > 0:
+            try:
+                os.posix_fallocate(file.fileno(), 0, room)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
