@@ -71,6 +71,6 @@ class Staying:
         return out, err
 
     def stop(self, process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
-        """Its exit code after a signal, which it heeds soon."""
+        """Its exit code after a signal: in a third of a second, in three where twelve processes share two cores."""
         process.send_signal(number)
-        return process.wait(5)
+        return process.wait(20)
