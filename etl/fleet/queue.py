@@ -6,6 +6,7 @@ the order in which they were handed out.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from procrastinate import SyncPsycopgConnector
 from procrastinate.jobs import Job as Queued
@@ -30,6 +31,9 @@ _IS_SUPERSEDED = text("""
 _IS_UNDONE = text("""
     SELECT EXISTS (SELECT FROM procrastinate_jobs
                     WHERE status IN ('todo', 'doing') AND args ->> 'account' <> '' AND args ->> 'timestamp' = :night)
+       AND (SELECT min(at) > now() - :longest
+              FROM procrastinate_jobs AS job JOIN procrastinate_events AS event ON event.job_id = job.id
+             WHERE type = 'deferred' AND args ->> 'timestamp' = :night)
 """)
 
 _RUNS_OF = text("""
@@ -61,10 +65,12 @@ def is_superseded(connection: Connection, doing: Doing) -> bool:
     return bool(found)
 
 
-def runs_of_night(connection: Connection, night: int, *, even_if_undone: bool = False) -> list[int] | None:
-    """The ids of a night's runs; None while a job of it is not at its end. `night`: epoch seconds."""
+def runs_of_night(connection: Connection, night: int, longest: timedelta) -> list[int] | None:
+    """The ids of a night's runs; None while a job of it is not at its end, but no longer than `longest` after it was
+    handed out, which may have been long after it was due. `night`: epoch seconds.
+    """
     with store_errors():
-        undone = not even_if_undone and connection.scalar(_IS_UNDONE, {"night": str(night)})
+        undone = connection.scalar(_IS_UNDONE, {"night": str(night), "longest": longest})
         found = list(connection.scalars(_RUNS_OF, {"night": str(night)}))
         connection.rollback()
     return None if undone else found

@@ -1,7 +1,7 @@
 """A night of many jobs, told as one: whoever wants to hear of it hears once, when the last of them is at its end."""
 
-import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from etl import app
 from etl.errors import ForceOrdersError
@@ -12,8 +12,8 @@ from etl.notifying.channels import notify
 from etl.notifying.reading import read_digest
 from etl.settings import Settings
 
-LONGEST_S = 12 * 3_600
-"""How long a night is waited for; then it is told as far as it got. A ban may last for days."""
+LONGEST = timedelta(hours=12)
+"""How long a night is waited for once it was handed out; then it is told as far as it got. A ban may last for days."""
 
 _log = logger(__name__)
 
@@ -26,7 +26,7 @@ def telling(settings: Settings, accounts: Sequence[str]) -> Callable[[int], bool
             return True
         try:
             with app.store(settings) as connection:
-                run_ids = runs_of_night(connection, night, even_if_undone=time.time() > night + LONGEST_S)
+                run_ids = runs_of_night(connection, night, LONGEST)
                 if run_ids is None:
                     return False
                 rules, orders = app.rules(settings, local_now()), "orders" in settings.notify_about

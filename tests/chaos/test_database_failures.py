@@ -37,9 +37,9 @@ def test_a_server_stopped_at_once_ends_the_run_with_5(scenes: Scenes, server: Ow
 def test_a_connection_that_is_cut_ends_the_run_with_5(scenes: Scenes) -> None:
     with scenes(SLOW) as lab:
         done = run_into(lab, lambda: cut_connections(lab.database_url))
-        assert_it_ends_clearly(done, "administrator")
+        assert_it_ends_clearly(done)  # Postgres says why, but its last words may be lost with the connection
         assert lab.last_run()["status"] == "failed"
-        assert "administrator" in lab.last_run()["error"]
+        assert lab.last_run()["error"] in done.stderr
         assert_the_next_run_completes_it(lab)
 
 

@@ -1,6 +1,7 @@
 """The queue in Postgres: what waits, what is put in twice, and when a night is over."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, text
@@ -12,6 +13,7 @@ from etl.store.engine import connection_to, engine_for
 from etl.store.runs import Assignment
 
 NIGHT = 1_790_000_000
+HALF_A_DAY = timedelta(hours=12)
 WEEK = Job("main", "default", BACKFILL, 1_000, 2_000, ("BTCUSDT",))
 
 
@@ -85,13 +87,21 @@ def test_a_night_is_over_once_every_job_of_it_is_at_its_end_whatever_end(writer:
     hand_out(writer, [Job("grid", "default", night=NIGHT + 86_400)])
     run_ids = []
     for status in ("succeeded", "failed"):
-        assert runs_of_night(writer, NIGHT) is None
+        assert runs_of_night(writer, NIGHT, HALF_A_DAY) is None, "however long ago it was due"
         doing = take(writer)
         run_ids.append(runs.start(writer, "sync", Assignment(doing.id, "here/1")))
         writer.commit()
         end(writer, doing, status)
-    assert runs_of_night(writer, NIGHT) == run_ids
-    assert runs_of_night(writer, 5) == [], "of a night that nobody knows nothing is left to do"
+    assert runs_of_night(writer, NIGHT, HALF_A_DAY) == run_ids
+    assert runs_of_night(writer, 5, HALF_A_DAY) == [], "of a night that nobody knows nothing is left to do"
+
+
+def test_a_night_is_waited_for_no_longer_than_so_after_it_was_handed_out(writer: Connection, database_url: str) -> None:
+    hand_out(writer, [Job("main", "default", night=NIGHT)])
+    with connection_to(engine_for(database_url)) as owner:
+        owner.execute(text("UPDATE procrastinate_events SET at = at - interval '13 hours'"))
+        owner.commit()
+    assert runs_of_night(writer, NIGHT, HALF_A_DAY) == []
 
 
 def test_the_view_tells_of_each_job_what_its_last_run_made_of_it(writer: Connection) -> None:
