@@ -4,7 +4,7 @@ Sources: the exchange's "Error Codes" page and answers observed in public. Nobod
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
@@ -32,9 +32,6 @@ LONGEST_BAN = 3 * 24 * 60 * MINUTE
 FIREWALL_PAUSE = MINUTE
 """The firewall says neither why nor for how long; so many tries as a request has then spread over minutes."""
 
-KEY_REFUSED = -2015
-"""Stands for a key that is wrong and, as was observed in public, for a ban too."""
-
 _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-1000, -1001, -1006, -1007, -1008), TransientError),
     -1016: MaintenanceError,
@@ -42,13 +39,11 @@ _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-4165, -1127), WindowTooWideError),
     -4166: BeyondRetentionError,
     **dict.fromkeys((-1121, -1122), UnknownSymbolError),
-    **dict.fromkeys((KEY_REFUSED, -2014, -2008, -2017, -1022, -1002), CredentialsError),
+    **dict.fromkeys((-2015, -2014, -2008, -2017, -1022, -1002), CredentialsError),
 }
 
 _ADVICE = {
-    KEY_REFUSED: (
-        "the key is wrong, has no permission for futures, is bound to other IP addresses, or is of another host"
-    ),
+    -2015: "the key is wrong, has no permission for futures, is bound to other IP addresses, or is of another host",
     -2014: "the API key has the wrong format",
     -2008: "the API key is unknown to this host",
     -2017: "the API key is locked on this account",
@@ -58,18 +53,19 @@ _ADVICE = {
 
 
 def classify(
-    status: int, code: int | None, message: str, headers: Mapping[str, str], now: int, key_worked: bool = False
+    status: int, code: int | None, message: str, headers: Mapping[str, str], now: int, key_worked: Callable[[], bool]
 ) -> ExchangeError:
     """The error that an answer other than 200 stands for.
 
-    `now` is the exchange's clock in epoch milliseconds; `key_worked`: see DoubtedKeyError.
+    `now` is the exchange's clock in epoch milliseconds; `key_worked`: see DoubtedKeyError; it is asked only
+    where that decides, because it may have to wait for the answer.
     """
     said = _one_line(f"HTTP {status}, code {code}: {message}" if code is not None else f"HTTP {status}")
     if status in (418, 429) or code == -1003:
         until = silence_until(headers, message, now)
         kind = BannedError if status == 418 or "banned until" in message else ThrottledError
         return kind(f"the exchange asks for silence ({said})", until)
-    if code == KEY_REFUSED and key_worked:
+    if code == -2015 and key_worked():
         doubt = "a key that worked is refused: it was withdrawn or changed, or this is a ban in disguise"
         return DoubtedKeyError(f"{doubt} ({said})", silence_until(headers, message, now))
     kind_by_code = _BY_CODE.get(code) if code is not None else None

@@ -19,7 +19,7 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.classify import KEY_REFUSED, classify
+from etl.exchange.classify import classify
 from etl.exchange.clock import ExchangeClock, said_of_machine
 from etl.exchange.gate import Gate
 from etl.exchange.keytrust import KeyTrust
@@ -157,9 +157,8 @@ class ExchangeClient:
         if answer.status == 200:
             self._gate.outcomes.add(ANSWERED)
             return answer.body
-        code, message = self._said(answer.body)
-        key_worked = code == KEY_REFUSED and self._trust.worked(sent)
-        error = classify(answer.status, code, message, answer.headers, self._clock.now(), key_worked)
+        now = self._clock.now()
+        error = classify(answer.status, *self._said(answer.body), answer.headers, now, lambda: self._trust.worked(sent))
         self._gate.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
             self._trust.doubted(error.until_ms)

@@ -28,12 +28,9 @@ _IS_SUPERSEDED = text("""
                     WHERE lock = :lock AND task_name = :sync AND status = 'todo' AND id > :id)
 """)
 
-_IS_UNDONE = text("""
-    SELECT EXISTS (SELECT FROM procrastinate_jobs
-                    WHERE status IN ('todo', 'doing') AND args ->> 'account' <> '' AND args ->> 'timestamp' = :night)
-       AND (SELECT min(at) > now() - :longest
-              FROM procrastinate_jobs AS job JOIN procrastinate_events AS event ON event.job_id = job.id
-             WHERE type = 'deferred' AND args ->> 'timestamp' = :night)
+_IS_AWAITED = text("""
+    SELECT bool_or(status IN ('todo', 'doing')) AND min(handed_out_at) > now() - :longest
+      FROM jobs WHERE night = to_timestamp(:night)
 """)
 
 _RUNS_OF = text("""
@@ -66,14 +63,15 @@ def is_superseded(connection: Connection, doing: Doing) -> bool:
 
 
 def runs_of_night(connection: Connection, night: int, longest: timedelta) -> list[int] | None:
-    """The ids of a night's runs; None while a job of it is not at its end, but no longer than `longest` after it was
-    handed out, which may have been long after it was due. `night`: epoch seconds.
+    """The ids of a night's runs; None while a job of it is not at its end. `night`: epoch seconds.
+
+    It is awaited for `longest` from when it was handed out, which may have been long after it was due.
     """
     with store_errors():
-        undone = connection.scalar(_IS_UNDONE, {"night": str(night), "longest": longest})
+        awaited = connection.scalar(_IS_AWAITED, {"night": night, "longest": longest})
         found = list(connection.scalars(_RUNS_OF, {"night": str(night)}))
         connection.rollback()
-    return None if undone else found
+    return None if awaited else found
 
 
 def _without_night(job: Job) -> Job:

@@ -24,7 +24,7 @@ HEARTBEAT_S = 5.0
 DEAD_AFTER_S = 20.0
 """Seconds without a sign of life after which a worker counts as dead and its jobs are taken up by others."""
 
-DEADLY = 20
+MOST_ATTEMPTS = 20
 """Attempts after which a job whose worker died is given up: it may be the job that they die of."""
 
 POLL_S = 0.5
@@ -99,7 +99,7 @@ class Worker:
             await asyncio.sleep(HEARTBEAT_S)
             with suppress(ConnectorException):  # the worker itself will notice; or another one was quicker
                 for left in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_S):
-                    if left.attempts < DEADLY:
+                    if left.attempts < MOST_ATTEMPTS:
                         _log.warning("job %s is taken up again: the worker that had it died", left.id)
                         await manager.retry_job(left)
                     else:

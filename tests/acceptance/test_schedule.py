@@ -154,6 +154,35 @@ def test_one_account_s_bad_key_does_not_stop_the_others(lab: Labs, stay: Staying
     assert refused.secret not in said
 
 
+def test_an_account_that_was_added_has_its_night_once_the_scheduler_is_started_again(lab: Labs, stay: Staying) -> None:
+    every = with_keys(lab(ROOMY, demo_accounts(2)), list(demo_accounts(2)), weight_budget=100_000)
+    added = every.command.directory / "accounts" / "account2.toml"
+    added.rename(every.command.directory / "for-later")
+    scheduler = stay(every, "schedule")
+    wait_until(lambda: nights_done(every) == 1)
+    assert stay.stop(scheduler) == 130
+    (every.command.directory / "for-later").rename(added)
+    scheduler = stay(every, "schedule")
+    wait_until(lambda: nights_done(every) == 2)
+    assert stay.stop(scheduler) == 130
+    assert_all_stored(every, "main", "account2")
+
+
+def test_a_key_that_was_mended_is_read_for_the_next_job(lab: Labs, stay: Staying, tmp_path: Path) -> None:
+    mended, secret = lab(), tmp_path / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text("x" * 64)
+    del mended.command.environment["BINANCE_API_SECRET"]
+    scheduler = stay(mended, "schedule", BINANCE_API_SECRET_FILE=str(secret))
+    wait_until(lambda: mended.sql("SELECT FROM jobs WHERE status = 'todo' AND error IS NOT NULL"))
+    secret.write_text(DEMO_SECRET)
+    with psycopg.connect(mended.database_url) as owner:
+        owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
+    wait_until(lambda: nights_done(mended) == 1)
+    assert stay.stop(scheduler) == 130
+    assert_all_stored(mended, "main")
+
+
 def test_it_runs_on_the_embedded_postgres_and_stops_it_with_itself(lab: Labs, stay: Staying, tmp_path: Path) -> None:
     own = lab(histories={"main": []})
     home = tmp_path / "data"

@@ -3,11 +3,11 @@
 import errno
 import os
 import resource
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
 import pytest
@@ -17,6 +17,7 @@ from tests.chaos.conftest import BURSTY, Scenes
 from tests.chaos.ownserver import OwnServer, own_server
 from tests.chaos.recovering import assert_it_ends_clearly, assert_the_next_run_completes_it, run_into
 from tests.chaos.scenes import pages, scene
+from tests.waiting import wait_until
 
 SEGMENT = 16 << 20
 """Bytes of a segment of the write-ahead log: files of that size must still fit."""
@@ -89,10 +90,16 @@ def test_a_disk_that_becomes_full_ends_the_run_with_5_and_once_there_is_room_the
 def fill_up(ballast: Path) -> None:
     """A file that leaves `LEFT_FREE` of its file system, which others write to meanwhile."""
     with ballast.open("wb") as file:
-        while (room := shutil.disk_usage(ballast.parent).free - LEFT_FREE) > 0:
-            try:
-                os.posix_fallocate(file.fileno(), 0, room)
-                return
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+        wait_until(lambda: fills_up(file))
+
+
+def fills_up(file: BinaryIO) -> bool:
+    """Whether the room that was there was still there when it was taken."""
+    room = os.fstatvfs(file.fileno())
+    try:
+        os.posix_fallocate(file.fileno(), 0, max(room.f_bavail * room.f_frsize - LEFT_FREE, 1))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return False
+    return True

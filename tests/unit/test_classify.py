@@ -31,8 +31,22 @@ NEXT_MINUTE = START + MINUTE + SECOND
 """The earliest end of any silence: a second into the next minute."""
 
 
+def never() -> bool:
+    """Of a key that has not worked so far."""
+    return False
+
+
+def once() -> bool:
+    """Of a key that has worked."""
+    return True
+
+
+def unasked() -> bool:
+    raise AssertionError("whether the key worked decides nothing here, and the answer may have to be waited for")
+
+
 def classified(status: int, code: int | None = None, message: str = "") -> ExchangeError:
-    return classify(status, code, message, {}, NOW)
+    return classify(status, code, message, {}, NOW, never)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +114,7 @@ def test_a_refused_key_is_explained(code: int | None) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_key_that_worked_and_is_refused_may_be_a_ban_in_disguise(status: int) -> None:
-    error = classify(status, -2015, "Invalid API-key, IP, or permissions for action.", {}, NOW, key_worked=True)
+    error = classify(status, -2015, "Invalid API-key, IP, or permissions for action.", {}, NOW, once)
     assert isinstance(error, DoubtedKeyError)
     assert error.until_ms == NEXT_MINUTE
     assert "withdrawn or changed, or this is a ban in disguise" in str(error)
@@ -109,11 +123,11 @@ def test_a_key_that_worked_and_is_refused_may_be_a_ban_in_disguise(status: int) 
 
 @pytest.mark.parametrize("code", [-2014, -2008, -2017, -1022, -1002])
 def test_no_other_refusal_of_a_key_is_doubted(code: int) -> None:
-    assert type(classify(401, code, "no.", {}, NOW, key_worked=True)) is CredentialsError
+    assert type(classify(401, code, "no.", {}, NOW, unasked)) is CredentialsError
 
 
 def test_a_silence_that_is_asked_for_with_a_doubted_key_is_kept() -> None:
-    error = classify(401, -2015, "no.", {"Retry-After": "600"}, NOW, key_worked=True)
+    error = classify(401, -2015, "no.", {"Retry-After": "600"}, NOW, once)
     assert isinstance(error, DoubtedKeyError)
     assert error.until_ms == NOW + 600 * SECOND
 
@@ -122,16 +136,15 @@ FIREWALL = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n</html>"
 
 
 @pytest.mark.parametrize("message", [FIREWALL, "", "Forbidden"])
-@pytest.mark.parametrize("key_worked", [False, True])
-def test_the_firewall_wants_a_full_minute_from_now_and_says_nothing_of_the_key(message: str, key_worked: bool) -> None:
-    error = classify(403, None, message, {}, NOW, key_worked)
+def test_the_firewall_wants_a_full_minute_from_now_and_says_nothing_of_the_key(message: str) -> None:
+    error = classify(403, None, message, {}, NOW, unasked)
     assert type(error) is ThrottledError
     assert error.until_ms == NOW + FIREWALL_PAUSE == NOW + MINUTE
     assert str(error) == "the exchange's firewall, not the key, stands in the way (HTTP 403)"
 
 
 def test_a_firewall_that_says_how_long_is_believed() -> None:
-    error = classify(403, None, FIREWALL, {"Retry-After": "300"}, NOW)
+    error = classify(403, None, FIREWALL, {"Retry-After": "300"}, NOW, unasked)
     assert isinstance(error, ThrottledError)
     assert error.until_ms == NOW + 300 * SECOND
 
