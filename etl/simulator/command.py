@@ -19,6 +19,11 @@ from etl.simulator.replay import latest_ms, replayed
 from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, Switch, changed
 from etl.simulator.server import Simulator, history_seed
 
+ORIGIN_HELP = (
+    "the instant from which the days of a drawn history are counted: with one origin the past is the same whenever the "
+    "simulator starts; 'start' is its clock's start: the same history on every date and at every hour"
+)
+
 
 def run(argv: Sequence[str]) -> int:
     """Serve until SIGINT or SIGTERM (0). 1: the port is in use. 2: a wrong option, before anything else is done."""
@@ -53,7 +58,8 @@ def simulator_from(options: argparse.Namespace) -> Simulator:
     if options.history is None:
         profile = Profile(options.profile, options.orders / options.days)
         histories = {
-            one.name: Generated(profile, history_seed(scenario.seed, one.name), options.days) for one in accounts
+            one.name: Generated(profile, history_seed(scenario.seed, one.name), options.days, options.origin)
+            for one in accounts
         }
     else:
         recorded = replayed(options.history)
@@ -123,6 +129,7 @@ def option_parser() -> argparse.ArgumentParser:
     add("--profile", choices=get_args(Shape), default="demo", help="what kind of history is drawn")
     add("--orders", type=count, default=5000, help="bursty: about so many orders over the days")
     add("--days", type=count, default=100, help="a drawn history reaches so far back")
+    add("--origin", type=origin, default=0, metavar="T", help=ORIGIN_HELP)
     add("--history", type=Path, metavar="FILE", help="replay a .csv recording or a .json of exchange rows instead")
     add("--faults", type=Path, metavar="FILE", help="a JSON array of faults")
     add("--accounts", type=count, default=1, help="how many accounts: main, account2, …")
@@ -156,6 +163,11 @@ def count(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def origin(text: str) -> int | None:
+    """An instant as milliseconds; `start` (None) is where the simulator's clock starts."""
+    return None if text == "start" else instant(text)
 
 
 def instant(text: str) -> int:

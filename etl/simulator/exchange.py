@@ -9,7 +9,7 @@ from etl.simulator.accounts import Account
 from etl.simulator.book import Book
 from etl.simulator.clock import MINUTE_MS, followed, started
 from etl.simulator.faults import Fault, Script, replacement, spoiled
-from etl.simulator.history import Generated, generate
+from etl.simulator.history import Generated, day_number, generate
 from etl.simulator.markets import MARKETS, exchange_info
 from etl.simulator.messages import RefusedError, Reply, Request, json_reply
 from etl.simulator.orders import Order, json_array
@@ -57,14 +57,16 @@ class Exchange:
         self._by_key = {account.key: account for account in accounts}
         self._usage: dict[str, Usage] = {}
         self._generated: dict[str, Generated] = {}
+        self._origins: dict[str, int] = {}
         # A set in the order of arrival: a symbol stays listed once it is known.
         self._symbols = dict.fromkeys(market.symbol for market in MARKETS)
         self._grown_to: dict[str, int] = {}
         for name, history in histories.items():
             if isinstance(history, Generated):
-                self._generated[name] = history
-                today = self.clock.read(real_ms) // DAY_MS
-                self._grown_to[name] = today - history.days
+                now_ms = self.clock.read(real_ms)
+                origin_ms = now_ms if history.origin_ms is None else history.origin_ms
+                self._generated[name], self._origins[name] = history, origin_ms
+                self._grown_to[name] = day_number(now_ms, origin_ms) - history.days
             else:
                 self.add(name, history)
         self._grow(self.clock.read(real_ms))
@@ -162,9 +164,10 @@ class Exchange:
             stats.log.append(LogEntry(*window, reply.rows or 0, reply.label, fault, call.now_ms))
 
     def _grow(self, now_ms: int) -> None:
-        tomorrow = now_ms // DAY_MS + 1
         for name, history in self._generated.items():
-            if self._grown_to[name] <= tomorrow:
-                start_ms, end_ms = self._grown_to[name] * DAY_MS, (tomorrow + 1) * DAY_MS
+            origin_ms = self._origins[name]
+            first, tomorrow = self._grown_to[name], day_number(now_ms, origin_ms) + 1
+            if first <= tomorrow:
+                start_ms, end_ms = (origin_ms + day * DAY_MS for day in (first, tomorrow + 1))
                 self._grown_to[name] = tomorrow + 1
-                self.add(name, generate(history.seed, start_ms, end_ms, history.profile))
+                self.add(name, generate(history.seed, start_ms, end_ms, history.profile, origin_ms))

@@ -1,6 +1,7 @@
-"""Histories drawn by lot, the same for every simulator: a day's orders depend on the seed and the day alone.
+"""Random histories: the orders of a day depend on the seed and on the day's number alone.
 
-So a simulator that is started tomorrow shows the same past and one day more.
+Days are counted from an origin. A simulator that starts at its origin shows the same history on every date and at every
+hour; one that keeps its origin and starts tomorrow shows the same past and one day more.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from etl.simulator.rows import exchange_row
 from etl.simulator.scenario import DAY_MS
 
 Shape = Literal["demo", "quiet", "bursty", "empty"]
-Instant = tuple[int, Market]
+Instant = tuple[int, Market]  # milliseconds after the origin
 
 IDS_A_DAY = 1_000_000  # order ids count up per symbol: so many are free for each day, the same in every symbol
+DAYS_BEFORE_ORIGIN = 20_000  # days that have ids before the origin, where days have negative numbers
 BLOCK_DAYS = 28  # demo: one cascade and one week without any order in each block
 BURST_BLOCK_DAYS = 10  # bursty: one day of the block has most of its orders
 BURST_SHARE = 0.7
@@ -34,34 +36,43 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A history without end: the simulator draws it from `days` before its clock to a day ahead of it."""
+    """A history without end: the simulator draws it from `days` before its clock to a day ahead of it.
+
+    `origin_ms`: the instant from which days are counted, epoch milliseconds; None: where the simulator's clock starts.
+    """
 
     profile: Profile = Profile()
     seed: str = "1"
     days: int = 100
+    origin_ms: int | None = None
 
 
-def generate(seed: str, start_ms: int, end_ms: int, profile: Profile) -> list[Order]:
+def generate(seed: str, start_ms: int, end_ms: int, profile: Profile, origin_ms: int = 0) -> list[Order]:
     """The orders with start ≤ time < end, oldest first."""
     orders = [
         order
-        for day in range(start_ms // DAY_MS, -(-end_ms // DAY_MS))
-        for order in _day_orders(seed, day, profile)
+        for day in range(day_number(start_ms, origin_ms), day_number(end_ms - 1, origin_ms) + 1)
+        for order in _day_orders(seed, day, profile, origin_ms)
         if start_ms <= order.time < end_ms
     ]
     return sorted(orders, key=lambda order: (order.time, order.symbol, order.order_id))
 
 
-def _day_orders(seed: str, day: int, profile: Profile) -> list[Order]:
+def day_number(instant_ms: int, origin_ms: int) -> int:
+    """The number of the day that an instant lies in: day 0 begins at the origin."""
+    return (instant_ms - origin_ms) // DAY_MS
+
+
+def _day_orders(seed: str, day: int, profile: Profile, origin_ms: int) -> list[Order]:
     times: dict[Market, list[int]] = {}
-    for time_ms, market in _day_instants(seed, day, profile):
-        times.setdefault(market, []).append(time_ms)
+    for after_origin_ms, market in _day_instants(seed, day, profile):
+        times.setdefault(market, []).append(origin_ms + after_origin_ms)
     return [order for market, some in times.items() for order in _symbol_orders(seed, day, market, sorted(some))]
 
 
 def _symbol_orders(seed: str, day: int, market: Market, times: list[int]) -> list[Order]:
     lot = Random(f"{seed}/{day}/{market.symbol}")
-    first_id = day * IDS_A_DAY + 1
+    first_id = (DAYS_BEFORE_ORIGIN + day) * IDS_A_DAY + 1
     return [order_from_row(exchange_row(lot, market, first_id + number, at)) for number, at in enumerate(times)]
 
 
