@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -24,10 +25,13 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.control import PREFIX
+from etl.simulator.messages import Reply, Request
 from etl.simulator.server import Simulator
 from etl.store import migrate
 from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for, parse_url
+from tests.environment import ROOT, bare_environment
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile(
@@ -38,7 +42,6 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-ROOT = Path(__file__).resolve().parents[1]
 ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reader")}
 """The README's roles under names of this process's own: roles belong to the server, which others may share."""
 
@@ -157,11 +160,31 @@ def _with_database(url: str, name: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
+class CountingSimulator(Simulator):
+    """Counts every request to the exchange, whatever a test resets."""
+
+    requests = 0
+
+    def answer(self, request: Request) -> Reply:
+        self.requests += not request.path.startswith(PREFIX)
+        return super().answer(request)
+
+
 @pytest.fixture
-def exchange() -> Iterator[Callable[..., Simulator]]:
-    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, as `Simulator` takes them."""
+def exchange(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., Simulator]]:
+    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, as `Simulator` takes them.
+
+    How many requests they saw stands in pytest's JUnit report, for `tests.dates` to compare.
+    """
+    started: list[CountingSimulator] = []
     with ExitStack() as running:
-        yield lambda *args, **options: running.enter_context(Simulator(*args, **options))
+
+        def start(*args: Any, **options: Any) -> Simulator:
+            started.append(running.enter_context(CountingSimulator(*args, **options)))
+            return started[-1]
+
+        yield start
+        record_property("requests", sum(one.requests for one in started))
 
 
 @dataclass(frozen=True)
@@ -209,6 +232,4 @@ class Command:
 
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
-    return Command(
-        tmp_path, {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-    )
+    return Command(tmp_path, bare_environment(tmp_path))

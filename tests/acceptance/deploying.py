@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.environment import ROOT
 
 DEPLOY = ROOT / "config" / "deploy"
 

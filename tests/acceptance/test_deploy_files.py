@@ -10,7 +10,8 @@ import pytest
 
 from etl.settings import PREFIX, Settings
 from tests.acceptance.deploying import DEPLOY, executable, text_of, unit_lines, yaml_lines
-from tests.conftest import ROOT, Command
+from tests.conftest import Command
+from tests.environment import ROOT
 
 FILES = ("Dockerfile", "force-orders.cron", "force-orders.service", "force-orders.timer", "kubernetes.yaml")
 COMMANDS = re.compile(r"(?:'|\$\(|/bin/|--rm )force-orders ((?:-{0,2}[a-z]+ ?)+)")

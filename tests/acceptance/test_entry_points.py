@@ -22,7 +22,7 @@ from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
 from tests.acceptance.test_accounts_check import many_accounts
 from tests.acceptance.test_backfill import assert_table_equals_history
-from tests.conftest import ROOT
+from tests.environment import ROOT
 
 Labs = Callable[..., Lab]
 

@@ -13,7 +13,8 @@ from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
 from tests.acceptance.listening import Listener, listening
 from tests.acceptance.test_secrets import leaks, stored
-from tests.conftest import ROLES, ROOT, Command
+from tests.conftest import ROLES, Command
+from tests.environment import ROOT
 
 Labs = Callable[..., Lab]
 

@@ -16,7 +16,7 @@ import pytest
 
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.conftest import ROOT
+from tests.environment import ROOT
 
 Labs = Callable[..., Lab]
 DEPLOY = ROOT / "config" / "deploy"

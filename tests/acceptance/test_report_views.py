@@ -4,7 +4,6 @@ Every run of these tests sees the same histories, drawn once and for all and mov
 """
 
 import json
-import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -30,7 +29,8 @@ from etl.simulator.server import Simulator
 from tests.acceptance import report_oracle
 from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
 from tests.acceptance.report_oracle import EPOCH, Row, reader_row
-from tests.conftest import ROOT, Command, as_role
+from tests.conftest import Command, as_role
+from tests.environment import bare_environment
 
 MINUTE = 60_000
 DRAWN = 20_000
@@ -127,7 +127,7 @@ def reading(server_url: str, template: str, tmp_path_factory: pytest.TempPathFac
     }
     scenario = Scenario(clock_at_ms=today * DAY + 12 * HOUR, weight_limit=1_000_000)
     directory = tmp_path_factory.mktemp("reading")
-    command = Command(directory, {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPATH": str(ROOT)})
+    command = Command(directory, bare_environment(directory))
     with clone(server_url, template) as url, Simulator(scenario, accounts, histories) as simulator:
         read = Reading(Lab(simulator, url, command.against(simulator, as_role("writer", url), **PLENTY)), today)
         settings = ""

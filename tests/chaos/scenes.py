@@ -1,24 +1,22 @@
 """One simulated exchange, one fresh database, one command: what every test and every campaign run here begins with."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import etl
 from etl.simulator.exchange import History
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from tests.acceptance.conftest import Lab
 from tests.chaos.forked import FaultPoint, Forked, Process
 from tests.chaos.ownserver import OwnServer
+from tests.environment import bare_environment
 
 ALLOWANCE = 100_000
 """Weight a minute, of which the command may use all. As a request weighs next to nothing here, none waits for room: how
 weight is kept is tested elsewhere."""
 
-ROOT = Path(etl.__file__).resolve().parents[1]
 GLANCE = 0.002
 """Seconds between two looks at how far a process is."""
 
@@ -28,11 +26,14 @@ def scene(
     server: OwnServer, directory: Path, scenario: Scenario, history: History, **environment: str
 ) -> Iterator[Lab]:
     """A lab whose exchange never throttles by itself, and whose command is up at once."""
-    own = {"PATH": os.environ["PATH"], "HOME": str(directory), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
     budget = {"FORCE_ORDERS_WEIGHT_BUDGET": str(ALLOWANCE)}
     generous = replace(scenario, weight_limit=ALLOWANCE, weight_with_symbol=1, weight_without_symbol=1)
     with server.database() as url, Simulator(generous, histories={"main": history}) as simulator:
-        yield Lab(simulator, url, Forked(directory, own).against(simulator, url, **budget | environment))
+        yield Lab(
+            simulator,
+            url,
+            Forked(directory, bare_environment(directory)).against(simulator, url, **budget | environment),
+        )
 
 
 def start(lab: Lab, *arguments: str, dies: FaultPoint | None = None, **environment: str) -> Process:

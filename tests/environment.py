@@ -1,0 +1,15 @@
+"""The environment in which tests run the command: what it needs and nothing else of the caller's own."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+CLOCK_VARIABLES = ("LD_PRELOAD", "TZ")
+"""What `tests.dates` sets to run the suite on another date and in another time zone."""
+
+
+def bare_environment(home: Path) -> dict[str, str]:
+    """PATH, a home directory, this checkout's code, and the date and time zone of the tests themselves."""
+    clock = {name: os.environ[name] for name in CLOCK_VARIABLES if name in os.environ}
+    return clock | {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
