@@ -1,17 +1,18 @@
 """The accounts as such: where their keys come from, and what the exchange says of each key."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
 from sqlalchemy import Connection, select
 
 from etl import app
+from etl.core.egress import Egress
 from etl.core.paging import PageRequest
 from etl.core.printable import printable
 from etl.core.timeline import SECOND, Window, iso, to_millis
-from etl.credentials import read_keys
+from etl.credentials import Keyring, read_keys
 from etl.errors import (
     ClockSkewError,
     ConfigError,
@@ -23,6 +24,7 @@ from etl.errors import (
     ThrottledError,
     TransientError,
 )
+from etl.exchange.clock import ExchangeClock
 from etl.exchange.signing import PrivateKey
 from etl.fetching import interruptibly
 from etl.keysources import KeySource, Nowhere, Place, PrivateKeyFile, key_sources
@@ -30,6 +32,7 @@ from etl.operations import Reader
 from etl.pipeline import MARKET
 from etl.settings import Settings
 from etl.store import coverage
+from etl.store.egress import shared_egress
 from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
 
@@ -102,10 +105,15 @@ def check_accounts(
     keys = read_keys(sources)
     found = {name: verdict(name, ConfigError(fault)) for name, fault in keys.faults.items()}
     if keys.usable:
-        few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
-        with app.reading(few, keys, connection, stop) as reader:
-            found |= _ask(reader)
+        with shared_egress(connection.engine, settings.egress) as egress:
+            found |= {one.account: one for one in ask(hasty_reader(settings, keys, egress, stop))}
     return [found[one.account] for one in sources]
+
+
+def hasty_reader(settings: Settings, keys: Keyring, egress: Egress, stop: Event) -> Reader:
+    """A reader for somebody who waits for the answer."""
+    few, clock = replace(settings, attempts=min(settings.attempts, ATTEMPTS)), ExchangeClock()
+    return app.reader(few, keys, app.gate(few, egress, clock, stop), clock, stop)
 
 
 def exit_code(verdicts: Sequence[Verdict]) -> ExitCode:
@@ -161,8 +169,8 @@ _BY_KIND: dict[type[ForceOrdersError], tuple[str, str]] = {
 }
 
 
-def _ask(reader: Reader) -> dict[str, Verdict]:
-    """What the exchange says of each account of the reader."""
+def ask(reader: Reader) -> Iterator[Verdict]:
+    """What the exchange says of each account of the reader, each as soon as it is known; raises StoppedError."""
     unreachable: TransientError | None = None
     try:
         interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
@@ -170,7 +178,6 @@ def _ask(reader: Reader) -> dict[str, Verdict]:
         unreachable = error  # then it is so for every account, and none needs to wait for it
     except ExchangeError:
         pass  # this machine's clock will do; what is wrong is said of each account's own request
-    found = {}
     for account, client in reader.clients.items():
         fault: ExchangeError | None = unreachable
         if fault is None:
@@ -180,5 +187,4 @@ def _ask(reader: Reader) -> dict[str, Verdict]:
                 interruptibly(lambda: client.page(request), reader.stop)  # noqa: B023 - over before the next begins
             except ExchangeError as error:
                 fault = error
-        found[account] = verdict(account, fault)
-    return found
+        yield verdict(account, fault)

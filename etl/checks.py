@@ -74,10 +74,13 @@ def some_of(*names: str) -> Check:
 
 
 def path(value: Any) -> Path:
-    """The path of a file or directory."""
+    """The path of a file or directory; `~` is the user's home."""
     if not isinstance(value, str) or not value:
         raise ValueError("must be a path")
-    return Path(value)
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("must be a path; the home directory of ~ is not known") from None
 
 
 def database_url(value: Any) -> SecretStr:

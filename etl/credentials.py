@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from etl.core.printable import printable
 from etl.errors import ConfigError
 from etl.exchange.signing import PrivateKey
-from etl.keysources import KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, Variable, key_sources
+from etl.keysources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, Variable, key_sources
 from etl.private import private_bytes, private_text
 from etl.secret import SecretStr
 from etl.settings import Settings
@@ -84,6 +84,8 @@ def _text(place: Place) -> str:
             if name not in os.environ:
                 raise ConfigError(f"{place} is not set")
             return os.environ[name]
+        case Entered(text):
+            return text.get_secret_value()
         case SecretFile(path, setting):
             return private_text(setting, path)
 

@@ -26,7 +26,7 @@ SettingsSource = Settings | str | os.PathLike[str]
 
 
 class SettingsByName(TypedDict, total=False):
-    """The settings that can be given one by one; `config/force-orders.toml` explains them."""
+    """The settings that can be given one by one; `force-orders config example` explains them."""
 
     database_url: str
     data_dir: str | os.PathLike[str]
@@ -146,7 +146,7 @@ def _settings(source: SettingsSource | None, changes: Mapping[str, object]) -> S
     values, faults = {}, []
     for name, value in changes.items():
         if name not in checks:
-            faults.append(f"there is no setting {name!r} to give by name; config/force-orders.toml lists them all")
+            faults.append(f"there is no setting {name!r} to give by name; 'force-orders config example' lists them all")
             continue
         try:
             values[name] = checks[name](os.fspath(value) if isinstance(value, os.PathLike) else value)

@@ -12,14 +12,15 @@ from pathlib import Path
 from etl.core.printable import printable
 from etl.errors import ConfigError
 from etl.private import called
+from etl.secret import SecretStr
 from etl.settings import AccountKeys, BrokenAccount, Settings
 
 MAIN = "main"
 """The account whose key stands in BINANCE_API_KEY and its companions."""
 
 NO_KEY = (
-    "no key: set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), or name accounts in "
-    "a settings file; 'force-orders demo' needs none"
+    "no key: run 'force-orders init', or set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), "
+    "or name accounts in a settings file; 'force-orders demo' needs none"
 )
 
 
@@ -70,6 +71,21 @@ class PrivateKeyFile(SecretFile):
 
 
 @dataclass(frozen=True)
+class Entered:
+    """A key or a secret that somebody entered. As text it begins a sentence about what is wrong with it."""
+
+    text: SecretStr
+    name: str
+
+    @property
+    def shown(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
 class Nowhere:
     """No place to look into, and why."""
 
@@ -80,7 +96,7 @@ class Nowhere:
         return None
 
 
-Place = Variable | SecretFile | Nowhere
+Place = Variable | SecretFile | Entered | Nowhere
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]
     Raises ConfigError where there is no account, or none of a name.
     """
     sources = {name: _of_settings(name, keys) for name, keys in settings.accounts.items()}
-    if (main := _of_variables()) is not None:
+    if (main := source_of_variables()) is not None:
         sources = {MAIN: main} | {name: one for name, one in sources.items() if name != MAIN}
     if not sources:
         raise ConfigError(NO_KEY)
@@ -108,7 +124,7 @@ def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]
     return [source for name, source in sources.items() if not only or name in only]
 
 
-def _of_variables() -> KeySource | None:
+def source_of_variables() -> KeySource | None:
     """The account `main`, as soon as one of its variables is set; an empty one is not."""
     key = _variable_or_file("BINANCE_API_KEY")
     private_key = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")

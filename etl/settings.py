@@ -1,9 +1,10 @@
 """Settings: a TOML file, and environment variables that win over it. Parsed once, before anything else happens."""
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,9 @@ from etl.errors import ConfigError
 from etl.secret import SecretStr
 
 PREFIX = "FORCE_ORDERS_"
+
+OTHER_VARIABLES = frozenset(PREFIX + name for name in ("CONFIG", "COMMAND", "IMAGE", "SECRETS", "USER"))
+"""Variables with our prefix that are no settings: the settings file, and those of `config/deploy` and Compose."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def _user_data_path() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set, and what each setting accepts; `config/force-orders.toml` explains them."""
+    """Everything that can be set, and what each setting accepts; `force-orders config example` explains them."""
 
     database_url: Annotated[SecretStr | None, checks.database_url] = None
     data_dir: Annotated[Path, checks.path] = field(default_factory=_user_data_path)
@@ -79,15 +83,69 @@ class Settings:
 
 def load(config_file: Path | None = None) -> Settings:
     """Read the settings file, if there is one, and the environment; raises ConfigError with one line for all faults."""
-    file = _settings_file(config_file)
+    return load_with_origins(config_file)[0]
+
+
+def load_with_origins(config_file: Path | None = None) -> tuple[Settings, dict[str, str]]:
+    """The settings, and where each that is set comes from: `file PATH` or `variable NAME`, by its name.
+
+    An account's name here is `accounts.NAME`. Raises ConfigError as `load` does.
+    """
+    file = settings_file(config_file)
     faults: list[str] = []
-    values = _from_file(file, faults) if file else {}
-    values |= _from_environment(faults)
+    from_file = _from_file(file, faults) if file else {}
+    from_environment = _from_environment(faults)
+    values = from_file | from_environment
+    origins = dict.fromkeys(from_file.keys() - {"accounts"}, f"file {file and file.absolute()}")
+    origins |= {f"accounts.{name}": f"file {file and file.absolute()}" for name in from_file.get("accounts", {})}
+    origins |= {name: f"variable {variable_of(name)}" for name in from_environment}
     if directory := values.get("accounts_dir"):
-        values["accounts"] = _with_directory(values.get("accounts", {}), directory, file, faults)
+        in_file = values.get("accounts", {})
+        values["accounts"] = _with_directory(in_file, directory, file, faults)
+        own = values["accounts"].keys() - in_file.keys()
+        origins |= {f"accounts.{name}": f"file {directory.absolute() / name}.toml" for name in own}
     if faults:
         raise ConfigError("; ".join(faults))
-    return Settings(**values)
+    return Settings(**values), origins
+
+
+def values_without_file(named: Mapping[str, str]) -> dict[str, Any]:
+    """What options and variables set, by the names of the settings. `named` are the options, which win.
+
+    Raises ConfigError with one line for all faults.
+    """
+    faults: list[str] = []
+    options = _checked(named, _checks(Settings), faults, lambda name: f"--{name.replace('_', '-')}")
+    values = {name: value for name, value in _from_environment(faults).items() if name not in named}
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return values | options
+
+
+def variable_of(setting: str) -> str:
+    """The environment variable that wins over the settings file."""
+    return PREFIX + setting.upper()
+
+
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """A line for each variable with our prefix that nothing reads, with the known one it may stand for.
+
+    Those that only the tests read are known as well: they begin with FORCE_ORDERS_TEST_.
+    """
+    settings = {variable_of(name) for name in _checks(Settings)} | {f"{PREFIX}CONFIG"}
+    known = settings | OTHER_VARIABLES | {f"{PREFIX}ACCOUNTS"}  # which is refused with a word of its own
+    return [
+        f"nothing reads the variable {_quoted(name)}{_did_you_mean(name, settings, PREFIX)}"
+        for name in sorted(names)
+        if name.startswith(PREFIX) and name not in known and not name.startswith(f"{PREFIX}TEST_")
+    ]
+
+
+def _did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """The nearest of the known names as the end of a sentence; nothing where none is near."""
+    endings = sorted(one.removeprefix(prefix) for one in known)
+    near = difflib.get_close_matches(name.removeprefix(prefix), endings, 1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
 
 
 def _from_environment(faults: list[str]) -> dict[str, Any]:
@@ -95,15 +153,15 @@ def _from_environment(faults: list[str]) -> dict[str, Any]:
     if os.environ.get(f"{PREFIX}ACCOUNTS"):
         faults.append(f"{PREFIX}ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]")
     accepted = _checks(Settings)
-    written = {name: text for name in accepted if (text := os.environ.get(PREFIX + name.upper()))}
-    return _checked(written, accepted, faults, lambda name: PREFIX + name.upper())
+    written = {name: text for name in accepted if (text := os.environ.get(variable_of(name)))}
+    return _checked(written, accepted, faults, variable_of)
 
 
 def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
     """What the file sets and no variable does."""
     written = _read_toml(file)
     accounts = written.pop("accounts", {})
-    overruled = {name for name in written if os.environ.get(PREFIX + name.upper())}
+    overruled = {name for name in written if os.environ.get(variable_of(name))}
     values = {name: value for name, value in written.items() if name not in overruled}
     found = _checked(values, _checks(Settings), faults, lambda name: f"{name} in {file}", file)
     if not isinstance(accounts, dict):
@@ -147,10 +205,17 @@ def _account_files(directory: Path, faults: list[str]) -> list[Path]:
     return sorted(found)
 
 
+ACCOUNT_NAMES = "a name has 1 to 64 letters, digits or any of _ . @ -"
+
+
+def is_account_name(name: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z0-9_.@-]{1,64}", name))
+
+
 def _account(name: str, written: Any, file: Path, faults: list[str]) -> AccountKeys:
     where = f"accounts.{printable(name)}"
-    if not re.fullmatch(r"[A-Za-z0-9_.@-]{1,64}", name):
-        faults.append(f"{where} in {file}: a name has 1 to 64 letters, digits or any of _ . @ -")
+    if not is_account_name(name):
+        faults.append(f"{where} in {file}: {ACCOUNT_NAMES}")
     if not isinstance(written, dict):
         faults.append(f"{where} in {file}: it is a table, [accounts.NAME]")
         return AccountKeys()
@@ -175,7 +240,7 @@ def _checked(
     found = {}
     for name, value in written.items():
         if name not in accepted:
-            faults.append(f"{file}: there is no setting {_quoted(name)!r}; config/force-orders.toml lists them all")
+            faults.append(f"{file}: there is no setting {_quoted(name)!r}{_meant(name, accepted)}")
             continue
         try:
             found[name] = accepted[name](value)
@@ -184,12 +249,20 @@ def _checked(
     return found
 
 
+def _meant(name: str, accepted: Iterable[str]) -> str:
+    """Which setting of the same table a wrong name may stand for, else where all are listed."""
+    table = f"{name.rpartition('.')[0]}."
+    prefix = table if any(one.startswith(table) for one in accepted) else ""
+    return _did_you_mean(name, accepted, prefix) or "; 'force-orders config example' lists them all"
+
+
 def _quoted(text: str) -> str:
     """What is written in a file, in one line. Longer words than any setting's name are left out: they may be keys."""
     return re.sub(r"[^\s.,()']{41,}", "…", printable(text))
 
 
-def _settings_file(named: Path | None) -> Path | None:
+def settings_file(named: Path | None) -> Path | None:
+    """The file that settings are read from, if any; raises ConfigError where a named one is not there."""
     path = named or (Path(variable) if (variable := os.environ.get(f"{PREFIX}CONFIG")) else None)
     if path is None:
         here = Path("force-orders.toml")

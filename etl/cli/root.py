@@ -1,5 +1,6 @@
 """The command itself: its global options, its verbs, and errors as one line with an exit code."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -9,10 +10,13 @@ import click
 from etl import __version__, logs
 from etl.cli import history, state
 from etl.cli.accounts import accounts
+from etl.cli.config import config as config_commands
 from etl.cli.console import complain, say
 from etl.cli.database import database
+from etl.cli.doctor import doctor
 from etl.cli.export import export
 from etl.cli.fleet import schedule, worker
+from etl.cli.init import init
 from etl.cli.notify import notify
 from etl.cli.report import report
 from etl.errors import ExitCode, ForceOrdersError
@@ -31,6 +35,17 @@ def cli(context: click.Context, config: Path | None, log_level: Level, log_forma
     """Keeps the history of a Binance futures account's force orders, and can prove that it is complete."""
     logs.configure(log_level, log_format)
     context.obj = config
+    _warn_of_unknown_variables()
+
+
+def _warn_of_unknown_variables() -> None:
+    """A line for each variable that looks like one of ours and is none: a slip that would change nothing, unseen."""
+    if not any(name.startswith("FORCE_ORDERS_") for name in os.environ):
+        return  # and no settings are loaded just to say so
+    from etl.settings import unknown_variables
+
+    for line in unknown_variables(os.environ):
+        complain(f"warning: {line}")
 
 
 @cli.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -43,6 +58,7 @@ def simulator(context: click.Context) -> None:
 
 
 for command in (
+    *(init, doctor, config_commands),
     *(history.backfill, history.sync, history.verify, history.demo, schedule, worker),
     *(state.status, state.metrics, state.quarantine, report, export, accounts, notify, database),
 ):

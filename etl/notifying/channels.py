@@ -66,7 +66,7 @@ def notify(settings: Settings, digest: Digest) -> list[str]:
 def read_channels(settings: Settings) -> list[Channel]:
     """Those of `notify_urls_file`; raises ConfigError where there is none, or no Apprise to reach it by."""
     if settings.notify_urls_file is None:
-        raise ConfigError(f"no channel: set {_SETTING}; config/force-orders.toml explains it")
+        raise ConfigError(f"no channel: set {_SETTING}; 'force-orders config example' explains it")
     lines = private_text(_SETTING, settings.notify_urls_file).splitlines()
     urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not urls:

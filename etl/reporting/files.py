@@ -12,16 +12,17 @@ from etl.errors import OutputError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A file that takes its name, and the place of an older one, once all of it is on disk; on any failure it is gone.
 
-    Raises OutputError where it cannot be written. What is no regular file, such as a device, is not replaced.
+    Raises OutputError where it cannot be written. What is no regular file, such as a device, is not replaced. `mode` is
+    that of the new file, less the umask.
     """
     temporary = path.parent / f".force-orders-{token_hex(8)}"
     try:
         _check_replaceable(path)
         try:
-            with temporary.open("xb") as file:
+            with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

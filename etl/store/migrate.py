@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 from etl.errors import StoreError
+from etl.shipped import shipped
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -16,10 +17,7 @@ _LOCK = 7_301_994_211
 
 
 def migrations_dir() -> Path:
-    """Inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    shipped = package / "migrations"
-    return shipped if shipped.is_dir() else package.parent / "migrations"
+    return shipped("migrations")
 
 
 def head() -> str:
@@ -48,6 +46,13 @@ def check(connection: Connection) -> None:
         raise StoreError("the database has no tables of ours yet; run: force-orders db upgrade")
     _refuse_unknown(found)
     raise StoreError(f"the database has the old schema {found}, {wanted} is needed; run: force-orders db upgrade")
+
+
+def needs_upgrade(connection: Connection) -> bool:
+    """Whether the database has no tables of ours, or those of an older version; raises StoreError for unknown ones."""
+    found = current(connection)
+    _refuse_unknown(found)
+    return found != head()
 
 
 def _refuse_unknown(found: str | None) -> None:

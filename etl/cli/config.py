@@ -1,0 +1,59 @@
+"""`force-orders config …`: the settings in use, and the files that come with the program."""
+
+import json
+from pathlib import Path
+
+import click
+
+from etl.cli.console import print_tables, say
+
+KINDS = ("cron", "systemd", "kubernetes", "airflow", "dagster", "alerts")
+
+
+@click.group("config")
+def config() -> None:
+    """The settings in use, an example, and files for what runs the nightly job."""
+
+
+@config.command("show")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.pass_context
+def config_show(context: click.Context, as_json: bool) -> None:
+    """Every setting, its value, and where it comes from; no key, secret or password."""
+    from etl.commands.config_show import show_settings
+    from etl.settings import load_with_origins
+
+    shown = show_settings(*load_with_origins(context.obj))
+    if as_json:
+        say(json.dumps([{"setting": one.setting, "value": one.value, "origin": one.origin} for one in shown], indent=2))
+        return
+    from etl.reporting.terminal import table
+
+    rows = [
+        (one.setting, ", ".join(one.value) if isinstance(one.value, list) else one.value, one.origin) for one in shown
+    ]
+    print_tables([table(None, ("setting", "value", "from"), rows)])
+
+
+@config.command("example")
+def config_example() -> None:
+    """Print a settings file that names every setting with its default."""
+    from etl.commands.config_files import example
+
+    say(example().rstrip("\n"))
+
+
+@config.command("deploy")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write the files there.")
+@click.option("--force", is_flag=True, help="Replace files that are there already.")
+def config_deploy(kind: str, out: Path | None, force: bool) -> None:
+    """Print the files that run the nightly job with cron, systemd and so on, or the alert rules."""
+    from etl.commands.config_files import deployment, printed, write_files
+
+    files = deployment(kind)
+    if out is None:
+        say(printed(files).rstrip("\n"))
+        return
+    for path in write_files(files, out, force=force):
+        say(f"wrote {path}")

@@ -1,0 +1,102 @@
+"""`config show`: every setting, its value, and where it comes from. Shows no key, no secret and no password."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from etl.errors import ConfigError
+from etl.keysources import KeySource, Place, SecretFile, Variable, key_sources
+from etl.secret import SecretStr
+from etl.settings import AccountKeys, Settings
+from etl.store.engine import parse_url
+
+MASK = "***"
+DEFAULT = "default"
+
+Value = str | int | float | list[str] | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One setting as it may be shown."""
+
+    setting: str
+    value: Value
+    """None: it is not set."""
+    origin: str
+    """`default`, `file PATH` or `variable NAME`."""
+
+
+def show_settings(settings: Settings, origins: Mapping[str, str]) -> list[Shown]:
+    """All settings in the order of the example file, then those of each account; `origins` as `settings` gives them."""
+    plain = [one.name for one in fields(Settings) if one.name != "accounts"]
+    shown = [Shown(name, _value(getattr(settings, name)), origins.get(name, DEFAULT)) for name in plain]
+    return [*shown, *(row for source in _sources(settings) for row in _of_account(source, settings, origins))]
+
+
+def masked_url(url: str) -> str:
+    """A database URL without its passwords; of one that cannot be read nothing is shown."""
+    try:
+        parameters = parse_url(url)
+    except ConfigError:
+        return MASK
+    query = {name: MASK if _is_secret(name) else value for name, value in parameters.items()}
+    login = ":".join(quote(query.pop(name), safe="*") for name in ("user", "password") if name in query)
+    database = quote(query.pop("dbname", ""), safe="")
+    is_one_host = re.fullmatch(r"[\w.-]+", query.get("host", "")) and "," not in query.get("port", "")
+    place = ":".join(query.pop(name) for name in ("host", "port") if name in query) if is_one_host else ""
+    rest = f"?{urlencode(query, safe='/,*:')}" if query else ""
+    return f"postgresql://{f'{login}@' if login else ''}{place}/{database}{rest}"
+
+
+def _is_secret(parameter: str) -> bool:
+    """Whether a parameter of libpq holds a secret itself; `sslkey` and `passfile` hold paths."""
+    return any(word in parameter for word in ("password", "secret", "client_key", "server_key"))
+
+
+def _value(value: object) -> Value:
+    match value:
+        case SecretStr():
+            return masked_url(value.get_secret_value())
+        case Path():
+            return str(value)
+        case tuple():
+            return [str(one) for one in value]
+        case str() | int() | float():
+            return value
+    return None
+
+
+def _sources(settings: Settings) -> list[KeySource]:
+    try:
+        return key_sources(settings)
+    except ConfigError:
+        return []
+
+
+def _of_account(source: KeySource, settings: Settings, origins: Mapping[str, str]) -> list[Shown]:
+    """Where its key and secret are looked for. The account `main` of variables stands in place of one of the file."""
+    table = f"accounts.{source.account}"
+    origin = origins.get(table, DEFAULT)
+    places = {f"{table}.api_key": source.key, f"{table}.api_secret": source.secret}
+    rows = [_of_place(setting, place, origin) for setting, place in places.items()]
+    keys = settings.accounts.get(source.account)
+    if isinstance(keys, AccountKeys) and keys.queue is not None:
+        rows.append(Shown(f"{table}.queue", keys.queue, origin))
+    return rows
+
+
+def _of_place(setting: str, place: Place, origin: str) -> Shown:
+    match place:
+        case Variable(name, None):
+            return Shown(setting, MASK, f"variable {name}")
+        case Variable(_, named):
+            return Shown(str(named), place.shown, origin)
+        case SecretFile(_, named):
+            if named.startswith("accounts."):
+                return Shown(named, place.shown, origin)
+            return Shown(f"{setting}_file", place.shown, f"variable {named}")
+        case _:
+            return Shown(setting, None, origin)
