@@ -24,9 +24,21 @@ def private_bytes(setting: str, file: Path) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no path"
         raise ConfigError(f"{called(setting, file)} cannot be read: {reason}") from None
-    if mode & (stat.S_IRGRP | stat.S_IROTH) and os.name == "posix":
+    if _is_open(mode):
         _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
     return content
+
+
+def is_read_by_others(file: Path) -> bool:
+    """Whether other users of this machine can read the file; false where it is not there."""
+    try:
+        return _is_open(file.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_open(mode: int) -> bool:
+    return bool(mode & (stat.S_IRGRP | stat.S_IROTH)) and os.name == "posix"
 
 
 def called(setting: str, file: Path) -> str:

@@ -1,4 +1,6 @@
-"""A role that reads the report views and nothing else."""
+"""What roles may do: the one that reads the report views and nothing else, and the one that stores."""
+
+from collections.abc import Mapping
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
@@ -28,6 +30,55 @@ _BEYOND = text(r"""
        AND has_table_privilege(:role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
      ORDER BY relname
 """)
+
+
+WRITER: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("force_orders", "runs", "quarantined_orders", "silences"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    "force_order_revisions": ("INSERT",),
+    **dict.fromkeys(
+        (
+            "procrastinate_jobs",
+            "procrastinate_events",
+            "procrastinate_periodic_defers",
+            "procrastinate_workers",
+        ),
+        ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    ),
+    **dict.fromkeys(
+        ("procrastinate_jobs_id_seq", "procrastinate_events_id_seq", "procrastinate_periodic_defers_id_seq"),
+        ("USAGE",),
+    ),
+    **dict.fromkeys(
+        ("effective_coverage", "watermarks", "coverage_gaps", "jobs", "shared_weight", "alembic_version"), ("SELECT",)
+    ),
+}
+"""The rights that a run needs, by table, view or sequence; the README's statements give them."""
+
+_LACKING_TO_WRITE = text("""
+    SELECT format('%s ON %s', needed, relation)
+      FROM unnest(CAST(:relations AS text[]), CAST(:needs AS text[])) AS wanted (relation, needed)
+      LEFT JOIN pg_class ON pg_class.oid = to_regclass(relation)
+     WHERE NOT CASE relkind WHEN 'S' THEN has_sequence_privilege(pg_class.oid, needed)
+                            ELSE coalesce(has_table_privilege(pg_class.oid, needed), false) END
+     ORDER BY relation, needed
+""")
+
+
+def lacking_to_write(connection: Connection) -> list[str]:
+    """The rights that the present role lacks to store a night, as GRANT spells them."""
+    pairs = [(relation, right) for relation, rights in WRITER.items() for right in rights]
+    values = {"relations": [relation for relation, _ in pairs], "needs": [right for _, right in pairs]}
+    lacking = list(connection.scalars(_LACKING_TO_WRITE, values))
+    connection.rollback()
+    return lacking
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the server takes no writes, as a standby does."""
+    setting = connection.scalar(text("SELECT current_setting('transaction_read_only')"))
+    connection.rollback()
+    return bool(setting == "on")
 
 
 def grant_reader(connection: Connection, role: str) -> list[str]:
