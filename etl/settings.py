@@ -129,7 +129,7 @@ def variable_of(setting: str) -> str:
 def unknown_variables(names: Iterable[str]) -> list[str]:
     """A line for each variable with our prefix that nothing reads, with the known one it may stand for.
 
-    Those that only the tests read are known as well: they begin with FORCE_ORDERS_TEST_.
+    Those that only the tests read are known as well: after the prefix they begin with TEST_.
     """
     settings = {variable_of(name) for name in _checks(Settings)} | {f"{PREFIX}CONFIG"}
     known = settings | OTHER_VARIABLES | {f"{PREFIX}ACCOUNTS"}  # which is refused with a word of its own

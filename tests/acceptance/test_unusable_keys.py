@@ -62,7 +62,9 @@ def broken_file(lab: Lab) -> str:
 def unknown_setting(lab: Lab) -> str:
     file = Path("accounts", "account2.toml")
     (lab.command.directory / file).write_text(f'api_secret = "{demo_accounts(2)[1].secret}"\n')
-    return f"{file}: there is no setting 'accounts.account2.api_secret'; config/force-orders.toml lists them all"
+    return (
+        f"{file}: there is no setting 'accounts.account2.api_secret'; did you mean accounts.account2.api_secret_file?"
+    )
 
 
 def three_accounts(lab: Labs) -> Lab:

@@ -1,5 +1,6 @@
 """The README's three roles: each can do what it is for, and nothing else."""
 
+import re
 import shlex
 from typing import Any
 
@@ -11,6 +12,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from etl.store import migrate
 from etl.store.engine import connection_to, engine_for
+from etl.store.rights import WRITER, is_read_only, lacking_to_write
 from tests.conftest import ROLES, Command, as_role, rights
 
 READ, ADD, KEEP = {"SELECT"}, {"SELECT", "INSERT", "UPDATE"}, {"SELECT", "INSERT", "UPDATE", "DELETE"}
@@ -189,3 +191,30 @@ def test_the_writer_s_upgrade_is_refused(command: Command, database_url: str, wr
         admin.execute("UPDATE alembic_version SET version_num = '0003'")
     done = command("db", "upgrade", FORCE_ORDERS_DATABASE_URL=writer_url)
     assert (done.returncode, "permission denied" in done.stderr) == (5, True)
+
+
+def test_what_a_run_is_said_to_need_is_what_these_statements_give() -> None:
+    tables = {name: set(needed) for name, needed in WRITER.items() if needed != ("USAGE",)}
+    assert tables == {
+        name: writer for name, (writer, _) in WRITER_AND_READER.items() if writer and not name.startswith("report_")
+    }
+    sequences = {name for name, needed in WRITER.items() if needed == ("USAGE",)}
+    assert sequences == set(re.findall(r"procrastinate_\w+_id_seq", rights("any")[1]))
+
+
+def test_a_role_s_lack_of_rights_is_found_before_a_night_stumbles_over_it(
+    database_url: str, writer_url: str, reader_url: str
+) -> None:
+    with connection_to(engine_for(writer_url)) as writer, connection_to(engine_for(reader_url)) as reader:
+        assert lacking_to_write(writer) == []
+        lacking = lacking_to_write(reader)
+    assert "INSERT ON runs" in lacking
+    assert "USAGE ON procrastinate_jobs_id_seq" in lacking
+    assert "SELECT ON runs" not in lacking
+
+
+def test_a_database_that_takes_no_writes_is_known_as_such(database_url: str) -> None:
+    with connection_to(engine_for(database_url)) as connection:
+        assert not is_read_only(connection)
+    with connection_to(engine_for(f"{database_url}&options=-cdefault_transaction_read_only%3Don")) as connection:
+        assert is_read_only(connection)

@@ -1,6 +1,7 @@
 """Settings: which source wins, what is refused, and what a refusal says."""
 
 import os
+import re
 import traceback
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import ConfigError
-from etl.settings import load
+from etl.settings import load, unknown_variables
 
 SECRET = "hunter2-do-not-show"
 
@@ -121,7 +122,45 @@ def test_a_key_that_stands_where_the_name_of_a_setting_belongs_is_not_shown(text
 def test_a_key_that_there_is_not_is_refused_by_name_without_its_value(text: str) -> None:
     written(text)
     key = "accounts.main.api_secret" if "main" in text else text.split(" ")[0]
-    assert refusal() == (f"force-orders.toml: there is no setting {key!r}; config/force-orders.toml lists them all")
+    assert refusal().startswith(f"force-orders.toml: there is no setting {key!r}; ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("databse_url = 'x'", "'databse_url'; did you mean database_url?"),
+        (
+            "[accounts.main]\napi_key_flie = 'x'",
+            "'accounts.main.api_key_flie'; did you mean accounts.main.api_key_file?",
+        ),
+        ("frobnicate = 1", "'frobnicate'; 'force-orders config example' lists them all"),
+        ("[accounts.main]\nfrobnicate = 1", "'accounts.main.frobnicate'; 'force-orders config example' lists them all"),
+    ],
+)
+def test_the_name_that_was_meant_is_told_where_one_is_near(text: str, said: str) -> None:
+    written(text)
+    assert refusal() == f"force-orders.toml: there is no setting {said}"
+
+
+def test_every_variable_that_something_reads_is_known() -> None:
+    root = Path(__file__).resolve().parents[2]
+    places = [*(root / "etl").rglob("*.py"), *(root / "config").rglob("*.*"), root / "docker-compose.yml"]
+    read = {name for file in places for name in re.findall(r"FORCE_ORDERS_[A-Z_]+[A-Z]", file.read_text("utf-8"))}
+    assert {"FORCE_ORDERS_CONFIG", "FORCE_ORDERS_EGRESS"} <= read
+    assert unknown_variables([*read, "HOME", "FORCE_ORDERS_TEST_DATABASE_URL"]) == []
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_nearest_one_that_is_read() -> None:
+    assert unknown_variables(["FORCE_ORDERS_FROBNICATE", "FORCE_ORDERS_BASEURL", "force_orders_x"]) == [
+        "nothing reads the variable FORCE_ORDERS_BASEURL; did you mean FORCE_ORDERS_BASE_URL?",
+        "nothing reads the variable FORCE_ORDERS_FROBNICATE",
+    ]
+
+
+def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    written("data_dir = '~/data'")
+    assert load().data_dir == Path("/home/somebody/data")
 
 
 @pytest.mark.parametrize(
