@@ -28,7 +28,7 @@ def own_command() -> list[str]:
     """The words that start this program, whatever the environment and the working directory."""
     script = Path(sys.argv[0])
     if script.name == "force-orders" and os.access(script, os.X_OK):
-        return [str(script.absolute())]
+        return [str(script.parent.resolve() / script.name)]
     interpreter = [sys.executable, "-m", "etl"]
     return (
         interpreter if _found_by_itself() else [which("env") or "/usr/bin/env", f"PYTHONPATH={_home()}", *interpreter]
