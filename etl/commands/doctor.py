@@ -190,7 +190,6 @@ def _hasty(settings: Settings) -> Settings:
     """The same for somebody who waits for the answer."""
     return replace(
         settings,
-        attempts=1,
         connect_timeout_seconds=min(settings.connect_timeout_seconds, WAIT_S),
         read_timeout_seconds=min(settings.read_timeout_seconds, WAIT_S),
         patience_seconds=0,

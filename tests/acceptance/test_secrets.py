@@ -210,9 +210,13 @@ def test_a_failure_shows_and_stores_no_secret(lab: Labs, code: int, breaking: Br
 def test_settings_that_are_refused_are_not_quoted(lab: Labs, breaking: Breaking) -> None:
     """Nothing is logged before they are, so that one form of the log is enough."""
     wrong = lab(histories={"main": []})
-    done = wrong("--log-level", "debug", "backfill", **breaking(wrong))
+    environment = breaking(wrong)
+    done = wrong("--log-level", "debug", "backfill", **environment)
     assert done.returncode == 2, done.stderr
     assert leaks(done.stdout + done.stderr + stored(wrong)) == set()
+    for words in (["doctor"], ["config", "show"], ["init"]):
+        done = wrong("--log-level", "debug", *words, **environment)
+        assert leaks(done.stdout + done.stderr) == set()
 
 
 STEERING = "\x1b[2J\x9b2J\u202eUSDT"
@@ -234,6 +238,11 @@ COMMANDS = {
     "db revisions": 0,
     "db url": 0,
     "db query 'SELECT * FROM runs'": 0,
+    "config show": 0,
+    "config show --json": 0,
+    "doctor": 1,
+    "doctor --json": 1,
+    "init": 0,
 }
 
 
