@@ -12,7 +12,7 @@ from benchmarks.places import database, measured, ours, rows, simulator
 from benchmarks.table import Figure
 from etl.core.orders import FIELDS, Order, latest_versions
 from etl.core.timeline import DAY, MINUTE
-from etl.exchange.wire import PageReader
+from etl.exchange.pages import read_page
 from etl.pipeline import MARKET
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.history import Profile, generate
@@ -56,9 +56,8 @@ def backfill(server: str) -> Iterator[Figure]:
 def write_path(server: str) -> Iterator[Figure]:
     """The upsert alone, a page at a time, beside a COPY of the same rows into the same table with the same indexes."""
     history = generate("1", 1_790_000_000_000, 1_790_000_000_000 + 100 * DAY, Profile("bursty", 300.0))
-    reader = PageReader()
     pages = [
-        latest_versions(reader.read(json_array(history[at : at + PAGE]), 0).orders)
+        latest_versions(read_page(json_array(history[at : at + PAGE]), 0).orders)
         for at in range(0, len(history), PAGE)
     ]
     prepared = [[columns_of(order) for order in page] for page in pages]

@@ -15,7 +15,7 @@ from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide
 from etl.core.walking import Reply, Steps, SymbolsRequest, Target, Verdict, walk
-from etl.exchange.wire import PageReader
+from etl.exchange.pages import read_page
 from etl.simulator.book import Book
 from etl.simulator.history import Profile, generate
 from etl.simulator.orders import Order, json_array
@@ -50,7 +50,7 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
         rows = page(book, Query(start, end, request.limit, request.symbol, kind), scenario, NOW)
         cost.requests += 1
         cost.weight += request.weight
-        read = PageReader().read(json_array(rows), NOW)
+        read = read_page(json_array(rows), NOW)
         received.update(order.key for order in read.orders)
         return read
 

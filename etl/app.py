@@ -19,7 +19,6 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.gate import Gate
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
-from etl.exchange.wire import PageReader
 from etl.operations import Reader
 from etl.secret import SecretStr
 from etl.settings import Settings
@@ -51,10 +50,8 @@ def reader(settings: Settings, keys: Keyring, gate: Gate, clock: ExchangeClock, 
         settings.recv_window_ms,
     )
     retry = RetryPolicy(settings.attempts)
-    pages = PageReader()
     clients = {
-        one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait, pages)
-        for one in keys.usable
+        one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait) for one in keys.usable
     }
     return Reader(
         clients,

@@ -5,7 +5,7 @@ from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order
 from etl.errors import BusyError
-from etl.exchange.row import read_row
+from etl.exchange.rows import read_row
 from etl.pipeline import MARKET
 from etl.store import coverage, locks, orders, quarantine, runs
 from etl.store.engine import store_errors
@@ -41,7 +41,7 @@ def retry(connection: Connection) -> tuple[int, int]:
 
 
 def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
-    order = read_row(row.raw)
+    order = read_row(row.raw.encode())
     if not isinstance(order, Order):
         return None
     attempt = connection.begin_nested()

@@ -5,6 +5,7 @@ from typing import Any
 ROW: dict[str, Any] = {
     "orderId": 6071832819,
     "symbol": "BTCUSDT",
+    "pair": "BTCUSDT",
     "status": "FILLED",
     "clientOrderId": "autoclose-1596107620040000020",
     "price": "10871.09",
@@ -12,6 +13,7 @@ ROW: dict[str, Any] = {
     "origQty": "0.001",
     "executedQty": "0.001",
     "cumQuote": "10.91321",
+    "cumBase": "0.001",
     "timeInForce": "IOC",
     "type": "LIMIT",
     "reduceOnly": False,
@@ -24,4 +26,6 @@ ROW: dict[str, Any] = {
     "time": 1596107620044,
     "updateTime": 1596107620087,
 }
-"""The first row of the endpoint's page, "User's Force Orders"."""
+"""The first row of the endpoint's page, "User's Force Orders", as it is since August 2026."""
+
+ROW_OF_2025 = {key: value for key, value in ROW.items() if key not in ("pair", "cumBase")}

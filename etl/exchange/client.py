@@ -24,10 +24,10 @@ from etl.exchange.clock import ExchangeClock, said_of_machine
 from etl.exchange.gate import Gate
 from etl.exchange.keytrust import KeyTrust
 from etl.exchange.outcomes import ANSWERED, outcome_of
+from etl.exchange.pages import read_object, read_page
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import Signer
 from etl.exchange.transport import Response, Transport
-from etl.exchange.wire import PageReader, read_object
 
 FORCE_ORDERS = "/fapi/v1/forceOrders"
 TIME = "/fapi/v1/time"
@@ -74,7 +74,6 @@ class ExchangeClient:
         gate: Gate,
         retry: RetryPolicy,
         sleep: Callable[[float], object],
-        pages: PageReader,
     ) -> None:
         self._recv_window = connection.recv_window
         self._transport = Transport(
@@ -85,7 +84,6 @@ class ExchangeClient:
         self._gate = gate
         self._retry = retry
         self._sleep = sleep
-        self._pages = pages
         self._trust = KeyTrust()
         self._lock = Lock()
         self._sent = 0
@@ -102,7 +100,7 @@ class ExchangeClient:
             parameters["autoCloseType"] = request.close_type.value
         try:
             return self._again(
-                lambda: self._pages.read(self._get(FORCE_ORDERS, request.weight, parameters), self._clock.now())
+                lambda: read_page(self._get(FORCE_ORDERS, request.weight, parameters), self._clock.now())
             )
         except (WindowTooWideError, BeyondRetentionError, UnknownSymbolError) as refusal:
             return _REFUSALS[type(refusal)]

@@ -6,7 +6,7 @@ from typing import Any
 from etl.core.paging import Page
 from etl.core.timeline import Window
 from etl.core.walking import Finding, Verdict
-from etl.exchange.wire import PageReader
+from etl.exchange.pages import read_page
 from tests.documented import ROW
 
 ACCOUNT = "main"
@@ -19,7 +19,7 @@ def row(**changes: Any) -> str:
 
 def page(*rows: str) -> Page:
     """The response that holds these rows, as the exchange's edge reads it."""
-    return PageReader().read(f"[{', '.join(rows)}]".encode(), received_at=1_600_000_000_000)
+    return read_page(f"[{', '.join(rows)}]".encode(), received_at=1_600_000_000_000)
 
 
 def proven(start: int, end: int, symbol: str | None = None) -> Finding:

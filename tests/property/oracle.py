@@ -10,7 +10,7 @@ from etl.core.beliefs import Beliefs
 from etl.core.paging import Page, PageRequest
 from etl.core.timeline import DAY, Window
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, walk
-from etl.exchange.wire import PageReader
+from etl.exchange.pages import read_page
 from etl.simulator.book import Book
 from etl.simulator.orders import order_from_row
 from etl.simulator.page import Query, page
@@ -71,7 +71,7 @@ class Exchange:
         close_type = request.close_type.value if request.close_type else None
         query = Query(start, end, request.limit, request.symbol, close_type)  # type: ignore[arg-type]
         found = page(self.book, query, self.scenario, NOW)
-        answer = PageReader().read(b"[" + b",".join(order.rendered for order in found) + b"]", NOW)
+        answer = read_page(b"[" + b",".join(order.rendered for order in found) + b"]", NOW)
         assert not answer.rejects
         self.received.update(order.key for order in answer.orders)
         return answer

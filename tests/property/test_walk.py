@@ -11,7 +11,7 @@ from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide, subtract
 from etl.core.walking import LEVELS, Finding, Target, Verdict
-from etl.exchange.wire import PageReader
+from etl.exchange.pages import read_page
 from etl.simulator.scenario import Scenario
 from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, drive, histories, scenarios
 
@@ -81,7 +81,7 @@ def test_an_exchange_that_always_gives_the_same_full_page_is_given_up_on() -> No
             return same
 
     crowd = [Row(symbol="A", order_id=n, time=SPAN.start + n, update_time=SPAN.start + n) for n in range(LIMIT)]
-    same = PageReader().read(b"[" + b",".join(row.wire() for row in crowd) + b"]", NOW)
+    same = read_page(b"[" + b",".join(row.wire() for row in crowd) + b"]", NOW)
     exchange = Stuck([], Scenario())
     whole = Window(SPAN.start, SPAN.start + WIDEST)
     findings = drive(exchange, [Target(whole, whole)], beliefs())

@@ -16,7 +16,6 @@ from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.gate import Gate
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import HmacSigner
-from etl.exchange.wire import PageReader
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.faults import Fault
 from etl.simulator.orders import Order, orders_from_json
@@ -63,9 +62,7 @@ class Connected:
         self.gate = Gate(Alone(), self.budget, self.clock.now, self.stop, patience)
         connection = Connection(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
         retry = RetryPolicy(attempts)
-        self.client = ExchangeClient(
-            connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep, PageReader()
-        )
+        self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep)
 
     def _no_sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 from etl.core.orders import FIELDS, Kind
 from etl.core.paging import Page
 from etl.errors import ContractError, ExchangeError, TransientError
-from etl.exchange.row import read_row
-from etl.exchange.usual import read_usual
-from etl.exchange.wire import PageReader, read_object
-from tests.documented import ROW
+from etl.exchange.pages import read_object, read_page
+from etl.exchange.splitting import split
 
 thorough = settings(deadline=None, max_examples=300)
 
@@ -43,7 +41,7 @@ likely = st.fixed_dictionaries(
 
 def outcome(body: bytes) -> Page | ExchangeError:
     try:
-        return PageReader().read(body, 0)
+        return read_page(body, 0)
     except (TransientError, ContractError) as error:
         return error
 
@@ -77,14 +75,14 @@ def test_any_json_gives_a_page_if_it_is_an_array_and_else_is_no_page(document: A
 @thorough
 @given(st.lists(rows | likely, max_size=6))
 def test_every_row_is_either_an_order_or_set_aside_with_its_own_text(documents: list[Any]) -> None:
-    page = PageReader().read(json.dumps(documents).encode(), 0)
+    page = read_page(json.dumps(documents).encode(), 0)
     assert all_raw(page) == sorted(json.dumps(document) for document in documents)
 
 
 @thorough
 @given(st.lists(likely, min_size=1, max_size=4))
 def test_what_became_an_order_is_what_its_columns_say(documents: list[Any]) -> None:
-    for order in PageReader().read(json.dumps(documents).encode(), 0).orders:
+    for order in read_page(json.dumps(documents).encode(), 0).orders:
         row = json.loads(order.raw)
         assert (order.symbol, order.order_id, order.order_time) == (row["symbol"], row["orderId"], row["time"])
         for field in FIELDS:
@@ -104,44 +102,3 @@ def test_only_an_object_is_read_as_an_object(document: Any) -> None:
         result = error
     assert isinstance(result, dict) is isinstance(document, dict)
     assert not isinstance(result, dict) or result.keys() == document.keys()
-
-
-nearly_usual = st.builds(
-    lambda changes, without: {key: value for key, value in (ROW | changes).items() if key not in without},
-    st.dictionaries(keys, scalars, max_size=2),
-    st.sets(keys, max_size=1),
-)
-
-
-@thorough
-@given(nearly_usual, st.sampled_from([(",", ":"), (", ", ": ")]), st.booleans())
-@example(ROW, (",", ":"), False)
-@example(ROW | {"goodTillDate": 0, "priceMatch": "NONE", "pair": None}, (",", ":"), False)
-def test_what_is_read_at_a_glance_is_what_a_closer_look_finds(
-    document: dict[str, Any], separators: tuple[str, str], ascii_only: bool
-) -> None:
-    raw = json.dumps(document, separators=separators, ensure_ascii=ascii_only)
-    order = read_usual(raw)
-    assert order in (None, read_row(raw))
-
-
-@pytest.mark.parametrize("later", [{}, {"goodTillDate": 0, "priceMatch": "NONE", "pair": None, "priceProtect": False}])
-def test_a_row_as_documented_is_read_at_a_glance_whatever_keys_came_later(later: dict[str, Any]) -> None:
-    raw = json.dumps(ROW | later, separators=(",", ":"))
-    order = read_usual(raw)
-    assert order is not None
-    assert order == read_row(raw)
-
-
-@pytest.mark.parametrize("again", [*ROW])
-def test_a_key_that_comes_twice_is_looked_at_closely(again: str) -> None:
-    assert read_usual(json.dumps(ROW, separators=(",", ":"))[:-1] + f',"{again}":null}}') is None
-
-
-@thorough
-@given(st.lists(st.lists(nearly_usual | rows, max_size=4), max_size=4))
-def test_a_reader_that_knows_rows_reads_pages_as_one_that_sees_them_for_the_first_time(pages: list[list[Any]]) -> None:
-    knowing = PageReader()
-    for page in [*pages, *pages]:
-        body = json.dumps(page).encode()
-        assert knowing.read(body, 0) == PageReader().read(body, 0)

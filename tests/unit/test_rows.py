@@ -1,4 +1,4 @@
-"""From bytes to checked rows: exact text, no float, nothing dropped."""
+"""From a row to an order, or to the reason why it is none: exact text, no float, nothing dropped."""
 
 import json
 from decimal import Decimal
@@ -7,49 +7,20 @@ from typing import Any
 import pytest
 
 from etl.core.orders import FIELDS, CloseType, Kind, Order, Reject
-from etl.core.paging import Page
-from etl.errors import ContractError, TransientError
-from etl.exchange.wire import PageReader, read_object
-
-ROW: dict[str, Any] = {
-    "orderId": 16464950183,
-    "symbol": "XRPUSDT",
-    "status": "FILLED",
-    "clientOrderId": "autoclose-1629544376210626761",
-    "price": "1.2176",
-    "avgPrice": "1.22490",
-    "origQty": "100.1",
-    "executedQty": "100.1",
-    "cumQuote": "122.61249",
-    "timeInForce": "IOC",
-    "type": "LIMIT",
-    "reduceOnly": False,
-    "closePosition": False,
-    "side": "SELL",
-    "positionSide": "BOTH",
-    "stopPrice": "0",
-    "workingType": "CONTRACT_PRICE",
-    "priceProtect": False,
-    "origType": "LIMIT",
-    "time": 1629544376213,
-    "updateTime": 1629544376219,
-}
-
-
-def read(body: str) -> Page:
-    return PageReader().read(body.encode(), 7)
+from etl.exchange.rows import read_row
+from tests.documented import ROW, ROW_OF_2025
 
 
 def accepted(row: str) -> Order:
-    page = read(f"[{row}]")
-    assert (len(page.orders), page.rejects) == (1, ())
-    return page.orders[0]
+    order = read_row(row.encode())
+    assert isinstance(order, Order)
+    return order
 
 
-def rejected(row: str) -> Reject:
-    page = read(f"[{row}]")
-    assert (page.orders, len(page.rejects)) == ((), 1)
-    return page.rejects[0]
+def rejected(row: str | bytes) -> Reject:
+    reject = read_row(row if isinstance(row, bytes) else row.encode())
+    assert isinstance(reject, Reject)
+    return reject
 
 
 def changed(**values: Any) -> str:
@@ -62,27 +33,15 @@ def literal(wire: str, text: str) -> str:
     return changed(**{wire: "@"}).replace('"@"', text)
 
 
-def test_a_real_row_is_an_order() -> None:
-    raw, filled = json.dumps(ROW), Decimal(str(ROW["executedQty"]))
-    expected = Order("XRPUSDT", 16464950183, 1629544376213, 1629544376219, CloseType.LIQUIDATION, raw, filled)
-    assert accepted(raw) == expected
-
-
-def test_a_page_knows_when_it_was_received() -> None:
-    assert read("[]") == Page((), (), received_at=7)
-
-
-def test_each_row_is_kept_character_by_character() -> None:
-    rows = [
-        '{ "orderId":1 ,\n"symbol" : "A", "time":5, "price":"10913.21000" , "x":1.10e+2}',
-        '{"symbol":"B","orderId":2,"updateTime":6,"symbol2":"\\u5e01","币":"安"}',
-        '{"no":  "order"}',
-        "17",
-    ]
-    page = read("\r\n [ " + " ,\t".join(rows) + " ] \n")
-    assert [order.raw for order in page.orders] == rows[:2]
-    assert [reject.raw for reject in page.rejects] == rows[2:]
-    assert page.length == 4
+@pytest.mark.parametrize("shape", [ROW, ROW_OF_2025], ids=["today", "2025"])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["compact", "spaced"])
+@pytest.mark.parametrize("turn", [1, -1], ids=["in order", "in reverse"])
+def test_a_documented_row_is_an_order_in_whatever_order_its_keys_come(
+    shape: dict[str, Any], separators: tuple[str, str], turn: int
+) -> None:
+    raw = json.dumps(dict([*shape.items()][::turn]), separators=separators)
+    times = 1596107620044, 1596107620087
+    assert accepted(raw) == Order("BTCUSDT", 6071832819, *times, CloseType.LIQUIDATION, raw, Decimal("0.001"))
 
 
 @pytest.mark.parametrize(
@@ -93,18 +52,13 @@ def test_a_decimal_comes_as_text_or_number_and_never_as_a_float(text: str) -> No
     assert f'"price": {text}' in order.raw
 
 
-def test_no_float_stands_in_what_is_read() -> None:
-    read_back = read_object(b'{"a":1.10,"b":[2,3e5],"c":{"d":-0.0}}')
-    assert read_back == {"a": "1.10", "b": ["2", "3e5"], "c": {"d": "-0.0"}}
-
-
 OPTIONAL = [field.wire for field in FIELDS if field.wire not in ("symbol", "orderId")]
 
 
 @pytest.mark.parametrize("wire", OPTIONAL)
 @pytest.mark.parametrize("value", [..., None], ids=["missing", "null"])
 def test_every_key_but_symbol_order_id_and_a_time_may_be_missing_or_null(wire: str, value: Any) -> None:
-    assert accepted(changed(**{wire: value})).order_id == 16464950183
+    assert accepted(changed(**{wire: value})).order_id == 6071832819
 
 
 def test_keys_that_nobody_knows_yet_are_no_fault() -> None:
@@ -122,7 +76,7 @@ def test_one_time_stands_in_for_the_other(missing: str, expected: tuple[int, int
     assert (order.order_time, order.update_time) == expected
 
 
-@pytest.mark.parametrize("text", ["16464950183", '"16464950183"', str(2**63 - 1), str(-(2**63))])
+@pytest.mark.parametrize("text", ["7", '"7"', "8389766251307928001", f'"{2**63 - 1}"', str(2**63 - 1), str(-(2**63))])
 def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
     assert accepted(literal("orderId", text)).order_id == int(text.strip('"'))
 
@@ -139,15 +93,17 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("orderId", "1.0", "orderId is no integer"),
         ("orderId", "1e3", "orderId is no integer"),
         ("orderId", "true", "orderId is no integer"),
-        ("orderId", str(2**63), "orderId is no integer"),
+        *(("orderId", text, "orderId is no integer") for text in (str(2**63), f'"{2**63}"', str(-(2**63) - 1))),
         ("orderId", "9" * 5_000, "orderId is no integer"),
         ("orderId", '"١٢٣"', "orderId is no integer"),
         ("price", '"1,5"', "price is no decimal"),
         ("price", '"abc"', "price is no decimal"),
         ("price", '""', "price is no decimal"),
         ("price", '"NaN"', "price is no decimal"),
-        ("price", "NaN", "price is no decimal"),
-        ("price", "-Infinity", "price is no decimal"),
+        ("price", "NaN", "the row holds NaN or Infinity, which are no JSON"),
+        ("price", "-Infinity", "the row holds NaN or Infinity, which are no JSON"),
+        *((wire, "[1.5]", f"{wire} is no decimal") for wire in ("price", "executedQty")),
+        ("price", '"1', "the row is no JSON"),
         ("price", "1e999", "price is no decimal"),
         ("price", "1" + "0" * 61, "price is no decimal"),
         ("price", '" 1"', "price is no decimal"),
@@ -155,7 +111,7 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("price", r'"1\n"', "price is no decimal"),
         ("reduceOnly", "1", "reduceOnly is no boolean"),
         ("reduceOnly", '"yes"', "reduceOnly is no boolean"),
-        ("status", "{}", "status is no text"),
+        *(("status", text, "status is no text") for text in ("{}", "5", "1e3")),
         ("clientOrderId", "false", "clientOrderId is no text"),
         ("time", "0", "time is no time in epoch milliseconds"),
         ("time", "-1", "time is no time in epoch milliseconds"),
@@ -175,9 +131,58 @@ def test_without_any_time_a_row_is_set_aside() -> None:
     assert rejected(changed(time=..., updateTime=None)).reason == "time and updateTime are missing"
 
 
-@pytest.mark.parametrize("row", ["1", '"text"', "null", "[]", "true", "NaN"])
+@pytest.mark.parametrize("row", ["1", '"text"', "null", "[]", "true", '[{"symbol": "A"}]'])
 def test_what_is_no_object_is_set_aside(row: str) -> None:
-    assert rejected(row) == Reject(row, "the row is no object", is_json=row != "NaN")
+    assert rejected(row) == Reject(row, "the row is no object", is_json=True)
+
+
+@pytest.mark.parametrize("row", ["", "{", '{"a": 1,}', '{"a": 01}', '{"a": 1} {}', "[", "tru", '{"a": "\\x41"}'])
+def test_what_is_no_json_is_set_aside_as_text(row: str) -> None:
+    assert rejected(row) == Reject(row, "the row is no JSON", is_json=False)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reason"),
+    [("1", "null", "orderId is missing"), ("null", "1", None), ("[]", "1", "orderId is no integer")],
+)
+def test_of_a_key_that_comes_twice_the_last_value_counts_and_each_must_be_of_its_kind(
+    first: str, last: str, reason: str | None
+) -> None:
+    read = read_row(f'{{"orderId": {first}, "symbol": "A", "time": 5, "orderId": {last}}}'.encode())
+    assert (read.reason if isinstance(read, Reject) else None) == reason
+
+
+@pytest.mark.parametrize("quantity", ["100.10", '"100.10"', '"1001e-1"', "1.001e2"])
+def test_the_executed_quantity_is_exact_and_tells_versions_apart(quantity: str) -> None:
+    assert accepted(literal("executedQty", quantity)).filled == Decimal("100.1")
+
+
+@pytest.mark.parametrize("quantity", [..., None])
+def test_without_an_executed_quantity_nothing_is_filled(quantity: Any) -> None:
+    assert accepted(changed(executedQty=quantity)).filled == 0
+
+
+@pytest.mark.parametrize(
+    ("note", "shown", "reason"),
+    [
+        (b"\xff", r"\xff", "the row is no UTF-8"),
+        (b"\xed\xa0\x80", r"\xed\xa0\x80", "the row is no UTF-8"),
+        (b"a\x00b", r"a\x00b", "the row is no JSON"),
+        (b"a\x1fb", "a\x1fb", "the row is no JSON"),
+        (b"a\nb", "a\nb", "the row is no JSON"),
+    ],
+)
+def test_bytes_that_no_json_holds_set_the_row_aside_legibly(note: bytes, shown: str, reason: str) -> None:
+    row = changed(note="@")
+    reject = rejected(row.encode().replace(b"@", note))
+    assert reject == Reject(row.replace("@", shown), reason, is_json=False)
+    assert rejected(reject.raw).reason == "the row is no JSON"
+
+
+@pytest.mark.parametrize("key", ["note", "price", "status", "orderId"])
+def test_a_row_that_is_nested_too_deeply_is_set_aside_as_text(key: str) -> None:
+    row = literal(key, "[" * 100_000 + "]" * 100_000)
+    assert rejected(row) == Reject(row, "the row is nested too deeply", is_json=False)
 
 
 @pytest.mark.parametrize("escape", [r"\u0000", r"\ud800", r"\udc00", r"\ud800x"])
@@ -215,84 +220,3 @@ def test_escapes_of_other_characters_are_no_fault() -> None:
 )
 def test_a_row_set_aside_is_json_only_to_the_letter(row: str, is_json: bool) -> None:
     assert rejected(row).is_json is is_json
-
-
-WHOLE = f"[{json.dumps(ROW)}, {json.dumps(ROW)}]"
-
-
-@pytest.mark.parametrize("length", range(0, len(WHOLE), 7))
-def test_a_body_that_was_cut_anywhere_may_work_the_next_time(length: int) -> None:
-    with pytest.raises(TransientError, match="cut or unreadable"):
-        read(WHOLE[:length])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b" ",
-        b"<html></html>",
-        b"\x00\x01",
-        b"[{}",
-        b"[1,]",
-        b"[,1]",
-        b"[1 2]",
-        b"[1]]",
-        b"[]x",
-        b"[1;2]",
-        b'{"code":',
-        b'["\xff"]',
-        b'["a\x00b"]',
-        b"[01]",
-        b"\xef\xbb\xbf[]",
-        b"[" * 100_000,
-        b"[" * 100_000 + b"]" * 100_000,
-        b'[{"a":' + b"[" * 100_000,
-    ],
-)
-def test_garbage_may_work_the_next_time(body: bytes) -> None:
-    with pytest.raises(TransientError, match=r"\Athe exchange's answer is cut or unreadable\Z"):
-        PageReader().read(body, 7)
-
-
-@pytest.mark.parametrize("body", ["{}", '{"code":-1,"msg":"x"}', "null", "1", '"[]"', "true", "NaN"])
-def test_json_that_is_no_array_is_not_what_the_exchange_promises(body: str) -> None:
-    with pytest.raises(ContractError, match="no array of orders"):
-        read(body)
-
-
-def test_an_object_is_read_with_numbers_as_text() -> None:
-    assert read_object(b'{"serverTime": 1591702613943}') == {"serverTime": "1591702613943"}
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [(b"[]", ContractError), (b"5", ContractError), (b"{", TransientError), (b"\xff", TransientError)],
-)
-def test_what_is_no_object_is_refused(body: bytes, expected: type[Exception]) -> None:
-    with pytest.raises(expected):
-        read_object(body)
-
-
-DEEP = {
-    "array": "@",
-    "object": '{"a": @}',
-    "order": literal("note", r'["\u5e01", @]'),
-    "NaN": literal("note", '["NaN", @]'),
-}
-
-
-@pytest.mark.parametrize("around", DEEP.values(), ids=DEEP)
-@pytest.mark.parametrize(("left", "right"), [("[", "]"), ('{"a":', "}")], ids=["arrays", "objects"])
-def test_of_rows_nested_too_deeply_none_is_dropped(around: str, left: str, right: str) -> None:
-    outcomes = set()
-    for depth in range(300, 1_100, 2):
-        row = around.replace("@", left * depth + "1" + right * depth)
-        try:
-            page = read(f"[1, {row}]")
-        except TransientError:
-            outcomes.add("unreadable")
-        else:
-            assert [one.raw for one in (*page.rejects, *page.orders)] == ["1", row]
-            outcomes.add("read")
-    assert outcomes == {"read", "unreadable"}

@@ -1,0 +1,139 @@
+"""One row of an answer: an order, or why it is none. Nothing is coerced, and nothing becomes a float."""
+
+import json
+import re
+from decimal import Decimal
+from operator import attrgetter
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta, Raw
+
+from etl.core.orders import FIELDS, Kind, Order, Reject, close_type_of
+
+LONGEST_SYMBOL = 64
+"""Characters; what is longer is no symbol, and too long for an index."""
+
+_UNSTORABLE = "the row holds characters that a database cannot keep"
+_BIGINT = 1 << 63
+_LATEST = 253_402_300_800_000
+"""Year 10000: beyond what a date can hold."""
+
+_Integer: TypeAlias = int | Annotated[str, Meta(pattern=r"\A[+-]?[0-9]{1,19}\Z")] | None
+_Time: TypeAlias = Annotated[int, Meta(gt=0, lt=_LATEST)] | Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,13}\Z")] | None
+_Boolean: TypeAlias = bool | Literal["true", "false"] | None
+_Text: TypeAlias = str | None
+
+
+class _Row(msgspec.Struct, rename="camel", gc=False):
+    """The keys that have a column, with the values that it takes. All other keys are looked at by nobody.
+
+    Decimals stay as they are written, text or number: a JSON number would be read as a float.
+    """
+
+    symbol: _Text = None
+    order_id: _Integer = None
+    client_order_id: _Text = None
+    status: _Text = None
+    side: _Text = None
+    position_side: _Text = None
+    type: _Text = None
+    orig_type: _Text = None
+    time_in_force: _Text = None
+    working_type: _Text = None
+    price: Raw = Raw(b"null")
+    avg_price: Raw = Raw(b"null")
+    stop_price: Raw = Raw(b"null")
+    orig_qty: Raw = Raw(b"null")
+    executed_qty: Raw = Raw(b"null")
+    cum_quote: Raw = Raw(b"null")
+    reduce_only: _Boolean = None
+    close_position: _Boolean = None
+    time: _Time = None
+    update_time: _Time = None
+
+
+_row = msgspec.json.Decoder(_Row)
+_json = msgspec.json.Decoder(Raw)
+
+_KINDS = {field.wire: field.kind.name.lower() for field in FIELDS} | dict.fromkeys(
+    ("time", "updateTime"), "time in epoch milliseconds"
+)
+_DECIMALS = tuple(field for field in FIELDS if field.kind is Kind.DECIMAL)
+_decimals = attrgetter(*(field.column for field in _DECIMALS))
+
+_NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,2})?")
+_DECIMAL = re.compile(rb'"%b"|%b|null' % (_NUMBER.pattern, _NUMBER.pattern))
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_PLACE = re.compile(r"\$\.(\w+)")
+
+
+def read_row(raw: bytes) -> Order | Reject:
+    """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault."""
+    try:
+        text = str(raw, "utf-8")
+        _json.decode(raw)
+        if "\\u0000" in text and _NUL.search(text):
+            return Reject(text, _UNSTORABLE, is_json=False)
+        row = _row.decode(raw)
+    except msgspec.ValidationError as error:
+        return Reject(text, _reason_of(error), is_json=True)
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        return Reject(_legible(raw), _why_no_json(raw, error), is_json=False)
+    fault = _fault_of(row)
+    return _order_of(row, text) if fault is None else Reject(text, fault, is_json=True)
+
+
+def _order_of(row: _Row, raw: str) -> Order:
+    created, updated = row.time or row.update_time or 0, row.update_time or row.time or 0
+    filled = _NUMBER.search(row.executed_qty)
+    return Order(
+        row.symbol or "",
+        int(row.order_id or 0),
+        int(created),
+        int(updated),
+        close_type_of(row.client_order_id),
+        raw,
+        Decimal(filled[0].decode()) if filled else Decimal(0),
+    )
+
+
+def _reason_of(error: msgspec.ValidationError) -> str:
+    """Told by the key that the error names; without one it speaks of the row."""
+    place = _PLACE.search(str(error))
+    return f"{place[1]} is no {_KINDS[place[1]]}" if place else "the row is no object"
+
+
+def _fault_of(row: _Row) -> str | None:
+    """What no type says."""
+    for field, value in zip(_DECIMALS, _decimals(row), strict=True):
+        if _DECIMAL.fullmatch(value) is None:
+            return f"{field.wire} is no decimal"
+    if not row.symbol:
+        return "symbol is missing"
+    if len(row.symbol) > LONGEST_SYMBOL:
+        return f"symbol has more than {LONGEST_SYMBOL} characters"
+    if row.order_id is None:
+        return "orderId is missing"
+    if not -_BIGINT <= int(row.order_id) < _BIGINT:
+        return "orderId is no integer"
+    return "time and updateTime are missing" if row.time is None and row.update_time is None else None
+
+
+def _why_no_json(raw: bytes, error: Exception) -> str:
+    """Why no database keeps it as JSON."""
+    if isinstance(error, RecursionError):
+        return "the row is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "the row is no UTF-8"
+    constants: list[str] = []
+    try:
+        json.loads(raw, parse_float=str, parse_int=str, parse_constant=constants.append)
+    except (ValueError, RecursionError):
+        return "the row is no JSON"
+    return "the row holds NaN or Infinity, which are no JSON" if constants else _UNSTORABLE
+
+
+def _legible(raw: bytes) -> str:
+    r"""Its text, with `\x…` for bytes that no text holds; JSON knows no such escape, so it never passes for a row."""
+    return raw.decode(errors="backslashreplace").replace("\0", r"\x00")

@@ -1,0 +1,60 @@
+"""Takes an array apart where one of its elements is what no JSON parser takes, so that the others are read."""
+
+import re
+
+_TOKEN = re.compile(
+    rb"""[ \t\n\r]*(?:
+        (?P<open>[\[{])
+      | (?P<close>[\]}])
+      | (?P<comma>,)
+      | (?P<colon>:)
+      | (?P<text>"[^"\\]*(?:\\.[^"\\]*)*")
+      | (?P<word>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity)
+    )""",
+    re.DOTALL | re.VERBOSE,
+)
+_SPACE = b" \t\n\r"
+_CLOSING = {b"[": b"]", b"{": b"}"}
+
+
+def split(body: bytes) -> list[bytes] | None:
+    """The elements of an array, each byte by byte as received; None where the body is something else than an array.
+
+    By the grammar of JSON, but a text may hold any byte, nesting has no limit, and NaN and Infinity pass for numbers.
+    Nothing else is forgiven: where a quote or a bracket may be lost, nobody knows how many elements there were.
+    Raises ValueError.
+    """
+    elements: list[bytes] = []
+    closing: list[bytes] = []
+    awaited = "value"
+    at = begun = 0
+    while closing or awaited != "end":
+        token = _TOKEN.match(body, at)
+        if token is None:
+            raise ValueError("the document is cut or damaged")
+        kind = str(token.lastgroup)
+        at = token.end()
+        if len(closing) == 1 and awaited in ("value", "first value"):
+            begun = token.start(kind)
+        match awaited, kind:
+            case (("value" | "first value"), "open"):
+                closing.append(_CLOSING[token[kind]])
+                awaited = "first value" if token[kind] == b"[" else "first key"
+            case (("value" | "first value"), ("text" | "word")):
+                awaited = "end"
+            case (("key" | "first key"), "text"):
+                awaited = "colon"
+            case "colon", "colon":
+                awaited = "value"
+            case "end", "comma":
+                awaited = "key" if closing[-1] == b"}" else "value"
+            case (("end" | "first value" | "first key"), "close") if token[kind] == closing[-1]:
+                closing.pop()
+                awaited = "end"
+            case _:
+                raise ValueError("the document is damaged")
+        if len(closing) == 1 and awaited == "end":
+            elements.append(body[begun:at])
+    if body[at:].strip(_SPACE):
+        raise ValueError("something follows the document")
+    return elements if body.lstrip(_SPACE).startswith(b"[") else None
