@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from etl.core.orders import Reject
+from etl.exchange.pages import read_page
 from etl.pipeline import MARKET
 from etl.store import quarantine
 from tests.postgres.samples import ACCOUNT
@@ -36,6 +37,14 @@ def test_what_is_json_comes_back_as_json_and_all_else_letter_by_letter(connectio
     as_json, as_text = (row.raw for row in quarantine.unresolved(connection))
     assert json.loads(as_json, parse_float=str) == {"orderId": 1, "price": "1.50"}
     assert as_text == TEXT.raw
+
+
+def test_rows_that_no_parser_takes_come_back_as_their_text(connection: Connection) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    page = read_page(b'[{"a":"\xff"},{"a":"\x00"},{"a":"\t"},{"a":"\\ud800"},' + deep + b"]", 0)
+    keep(connection, *page.rejects)
+    texts = [r'{"a":"\xff"}', r'{"a":"\x00"}', '{"a":"\t"}', r'{"a":"\ud800"}', deep.decode()]
+    assert [row.raw for row in quarantine.unresolved(connection)] == texts
 
 
 @pytest.mark.parametrize("resolved", [0, 1])
