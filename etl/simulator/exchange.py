@@ -170,4 +170,5 @@ class Exchange:
             if first <= tomorrow:
                 start_ms, end_ms = (origin_ms + day * DAY_MS for day in (first, tomorrow + 1))
                 self._grown_to[name] = tomorrow + 1
-                self.add(name, generate(history.seed, start_ms, end_ms, history.profile, origin_ms))
+                shape = self.scenario.row_shape
+                self.add(name, generate(history.seed, start_ms, end_ms, history.profile, origin_ms, shape))

@@ -11,7 +11,7 @@ from typing import Literal
 from etl.simulator.markets import MARKETS, Market
 from etl.simulator.orders import Order, order_from_row
 from etl.simulator.rows import exchange_row
-from etl.simulator.scenario import DAY_MS
+from etl.simulator.scenario import DAY_MS, RowShape
 
 Shape = Literal["demo", "quiet", "bursty", "empty"]
 Instant = tuple[int, Market]  # milliseconds after the origin
@@ -47,12 +47,14 @@ class Generated:
     origin_ms: int | None = None
 
 
-def generate(seed: str, start_ms: int, end_ms: int, profile: Profile, origin_ms: int = 0) -> list[Order]:
+def generate(
+    seed: str, start_ms: int, end_ms: int, profile: Profile, origin_ms: int = 0, row_shape: RowShape = "2026-08"
+) -> list[Order]:
     """The orders with start ≤ time < end, oldest first."""
     orders = [
         order
         for day in range(day_number(start_ms, origin_ms), day_number(end_ms - 1, origin_ms) + 1)
-        for order in _day_orders(seed, day, profile, origin_ms)
+        for order in _day_orders(seed, day, profile, origin_ms, row_shape)
         if start_ms <= order.time < end_ms
     ]
     return sorted(orders, key=lambda order: (order.time, order.symbol, order.order_id))
@@ -63,17 +65,21 @@ def day_number(instant_ms: int, origin_ms: int) -> int:
     return (instant_ms - origin_ms) // DAY_MS
 
 
-def _day_orders(seed: str, day: int, profile: Profile, origin_ms: int) -> list[Order]:
+def _day_orders(seed: str, day: int, profile: Profile, origin_ms: int, row_shape: RowShape) -> list[Order]:
     times: dict[Market, list[int]] = {}
     for after_origin_ms, market in _day_instants(seed, day, profile):
         times.setdefault(market, []).append(origin_ms + after_origin_ms)
-    return [order for market, some in times.items() for order in _symbol_orders(seed, day, market, sorted(some))]
+    return [
+        order for market, some in times.items() for order in _symbol_orders(seed, day, market, sorted(some), row_shape)
+    ]
 
 
-def _symbol_orders(seed: str, day: int, market: Market, times: list[int]) -> list[Order]:
+def _symbol_orders(seed: str, day: int, market: Market, times: list[int], row_shape: RowShape) -> list[Order]:
     lot = Random(f"{seed}/{day}/{market.symbol}")
     first_id = (DAYS_BEFORE_ORIGIN + day) * IDS_A_DAY + 1
-    return [order_from_row(exchange_row(lot, market, first_id + number, at)) for number, at in enumerate(times)]
+    return [
+        order_from_row(exchange_row(lot, market, first_id + number, at, row_shape)) for number, at in enumerate(times)
+    ]
 
 
 def _day_instants(seed: str, day: int, profile: Profile) -> list[Instant]:

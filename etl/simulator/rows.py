@@ -6,15 +6,18 @@ from random import Random
 from typing import Any
 
 from etl.simulator.markets import Market
-from etl.simulator.scenario import DAY_MS
+from etl.simulator.scenario import DAY_MS, RowShape
 
 ADL_SHARE = 0.10
 SETTLEMENT_SHARE = 0.004
 HEDGED_SHARE = 0.25  # of orders in hedge mode, whose positionSide is LONG or SHORT
 
 
-def exchange_row(lot: Random, market: Market, order_id: int, time_ms: int) -> dict[str, Any]:
-    """One row with Binance's keys in Binance's order. Prices and quantities are decimal strings, exact."""
+def exchange_row(lot: Random, market: Market, order_id: int, time_ms: int, shape: RowShape) -> dict[str, Any]:
+    """One row with Binance's keys in Binance's order. Prices and quantities are decimal strings, exact.
+
+    The shape changes which keys there are, and nothing else.
+    """
     kind = lot.random()
     is_adl, is_settlement = kind < ADL_SHARE, ADL_SHARE <= kind < ADL_SHARE + SETTLEMENT_SHARE
     closes_long = lot.random() < 0.6
@@ -28,6 +31,7 @@ def exchange_row(lot: Random, market: Market, order_id: int, time_ms: int) -> di
     row: dict[str, Any] = {
         "orderId": order_id,
         "symbol": market.symbol,
+        "pair": market.symbol,
         "status": status,
         "clientOrderId": _client_order_id(lot, time_ms, is_adl, is_settlement),
         "price": f"{limit:.{market.price_decimals}f}",
@@ -35,6 +39,7 @@ def exchange_row(lot: Random, market: Market, order_id: int, time_ms: int) -> di
         "origQty": str(quantity),
         "executedQty": str(executed) if executed else "0",
         "cumQuote": exact(shown_average * executed),
+        "cumBase": str(executed) if executed else "0",
         "timeInForce": "GTC" if is_adl else "IOC",
         "type": "LIMIT",
         "reduceOnly": False,
@@ -47,6 +52,8 @@ def exchange_row(lot: Random, market: Market, order_id: int, time_ms: int) -> di
         "time": time_ms,
         "updateTime": time_ms + lot.choice((0, 0, 1, 2, 3, 5, 8, 12, 21, 43, 50)),
     }
+    if shape == "2025":
+        del row["pair"], row["cumBase"]
     return _with_passing_keys(lot, row)
 
 

@@ -10,6 +10,7 @@ WEEK_MS = 7 * DAY_MS
 
 Kept = Literal["oldest", "newest", "by_symbol", "random"]
 RowOrder = Literal["ascending", "descending", "shuffled"]
+RowShape = Literal["2026-08", "2025"]
 FilterField = Literal["time", "updateTime"]
 WindowRule = Literal["lt", "le", "none", "cut"]
 
@@ -23,6 +24,7 @@ class Scenario:
 
     kept: Annotated[Kept, "which rows survive when more match than the limit allows"] = "oldest"
     order: Annotated[RowOrder, "in which order a page lists its rows"] = "ascending"
+    row_shape: Annotated[RowShape, "the keys of a row that is drawn; 2026-08: with pair and cumBase"] = "2026-08"
     start_inclusive: Annotated[bool, "whether a row exactly at startTime matches"] = True
     end_inclusive: Annotated[bool, "whether a row exactly at endTime matches"] = True
     filter_field: Annotated[FilterField, "the field that startTime and endTime filter and that rows sort by"] = "time"

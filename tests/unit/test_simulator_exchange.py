@@ -262,6 +262,16 @@ def test_an_answer_that_never_came_is_counted_by_its_end() -> None:
     assert (stats["log"][0]["status"], stats["log"][0]["fault"]) == ("reset", "reset")
 
 
+@pytest.mark.parametrize(("switches", "expected"), [({}, True), ({"row_shape": "2025"}, False)])
+def test_a_drawn_row_has_the_shape_that_was_asked_for_and_any_other_its_own(
+    switches: dict[str, Any], expected: bool
+) -> None:
+    drawn = Desk(history=Generated(days=30), **switches)
+    assert {"cumBase" in one for one in drawn.sim("history")} == {expected}
+    given = Desk(row(), **switches)
+    assert given.sim("history") == [row()]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

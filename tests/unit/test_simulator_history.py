@@ -103,6 +103,17 @@ def test_rows_look_like_the_exchanges() -> None:
     assert any("workingType" not in row for row in rows)
 
 
+def test_a_row_of_2025_is_a_row_of_today_without_the_keys_that_came_since() -> None:
+    today, before = (rows_of(generate("1", START, START + QUARTER, Profile(), shape)) for shape in ("2026-08", "2025"))
+    assert any("pair" not in row for row in before)
+    for new, old in zip(today, before, strict=True):
+        added = {"pair": new["symbol"], "cumBase": new["executedQty"]}
+        assert new == old | added
+        assert [*new][1:3] == ["symbol", "pair"]
+        assert [*new][[*new].index("cumQuote") + 1] == "cumBase"
+        assert "cumBase" not in old
+
+
 def test_every_close_type_occurs_and_adl_orders_share_one_client_order_id() -> None:
     rows = rows_of(demo(end_ms=START + 4 * QUARTER))
     kinds = Counter(close_type_of(row["clientOrderId"]) for row in rows)
