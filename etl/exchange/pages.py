@@ -25,11 +25,11 @@ def read_page(body: bytes, received_at: int) -> Page:
     return Page(orders, tuple(row for row in rows if isinstance(row, Reject)), received_at)
 
 
-def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
+def _elements(body: bytes) -> Sequence[bytes]:
     try:
         return _rows.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        pass
+        pass  # by one row perhaps: the others are read all the same
     try:
         elements = split(body)
     except ValueError:

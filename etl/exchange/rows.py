@@ -69,7 +69,10 @@ _PLACE = re.compile(r"\$\.(\w+)")
 
 
 def read_row(raw: bytes) -> Order | Reject:
-    """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault."""
+    """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault.
+
+    Of a key that comes twice the last value counts, as in Postgres, and each must be of its kind.
+    """
     try:
         text = str(raw, "utf-8")
         _json.decode(raw)
@@ -105,7 +108,7 @@ def _reason_of(error: msgspec.ValidationError) -> str:
 
 
 def _fault_of(row: _Row) -> str | None:
-    """What no type says."""
+    """What the types above cannot say."""
     for field, value in zip(_DECIMALS, _decimals(row), strict=True):
         if _DECIMAL.fullmatch(value) is None:
             return f"{field.wire} is no decimal"

@@ -139,6 +139,15 @@ def test_an_array_in_which_only_damaged_rows_stand_is_a_page() -> None:
     ]
 
 
+def test_where_two_quotes_are_lost_rows_are_never_miscounted() -> None:
+    quotes = [at for at, byte in enumerate(GOOD) if byte == ord('"')]
+    damaged = [GOOD[:at] + GOOD[at + 1 :] for at in quotes]
+    for first in damaged:
+        for last in damaged[::5]:
+            with pytest.raises(TransientError):
+                read_page(b"[" + b",".join([first, GOOD, last]) + b"]", 7)
+
+
 @pytest.mark.parametrize("body", [b'{"a":"\xff"}', b'"\x01"', b"-Infinity", b'{"a":{"b":["\x00"],"c":{}}}'])
 def test_damage_in_what_is_no_array_changes_nothing(body: bytes) -> None:
     with pytest.raises(ContractError, match="no array of orders"):
