@@ -5,17 +5,18 @@ the simulator's own pages without HTTP, so that the figures are exact and the sa
 """
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.table import Figure
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
+from etl.core.doubts import Doubts
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide
 from etl.core.walking import Reply, Steps, SymbolsRequest, Target, Verdict, walk
 from etl.exchange.pages import read_page
+from etl.settings import Settings
 from etl.simulator.book import Book
 from etl.simulator.history import Profile, generate
 from etl.simulator.orders import Order, json_array
@@ -54,17 +55,24 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
         received.update(order.key for order in read.orders)
         return read
 
-    waiting: deque[Steps] = deque(walk(Target(w, w), beliefs) for w in divide(SPAN, WIDEST_WINDOW))
-    while waiting:
-        steps, reply = waiting.popleft(), None
+    doubts: Doubts[Steps] = Doubts(Settings.concurrency)
+
+    def go_on(steps: Steps, reply: Reply) -> None:
         while True:
             step = steps.send(reply)
             cost.gaps += sum(finding.verdict is not Verdict.PROVEN for finding in step.findings)
-            if step.postponed:
-                waiting.append(steps)
+            if step.doubtful is not None:
+                doubts.add(steps, step.doubtful, beliefs.page_size)
             if step.request is None:
-                break
-            reply: Reply = symbols if isinstance(step.request, SymbolsRequest) else answer(step.request)
+                return
+            reply = symbols if isinstance(step.request, SymbolsRequest) else answer(step.request)
+
+    for window in divide(SPAN, WIDEST_WINDOW):
+        go_on(walk(Target(window, window), beliefs), None)
+        for steps, reply in doubts.due():
+            go_on(steps, reply)
+    for steps in doubts.take_all():
+        go_on(steps, None)
     cost.missing = len(orders) - len(received)
     return cost
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from etl.core.beliefs import Beliefs
+from etl.core.doubts import Doubts
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
 from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
@@ -42,6 +43,11 @@ class Scheduler:
 
     Walks, beliefs and the database are touched by the calling thread only; the fetchers do nothing but ask.
     `tick` is called now and then with the number of walks that are done.
+
+    A crash at any instant repeats at most 2 x `concurrency` windows: those in flight, or received and being written,
+    are together at most `concurrency`, because no walk begins before all answers are written; and at most as many wait
+    in doubt of their first page. A repeated window is asked for again from where its proof ends, as if for the first
+    time: one request where a page holds all of it.
     """
 
     def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
@@ -53,7 +59,7 @@ class Scheduler:
         self._in_flight = 0
         self._finished = 0
         self._failures_in_a_row = 0
-        self._postponed: deque[Walk] = deque()
+        self._doubts: Doubts[Walk] = Doubts(concurrency)
         self._received: list[Received] = []
         self.lost_accounts: dict[str, CredentialsError] = {}
         self.unknown_symbols: set[str] = set()
@@ -71,7 +77,7 @@ class Scheduler:
             self._fetchers.close()
 
     def _run(self, waiting: deque[Walk]) -> None:
-        while waiting or self._in_flight or self._postponed:
+        while waiting or self._in_flight or self._doubts:
             if self._stop.is_set():
                 raise StoppedError(STOPPED)
             if waiting and self._in_flight < self._concurrency:
@@ -80,7 +86,7 @@ class Scheduler:
                 self._take_answers()
                 self._tick(self._finished)
             else:
-                waiting, self._postponed = self._postponed, deque()
+                waiting = deque(self._doubts.take_all())
         self._write()
         self._tick(self._finished)
 
@@ -121,6 +127,8 @@ class Scheduler:
             if outcome is Refusal.UNKNOWN_SYMBOL and current.target.symbol is not None:
                 self.unknown_symbols.add(current.target.symbol)
             self._advance(current, outcome)
+            for doubted, reply in self._doubts.due():
+                self._advance(doubted, reply)
 
     def _advance(self, current: Walk, reply: Reply) -> None:
         """On to the walk's next request; what the last answer brought is to be written."""
@@ -131,8 +139,8 @@ class Scheduler:
         if step.request is not None:
             self._in_flight += 1
             self._fetchers.submit(current, _call(current.client, step.request))
-        elif step.postponed:
-            self._postponed.append(current)
+        elif step.doubtful is not None:
+            self._doubts.add(current, step.doubtful, current.beliefs.page_size)
         else:
             current.steps.close()  # lets go of what it remembers
             self._finished += 1

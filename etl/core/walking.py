@@ -13,8 +13,8 @@ full pages than that, N being the orders seen so far, is being told the same aga
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeGuard
+from enum import Enum, StrEnum
+from typing import Final, Literal, TypeGuard
 
 from etl.core.beliefs import Beliefs
 from etl.core.cutting import NARROWEST, Piece, cut
@@ -48,20 +48,30 @@ class SymbolsRequest:
     """The walk needs the names of all symbols; answer with them, or with None where they cannot be had."""
 
 
+class _Verify(Enum):
+    VERIFY = "verify"
+
+
+Verify = Literal[_Verify.VERIFY]
+VERIFY: Final = _Verify.VERIFY
+"""Sent to a walk that waits in doubt of its first page: find out now, by asking for the window in pieces."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What the last answer proved, and what to ask next.
 
-    `request` is None where the walk is in doubt about its first page and asks to be taken up again after the others
-    (`postponed`; send None), and at its end.
+    `request` is None at the walk's end, and where the walk waits in doubt of its first page: then `doubtful` is the
+    length of that page, in rows. Send None once that length is no longer doubtful or no other walk is left to find
+    out, VERIFY to have it verified before.
     """
 
     findings: tuple[Finding, ...]
     request: PageRequest | SymbolsRequest | None
-    postponed: bool = False
+    doubtful: int | None = None
 
 
-Reply = Answer | frozenset[str] | None
+Reply = Answer | frozenset[str] | Verify | None
 Steps = Generator[Step, Reply, None]
 
 
@@ -95,12 +105,14 @@ class _Walk:
         self._seen: set[int] = set()
         self._seen_any = False
         self._not_short = 0
+        self._verifies = False
 
     def steps(self) -> Steps:
         whole = Piece(self._target.ask)
         answer = yield from self._ask(whole.window, self._target.symbol)
         if isinstance(answer, Page) and self._page_size.is_doubtful(answer.length):
-            yield Step(self._take_findings(), None, postponed=True)
+            reply = yield Step(self._take_findings(), None, doubtful=answer.length)
+            self._verifies = reply is VERIFY
         if self._target.ask.start < self._target.need.start and not self._is_short(answer, whole.window):
             pending = [Piece(Window(self._target.need.start, self._target.ask.end))]
         else:
@@ -206,7 +218,7 @@ class _Walk:
     def _by_symbol(self, window: Window, full: Page) -> Generator[Step, Reply, list[Finding]]:
         """Every symbol that the exchange lists or has shown. Without its list, nothing is proven for the whole."""
         listed = yield Step(self._take_findings(), SymbolsRequest())
-        if isinstance(listed, Page | Refusal):
+        if not isinstance(listed, frozenset | None):
             raise TypeError("symbols were asked for, not a page")
         shown = {order.symbol for order in full.orders}
         unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
@@ -224,8 +236,12 @@ class _Walk:
         return unproven
 
     def _is_short(self, answer: Answer, window: Window) -> TypeGuard[Page]:
+        if not isinstance(answer, Page):
+            return False
         narrow = window.width <= NARROWEST
-        return isinstance(answer, Page) and not self._page_size.may_be_cut(answer.length, narrow=narrow)
+        if self._verifies and not narrow and self._page_size.is_doubtful(answer.length):
+            return False
+        return not self._page_size.may_be_cut(answer.length, narrow=narrow)
 
     def _prove(self, window: Window, page: Page) -> None:
         claimed = window.intersect(self._claim)

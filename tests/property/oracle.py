@@ -1,12 +1,12 @@
 """An exchange without HTTP, the simulator's pure core, and a driver that carries requests to it and answers back."""
 
 import json
-from collections import deque
 from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
 from etl.core.beliefs import Beliefs
+from etl.core.doubts import Doubts
 from etl.core.paging import Page, PageRequest
 from etl.core.timeline import DAY, Window
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, walk
@@ -77,24 +77,31 @@ class Exchange:
         return answer
 
 
-def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs) -> list[Finding]:
-    """Every walk to its end, the postponed ones after the others; all findings."""
+def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_doubt: int = 8) -> list[Finding]:
+    """Every walk to its end, one after the other, as the scheduler runs them; all findings."""
     findings: list[Finding] = []
-    waiting: deque[Steps] = deque(walk(target, beliefs) for target in targets)
-    while waiting:
-        steps = waiting.popleft()
-        reply: Reply = None
+    doubts: Doubts[Steps] = Doubts(most_in_doubt)
+
+    def go_on(steps: Steps, reply: Reply) -> None:
         while True:
             step = steps.send(reply)
-            findings += step.findings
-            if step.postponed:
-                waiting.append(steps)
+            findings.extend(step.findings)
+            if step.doubtful is not None:
+                doubts.add(steps, step.doubtful, beliefs.page_size)
             if step.request is None:
-                break
+                return
             if isinstance(step.request, SymbolsRequest):
                 reply = exchange.symbols if exchange.lists_symbols else None
             else:
                 reply = exchange.answer(step.request)
+
+    for target in targets:
+        go_on(walk(target, beliefs), None)
+        for steps, reply in doubts.due():
+            go_on(steps, reply)
+        assert len(doubts) <= most_in_doubt
+    for steps in doubts.take_all():
+        go_on(steps, None)
     return findings
 
 

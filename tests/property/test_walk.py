@@ -36,12 +36,18 @@ def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], sym
     return missing
 
 
-@given(rows=histories(), scenario=scenarios, lists_symbols=st.booleans(), widest=st.sampled_from([3 * DAY, WIDEST]))
+@given(
+    rows=histories(),
+    scenario=scenarios,
+    lists_symbols=st.booleans(),
+    widest=st.sampled_from([3 * DAY, WIDEST]),
+    most_in_doubt=st.sampled_from([1, 2, 8]),
+)
 def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_interval(
-    rows: list[Row], scenario: Scenario, lists_symbols: bool, widest: int
+    rows: list[Row], scenario: Scenario, lists_symbols: bool, widest: int, most_in_doubt: int
 ) -> None:
     exchange = Exchange(rows, scenario, lists_symbols)
-    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], beliefs())
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], beliefs(), most_in_doubt)
     assert missing_from_what_is_proven(exchange, findings) == []
     assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
 

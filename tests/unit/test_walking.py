@@ -6,15 +6,15 @@ import pytest
 
 from etl.core.beliefs import Beliefs, Kept, KeptEnd, PageSize
 from etl.core.orders import CloseType, Order, Reject
-from etl.core.paging import Answer, Page, PageRequest, Refusal
+from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
 from etl.core.timeline import DAY, Window
-from etl.core.walking import Finding, Step, SymbolsRequest, Target, Verdict, walk
+from etl.core.walking import VERIFY, Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
 
 LIMIT = 100
 NOW = 1_000 * DAY
 WINDOW = Window(NOW - DAY, NOW)
-Script = Sequence[Answer | frozenset[str] | None]
+Script = Sequence[Reply]
 
 
 def page(times: Iterable[int] = (), symbol: str = "BTCUSDT") -> Page:
@@ -170,7 +170,7 @@ def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -
     suspicious = page(WINDOW.start + number for number in range(50))
     steps = walk(plain(), held)
     assert next(steps).request == PageRequest(WINDOW, LIMIT)
-    assert steps.send(suspicious) == Step((), None, postponed=True)
+    assert steps.send(suspicious) == Step((), None, doubtful=50)
     held.page_size.note(51, 51, whole=True)
     assert steps.send(None) == Step((Finding(WINDOW, Verdict.PROVEN),), None)
 
@@ -178,9 +178,24 @@ def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -
 def test_a_doubt_that_no_longer_page_has_cleared_is_verified() -> None:
     held = beliefs()
     steps = dialogue(plain(), [full_of(50), None, page(), page()], held)
-    assert steps[1].postponed
+    assert steps[1].doubtful == 50
     assert len(asked(steps)) == 3
     assert [finding.verdict for finding in found(steps)] == [Verdict.PROVEN, Verdict.PROVEN]
+
+
+def test_a_small_page_is_taken_at_its_word_at_the_end_but_not_where_it_is_to_be_verified() -> None:
+    small = full_of(7)
+    assert found(dialogue(plain(), [small, None])) == [Finding(WINDOW, Verdict.PROVEN)]
+    verified = dialogue(plain(), [small, VERIFY, page(), page()])
+    assert len(asked(verified)) == 3
+    assert found(verified) == [Finding(one, Verdict.PROVEN) for one in asked(verified)[1:]]
+
+
+def test_a_piece_that_is_as_long_as_the_page_it_is_to_verify_is_verified_as_well() -> None:
+    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    steps = dialogue(target, [full_of(7), VERIFY, full_of(7), page(), page()])
+    assert asked(steps)[:2] == [WINDOW, target.need]
+    assert len(asked(steps)) == 4
 
 
 def full_of(length: int) -> Page:
