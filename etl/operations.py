@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.planning import Rules
 from etl.core.retention import Retention
+from etl.core.sightings import Sightings
 from etl.core.timeline import SECOND, duration, iso
 from etl.core.walking import Target
 from etl.errors import (
@@ -173,7 +174,6 @@ class Run:
             self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
             self.connection.rollback()
         purpose.judge(self.summary)
-        purpose.counts.largest_page = max((walk.beliefs.page_size.seen for walk in walks), default=0)
         self._weigh(scheduler)
         self.connection.commit()
 
@@ -226,7 +226,8 @@ class Run:
                 symbol: Beliefs(KeptEnd(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now))
                 for symbol in {target.symbol for target in targets}
             }
-            walks += [Walk(account, client, target, beliefs[target.symbol]) for target in targets]
+            sightings = Sightings(targets)
+            walks += [Walk(account, client, target, beliefs[target.symbol], sightings) for target in targets]
         return walks
 
     def _weigh(self, scheduler: Scheduler) -> None:

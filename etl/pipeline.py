@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order, Reject, latest_versions
 from etl.core.paging import Page
+from etl.core.sightings import Key
 from etl.core.walking import Finding
 from etl.store import coverage, orders, quarantine, runs
 
@@ -25,6 +26,10 @@ class Received(NamedTuple):
     account: str
     page: Page | None
     findings: Sequence[Finding]
+    first: frozenset[Key] = frozenset()
+    """Orders of the page that the run had not seen before."""
+    longest: int = 0
+    """The most orders that the run has seen on a page of this kind."""
 
 
 @dataclass
@@ -35,6 +40,8 @@ class _OfAccount:
     orders: list[Order] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    first: set[Key] = field(default_factory=set)
+    longest: int = 0
 
 
 class Recorder:
@@ -48,7 +55,7 @@ class Recorder:
         self.counts = runs.Counts()
         self._named: set[tuple[str, str]] = set()
         self._aside: set[tuple[str, str]] = set()
-        self._written: dict[tuple[str, tuple[str, int]], str] = {}
+        self._written: dict[tuple[str, Key], str] = {}
 
     def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
         """Store answers and what they proved; for `replace_equal` see `orders.upsert`."""
@@ -63,17 +70,21 @@ class Recorder:
     def _write(self, by_account: dict[str, _OfAccount], *, careful: bool, replace_equal: bool) -> None:
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
-        written: dict[tuple[str, tuple[str, int]], str] = {}
+        written: dict[tuple[str, Key], str] = {}
         named: set[tuple[str, str]] = set()
         aside: set[tuple[str, str]] = set()
         for account, of_account in by_account.items():
             batch, rejects = latest_versions(of_account.orders), of_account.rejects
-            fresh = batch if replace_equal else [o for o in batch if self._written.get((account, o.key)) != o.raw]
+            first = of_account.first
+            known = {} if replace_equal else self._written
+            fresh = [o for o in batch if o.key in first or known.get((account, o.key)) != o.raw]
             if careful:
                 fresh, refused = self._sift(account, fresh)
                 rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
-            tally = orders.upsert(self._connection, account, MARKET, self.run_id, fresh, replace_equal=replace_equal)
+            tally = orders.upsert(
+                self._connection, account, MARKET, self.run_id, fresh, first=first, replace_equal=replace_equal
+            )
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, account, MARKET, unnamed)
@@ -83,8 +94,7 @@ class Recorder:
             named |= {(account, symbol) for symbol in unnamed}
             own_aside = {(account, reject.raw) for reject in rejects} - self._aside
             aside |= own_aside
-            seen_before = len(batch) - len(fresh)
-            counts.add(of_account.rows, tally._replace(unchanged=tally.unchanged + seen_before), len(own_aside))
+            counts.add(of_account.rows, tally, len(own_aside), of_account.longest)
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
@@ -124,11 +134,13 @@ class Recorder:
 
 def _by_account(received: Iterable[Received]) -> dict[str, _OfAccount]:
     found: dict[str, _OfAccount] = {}
-    for account, page, findings in received:
-        own = found.setdefault(account, _OfAccount())
-        own.findings += findings
-        if page is not None:
-            own.rows += page.length
-            own.orders += page.orders
-            own.rejects += page.rejects
+    for one in received:
+        own = found.setdefault(one.account, _OfAccount())
+        own.findings += one.findings
+        own.first |= one.first
+        own.longest = max(own.longest, one.longest)
+        if one.page is not None:
+            own.rows += one.page.length
+            own.orders += one.page.orders
+            own.rejects += one.page.rejects
     return found

@@ -8,6 +8,7 @@ from threading import Event
 from etl.core.beliefs import Beliefs
 from etl.core.doubts import Doubts
 from etl.core.paging import Page, PageRequest, Refusal
+from etl.core.sightings import Sightings
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
 from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
 from etl.exchange.client import ExchangeClient
@@ -32,6 +33,7 @@ class Walk:
     client: ExchangeClient
     target: Target
     beliefs: Beliefs
+    sightings: Sightings
     steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:
@@ -146,7 +148,9 @@ class Scheduler:
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
-            self._received.append(Received(current.account, page, step.findings))
+            first = current.sightings.first(current.target, step.unseen)
+            longest = current.beliefs.page_size.seen
+            self._received.append(Received(current.account, page, step.findings, first, longest))
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:
         """The window could not be read to its end: a gap, which the next run tries again."""

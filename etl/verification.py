@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +14,7 @@ from etl.core.orders import Order, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known, Rules, plan_backfill, scopes
 from etl.core.sampling import draw, upper_bound
+from etl.core.sightings import Key
 from etl.core.timeline import Window, clip, merge
 from etl.core.walking import Finding, Target, Verdict
 from etl.errors import ExitCode
@@ -21,6 +22,7 @@ from etl.operations import Summary
 from etl.pipeline import MARKET, Received, Recorder
 from etl.spans import Planner, SpanText
 from etl.store import orders, runs
+from etl.store.orders import Tally
 
 
 class Kind(StrEnum):
@@ -101,7 +103,12 @@ class Comparing:
         self._received: dict[str, set[tuple[str, int]]] = defaultdict(set)
         self._proven: dict[str, list[Finding]] = defaultdict(list)
         self._differences: set[Difference] = set()
-        self.counts = runs.Counts()
+        self._counts = runs.Counts()
+
+    @property
+    def counts(self) -> runs.Counts:
+        """What a repair stores, the recorder counts."""
+        return self._recorder.counts if self._repair else self._counts
 
     @property
     def differences(self) -> list[Difference]:
@@ -112,22 +119,24 @@ class Comparing:
             self._spans[account, target.symbol].append(target.need)
 
     def commit(self, received: Sequence[Received]) -> None:
-        for account, page, findings in received:
-            if page is not None:
-                self._compare(account, page)
-            self._proven[account] += [finding for finding in findings if finding.verdict is Verdict.PROVEN]
+        for one in received:
+            if one.page is not None:
+                self._compare(one.account, one.page, one.first)
+            self._proven[one.account] += [finding for finding in one.findings if finding.verdict is Verdict.PROVEN]
+            self._counts.largest_page = max(self._counts.largest_page, one.longest)
         self._connection.rollback()
         if self._repair:
             self._recorder.commit(received, replace_equal=True)
 
-    def _compare(self, account: str, page: Page) -> None:
+    def _compare(self, account: str, page: Page, first: Collection[Key]) -> None:
         batch = latest_versions(page.orders)
         self._received[account] |= {order.key for order in batch}
         stored = orders.stored(self._connection, account, MARKET, [order.key for order in batch])
         found = [difference for order in batch if (difference := _compare(account, order, stored))]
         self._differences |= {d for d in found if self._is_asked_for(account, batch, d)}
-        self.counts.rows_received += page.length
-        self.counts.quarantined += len(page.rejects)
+        unlike = {(difference.symbol, difference.order_id) for difference in found}
+        same = Tally(unchanged=sum(order.key in first and order.key not in unlike for order in batch))
+        self._counts.add(page.length, same, len(page.rejects))
 
     def judge(self, summary: Summary) -> None:
         """Orders that the database has in what was just proven, and that no answer showed."""

@@ -89,6 +89,17 @@ def subtract(windows: Iterable[Window], taken: Iterable[Window]) -> list[Window]
     return rest
 
 
+def overlaps(windows: Iterable[Window]) -> list[Window]:
+    """The instants that lie in at least two of `windows`, merged."""
+    doubled: list[Window] = []
+    reached: int | None = None
+    for window in sorted(windows):
+        if reached is not None and window.start < reached:
+            doubled.append(Window(window.start, min(window.end, reached)))
+        reached = window.end if reached is None else max(reached, window.end)
+    return merge(doubled)
+
+
 def clip(windows: Iterable[Window], to: Window) -> list[Window]:
     """The instants of `windows` inside `to`, merged."""
     return [piece for window in merge(windows) if (piece := window.intersect(to)) is not None]

@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeGuard
 
 from etl.core.beliefs import Beliefs
 from etl.core.cutting import NARROWEST, Piece, cut
-from etl.core.orders import ASKABLE_CLOSE_TYPES, CloseType
+from etl.core.orders import ASKABLE_CLOSE_TYPES, CloseType, Order
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.timeline import Window, merge, subtract
 
@@ -69,6 +69,8 @@ class Step:
     findings: tuple[Finding, ...]
     request: PageRequest | SymbolsRequest | None
     doubtful: int | None = None
+    unseen: tuple[Order, ...] = ()
+    """Orders of the last answer that the walk had not seen before."""
 
 
 Reply = Answer | frozenset[str] | Verify | None
@@ -103,6 +105,7 @@ class _Walk:
         self._retention = beliefs.retention
         self._findings: list[Finding] = []
         self._seen: set[int] = set()
+        self._unseen: tuple[Order, ...] = ()
         self._seen_any = False
         self._not_short = 0
         self._verifies = False
@@ -111,7 +114,7 @@ class _Walk:
         whole = Piece(self._target.ask)
         answer = yield from self._ask(whole.window, self._target.symbol)
         if isinstance(answer, Page) and self._page_size.is_doubtful(answer.length):
-            reply = yield Step(self._take_findings(), None, doubtful=answer.length)
+            reply = yield self._step(None, doubtful=answer.length)
             self._verifies = reply is VERIFY
         if self._target.ask.start < self._target.need.start and not self._is_short(answer, whole.window):
             pending = [Piece(Window(self._target.need.start, self._target.ask.end))]
@@ -124,7 +127,7 @@ class _Walk:
             piece, *later = pending
             answer = yield from self._ask(piece.window, self._target.symbol)
             pending = (yield from self._consider(piece, answer)) + later
-        yield Step(self._take_findings(), None)
+        yield self._step(None)
 
     @property
     def bound(self) -> int:
@@ -137,13 +140,14 @@ class _Walk:
         if self._retention.is_refused(window):
             return Refusal.BEYOND_RETENTION
         request = PageRequest(window, self._limit, symbol, close_type)
-        answer = yield Step(self._take_findings(), request)
+        answer = yield self._step(request)
         if not isinstance(answer, Page | Refusal):
             raise TypeError(f"a page was asked for, not {answer!r}")
         if isinstance(answer, Page):
             self._page_size.note(answer.length, answer.asked_for(request), whole=not self._seen_any)
             self._seen_any = True
-            self._seen.update(hash(order.key) for order in answer.orders)
+            self._unseen = tuple(order for order in answer.orders if hash(order.key) not in self._seen)
+            self._seen.update(hash(order.key) for order in self._unseen)
         self._not_short += not self._is_short(answer, window)
         return answer
 
@@ -217,7 +221,7 @@ class _Walk:
 
     def _by_symbol(self, window: Window, full: Page) -> Generator[Step, Reply, list[Finding]]:
         """Every symbol that the exchange lists or has shown. Without its list, nothing is proven for the whole."""
-        listed = yield Step(self._take_findings(), SymbolsRequest())
+        listed = yield self._step(SymbolsRequest())
         if not isinstance(listed, frozenset | None):
             raise TypeError("symbols were asked for, not a page")
         shown = {order.symbol for order in full.orders}
@@ -261,6 +265,7 @@ class _Walk:
         for window in merge(piece.window for piece in pending):
             self._find(window, Verdict.FAILED)
 
-    def _take_findings(self) -> tuple[Finding, ...]:
-        taken, self._findings = tuple(self._findings), []
-        return taken
+    def _step(self, request: PageRequest | SymbolsRequest | None, doubtful: int | None = None) -> Step:
+        findings, unseen = tuple(self._findings), self._unseen
+        self._findings, self._unseen = [], ()
+        return Step(findings, request, doubtful, unseen)

@@ -4,20 +4,26 @@ Postgres gets the rows as one JSON parameter and reads every column out of the r
 never a float and nothing is copied field by field.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
+    Select,
     Text,
     and_,
     bindparam,
+    case,
     cast,
     column,
     func,
     literal_column,
+    not_,
+    null,
     or_,
     select,
     true,
@@ -32,7 +38,11 @@ from etl.store.schema import force_orders
 
 
 class Tally(NamedTuple):
-    """How many orders a write added, replaced by a later version, and found as they were."""
+    """How many orders of a write are new, were replaced by a later version, and came as they were before the run.
+
+    What the run itself wrote before is in none of them, so that a run counts each order once: but for one that changes
+    while the run reads it twice, which is first unchanged and then updated.
+    """
 
     inserted: int = 0
     updated: int = 0
@@ -46,25 +56,28 @@ def upsert(
     run_id: int,
     orders: Sequence[Order],
     *,
+    first: Collection[tuple[str, int]] | None = None,
     replace_equal: bool = False,
 ) -> Tally:
     """Write orders, one version of each. Raises DBAPIError (DataError) where Postgres cannot read a row.
 
+    `first`: keys of those that may count as unchanged, as the run sees them for the first time; None: all.
     `replace_equal`: a version of the same update time replaces a stored one that differs from it, as a repair does.
     """
     if not orders:
         return Tally()
     statement = _REPAIR if replace_equal else _UPSERT
-    values = {"account": account, "market": market, "run_id": run_id, "page": _as_json(orders)}
-    written = connection.execute(statement, values).scalars().all()
-    inserted = sum(written)
-    return Tally(inserted, len(written) - inserted, len(orders) - len(written))
+    page = _as_json(orders, first)
+    values = {"account": account, "market": market, "run_id": run_id, "page": page}
+    found = connection.execute(statement, values).scalars().all()
+    return Tally(*(found.count(name) for name in Tally._fields))
 
 
-def _as_json(orders: Sequence[Order]) -> str:
-    """`raw` is JSON already; the rest are numbers and a word of ours."""
+def _as_json(orders: Sequence[Order], first: Collection[tuple[str, int]] | None) -> str:
+    """`raw` is JSON already; the rest are numbers and words of ours."""
     rows = (
-        f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}","raw":{o.raw}}}'
+        f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}",'
+        f'"first":{"true" if first is None or o.key in first else "false"},"raw":{o.raw}}}'
         for o in orders
     )
     return f"[{','.join(rows)}]"
@@ -101,13 +114,15 @@ def between(
     return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
 
 
-def _upsert(*, replace_equal: bool) -> ReturningInsert[Any]:
+def _upsert(*, replace_equal: bool) -> Select[tuple[str]]:
+    """Writes a page and gives a field of `Tally` for each order that is to be counted."""
     page = (
         func.jsonb_to_recordset(cast(bindparam("page", type_=Text), JSONB))
         .table_valued(
             column("order_time", BigInteger),
             column("update_time", BigInteger),
             column("close_type", Text),
+            column("first", Boolean),
             column("raw", JSONB),
             name="page",
         )
@@ -131,17 +146,36 @@ def _upsert(*, replace_equal: bool) -> ReturningInsert[Any]:
         "first_run_id": bindparam("run_id", type_=BigInteger),
         "last_run_id": bindparam("run_id", type_=BigInteger),
     }
-    rows = select(*source.values()).select_from(page.join(fields, true()))
-    statement = insert(force_orders).from_select(list(source), rows)
+    labelled = [value.label(name) for name, value in source.items()]
+    rows = select(*labelled, page.c.first).select_from(page.join(fields, true())).cte("rows")
+    statement = insert(force_orders).from_select(list(source), select(*(rows.c[name] for name in source)))
     new, old = statement.excluded, force_orders.c
     kept = {*(key.name for key in force_orders.primary_key), "first_seen_at", "first_run_id"}
     # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
     wins_a_tie = new.raw != old.raw if replace_equal else new.executed_qty > old.executed_qty
-    return statement.on_conflict_do_update(
+    written = statement.on_conflict_do_update(
         index_elements=list(force_orders.primary_key),
         set_={name: new[name] for name in source if name not in kept},
         where=or_(new.update_time > old.update_time, and_(new.update_time == old.update_time, wins_a_tie)),
-    ).returning(literal_column("xmax = 0"))
+    )
+    return _tally(rows, written.returning(old.symbol, old.order_id, literal_column("xmax = 0").label("is_new")))
+
+
+def _tally(rows: CTE, statement: ReturningInsert[Any]) -> Select[tuple[str]]:
+    """The table is looked at as it was before the write, and only for orders that are not new."""
+    written, table = statement.cte("written"), force_orders.c
+    last_run_id = select(table.last_run_id).where(*(key == rows.c[key.name] for key in force_orders.primary_key))
+    return select(
+        case(
+            (written.c.is_new, "inserted"),
+            (and_(written.c.is_new.is_(None), not_(rows.c.first)), null()),
+            (last_run_id.scalar_subquery() == bindparam("run_id", type_=BigInteger), null()),
+            (written.c.is_new.is_not(None), "updated"),
+            else_="unchanged",
+        )
+    ).select_from(
+        rows.outerjoin(written, and_(written.c.symbol == rows.c.symbol, written.c.order_id == rows.c.order_id))
+    )
 
 
 def _moment(milliseconds: Any) -> Any:

@@ -26,8 +26,9 @@ class Counts:
     quarantined: int = 0
     largest_page: int = 0
 
-    def add(self, rows: int, tally: Tally, quarantined: int) -> None:
+    def add(self, rows: int, tally: Tally, quarantined: int, largest_page: int = 0) -> None:
         self.rows_received += rows
+        self.largest_page = max(self.largest_page, largest_page)
         self.inserted += tally.inserted
         self.updated += tally.updated
         self.unchanged += tally.unchanged

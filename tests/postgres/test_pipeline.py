@@ -109,7 +109,7 @@ def test_a_repeated_page_adds_nothing_but_what_it_cost(recorder, counted, ledger
         recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
 
     assert counted() == {"force_orders": 2, "coverage": 3, "quarantined_orders": 0}
-    assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 2, 4)
+    assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 2, 0)
 
 
 def test_a_proof_without_a_page_is_kept(recorder, counted, ledger) -> None:
@@ -239,4 +239,21 @@ def test_a_row_that_was_written_is_not_written_again_but_a_changed_one_is(record
     later = row(orderId=1, status="FILLED", updateTime=ROW["updateTime"] + 1)
     recorder.commit([Received(ACCOUNT, page(later, row(orderId=2)), [])])
     assert others("SELECT order_id, status FROM force_orders ORDER BY 1") == [(1, "FILLED"), (2, "FILLED")]
-    assert (recorder.counts.inserted, recorder.counts.updated, recorder.counts.unchanged) == (2, 1, 3)
+    assert (recorder.counts.inserted, recorder.counts.updated, recorder.counts.unchanged) == (2, 0, 0)
+
+
+def test_an_order_of_an_earlier_run_counts_as_unchanged_where_this_one_sees_it_first(recorder, connection) -> None:
+    answer = page(row(orderId=1), row(orderId=2))
+    recorder.commit([Received(ACCOUNT, answer, [])])
+    later = Recorder(connection, runs.start(connection, "sync"), spent=lambda: (1, 50))
+    one, both = frozenset({("BTCUSDT", 1)}), frozenset({("BTCUSDT", 1), ("BTCUSDT", 2)})
+    later.commit([Received(ACCOUNT, answer, [], first=one)])
+    assert later.counts.unchanged == 1
+    later.commit([Received(ACCOUNT, answer, [], first=both - one), Received(ACCOUNT, answer, [])])
+    assert later.counts == runs.Counts(requests=1, weight=50, rows_received=6, unchanged=2)
+
+
+def test_a_run_that_dies_has_told_its_largest_page(recorder, ledger) -> None:
+    for longest in (7, 9, 4):
+        recorder.commit([Received(ACCOUNT, page(row()), [], longest=longest)])
+    assert ledger().largest_page == 9

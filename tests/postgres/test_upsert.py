@@ -232,8 +232,23 @@ def test_a_tally_counts_orders_not_rows(connection: Connection) -> None:
     write(connection, row(orderId=1, **NEW), row(orderId=2, **FILLED))
 
     batch = [row(orderId=1, **PARTLY), row(orderId=1, **FILLED), row(orderId=2, **FILLED), row(orderId=3, **NEW)]
-    assert write(connection, *batch, *batch) == Tally(inserted=1, updated=1, unchanged=1)
+    assert write(connection, *batch, *batch, run_id=2) == Tally(inserted=1, updated=1, unchanged=1)
     assert [order["status"] for order in stored(connection)] == ["FILLED", "FILLED", "NEW"]
+
+
+def test_what_a_run_wrote_before_it_does_not_count_again(connection: Connection) -> None:
+    assert write(connection, row(orderId=1, **NEW)) == ADDED
+    assert write(connection, row(orderId=1, **PARTLY)) == Tally(), "it is new, and was counted as that"
+    assert write(connection, row(orderId=1, **PARTLY)) == Tally(), "it was not there before the run"
+    assert write(connection, row(orderId=1, **FILLED), run_id=2) == REPLACED
+    assert write(connection, row(orderId=1, **FILLED), run_id=2) == Tally(), "it did change in this run"
+
+
+def test_only_what_the_run_sees_for_the_first_time_counts_as_unchanged(connection: Connection) -> None:
+    write(connection, row(orderId=1, **NEW), row(orderId=2, **NEW), row(orderId=3, **NEW))
+    again = page(row(orderId=1, **NEW), row(orderId=2, **NEW), row(orderId=3, **FILLED), row(orderId=4, **NEW)).orders
+    tally = upsert(connection, ACCOUNT, MARKET, 2, again, first={("BTCUSDT", 1)})
+    assert tally == Tally(inserted=1, updated=1, unchanged=1)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -56,10 +56,10 @@ def plain(window: Window = WINDOW, symbol: str | None = None) -> Target:
 
 
 def test_a_short_page_proves_exactly_its_window() -> None:
-    steps = dialogue(plain(), [page([WINDOW.start + 5])])
-    assert steps == [
+    answer = page([WINDOW.start + 5])
+    assert dialogue(plain(), [answer]) == [
         Step((), PageRequest(WINDOW, LIMIT)),
-        Step((Finding(WINDOW, Verdict.PROVEN),), None),
+        Step((Finding(WINDOW, Verdict.PROVEN),), None, unseen=answer.orders),
     ]
 
 
@@ -120,6 +120,13 @@ def test_a_full_page_proves_nothing_and_its_window_is_asked_again_in_two_pieces(
     assert found(steps) == [Finding(part, Verdict.PROVEN) for part in WINDOW.split(cursor)]
 
 
+def test_each_step_tells_the_orders_of_its_answer_that_the_walk_had_not_seen_before() -> None:
+    whole = full()
+    first, rest = Page(whole.orders[:99], (), NOW), Page((*whole.orders[98:], an_order(7, "ETHUSDT")), (), NOW)
+    steps = dialogue(plain(), [whole, first, rest])
+    assert [step.unseen for step in steps] == [(), whole.orders, (), (an_order(7, "ETHUSDT"),)]
+
+
 def test_a_piece_that_was_short_as_expected_is_a_belief_for_the_next_walk() -> None:
     held = beliefs()
     dialogue(plain(), [full(), page(), page()], held)
@@ -170,7 +177,7 @@ def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -
     suspicious = page(WINDOW.start + number for number in range(50))
     steps = walk(plain(), held)
     assert next(steps).request == PageRequest(WINDOW, LIMIT)
-    assert steps.send(suspicious) == Step((), None, doubtful=50)
+    assert steps.send(suspicious) == Step((), None, doubtful=50, unseen=suspicious.orders)
     held.page_size.note(51, 51, whole=True)
     assert steps.send(None) == Step((Finding(WINDOW, Verdict.PROVEN),), None)
 

@@ -1,0 +1,67 @@
+"""Which orders of a page a run sees for the first time, so that it counts each of them once.
+
+A run sees many an order twice: on a full page and again in its pieces, which the walk itself knows, and in two windows
+that share an instant, which is known here. Neighbours share two milliseconds, as a request reaches beyond its window.
+"""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from etl.core.orders import Order
+from etl.core.timeline import Window, overlaps
+from etl.core.walking import Target
+
+Key = tuple[str, int]
+
+
+class Sightings:
+    """What one run has seen of one account. Remembers only orders that several of its walks may show, never all."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        """`targets`: those of all walks of the run."""
+        reaches: defaultdict[str | None, list[Window]] = defaultdict(list)
+        for target in targets:
+            reaches[target.symbol].append(_reach(target))
+        everywhere = reaches[None]
+        self._shared_by_all = overlaps(everywhere)
+        self._shared = {name: overlaps([*everywhere, *own]) for name, own in reaches.items() if name is not None}
+        self._remembered: set[int] = set()
+
+    @property
+    def remembers(self) -> int:
+        """How many orders it remembers."""
+        return len(self._remembered)
+
+    def first(self, target: Target, orders: Iterable[Order]) -> frozenset[Key]:
+        """The keys of the orders that the run now sees for the first time.
+
+        `orders` came in answer to the walk of that target, which had not seen them before. Orders that it did not ask
+        for are left out: the walk that asks for them will count them.
+        """
+        found = set()
+        reach = _reach(target)
+        for order in orders:
+            within = [reach.contains(instant) for instant in (order.order_time, order.update_time)]
+            if target.symbol not in (None, order.symbol) or not any(within):
+                continue
+            shared = self._shared.get(order.symbol, self._shared_by_all)
+            if not all(within) or any(_holds(shared, instant) for instant in (order.order_time, order.update_time)):
+                known = hash(order.key)
+                if known in self._remembered:
+                    continue
+                self._remembered.add(known)
+            found.add(order.key)
+        return frozenset(found)
+
+
+def _reach(target: Target) -> Window:
+    """All instants that a request of its walk may ask for, its two ends counted in."""
+    start, end = target.ask.wire()
+    return Window(start, end + 1)
+
+
+def _holds(windows: Sequence[Window], instant: int) -> bool:
+    """Whether one of these sorted, disjoint windows contains the instant."""
+    index = bisect_right(windows, instant, key=lambda window: window.start)
+    return index > 0 and windows[index - 1].contains(instant)
