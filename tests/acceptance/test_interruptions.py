@@ -4,9 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from etl.core.timeline import Window, subtract
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import HOUR, Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.chaos.judging import FOR_EVER, proven_intervals
+from tests.chaos.promise import assert_asks_only_for, questions
 
 Labs = Callable[..., Lab]
 
@@ -36,11 +39,11 @@ def test_a_run_that_was_killed_goes_on_where_it_was(lab: Labs) -> None:
         pass
     process.kill()
     process.communicate()
-    killed.tell("reset-stats", {})
     killed.tell("scenario", {"latency_ms": 0})
+    first, proven = questions(killed), [Window(*interval) for interval in proven_intervals(killed)]
+    assert proven
     assert killed("backfill").returncode == 0
-    asked = killed.stats()["log"]
-    assert len(asked) < 22, "what was proven is not asked for again"
+    assert_asks_only_for(subtract([Window(0, FOR_EVER)], proven), questions(killed)[len(first) :])
     assert killed.gaps() == []
     assert_table_equals_history(killed)
 
