@@ -7,9 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
-from etl.core.orders import Order, Reject, latest_versions
+from etl.core.orders import Key, Order, Reject, latest_versions
 from etl.core.paging import Page
-from etl.core.sightings import Key
 from etl.core.walking import Finding
 from etl.store import coverage, orders, quarantine, runs
 
@@ -56,6 +55,8 @@ class Recorder:
         self._named: set[tuple[str, str]] = set()
         self._aside: set[tuple[str, str]] = set()
         self._written: dict[tuple[str, Key], str] = {}
+        self._unasked: set[tuple[str, Key]] = set()
+        """Orders written before the walk that asks for them saw them, hardly ever any: to it they look unchanged."""
 
     def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
         """Store answers and what they proved; for `replace_equal` see `orders.upsert`."""
@@ -73,6 +74,7 @@ class Recorder:
         written: dict[tuple[str, Key], str] = {}
         named: set[tuple[str, str]] = set()
         aside: set[tuple[str, str]] = set()
+        unasked: set[tuple[str, Key]] = set()
         for account, of_account in by_account.items():
             batch, rejects = latest_versions(of_account.orders), of_account.rejects
             first = of_account.first
@@ -82,9 +84,10 @@ class Recorder:
                 fresh, refused = self._sift(account, fresh)
                 rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
-            tally = orders.upsert(
-                self._connection, account, MARKET, self.run_id, fresh, first=first, replace_equal=replace_equal
-            )
+            changes = orders.upsert(self._connection, account, MARKET, self.run_id, fresh, replace_equal=replace_equal)
+            old = {o.key for o in fresh if o.key in first and (account, o.key) not in self._unasked}
+            tally = orders.tally(changes, old)
+            unasked |= {(account, key) for key in changes if key not in first}
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, account, MARKET, unnamed)
@@ -100,6 +103,7 @@ class Recorder:
         self.counts = counts
         self._aside |= aside
         self._named |= named
+        self._unasked |= unasked
         if len(self._written) > REMEMBERED:
             self._written.clear()
         self._written |= written

@@ -46,7 +46,7 @@ def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | Non
         return None
     attempt = connection.begin_nested()
     try:
-        tally = orders.upsert(connection, row.account, MARKET, run_id, [order])
+        tally = orders.tally(orders.upsert(connection, row.account, MARKET, run_id, [order]), {order.key})
         coverage.name_symbols(connection, row.account, MARKET, [order.symbol])
     except DataError:
         attempt.rollback()

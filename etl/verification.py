@@ -10,11 +10,10 @@ from random import Random
 
 from sqlalchemy import Connection
 
-from etl.core.orders import Order, latest_versions
+from etl.core.orders import Key, Order, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known, Rules, plan_backfill, scopes
 from etl.core.sampling import draw, upper_bound
-from etl.core.sightings import Key
 from etl.core.timeline import Window, clip, merge
 from etl.core.walking import Finding, Target, Verdict
 from etl.errors import ExitCode

@@ -79,6 +79,10 @@ def close_type_of(client_order_id: str | None) -> CloseType:
     return CloseType.UNKNOWN
 
 
+Key = tuple[str, int]
+"""Symbol and order id."""
+
+
 class Order(NamedTuple):
     """One force order that was checked: every field of `raw` named in FIELDS is what its kind says, or null.
 
@@ -100,7 +104,7 @@ class Order(NamedTuple):
         return self.update_time, self.filled
 
     @property
-    def key(self) -> tuple[str, int]:
+    def key(self) -> Key:
         """What identifies it within an account and market: order ids are counted per symbol."""
         return self[:2]
 
@@ -119,7 +123,7 @@ def latest_versions(orders: Iterable[Order]) -> list[Order]:
 
     Sorted, so that two writers lock the same rows in the same order.
     """
-    latest: dict[tuple[str, int], Order] = {}
+    latest: dict[Key, Order] = {}
     for order in orders:
         key = order.key
         known = latest.get(key)

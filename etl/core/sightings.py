@@ -8,11 +8,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from etl.core.orders import Order
+from etl.core.orders import Key, Order
 from etl.core.timeline import Window, overlaps
 from etl.core.walking import Target
-
-Key = tuple[str, int]
 
 
 class Sightings:

@@ -4,16 +4,15 @@ Postgres gets the rows as one JSON parameter and reads every column out of the r
 never a float and nothing is copied field by field.
 """
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    CTE,
     BigInteger,
-    Boolean,
     ColumnElement,
     Connection,
-    Select,
     Text,
     and_,
     bindparam,
@@ -22,8 +21,6 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
-    not_,
-    null,
     or_,
     select,
     true,
@@ -32,21 +29,33 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.dml import ReturningInsert
 
-from etl.core.orders import FIELDS, Order
+from etl.core.orders import FIELDS, Key, Order
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.schema import force_orders
 
 
-class Tally(NamedTuple):
-    """How many orders of a write are new, were replaced by a later version, and came as they were before the run.
+class Change(StrEnum):
+    """What a write did to an order, as its run sees it."""
 
-    What the run itself wrote before is in none of them, so that a run counts each order once: but for one that changes
-    while the run reads it twice, which is first unchanged and then updated.
-    """
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    """Replaced by a later version, for the first time in this run."""
+    AGAIN = "again"
+    """Replaced by a later version, though this run wrote it before."""
+
+
+class Tally(NamedTuple):
+    """How many orders are new, were replaced by a later version, and came as they were before."""
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+
+
+def tally(written: Mapping[Key, Change], unchanged_if_not: Set[Key]) -> Tally:
+    """Count what `upsert` wrote, and of other orders those that are unchanged if they were not written."""
+    changes = Counter(written.values())
+    return Tally(changes[Change.INSERTED], changes[Change.UPDATED], len(unchanged_if_not - written.keys()))
 
 
 def upsert(
@@ -56,28 +65,25 @@ def upsert(
     run_id: int,
     orders: Sequence[Order],
     *,
-    first: Collection[tuple[str, int]] | None = None,
     replace_equal: bool = False,
-) -> Tally:
-    """Write orders, one version of each. Raises DBAPIError (DataError) where Postgres cannot read a row.
+) -> dict[Key, Change]:
+    """Write orders, one version of each; gives the keys of those that were written, which leaves out the unchanged.
 
-    `first`: keys of those that may count as unchanged, as the run sees them for the first time; None: all.
     `replace_equal`: a version of the same update time replaces a stored one that differs from it, as a repair does.
+    Raises DBAPIError (DataError) where Postgres cannot read a row.
     """
     if not orders:
-        return Tally()
+        return {}
     statement = _REPAIR if replace_equal else _UPSERT
-    page = _as_json(orders, first)
-    values = {"account": account, "market": market, "run_id": run_id, "page": page}
-    found = connection.execute(statement, values).scalars().all()
-    return Tally(*(found.count(name) for name in Tally._fields))
+    values = {"account": account, "market": market, "run_id": run_id, "page": _as_json(orders)}
+    written = connection.execute(statement, values)
+    return {(symbol, order_id): Change(change) for symbol, order_id, change in written}
 
 
-def _as_json(orders: Sequence[Order], first: Collection[tuple[str, int]] | None) -> str:
-    """`raw` is JSON already; the rest are numbers and words of ours."""
+def _as_json(orders: Sequence[Order]) -> str:
+    """`raw` is JSON already; the rest are numbers and a word of ours."""
     rows = (
-        f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}",'
-        f'"first":{"true" if first is None or o.key in first else "false"},"raw":{o.raw}}}'
+        f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}","raw":{o.raw}}}'
         for o in orders
     )
     return f"[{','.join(rows)}]"
@@ -114,15 +120,13 @@ def between(
     return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
 
 
-def _upsert(*, replace_equal: bool) -> Select[tuple[str]]:
-    """Writes a page and gives a field of `Tally` for each order that is to be counted."""
+def _upsert(*, replace_equal: bool) -> ReturningInsert[Any]:
     page = (
         func.jsonb_to_recordset(cast(bindparam("page", type_=Text), JSONB))
         .table_valued(
             column("order_time", BigInteger),
             column("update_time", BigInteger),
             column("close_type", Text),
-            column("first", Boolean),
             column("raw", JSONB),
             name="page",
         )
@@ -146,35 +150,29 @@ def _upsert(*, replace_equal: bool) -> Select[tuple[str]]:
         "first_run_id": bindparam("run_id", type_=BigInteger),
         "last_run_id": bindparam("run_id", type_=BigInteger),
     }
-    labelled = [value.label(name) for name, value in source.items()]
-    rows = select(*labelled, page.c.first).select_from(page.join(fields, true())).cte("rows")
-    statement = insert(force_orders).from_select(list(source), select(*(rows.c[name] for name in source)))
+    rows = select(*source.values()).select_from(page.join(fields, true()))
+    statement = insert(force_orders).from_select(list(source), rows)
     new, old = statement.excluded, force_orders.c
     kept = {*(key.name for key in force_orders.primary_key), "first_seen_at", "first_run_id"}
     # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
     wins_a_tie = new.raw != old.raw if replace_equal else new.executed_qty > old.executed_qty
-    written = statement.on_conflict_do_update(
+    return statement.on_conflict_do_update(
         index_elements=list(force_orders.primary_key),
         set_={name: new[name] for name in source if name not in kept},
         where=or_(new.update_time > old.update_time, and_(new.update_time == old.update_time, wins_a_tie)),
-    )
-    return _tally(rows, written.returning(old.symbol, old.order_id, literal_column("xmax = 0").label("is_new")))
+    ).returning(old.symbol, old.order_id, _change())
 
 
-def _tally(rows: CTE, statement: ReturningInsert[Any]) -> Select[tuple[str]]:
-    """The table is looked at as it was before the write, and only for orders that are not new."""
-    written, table = statement.cte("written"), force_orders.c
-    last_run_id = select(table.last_run_id).where(*(key == rows.c[key.name] for key in force_orders.primary_key))
-    return select(
-        case(
-            (written.c.is_new, "inserted"),
-            (and_(written.c.is_new.is_(None), not_(rows.c.first)), null()),
-            (last_run_id.scalar_subquery() == bindparam("run_id", type_=BigInteger), null()),
-            (written.c.is_new.is_not(None), "updated"),
-            else_="unchanged",
-        )
-    ).select_from(
-        rows.outerjoin(written, and_(written.c.symbol == rows.c.symbol, written.c.order_id == rows.c.order_id))
+def _change() -> ColumnElement[str]:
+    """A subquery sees the row as it was before the statement: which run wrote it last."""
+    before = force_orders.alias("before")
+    # By its name, as SQLAlchemy would list the table that is written in the subquery's FROM.
+    same = [before.c[key.name] == literal_column(str(key)) for key in force_orders.primary_key]
+    last_run_id = select(before.c.last_run_id).where(*same).scalar_subquery()
+    return case(
+        (literal_column("xmax = 0"), literal_column(f"'{Change.INSERTED}'")),
+        (last_run_id == bindparam("run_id", type_=BigInteger), literal_column(f"'{Change.AGAIN}'")),
+        else_=literal_column(f"'{Change.UPDATED}'"),
     )
 
 

@@ -253,6 +253,18 @@ def test_an_order_of_an_earlier_run_counts_as_unchanged_where_this_one_sees_it_f
     assert later.counts == runs.Counts(requests=1, weight=50, rows_received=6, unchanged=2)
 
 
+def test_an_order_that_was_stored_before_its_walk_asked_for_it_is_not_unchanged(recorder) -> None:
+    recorder.commit([Received(ACCOUNT, page(row(orderId=1)), [])])
+    recorder.commit([Received(ACCOUNT, page(row(orderId=1)), [], first=frozenset({("BTCUSDT", 1)}))])
+    assert (recorder.counts.inserted, recorder.counts.updated, recorder.counts.unchanged) == (1, 0, 0)
+
+
+def test_a_row_that_postgres_refuses_is_not_unchanged(recorder) -> None:
+    poisoned = Page((refused(1, price="?"),), (), 0)
+    recorder.commit([Received(ACCOUNT, poisoned, [], first=frozenset({("BTCUSDT", 1)}))])
+    assert (recorder.counts.unchanged, recorder.counts.quarantined) == (0, 1)
+
+
 def test_a_run_that_dies_has_told_its_largest_page(recorder, ledger) -> None:
     for longest in (7, 9, 4):
         recorder.commit([Received(ACCOUNT, page(row()), [], longest=longest)])

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from etl.core.orders import CloseType, Order, latest_versions
 from etl.core.timeline import to_datetime, to_millis
 from etl.pipeline import MARKET
-from etl.store.orders import Tally, upsert
+from etl.store.orders import Change, Tally, tally, upsert
 from etl.store.schema import force_orders
 from tests.postgres.samples import ACCOUNT, ROW, page, row
 
@@ -30,9 +30,10 @@ decimals = st.from_regex(r"-?[1-9][0-9]{0,30}(\.[0-9]{1,30})?|0(\.[0-9]{1,30})?"
 
 def write(connection: Connection, *rows: str, run_id: int = 1, account: str = ACCOUNT) -> Tally:
     """Store these rows and commit, so that the next write has a later `now()`."""
-    tally = upsert(connection, account, MARKET, run_id, latest_versions(page(*rows).orders))
+    orders = latest_versions(page(*rows).orders)
+    written = upsert(connection, account, MARKET, run_id, orders)
     connection.commit()
-    return tally
+    return tally(written, {order.key for order in orders})
 
 
 def stored(connection: Connection) -> list[RowMapping]:
@@ -190,7 +191,7 @@ FILLED = {"status": "FILLED", "executedQty": "0.0010", "updateTime": 3000}
 
 
 @pytest.mark.parametrize(
-    ("then", "now", "tally"),
+    ("then", "now", "counted"),
     [
         pytest.param(NEW, FILLED, REPLACED, id="a later version replaces"),
         pytest.param(FILLED, NEW, UNCHANGED, id="an earlier version changes nothing"),
@@ -203,16 +204,16 @@ FILLED = {"status": "FILLED", "executedQty": "0.0010", "updateTime": 3000}
     ],
 )
 def test_of_two_versions_the_later_one_stays(
-    connection: Connection, then: dict[str, Any], now: dict[str, Any], tally: Tally
+    connection: Connection, then: dict[str, Any], now: dict[str, Any], counted: Tally
 ) -> None:
     write(connection, row(**then), run_id=1)
     (before,) = stored(connection)
-    assert write(connection, row(**now), run_id=2) == tally
+    assert write(connection, row(**now), run_id=2) == counted
 
     (after,) = stored(connection)
-    assert after["raw"] == ROW | (now if tally == REPLACED else then)
+    assert after["raw"] == ROW | (now if counted == REPLACED else then)
     assert (after["first_run_id"], after["first_seen_at"]) == (1, before["first_seen_at"])
-    if tally == REPLACED:
+    if counted == REPLACED:
         assert after["last_run_id"] == 2
         assert after["changed_at"] > before["changed_at"]
     else:
@@ -236,19 +237,18 @@ def test_a_tally_counts_orders_not_rows(connection: Connection) -> None:
     assert [order["status"] for order in stored(connection)] == ["FILLED", "FILLED", "NEW"]
 
 
-def test_what_a_run_wrote_before_it_does_not_count_again(connection: Connection) -> None:
+def test_what_a_run_writes_again_does_not_count_again(connection: Connection) -> None:
     assert write(connection, row(orderId=1, **NEW)) == ADDED
     assert write(connection, row(orderId=1, **PARTLY)) == Tally(), "it is new, and was counted as that"
-    assert write(connection, row(orderId=1, **PARTLY)) == Tally(), "it was not there before the run"
+    assert write(connection, row(orderId=1, **PARTLY), run_id=2) == UNCHANGED
     assert write(connection, row(orderId=1, **FILLED), run_id=2) == REPLACED
-    assert write(connection, row(orderId=1, **FILLED), run_id=2) == Tally(), "it did change in this run"
+    assert write(connection, row(orderId=1, **FILLED | {"updateTime": ROW["updateTime"] + 99}), run_id=2) == Tally()
 
 
-def test_only_what_the_run_sees_for_the_first_time_counts_as_unchanged(connection: Connection) -> None:
-    write(connection, row(orderId=1, **NEW), row(orderId=2, **NEW), row(orderId=3, **NEW))
-    again = page(row(orderId=1, **NEW), row(orderId=2, **NEW), row(orderId=3, **FILLED), row(orderId=4, **NEW)).orders
-    tally = upsert(connection, ACCOUNT, MARKET, 2, again, first={("BTCUSDT", 1)})
-    assert tally == Tally(inserted=1, updated=1, unchanged=1)
+def test_only_what_may_be_unchanged_counts_as_that() -> None:
+    written = {("A", 1): Change.INSERTED, ("A", 2): Change.UPDATED, ("A", 3): Change.AGAIN}
+    assert tally(written, set()) == Tally(inserted=1, updated=1)
+    assert tally(written, {("A", 1), ("A", 2), ("A", 3), ("A", 4)}) == Tally(inserted=1, updated=1, unchanged=1)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -262,7 +262,7 @@ def test_versions_in_any_order_end_as_the_latest(connection: Connection, seed: i
 
 
 def test_no_orders_are_no_statement(connection: Connection) -> None:
-    assert upsert(connection, ACCOUNT, MARKET, 1, []) == Tally()
+    assert upsert(connection, ACCOUNT, MARKET, 1, []) == {}
     assert not connection.in_transaction()
 
 

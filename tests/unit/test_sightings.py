@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from etl.core.orders import CloseType, Order
-from etl.core.sightings import Key, Sightings
+from etl.core.orders import CloseType, Key, Order
+from etl.core.sightings import Sightings
 from etl.core.timeline import Window, overlaps
 from etl.core.walking import Target
 
