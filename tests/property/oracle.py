@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from etl.core.beliefs import Beliefs
 from etl.core.doubts import Doubts
 from etl.core.paging import Page, PageRequest
+from etl.core.sightings import Sightings
 from etl.core.timeline import DAY, Window
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, walk
 from etl.exchange.pages import read_page
@@ -59,6 +60,8 @@ class Exchange:
     lists_symbols: bool = True
     requests: list[PageRequest] = field(default_factory=list)
     received: set[tuple[str, int]] = field(default_factory=set)
+    seen_first: list[tuple[str, int]] = field(default_factory=list)
+    """What the run counted, in the order in which it saw it."""
 
     def __post_init__(self) -> None:
         self.book = Book(order_from_row(row.as_json()) for row in self.rows)
@@ -80,14 +83,16 @@ class Exchange:
 def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_doubt: int = 8) -> list[Finding]:
     """Every walk to its end, one after the other, as the scheduler runs them; all findings."""
     findings: list[Finding] = []
-    doubts: Doubts[Steps] = Doubts(most_in_doubt)
+    doubts: Doubts[tuple[Target, Steps]] = Doubts(most_in_doubt)
+    sightings = Sightings(targets)
 
-    def go_on(steps: Steps, reply: Reply) -> None:
+    def go_on(target: Target, steps: Steps, reply: Reply) -> None:
         while True:
             step = steps.send(reply)
             findings.extend(step.findings)
+            exchange.seen_first.extend(sightings.first(target, step.unseen))
             if step.doubtful is not None:
-                doubts.add(steps, step.doubtful, beliefs.page_size)
+                doubts.add((target, steps), step.doubtful, beliefs.page_size)
             if step.request is None:
                 return
             if isinstance(step.request, SymbolsRequest):
@@ -96,12 +101,12 @@ def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_d
                 reply = exchange.answer(step.request)
 
     for target in targets:
-        go_on(walk(target, beliefs), None)
-        for steps, reply in doubts.due():
-            go_on(steps, reply)
+        go_on(target, walk(target, beliefs), None)
+        for doubted, reply in doubts.due():
+            go_on(*doubted, reply)
         assert len(doubts) <= most_in_doubt
-    for steps in doubts.take_all():
-        go_on(steps, None)
+    for doubted in doubts.take_all():
+        go_on(*doubted, None)
     return findings
 
 

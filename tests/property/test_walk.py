@@ -52,6 +52,20 @@ def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_int
     assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
 
 
+@given(rows=histories(), scenario=scenarios, widest=st.sampled_from([3 * DAY, WIDEST]), overlap=st.booleans())
+def test_each_order_that_is_received_is_seen_first_exactly_once(
+    rows: list[Row], scenario: Scenario, widest: int, overlap: bool
+) -> None:
+    exchange = Exchange(rows, scenario)
+    targets = [Target(w, w) for w in divide(SPAN, widest)]
+    hole = Window(SPAN.start + DAY, SPAN.start + 5 * DAY)
+    drive(exchange, targets + [Target(hole, hole)] * overlap, beliefs())
+    assert len(exchange.seen_first) == len(set(exchange.seen_first))
+    assert set(exchange.seen_first) <= exchange.received
+    if not scenario.strays:
+        assert set(exchange.seen_first) == exchange.received
+
+
 @given(rows=histories(), symbol=st.sampled_from("ABCD"), scenario=scenarios)
 def test_the_same_holds_for_a_symbol_asked_for_by_name(rows: list[Row], symbol: str, scenario: Scenario) -> None:
     exchange = Exchange(rows, scenario)
