@@ -26,3 +26,11 @@ def check_span(settings: "Settings", span: "SpanText") -> None:
     from etl.exchange.clock import local_now
 
     span.resolve(app.rules(settings, local_now()))
+
+
+def check_readable(settings: "Settings", span: "SpanText") -> None:
+    """The same for a span that the exchange is asked for."""
+    from etl import app
+    from etl.exchange.clock import local_now
+
+    span.readable(app.rules(settings, local_now()))

@@ -16,10 +16,13 @@ from typing import TypedDict, Unpack, get_type_hints
 
 from etl.core.timeline import to_datetime
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError, ThrottledError
+from etl.logs import logger
 from etl.operations import Summary
 from etl.running import Work, backfill_work, store_history, sync_work
 from etl.settings import Settings, load
 from etl.spans import SpanText
+
+_log = logger(__name__)
 
 SettingsSource = Settings | str | os.PathLike[str]
 """A finished `etl.settings.Settings`, or the path of a settings file."""
@@ -81,6 +84,9 @@ class RunSummary:
     faults: tuple[str, ...]
     """What went wrong on the way, a line each."""
     duration: timedelta
+    since: datetime | None = None
+    until: datetime | None = None
+    """The span [since, until) that was taken for what was asked; None for `run_sync`."""
 
 
 class RunFailedError(ForceOrdersError):
@@ -98,6 +104,7 @@ def run_backfill(
     symbols: Sequence[str] = (),
     since: datetime | str | None = None,
     until: datetime | str | None = None,
+    beyond_retention: bool = False,
     stop: Event | None = None,
     **changes: Unpack[SettingsByName],
 ) -> RunSummary:
@@ -108,8 +115,9 @@ def run_backfill(
     read from the environment and from the files that settings name, never passed.
 
     `accounts` and `symbols` are names, all by default. `since` and `until` are aware datetimes or texts as on the
-    command line (`2026-09-01`, `90d`; UTC); without `since` it is as far back as the exchange keeps. Once `stop` is set
-    the run ends as soon as the requests and statements in hand allow.
+    command line (`2026-09-01`, `90d`; UTC; a bare date as `until` includes its day); without `since` it is as far back
+    as the exchange keeps. What lies before that is left out, which a warning says, unless `beyond_retention` wants it
+    recorded as a gap. Once `stop` is set the run ends as soon as the requests and statements in hand allow.
 
     A run that leaves gaps returns, with them in the summary. Else raises ConfigError (wrong settings or arguments),
     ThrottledError (the exchange wants silence until its `until_ms`), StoreError (the database), StoppedError (`stop`
@@ -117,7 +125,7 @@ def run_backfill(
     used: the others are read all the same); each is a ForceOrdersError and has the command's `exit_code`.
     """
     chosen = _settings(settings, changes)
-    span = SpanText(_instant("since", since), _instant("until", until))
+    span = SpanText(_instant("since", since), _instant("until", until), beyond_retention)
     return _run(chosen, backfill_work(chosen, _names(accounts), _names(symbols), span), stop)
 
 
@@ -172,7 +180,10 @@ def _names(given: Sequence[str]) -> Sequence[str]:
 
 def _run(settings: Settings, work: Work, stop: Event | None) -> RunSummary:
     logging.getLogger("urllib3.connectionpool").addFilter(_is_unsigned)
-    return _returned(store_history(settings, work, stop or Event(), nullcontext(lambda standing: None)))
+    ended = store_history(settings, work, stop or Event(), nullcontext(lambda standing: None))
+    if ended.clipped is not None:
+        _log.warning("%s", ended.clipped)
+    return _returned(ended)
 
 
 def _is_unsigned(record: logging.LogRecord) -> bool:
@@ -218,4 +229,6 @@ def _public(ended: Summary) -> RunSummary:
         unproven=timedelta(milliseconds=ended.unproven),
         faults=tuple(ended.faults),
         duration=timedelta(seconds=ended.seconds),
+        since=None if ended.span is None else to_datetime(ended.span.start),
+        until=None if ended.span is None else to_datetime(ended.span.end),
     )

@@ -12,7 +12,7 @@ from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.planning import Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
-from etl.core.timeline import SECOND, duration, iso
+from etl.core.timeline import SECOND, Window, duration, iso
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
@@ -30,7 +30,7 @@ from etl.fetching import STOPPED, TICK, interruptibly
 from etl.logs import logger
 from etl.pipeline import MARKET, Received, Recorder
 from etl.scheduler import Scheduler, Walk
-from etl.spans import Planner
+from etl.spans import Planner, SpanText
 from etl.store import coverage, locks, runs
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
@@ -87,6 +87,10 @@ class Summary:
     unproven: int = 0
     """Milliseconds of the run's own span that are still unproven."""
     faults: list[str] = field(default_factory=list)
+    span: Window | None = None
+    """What was asked for, as instants by the exchange's clock; None: no span was."""
+    clipped: str | None = None
+    """One line where what was asked for begins before what the exchange keeps, and the run does not."""
     silent_until: int = 0
     """The exchange wants no request before, epoch milliseconds; 0: it never asked for silence."""
     seconds: float = 0.0
@@ -144,12 +148,15 @@ class Run:
         self.recorder = Recorder(connection, run_id, reader.spent)
         self.summary = Summary(command, run_id, faults=[*reader.complaints])
 
-    def execute(self, planner: Planner, purpose: Purpose) -> Summary:
-        """Plan, walk and close the ledger; the summary tells how it went, whatever it was."""
+    def execute(self, planner: Planner, purpose: Purpose, span: SpanText | None = None) -> Summary:
+        """Plan, walk and close the ledger; the summary tells how it went, whatever it was.
+
+        `span` is what the planner plans for, where somebody asked for one: the summary says which instants it meant.
+        """
         fault: ForceOrdersError | None = None
         try:
             with store_errors():
-                self._walk(planner, purpose)
+                self._walk(planner, purpose, span)
         except ForceOrdersError as error:
             fault = error
         return self._close(fault, purpose.counts)
@@ -159,12 +166,12 @@ class Run:
         self.summary.exit_code = ExitCode.WRONG_INPUT
         return self._close(None, runs.Counts())
 
-    def _walk(self, planner: Planner, purpose: Purpose) -> None:
+    def _walk(self, planner: Planner, purpose: Purpose, span: SpanText | None) -> None:
         reader = self._reader
         self._tick(0)
         self._hold_accounts()
         self._set_clock()
-        walks = self._plan(planner, purpose)
+        walks = self._plan(planner, purpose, span)
         self.connection.commit()
         self._walks = self.summary.windows = len(walks)
         scheduler = Scheduler(purpose.commit, reader.concurrency, reader.stop, self._tick)
@@ -214,9 +221,11 @@ class Run:
         self.connection.rollback()
         return f"account {account} is being read by {holder or 'another program'}"
 
-    def _plan(self, planner: Planner, purpose: Purpose) -> list[Walk]:
+    def _plan(self, planner: Planner, purpose: Purpose, span: SpanText | None) -> list[Walk]:
         reader = self._reader
         rules = reader.rules_at(reader.clock.now())
+        if span is not None:
+            self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
         largest = runs.largest_page(self.connection)
         walks: list[Walk] = []
         for account, client in self._clients.items():

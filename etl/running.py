@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Event
 
 from etl import app
-from etl.asking import check_span, parse_symbols
+from etl.asking import check_readable, parse_symbols
 from etl.credentials import Keyring, keyring
 from etl.operations import Run, Summary, Watcher
 from etl.settings import Settings
@@ -23,13 +23,15 @@ class Work:
     planner: Planner
     symbols: Sequence[str] = ()
     """Those asked for by name."""
+    span: SpanText | None = None
+    """As it was asked for; None: no span was."""
 
 
 def backfill_work(settings: Settings, accounts: Sequence[str], symbols: Sequence[str], span: SpanText) -> Work:
     """History of a span, once; raises ConfigError before anything is asked or opened."""
     names = parse_symbols(symbols)
-    check_span(settings, span)
-    return Work("backfill", keyring(settings, accounts), backfill_planner(span, names), names)
+    check_readable(settings, span)
+    return Work("backfill", keyring(settings, accounts), backfill_planner(span, names), names, span)
 
 
 def sync_work(settings: Settings, accounts: Sequence[str]) -> Work:
@@ -45,4 +47,4 @@ def store_history(settings: Settings, work: Work, stop: Event, watching: Abstrac
         watching as watch,
     ):
         run = Run(connection, reader, work.command, watch)
-        return run.execute(work.planner, Storing(connection, run.recorder, work.symbols))
+        return run.execute(work.planner, Storing(connection, run.recorder, work.symbols), work.span)

@@ -84,7 +84,7 @@ def verify_planner(span: SpanText, sample: Sample) -> Planner:
         for symbol in scopes(named) if named and not known[None].proven else [None]:
             proven = known.get(symbol, known[None]).proven
             explicit = span.since is not None or span.until is not None
-            for window in [span.resolve(rules)] if explicit else clip(proven, readable):
+            for window in [span.readable(rules)] if explicit else clip(proven, readable):
                 targets += plan_backfill(window, symbol, Known(), rules)
         return sample.choose(targets)
 

@@ -21,7 +21,7 @@ def force_orders(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every force order of these weeks, in the table of the same name. What is proven already costs no request."""
     weeks = context.partition_time_window
     try:
-        summary = etl.run_backfill(since=weeks.start, until=weeks.end)
+        summary = etl.run_backfill(since=weeks.start, until=weeks.end, beyond_retention=True)
     except ConfigError as error:  # wrong settings stay wrong
         raise dg.Failure(str(error), allow_retries=False) from error
     except ThrottledError as error:  # a ban may take hours

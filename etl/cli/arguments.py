@@ -11,8 +11,8 @@ from etl.errors import ConfigError
 if TYPE_CHECKING:
     from etl.settings import Settings
 
-since = click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; UTC.")
-until = click.option("--until", metavar="T", help="Likewise; now by default.")
+since = click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; all UTC.")
+until = click.option("--until", metavar="T", help="Likewise, but a bare date includes its day; now by default.")
 symbols = click.option("--symbol", metavar="S", multiple=True, help="May be repeated; all by default.")
 accounts = click.option("--account", metavar="A", multiple=True, help="May be repeated; all by default.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.asking import check_span
+from etl.asking import check_readable
 from etl.cli import arguments
 from etl.cli.arguments import load_settings
 from etl.cli.console import complain, print_tables, say, stop_signals, watching
@@ -27,6 +27,11 @@ DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_ord
 @arguments.until
 @arguments.symbols
 @arguments.accounts
+@click.option(
+    "--beyond-retention",
+    is_flag=True,
+    help="Ask also for what lies before the exchange's reach; what it does not show is a gap for ever.",
+)
 @click.option("--plan", is_flag=True, help="Print what it would cost, and do nothing.")
 @click.option("--distributed", is_flag=True, help="Hand out a job an account and week, for workers.")
 @click.pass_context
@@ -36,6 +41,7 @@ def backfill(
     until: str | None,
     symbol: tuple[str, ...],
     account: tuple[str, ...],
+    beyond_retention: bool,
     plan: bool,
     distributed: bool,
 ) -> None:
@@ -43,13 +49,13 @@ def backfill(
     from etl.running import backfill_work
     from etl.spans import SpanText
 
-    settings, span = load_settings(context), SpanText(since, until)
+    settings, span = load_settings(context), SpanText(since, until, beyond_retention)
     if distributed and not plan:
         _hand_out(settings, account, symbol, span)
         return
     work = backfill_work(settings, account, symbol, span)
     if plan:
-        _print_plan(settings, work)
+        _print_plan(settings, work, span)
     else:
         context.exit(told(settings, "backfill", account, lambda: _store(settings, work)).exit_code)
 
@@ -91,7 +97,7 @@ def verify(
 
     settings = load_settings(context)
     span, drawn = SpanText(since, until), Sample(sample)
-    check_span(settings, span)
+    check_readable(settings, span)
     keys = keyring(settings, account)
     with (
         stop_signals() as stop,
@@ -101,7 +107,7 @@ def verify(
     ):
         run = Run(connection, reader, "verify", watch)
         comparing = Comparing(connection, run.recorder, repair=repair)
-        summary = run.execute(verify_planner(span, drawn), comparing)
+        summary = run.execute(verify_planner(span, drawn), comparing, None if span == SpanText() else span)
     for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
         say(line)
     if comparing.differences:
@@ -125,7 +131,7 @@ def demo(context: click.Context) -> None:
     context.exit(summary.exit_code)
 
 
-def _print_plan(settings: "Settings", work: "Work") -> None:
+def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
     from etl import app
     from etl.core.planning import cost
     from etl.exchange.clock import local_now
@@ -135,14 +141,17 @@ def _print_plan(settings: "Settings", work: "Work") -> None:
     with app.store(settings) as connection:
         rules = app.rules(settings, local_now())
         targets = plan_only(connection, [one.account for one in work.keys.usable], work.planner, rules)
-    for line in plan_lines(cost(targets), [target.need for target in targets], settings.weight_budget):
+    needs = [target.need for target in targets]
+    for line in plan_lines(cost(targets), needs, settings.weight_budget, span.readable(rules)):
         say(line)
+    _complain_of_clip(span.clipped(rules))
     for complaint in work.keys.complaints:
         complain(complaint)
 
 
 def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
     from etl import app
+    from etl.exchange.clock import local_now
     from etl.fleet.dispatch import backfill_jobs
     from etl.fleet.queue import hand_out
     from etl.reporting.lines import many
@@ -156,6 +165,12 @@ def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[s
         f"handed out {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
         f"queues: {queues}{waiting}"
     )
+    _complain_of_clip(span.clipped(app.rules(settings, local_now())))
+
+
+def _complain_of_clip(clipped: str | None) -> None:
+    if clipped is not None:
+        complain(clipped)
 
 
 def _store(settings: "Settings", work: "Work") -> "Summary":
@@ -180,6 +195,7 @@ def _print_summary(summary: "Summary") -> None:
 
 
 def print_faults(summary: "Summary") -> None:
+    _complain_of_clip(summary.clipped)
     for fault in summary.faults:
         complain(fault)
 

@@ -8,7 +8,7 @@ import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -163,3 +163,20 @@ def parse_instant(text: str, now: int) -> int:
     if instant not in _DATES:
         raise unreadable
     return instant
+
+
+def parse_end(text: str, now: int) -> int:
+    """The end of a span as it is typed: as `parse_instant`, but a bare date includes its day, today as far as `now`.
+
+    Raises ValueError as `parse_instant` does.
+    """
+    instant = parse_instant(text, now)
+    return min(instant + DAY, now) if _is_bare_date(text) and instant <= now else instant
+
+
+def _is_bare_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return False
+    return True

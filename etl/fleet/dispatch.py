@@ -8,7 +8,7 @@ from croniter import croniter
 from sqlalchemy import Connection
 
 from etl import app
-from etl.asking import check_span, parse_symbols
+from etl.asking import check_readable, parse_symbols
 from etl.core.printable import printable
 from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError
@@ -51,7 +51,7 @@ def backfill_jobs(
 ) -> list[Job]:
     """A job for each account and week of a span that is not proven yet; raises ConfigError and StoreError."""
     names = tuple(parse_symbols(symbols))
-    check_span(settings, span)
+    check_readable(settings, span)
     rules, planner, jobs = app.rules(settings, local_now()), backfill_planner(span, names), []
     for source in key_sources(settings, accounts):
         whole = Job(source.account, settings.queue_of(source.account), symbols=names)

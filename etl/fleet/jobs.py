@@ -51,7 +51,8 @@ class Job:
         if self.command == SYNC:
             return nightly_planner
         since, until = (None if instant is None else str(instant) for instant in (self.since, self.until))
-        return backfill_planner(SpanText(since, until), self.symbols)
+        # What the exchange no longer keeps was left out, or wanted, when the job was handed out.
+        return backfill_planner(SpanText(since, until, beyond_retention=since is not None), self.symbols)
 
     def arguments(self) -> dict[str, Any]:
         """As JSON for the queue, which knows its own name and the command; `job_of` reads it."""

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etl.core.timeline import SECOND, iso
+from etl.core.timeline import SECOND, Window, iso
 
 if TYPE_CHECKING:
     from etl.core.planning import Cost
-    from etl.core.timeline import Window
     from etl.operations import Summary
 
 
@@ -22,16 +21,27 @@ def summary_line(summary: "Summary") -> str:
         parts.append(f"gaps: {len(summary.gaps) or 'none'}")
     if counts.quarantined:
         parts.append(f"quarantined: {counts.quarantined}")
+    if summary.span is not None:
+        parts.append(span_taken(summary.span))
     return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
 
 
-def plan_lines(cost: "Cost", windows: Sequence["Window"], budget: int) -> list[str]:
-    """What a backfill would do and cost."""
+def span_taken(span: Window) -> str:
+    """Which instants were taken for what was typed."""
+    return f"span {to_the_second(span.start)} to {to_the_second(span.end)}"
+
+
+def plan_lines(cost: "Cost", windows: Sequence[Window], budget: int, span: Window) -> list[str]:
+    """What a backfill of a span would do and cost."""
     if not windows:
-        return ["nothing to ask for: everything of this span is proven, or younger than the settle lag"]
+        return [
+            span_taken(span),
+            "nothing to ask for: everything of this span is proven, or younger than the settle lag",
+        ]
     minutes = cost.minutes(budget)
     takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
     return [
+        span_taken(span),
         f"{many(len(windows), 'window')}, {to_the_second(min(windows).start)} to {to_the_second(max(windows).end)}",
         f"{many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
         "a window with more orders than fit on a page costs about two requests more for each further 99 orders",

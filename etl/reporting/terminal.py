@@ -13,7 +13,7 @@ from etl.core.printable import printable
 from etl.core.timeline import SECOND, duration, iso
 from etl.operations import Progress as Standing
 from etl.operations import Summary, Watcher
-from etl.reporting.lines import many, to_the_second
+from etl.reporting.lines import many, span_taken, to_the_second
 from etl.status import ScopeStatus, Status
 from etl.store.coverage import Gap
 from etl.verification import Difference, Kind, Sample
@@ -41,9 +41,10 @@ def verified_lines(summary: Summary, differences: Sequence[Difference], sample: 
     counts = {kind: sum(d.kind is kind for d in differences) for kind in Kind}
     found = ", ".join(f"{kind.value} {count}" for kind, count in counts.items())
     repairs = "; what was missing or different is stored now" if repaired and differences else ""
+    span = "" if summary.span is None else f"; {span_taken(summary.span)}"
     lines = [
         f"verify {summary.status} in {summary.seconds:.1f} s: {many(summary.windows, 'window')}, "
-        f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {found}{repairs}"
+        f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {found}{repairs}{span}"
     ]
     if sample.sampled < sample.population:
         share = sample.worth(sample.differing(differences))

@@ -107,7 +107,7 @@ def test_an_exchange_that_keeps_more_than_believed_is_read_as_far_as_it_shows(la
     generous = lab(Scenario(retention_days=200), histories={"main": []})
     oldest, other = generous.now() - 140 * DAY, generous.now() - 100 * DAY
     generous.tell("orders", [order_row("BTCUSDT", 1, oldest), order_row("BTCUSDT", 2, other)])
-    assert generous("backfill", "--since", "150d").returncode == 3
+    assert generous("backfill", "--since", "150d", "--beyond-retention").returncode == 3
     assert set(generous.table()) == {("BTCUSDT", 1), ("BTCUSDT", 2)}
     mark = generous.watermark()
     assert mark["covered_since"] == moment(oldest + 5), "it showed that it keeps what was updated then"

@@ -119,7 +119,7 @@ def test_a_span_and_symbols_are_given_as_values(here: Labs) -> None:
 
 def test_what_stays_unproven_returns_as_gaps(here: Labs) -> None:
     here(Scenario(), histories={"main": []})
-    done = etl.run_backfill(since="100d")
+    done = etl.run_backfill(since="100d", beyond_retention=True)
     assert (done.status, done.exit_code) == ("incomplete", 3)
     assert {(gap.account, gap.symbol, gap.reason) for gap in done.gaps} == {("main", "*", "beyond_retention")}
     assert done.unproven == sum((gap.end - gap.start for gap in done.gaps), timedelta())

@@ -79,7 +79,7 @@ class Reading:
         since, until = (round((self.today - days) * DAY) for days in (first, last))
         self.lab.tell("reset-stats", {})
         known = len(self.orders())
-        words = ["--account", account, "--since", str(since), "--until", str(until)]
+        words = ["--account", account, "--since", str(since), "--until", str(until), "--beyond-retention"]
         words += ["--symbol", symbol] if symbol else []
         began = self._clock()
         done = self.lab("backfill", *words)

@@ -17,6 +17,7 @@ from etl.core.timeline import (
     duration,
     iso,
     merge,
+    parse_end,
     parse_instant,
     subtract,
     to_datetime,
@@ -169,6 +170,24 @@ def test_a_date_or_a_moment_is_read_as_utc(text: str, expected: datetime) -> Non
 )
 def test_a_time_ago_is_counted_from_now(text: str, ago: int) -> None:
     assert parse_instant(text, NOW) == NOW - ago
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-08-31", "2026-09-01T00:00Z"),
+        (" 20260831 ", "2026-09-01T00:00Z"),
+        ("2026-09-01", "2026-09-01T18:00Z"),
+        ("2026-09-02", "2026-09-02T00:00Z"),
+        ("9999-12-31", "9999-12-31T00:00Z"),
+        ("2026-08-31T00:00", "2026-08-31T00:00Z"),
+        ("1d", "2026-08-31T18:00Z"),
+    ],
+    ids=["a date", "a short date", "today", "a day to come", "the last day", "a moment", "a time ago"],
+)
+def test_a_bare_date_as_an_end_includes_its_day_as_far_as_now(text: str, expected: str) -> None:
+    now = to_millis(datetime(2026, 9, 1, 18, tzinfo=UTC))
+    assert iso(parse_end(text, now)) == expected
 
 
 @pytest.mark.parametrize("text", ["999999w", "999999d", "3000w"])
