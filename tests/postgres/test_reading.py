@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Connection, text
 
-from etl.errors import StoreError
+from etl.errors import ConfigError, StoreError
 from etl.store import runs
 from etl.store.reading import read_only
 
@@ -29,12 +29,21 @@ def test_it_sees_what_was_committed(connection: Connection) -> None:
         ("WITH gone AS (DELETE FROM runs RETURNING *) SELECT * FROM gone", "in a read-only transaction"),
         ("SELECT nonsense", 'column "nonsense" does not exist'),
         ("SELEC 1", "syntax error"),
+        ("SELECT * FROM force_order", 'relation "force_order" does not exist'),
+        ("SELECT symbl FROM force_orders", r'\(Perhaps you meant .*"force_orders.symbol"'),
+        ("SELECT 1 / 0", "division by zero"),
+        ("SELECT 'x'::int", "invalid input syntax for type integer"),
+        ("SELECT (SELECT 1 UNION SELECT 2)", "more than one row"),
+        ("VACUUM", "cannot run inside a transaction block"),
+        ("DO $$BEGIN RAISE 'two\nlines'; END$$", "two lines"),
+        ("COPY runs TO STDOUT", "COPY"),
+        ("SELECT '10000-01-01'::date", "date too large"),
     ],
 )
 def test_what_writes_or_is_wrong_is_one_line(connection: Connection, sql: str, said: str) -> None:
     runs.start(connection, "sync")
     connection.commit()
-    with pytest.raises(StoreError, match=said) as failed:
+    with pytest.raises(ConfigError, match=said) as failed:
         read_only(connection, sql)
     assert len(str(failed.value).splitlines()) == 1
 
@@ -51,7 +60,7 @@ def test_it_leaves_the_connection_able_to_write(connection: Connection) -> None:
 def test_a_second_statement_cannot_end_the_transaction_and_write(connection: Connection) -> None:
     runs.start(connection, "sync")
     connection.commit()
-    with pytest.raises(StoreError):
+    with pytest.raises(ConfigError):
         read_only(connection, "COMMIT; DELETE FROM runs")
     connection.rollback()
     assert runs.last(connection) is not None
@@ -59,3 +68,14 @@ def test_a_second_statement_cannot_end_the_transaction_and_write(connection: Con
 
 def test_a_query_may_hold_a_percent_sign(connection: Connection) -> None:
     assert read_only(connection, "SELECT 1 AS a WHERE 'BTCUSDT' LIKE '%USDT'") == (["a"], [(1,)])
+
+
+def test_a_server_that_gives_up_is_no_mistake_in_the_query(connection: Connection) -> None:
+    connection.execute(text("SET statement_timeout = '10ms'"))
+    connection.commit()
+    with pytest.raises(StoreError, match="the database cannot be used: canceling statement"):
+        read_only(connection, "SELECT pg_sleep(5)")
+
+
+def test_no_query_at_all_gives_no_rows(connection: Connection) -> None:
+    assert read_only(connection, "") == ([], [])
