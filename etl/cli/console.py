@@ -40,6 +40,15 @@ def say(text: str) -> None:
         print(text)
 
 
+@contextmanager
+def best_effort() -> Iterator[None]:
+    """For a command whose work is done: that its words cannot be written is one line on stderr, its exit code stands."""
+    try:
+        yield
+    except OutputError as error:
+        complain(str(error))
+
+
 def complain(text: str) -> None:
     """One line on stderr, whatever names and paths the text was made of."""
     with suppress(OSError):  # nobody is left to hear of it

@@ -3,7 +3,7 @@
 import click
 
 from etl.cli.arguments import database_of, load_settings
-from etl.cli.console import complain, print_tables, say
+from etl.cli.console import best_effort, complain, print_tables, say
 
 
 @click.group("db")
@@ -21,7 +21,8 @@ def db_upgrade(context: click.Context) -> None:
 
     with address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
         before, after = migrate.upgrade(connection)
-    say(f"the schema is {after} already" if before == after else f"schema {before or 'none'} → {after}")
+    with best_effort():
+        say(f"the schema is {after} already" if before == after else f"schema {before or 'none'} → {after}")
 
 
 @database.command("url")
@@ -40,7 +41,9 @@ def db_stop(context: click.Context) -> None:
     """Stop the embedded Postgres that 'db url' left running."""
     from etl.store.database import stop_embedded
 
-    say("stopped" if stop_embedded(*database_of(context)) else "it did not run")
+    stopped = stop_embedded(*database_of(context))
+    with best_effort():
+        say("stopped" if stopped else "it did not run")
 
 
 @database.command("revisions")
@@ -68,7 +71,8 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 
     with app.store(load_settings(context)) as connection, store_errors():
         beyond = grant_reader(connection, role)
-    say(f"{role} may read the report views")
+    with best_effort():
+        say(f"{role} may read the report views")
     if beyond:
         complain(f"{role} may use more than these, by rights given elsewhere: {', '.join(beyond)}")
 

@@ -7,7 +7,7 @@ import click
 
 from etl.cli import arguments
 from etl.cli.arguments import load_settings
-from etl.cli.console import say, stop_signals
+from etl.cli.console import best_effort, say, stop_signals
 
 if TYPE_CHECKING:
     from etl.fleet.worker import Nights
@@ -80,5 +80,11 @@ def _serve(
 
     duty = Duty(queues, jobs, nights, None if metrics is None else parse_address(metrics))
     with stop_signals() as stop, app.served(settings) as own:
-        say(first_words(duty))
-        serve(own, duty, stop, say)
+        _tell(first_words(duty))
+        serve(own, duty, stop, _tell)
+
+
+def _tell(line: str) -> None:
+    """A job is done, whether it can be said or not."""
+    with best_effort():
+        say(line)

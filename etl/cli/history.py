@@ -10,7 +10,7 @@ import click
 from etl.asking import check_readable
 from etl.cli import arguments
 from etl.cli.arguments import load_settings
-from etl.cli.console import complain, print_tables, say, stop_signals, watching
+from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, watching
 from etl.cli.telling import told
 
 if TYPE_CHECKING:
@@ -108,10 +108,11 @@ def verify(
         run = Run(connection, reader, "verify", watch)
         comparing = Comparing(connection, run.recorder, repair=repair)
         summary = run.execute(verify_planner(span, drawn), comparing, None if span == SpanText() else span)
-    for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
-        say(line)
-    if comparing.differences:
-        print_tables([difference_table(comparing.differences)])
+    with best_effort():
+        for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
+            say(line)
+        if comparing.differences:
+            print_tables([difference_table(comparing.differences)])
     print_faults(summary)
     context.exit(summary.exit_code)
 
@@ -161,10 +162,11 @@ def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[s
         count = hand_out(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
     waiting = f"; {many(len(jobs) - count, 'job')} waited there already" if count < len(jobs) else ""
-    say(
-        f"handed out {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
-        f"queues: {queues}{waiting}"
-    )
+    with best_effort():
+        say(
+            f"handed out {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
+            f"queues: {queues}{waiting}"
+        )
     _complain_of_clip(span.clipped(app.rules(settings, local_now())))
 
 
@@ -186,11 +188,12 @@ def _store(settings: "Settings", work: "Work") -> "Summary":
 def _print_summary(summary: "Summary") -> None:
     from etl.reporting.lines import summary_line
 
-    say(summary_line(summary))
-    if summary.gaps:
-        from etl.reporting.terminal import gap_table
+    with best_effort():
+        say(summary_line(summary))
+        if summary.gaps:
+            from etl.reporting.terminal import gap_table
 
-        print_tables([gap_table(summary.gaps)])
+            print_tables([gap_table(summary.gaps)])
     print_faults(summary)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.arguments import load_settings
-from etl.cli.console import complain, print_tables, say
+from etl.cli.console import best_effort, complain, print_tables, say
 from etl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -101,5 +101,6 @@ def quarantine_retry(context: click.Context) -> None:
 
     with app.store(load_settings(context)) as connection:
         read, left = retry(connection)
-    say(f"{read} read and stored, {left} still in quarantine")
+    with best_effort():
+        say(f"{read} read and stored, {left} still in quarantine")
     context.exit(ExitCode.INCOMPLETE if left else ExitCode.DONE)

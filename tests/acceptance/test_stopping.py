@@ -144,20 +144,44 @@ def test_a_reader_who_left_does_no_harm(lab: Labs) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
-def test_an_output_that_cannot_be_written_is_named(lab: Labs) -> None:
-    full = lab()
+def test_an_output_that_cannot_be_written_is_named_and_leaves_a_run_its_exit_code(lab: Labs) -> None:
+    full = lab().with_room()
+    for words in (
+        ["backfill"],
+        ["sync"],
+        ["verify", "--since", "9d"],
+        ["backfill", "--distributed"],
+        ["db", "upgrade"],
+    ):
+        assert into_full(full, words) == (0, UNWRITTEN), words
+    assert_table_equals_history(full)
+    full.sql("DELETE FROM force_orders WHERE order_id = (SELECT max(order_id) FROM force_orders) RETURNING 1")
+    assert into_full(full, ["verify", "--since", "90d"]) == (3, UNWRITTEN)
+    assert into_full(full, ["backfill", "--since", "100d", "--beyond-retention"]) == (3, UNWRITTEN)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
+@pytest.mark.parametrize("words", ["status", "report", "db url", "backfill --plan"])
+def test_an_output_that_is_all_there_is_to_do_is_a_failure_where_it_cannot_be_written(lab: Labs, words: str) -> None:
+    full = lab(histories={"main": []})
+    assert full("backfill").returncode == 0
+    assert into_full(full, words.split()) == (1, UNWRITTEN)
+
+
+UNWRITTEN = "force-orders: the output cannot be written: No space left on device\n"
+
+
+def into_full(lab: Lab, words: list[str]) -> tuple[int, str]:
+    """The exit code and stderr of a command whose stdout is a disk that is full."""
     with Path("/dev/full").open("w") as nowhere:
         done = subprocess.run(
-            full.command.words("backfill"),
-            cwd=full.command.directory,
-            env=full.command.environment,
+            lab.command.words(*words),
+            cwd=lab.command.directory,
+            env=lab.command.environment,
             stdout=nowhere,
             stderr=subprocess.PIPE,
             text=True,
             timeout=60,
             check=False,
         )
-    (line,) = done.stderr.splitlines()
-    assert "the output cannot be written: No space left on device" in line
-    assert done.returncode == 1
-    assert_table_equals_history(full)
+    return done.returncode, done.stderr
