@@ -13,8 +13,10 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import select_proxy
 
 from etl.errors import ContractError, TransientError
+from etl.exchange.unreachable import no_answer
 
 LARGEST_BODY = 16 << 20
 """Bytes after which an answer is not read on: a page has about 60 kB, exchangeInfo a little over 1 MB."""
@@ -48,7 +50,7 @@ class Transport:
         """The answer to a GET of `target`, path and query.
 
         Raises TransientError where none comes whole and in time, ContractError where it is too large. Neither carries
-        the target, which is signed, nor what caused it.
+        the target, which is signed, nor what caused it; the text names the host and the cause.
         """
         session, prepared, settings = self._prepared()
         request = prepared.copy()
@@ -61,10 +63,9 @@ class Transport:
                     if len(body) > LARGEST_BODY:
                         raise ContractError(f"the exchange's answer is larger than {LARGEST_BODY >> 20} MiB")
                 return Response(response.status_code, response.headers, bytes(body))
-        except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            raise TransientError("the exchange did not answer in time") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise TransientError(f"no connection to the exchange ({type(error).__name__})") from None
+            proxy = select_proxy(self._base_url, settings["proxies"])
+            raise TransientError(no_answer(error, self._base_url, proxy, self._timeout)) from None
 
     def _prepared(self) -> tuple[requests.Session, requests.PreparedRequest, Any]:
         """This thread's session, and what all requests have in common: to prepare each anew takes as long as to send.

@@ -87,7 +87,7 @@ def test_an_exchange_that_is_not_there_is_a_failure_and_said_so(lab: Labs) -> No
     nowhere = lab(histories={"main": []})
     nowhere.simulator.stop()
     done = nowhere("backfill", FORCE_ORDERS_ATTEMPTS="1")
-    assert_one_line(done, 1, "no connection to the exchange")
+    assert_one_line(done, 1, f"no connection to the exchange at {nowhere.simulator.url[len('http://') :]}: refused")
     assert nowhere.last_run()["status"] == "failed"
 
 

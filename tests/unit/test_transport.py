@@ -14,12 +14,15 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+import requests
+import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from etl.errors import ContractError, TransientError
 from etl.exchange.transport import LARGEST_BODY, Transport
+from etl.exchange.unreachable import no_answer
 from etl.simulator.faults import Fault
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
@@ -57,7 +60,7 @@ def server(begins: bytes, drips: bytes = b"", tls: ssl.SSLContext | None = None)
 
 def seconds_until_given_up(url: str) -> float:
     began = time.monotonic()
-    with pytest.raises(TransientError, match=r"\Athe exchange did not answer in time\Z"):
+    with pytest.raises(TransientError, match=r"\Athe exchange at \S+ did not answer within 0\.3 s\Z"):
         transport(url, read_timeout=0.3).get(PING)
     return time.monotonic() - began
 
@@ -150,3 +153,64 @@ def test_a_small_answer_that_unpacks_to_a_large_one_does_not_fill_the_memory(enc
         finally:
             tracemalloc.stop()
     assert peak < 2 * LARGEST_BODY
+
+
+def said_of(url: str) -> str:
+    with pytest.raises(TransientError) as failed:
+        transport(url).get(f"{PING}?signature=signed")
+    assert "signature=" not in str(failed.value)
+    return str(failed.value).removeprefix("no connection to the exchange at ")
+
+
+def test_what_the_network_did_is_said_with_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert said_of("http://127.0.0.1:1") == "127.0.0.1:1: refused"
+    assert said_of("https://[::1]:1").startswith("[::1]:1: ")
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert said_of("https://exchange.invalid") == "exchange.invalid: the name is not known (Name or service not known)"
+
+
+def test_what_tls_did_is_said(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with server(OK, tls=tls) as url:
+        assert said_of(url).endswith(": the TLS certificate is not trusted (self-signed certificate)")
+    with server(b"220 mail ready\r\n") as url:
+        assert ": TLS failed (" in said_of(url.replace("http:", "https:"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
+    assert "TLS CA certificate bundle, invalid path: /nowhere.pem" in said_of("https://127.0.0.1:1")
+
+
+def test_a_connection_that_is_cut_is_said() -> None:
+    with server(b"") as url:
+        assert said_of(url).endswith(": cut off without an answer")
+
+
+def test_a_connection_that_takes_too_long_is_said() -> None:
+    slow = requests.ConnectTimeout(urllib3.exceptions.ConnectTimeoutError("slow"))
+    said = no_answer(slow, "https://exchange.test", None, (5, 30))
+    assert said == "no connection to the exchange at exchange.test: timed out after 5 s"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://user:pa55word@127.0.0.1:1", "the proxy 127.0.0.1:1: refused"),
+        ("user:pa55word@127.0.0.1:1", "the proxy 127.0.0.1:1: the address cannot be read"),
+        ("socks5://user:pa55word@127.0.0.1:1", "the proxy 127.0.0.1:1: this kind of proxy is not supported"),
+        ("http://user:pa55word@127.0.0.1:none", "the proxy with an unreadable address: the address cannot be read"),
+    ],
+)
+def test_a_proxy_is_named_without_its_password(proxy: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert said_of("https://exchange.test") == f"exchange.test through {said}"
+
+
+def test_a_proxy_that_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as url:
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        said = said_of("https://exchange.test")
+    assert said.startswith("exchange.test through the proxy 127.0.0.1:")
+    assert "407 Proxy Authentication Required" in said
