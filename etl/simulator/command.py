@@ -94,14 +94,31 @@ def _faults(path: Path | None) -> tuple[Fault, ...]:
 
 
 def _announce(simulator: Simulator) -> None:
-    main = next(iter(simulator.exchange.accounts.values()))
-    print(f"# force-orders simulator on {simulator.url} (loopback only, until SIGINT)")
-    print(f"export FORCE_ORDERS_BASE_URL={simulator.url}")
+    print("\n".join(announcement(simulator.url, list(simulator.exchange.accounts.values()))), flush=True)
+
+
+def announcement(url: str, accounts: Sequence[Account]) -> list[str]:
+    """What to paste into a shell, and as comments what a settings file needs for the accounts beside the first."""
+    main, *others = accounts
+    lines = [
+        f"# force-orders simulator on {url} (loopback only, until SIGINT)",
+        f"export FORCE_ORDERS_BASE_URL={url}",
+    ]
     if main.secret == DEMO_SECRET:
-        print(f"export BINANCE_API_KEY={main.key}")
-        print(f"export BINANCE_API_SECRET={main.secret}", flush=True)
+        lines += [f"export BINANCE_API_KEY={main.key}", f"export BINANCE_API_SECRET={main.secret}"]
     else:  # it may be a real one, taken from the environment
-        print("# BINANCE_API_KEY and BINANCE_API_SECRET: as they were given", flush=True)
+        lines.append("# BINANCE_API_KEY and BINANCE_API_SECRET: as they were given")
+    for number, one in enumerate(others, 2):
+        lines += [f"export ACCOUNT{number}_API_KEY={one.key}", f"export ACCOUNT{number}_API_SECRET={one.secret}"]
+    if others:
+        lines.append("# for force-orders.toml, without the '# ' before each line:")
+    for number, one in enumerate(others, 2):
+        lines += [
+            f"# [accounts.{json.dumps(one.name)}]",
+            f'# api_key_variable = "ACCOUNT{number}_API_KEY"',
+            f'# api_secret_variable = "ACCOUNT{number}_API_SECRET"',
+        ]
+    return lines
 
 
 def _log_access(request: Request, reply: Reply) -> None:

@@ -1,12 +1,13 @@
 """The options of the command, and how it says that it cannot start."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from etl.simulator.accounts import DEMO_KEY
-from etl.simulator.command import option_parser, run, simulator_from
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, demo_account, demo_accounts
+from etl.simulator.command import announcement, option_parser, run, simulator_from
 from etl.simulator.exchange import Exchange
 from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, changed, switches
 
@@ -111,3 +112,26 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, capsys: pytest.Capt
 def test_help_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     assert "--beyond-retention" in capsys.readouterr().out
+
+
+def test_the_keys_of_every_account_are_announced() -> None:
+    _, other = accounts = demo_accounts(2)
+    assert announcement("http://127.0.0.1:8000", accounts) == [
+        "# force-orders simulator on http://127.0.0.1:8000 (loopback only, until SIGINT)",
+        "export FORCE_ORDERS_BASE_URL=http://127.0.0.1:8000",
+        f"export BINANCE_API_KEY={DEMO_KEY}",
+        f"export BINANCE_API_SECRET={DEMO_SECRET}",
+        f"export ACCOUNT2_API_KEY={other.key}",
+        f"export ACCOUNT2_API_SECRET={other.secret}",
+        "# for force-orders.toml, without the '# ' before each line:",
+        '# [accounts."account2"]',
+        '# api_key_variable = "ACCOUNT2_API_KEY"',
+        '# api_secret_variable = "ACCOUNT2_API_SECRET"',
+    ]
+
+
+def test_a_secret_that_may_be_a_real_one_is_not_announced() -> None:
+    main, other = replace(demo_account("main"), secret="a real one"), demo_account("desk")
+    said = "\n".join(announcement("http://127.0.0.1:8000", [main, other]))
+    assert "a real one" not in said
+    assert '[accounts."desk"]' in said
