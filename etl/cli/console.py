@@ -42,7 +42,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def best_effort() -> Iterator[None]:
-    """For a command whose work is done: that its words cannot be written is one line on stderr, its exit code stands."""
+    """For a command whose work is done: words that cannot be written are told on stderr, and its exit code stands."""
     try:
         yield
     except OutputError as error:

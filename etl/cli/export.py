@@ -13,6 +13,7 @@ from etl.cli.console import complain, delivery
 from etl.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
+    from etl.core.timeline import Window
     from etl.settings import Settings
 
 FORMATS = ("csv", "parquet", "jsonl")
@@ -47,19 +48,22 @@ def export(
     from etl.reporting.export import Chosen, encoder_for, export_orders
     from etl.reporting.files import replacing
     from etl.reporting.lines import many
+    from etl.reporting.stored import check_stored
 
     settings = load_settings(context)
-    bounds = _bounds(settings, since, until)
+    span = _span(settings, since, until)
+    bounds = None if since is None else span.start, None if until is None else span.end
     chosen = Chosen(*bounds, parse_symbols(symbol), account)
     encode = encoder_for(file_format or _format_of(out))
+    if out == STDOUT and sys.stdout is None:
+        raise OutputError("the output cannot be written: stdout is closed")
     with app.store(settings) as connection:
         if account:
             from etl.reporting.queries import stored_accounts
 
             chosen_accounts(account, stored_accounts(connection))
+        check_stored(connection, chosen, span)
         if out == STDOUT:
-            if sys.stdout is None:
-                raise OutputError("the output cannot be written: stdout is closed")
             with delivery():
                 export_orders(connection, chosen, encode, sys.stdout.buffer)
         else:
@@ -68,14 +72,13 @@ def export(
             complain(f"exported {many(count, 'order')} to {out}")
 
 
-def _bounds(settings: "Settings", since: str | None, until: str | None) -> tuple[int | None, int | None]:
-    """What was typed, in epoch milliseconds; without it no bound: more may be stored than the exchange keeps."""
+def _span(settings: "Settings", since: str | None, until: str | None) -> "Window":
+    """What was typed; without a beginning everything: more may be stored than the exchange keeps."""
     from etl import app
     from etl.exchange.clock import local_now
     from etl.spans import SpanText
 
-    span = SpanText(EVER if since is None else since, until).resolve(app.rules(settings, local_now()))
-    return None if since is None else span.start, None if until is None else span.end
+    return SpanText(EVER if since is None else since, until).resolve(app.rules(settings, local_now()))
 
 
 def _format_of(out: str) -> str:

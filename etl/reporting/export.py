@@ -107,9 +107,19 @@ def read_orders(connection: Connection, chosen: Chosen) -> Iterator[Chunk]:
         yield from found.partitions()
 
 
+def has_orders(connection: Connection, chosen: Chosen) -> bool:
+    """Whether there is any order to export."""
+    return connection.execute(_where(select(report_force_orders.c.order_id), chosen).limit(1)).first() is not None
+
+
 def _query(chosen: Chosen) -> Select[Any]:
     view = report_force_orders.c
     query = select(report_force_orders).order_by(view.account, view.order_time, view.symbol, view.order_id)
+    return _where(query, chosen)
+
+
+def _where(query: Select[Any], chosen: Chosen) -> Select[Any]:
+    view = report_force_orders.c
     if chosen.accounts:
         query = query.where(view.account.in_(chosen.accounts))
     if chosen.symbols:

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Insert, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from etl.core.planning import Known
-from etl.core.timeline import Window, merge, to_datetime, to_millis
+from etl.core.timeline import Window, merge, to_datetime, to_millis, window_or_none
 from etl.core.walking import Finding, Verdict
 from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
 
@@ -66,6 +66,14 @@ class Watermark(NamedTuple):
     watermark: int | None
     covered_since: int | None
     newest_proof: int | None
+
+
+class Asked(NamedTuple):
+    account: str
+    symbol: str | None
+    """None: whatever the symbol."""
+    span: Window | None
+    """None: nothing was answered yet."""
 
 
 class Gap(NamedTuple):
@@ -171,6 +179,28 @@ def read_gaps(connection: Connection) -> list[Gap]:
     )
     return [
         Gap(row.account, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
+        for row in rows
+    ]
+
+
+def read_asked(connection: Connection) -> list[Asked]:
+    """By account and symbol, the hull of what was ever asked for, up to the newest answer."""
+    view = effective_coverage.c
+    sets = [view[verdict.value] for verdict in Verdict]
+    rows = connection.execute(
+        select(
+            view.account,
+            view.symbol,
+            func.least(view.asked_since, *map(func.lower, sets)).label("since"),
+            func.greatest(*map(func.upper, sets)).label("until"),
+        ).order_by(view.account, view.symbol)
+    )
+    return [
+        Asked(
+            row.account,
+            None if row.symbol == EVERY_SYMBOL else row.symbol,
+            window_or_none(to_millis(row.since), to_millis(row.until)) if row.since and row.until else None,
+        )
         for row in rows
     ]
 

@@ -45,7 +45,7 @@ def query_errors(connection: Connection) -> Iterator[None]:
 
 
 def is_of_the_query(error: psycopg.Error) -> bool:
-    """Whether another query may do better. The driver's own errors, such as of a date beyond its range, have no state."""
+    """Whether another query may do better. The driver's own errors, as of a date beyond its range, have no state."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.ProgrammingError | psycopg.DataError | psycopg.NotSupportedError)
     return error.sqlstate[:2] in OF_THE_QUERY

@@ -176,7 +176,18 @@ def test_every_format_equals_the_exchanges_own_history_to_the_digit(lab: Labs) -
     assert {file.name for file in demo.command.directory.iterdir()} == {f"orders.{one}" for one in FORMATS}
 
 
+def ask(database_url: str, account: str = "main", symbol: str = "*") -> None:
+    """As after a backfill of August 2026 that found no order."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO coverage (account, market, symbol, asked_since, proven) VALUES"
+            " (%s, 'usdm', %s, '2026-08-01Z', '{[2026-08-01Z, 2026-09-01Z)}')",
+            (account, symbol),
+        )
+
+
 def test_the_columns_are_the_views_in_its_order(export: Command, database_url: str) -> None:
+    ask(database_url)
     with psycopg.connect(database_url) as connection:
         view = [column.name for column in connection.execute("SELECT * FROM report_force_orders").description or ()]
     assert piped(export, "csv").stdout == f"{','.join(view)}\r\n".encode(), "and an empty CSV is its header"
@@ -212,7 +223,6 @@ def test_symbols_and_accounts_are_chosen_by_name_and_rows_come_by_account_time_s
     assert ids("--account", "main", "--symbol", "btcusdt") == ["6", "7", "9"]
     assert ids("--symbol", "XRPUSDT,ETHUSDT") == ["5", "8"]
     assert ids("--account", "desk", "--account", "main", "--until", "2026-09-01T00:00:02Z") == ["6", "7", "8"]
-    assert ids("--symbol", "NOSUCHUSDT") == []
 
 
 def test_decimals_and_ids_of_any_size_keep_every_digit(export: Command, store: Any) -> None:
@@ -280,7 +290,53 @@ def test_wrong_arguments_end_with_2_and_leave_no_file(
     assert list(export.directory.iterdir()) == []
 
 
-def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(export: Command, tmp_path: Path) -> None:
+def put_a_file(export: Command) -> Path:
+    old = export.directory / "orders.csv"
+    old.write_text("what was here before")
+    return old
+
+
+def test_a_symbol_that_is_not_stored_ends_with_2_and_names_the_nearest(
+    export: Command, store: Any, database_url: str
+) -> None:
+    old = put_a_file(export)
+    words = ("export", "--out", old.name)
+    assert_one_line(export(*words, "--symbol", "BTC"), 2, "no symbol BTC is stored, nor any other", "backfill")
+    store(symbol="BTCUSDT")
+    ask(database_url)
+    ask(database_url, symbol="BTCUSDT")
+    ask(database_url, symbol="ETHUSDT")
+    ask(database_url, account="desk", symbol="XRPUSDT")
+    assert_one_line(export(*words, "--symbol", "BTC"), 2, "no symbol BTC is stored; did you mean BTCUSDT?")
+    assert_one_line(export(*words, "--symbol", "BTCUSDT,ETH"), 2, "no symbol ETH is stored; did you mean ETHUSDT?")
+    nothing_near = "no symbol WIF is stored; there are BTCUSDT, ETHUSDT, XRPUSDT"
+    assert_one_line(export(*words, "--symbol", "WIF"), 2, nothing_near)
+    assert_one_line(export(*words, "--symbol", "XRPUSDT", "--account", "main"), 2, "no symbol XRPUSDT is stored")
+    assert old.read_text() == "what was here before"
+    assert export(*words, "--symbol", "ETHUSDT").stderr == "force-orders: exported 0 orders to orders.csv\n"
+    assert old.read_text().count("\n") == 1
+
+
+def test_a_span_that_was_never_asked_for_ends_with_2_and_says_what_was(export: Command, database_url: str) -> None:
+    old = put_a_file(export)
+    words = ("export", "--out", old.name)
+    assert_one_line(export(*words), 2, "nothing was read yet; start with: force-orders backfill")
+    ask(database_url)
+    for span in (["--until", "2026-07-31"], ["--since", "2026-09-01"]):
+        done = export(*words, *span)
+        assert_one_line(
+            done, 2, "was ever asked for; history was asked for from 2026-08-01T00:00Z to 2026-09-01T00:00Z"
+        )
+    assert old.read_text() == "what was here before"
+    done = export(*words, "--since", "2026-08-31", "--until", "2026-09-15")
+    assert (done.returncode, done.stderr) == (0, "force-orders: exported 0 orders to orders.csv\n")
+    assert old.read_text().count("\n") == 1
+
+
+def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(
+    export: Command, tmp_path: Path, database_url: str
+) -> None:
+    ask(database_url)
     absent = tmp_path / "absent"
     absent.mkdir()
     (absent / "pyarrow.py").write_text("raise ModuleNotFoundError('No module named pyarrow')")
@@ -291,7 +347,8 @@ def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(export
 
 
 @pytest.mark.parametrize("name", ["nowhere/x.csv", "a-directory.csv", "a-file/x.csv"])
-def test_a_place_that_cannot_be_written_is_named(export: Command, name: str) -> None:
+def test_a_place_that_cannot_be_written_is_named(export: Command, name: str, database_url: str) -> None:
+    ask(database_url)
     (export.directory / "a-directory.csv").mkdir()
     (export.directory / "a-file").touch()
     before = sorted(export.directory.rglob("*"))

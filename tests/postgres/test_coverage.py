@@ -13,7 +13,7 @@ from etl.core.timeline import DAY, HOUR, Window, to_datetime
 from etl.core.walking import Finding, Verdict
 from etl.pipeline import MARKET, Received, Recorder
 from etl.store import coverage, runs
-from etl.store.coverage import Gap, Watermark
+from etl.store.coverage import Asked, Gap, Watermark
 from tests.postgres.samples import ACCOUNT, page, proven
 from tests.postgres.samples import row as order_row
 
@@ -273,3 +273,15 @@ def test_a_symbol_that_has_orders_is_not_forgotten(connection: Connection) -> No
     coverage.ask(connection, ACCOUNT, MARKET, "OLDUSDT", 0)
     assert not coverage.forget(connection, ACCOUNT, MARKET, "OLDUSDT")
     assert "OLDUSDT" in {mark.symbol for mark in coverage.read_watermarks(connection)}
+
+
+def test_what_was_asked_for_reaches_from_the_first_question_to_the_newest_answer(connection: Connection) -> None:
+    ask(connection, 5)
+    assert coverage.read_asked(connection) == [Asked(ACCOUNT, None, None)], "nobody answered yet"
+    record(connection, proven(10, 20), Finding(Window(25, 30), FAILED), Finding(Window(2, 4), BEYOND, "BTCUSDT"))
+    coverage.name_symbols(connection, ACCOUNT, MARKET, ["ETHUSDT"])
+    assert coverage.read_asked(connection) == [
+        Asked(ACCOUNT, None, Window(5, 30)),
+        Asked(ACCOUNT, "BTCUSDT", Window(2, 30)),
+        Asked(ACCOUNT, "ETHUSDT", Window(5, 30)),
+    ]
