@@ -1,5 +1,6 @@
 """How complete the history is right now, by account and symbol."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +9,14 @@ from sqlalchemy import Connection
 
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND, duration, iso
+from etl.reporting.gaps import closing_lines, shared, symbol_or_count
 from etl.store import coverage, quarantine, runs
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
+
+FILLABLE = ("not_fetched", "failed")
+"""Reasons of gaps that another run may close."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,10 @@ class Status:
     last_run: runs.LastRun | None
     orders: int
     quarantined: int
+
+    @property
+    def gaps(self) -> list[Gap]:
+        return [gap for scope in self.scopes for gap in scope.gaps]
 
 
 def read_status(connection: Connection, rules: Rules) -> Status:
@@ -79,7 +88,7 @@ def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int],
 
 def unread_since(mark: Watermark, gaps: Sequence[Gap]) -> int | None:
     """The oldest instant not proven that may still be had: of a gap that can be filled, or where reading ends."""
-    fillable = [gap.window.start for gap in gaps if gap.reason in ("not_fetched", "failed")]
+    fillable = [gap.window.start for gap in gaps if gap.reason in FILLABLE]
     return min([*fillable, *([] if mark.newest_proof is None else [mark.newest_proof])], default=None)
 
 
@@ -88,19 +97,37 @@ def days_until_loss(unread_since: int, rules: Rules) -> float | None:
     return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
 
 
-def warnings(status: Status, greatest_age: int) -> list[str]:
-    """What a monitor should hear of: history unread for more than `greatest_age` milliseconds, unreadable rows."""
+def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
+    """What a monitor should hear of: history unread for more than `greatest_age` milliseconds, unreadable rows.
+
+    Each once, however many symbols share it, with the command that ends it. For `floor` see `closing_lines`.
+    """
+    late: dict[tuple[str, str], list[ScopeStatus]] = {}
+    for scope in status.scopes:
+        if scope.unread is not None and scope.unread > greatest_age:
+            lost = "" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days"
+            unread = f"history unread for {duration(scope.unread)}{lost}"
+            late.setdefault((scope.account, unread), []).append(scope)
     said = [
-        f"account {scope.account}, symbol {scope.symbol}: history unread for {duration(scope.unread)}"
-        + ("" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days")
-        for scope in status.scopes
-        if scope.unread is not None and scope.unread > greatest_age
+        f"account {account}, {_symbols(scopes)}: {unread}; {_remedy(scopes, floor)}"
+        for (account, unread), scopes in late.items()
     ]
     if not any(scope.covered_since for scope in status.scopes):
         said.append("nothing was read yet; start with: force-orders backfill")
     if status.quarantined:
         said.append(f"{status.quarantined} rows in quarantine; see: force-orders quarantine list")
     return said
+
+
+def _symbols(scopes: Sequence[ScopeStatus]) -> str:
+    return f"{'symbol ' * (len(scopes) == 1)}{symbol_or_count([scope.symbol for scope in scopes])}"
+
+
+def _remedy(scopes: Sequence[ScopeStatus], floor: int) -> str:
+    """Of an account's gaps, where one is what is unread, or of the time since it was read."""
+    if fillable := [gap for scope in scopes for gap in scope.gaps if gap.reason in FILLABLE]:
+        return closing_lines(shared(fillable), floor)[0]
+    return f"to read it: {shlex.join(['force-orders', 'sync', '--account', scopes[0].account])}"
 
 
 def as_json(status: Status) -> dict[str, Any]:

@@ -181,20 +181,30 @@ def _store(settings: "Settings", work: "Work") -> "Summary":
 
     with stop_signals() as stop:
         summary = store_history(settings, work, stop, watching())
-    _print_summary(summary)
+    _print_summary(settings, summary)
     return summary
 
 
-def _print_summary(summary: "Summary") -> None:
+def _print_summary(settings: "Settings", summary: "Summary") -> None:
     from etl.reporting.lines import summary_line
 
     with best_effort():
         say(summary_line(summary))
         if summary.gaps:
-            from etl.reporting.terminal import gap_table
-
-            print_tables([gap_table(summary.gaps)])
+            _print_gaps(settings, summary)
     print_faults(summary)
+
+
+def _print_gaps(settings: "Settings", summary: "Summary") -> None:
+    from etl import app
+    from etl.exchange.clock import local_now
+    from etl.reporting.gaps import closing_lines, shared
+    from etl.reporting.terminal import gap_table
+
+    gaps = shared(summary.gaps)
+    print_tables([gap_table(gaps)])
+    for line in closing_lines(gaps, app.rules(settings, local_now()).floor):
+        say(line)
 
 
 def print_faults(summary: "Summary") -> None:

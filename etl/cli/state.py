@@ -27,23 +27,27 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
 
     settings = load_settings(context)
     with app.store(settings) as connection:
-        found = read_status(connection, app.rules(settings, local_now()))
-    warned = warnings(found, int(settings.warn_after_days * DAY))
-    _print_status(found, as_json)
+        rules = app.rules(settings, local_now())
+        found = read_status(connection, rules)
+    warned = warnings(found, int(settings.warn_after_days * DAY), rules.floor)
+    _print_status(found, as_json, rules.floor)
     for warning in warned:
         complain(warning)
     context.exit(ExitCode.INCOMPLETE if check and warned else ExitCode.DONE)
 
 
-def _print_status(found: "Status", as_json: bool) -> None:
+def _print_status(found: "Status", as_json: bool, floor: int) -> None:
     from etl.status import as_json as to_json
 
     if as_json:
         say(json.dumps(to_json(found), indent=2))
     else:
+        from etl.reporting.gaps import closing_lines, shared
         from etl.reporting.terminal import status_tables
 
         print_tables(status_tables(found))
+        for line in closing_lines(shared(found.gaps), floor):
+            say(line)
 
 
 @click.command()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from etl.core.timeline import SECOND, Window, iso
+from etl.reporting.gaps import shared
 
 if TYPE_CHECKING:
     from etl.core.planning import Cost
@@ -18,7 +19,7 @@ def summary_line(summary: "Summary") -> str:
         f"{many(counts.inserted, 'order')} new, {counts.updated} changed, {counts.unchanged} as before",
     ]
     if summary.status in ("succeeded", "incomplete"):
-        parts.append(f"gaps: {len(summary.gaps) or 'none'}")
+        parts.append(f"gaps: {len(shared(summary.gaps)) or 'none'}")
     if counts.quarantined:
         parts.append(f"quarantined: {counts.quarantined}")
     if summary.span is not None:

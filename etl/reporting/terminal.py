@@ -13,9 +13,9 @@ from etl.core.printable import printable
 from etl.core.timeline import SECOND, duration, iso
 from etl.operations import Progress as Standing
 from etl.operations import Summary, Watcher
+from etl.reporting.gaps import SharedGap, shared
 from etl.reporting.lines import many, span_taken, to_the_second
 from etl.status import ScopeStatus, Status
-from etl.store.coverage import Gap
 from etl.verification import Difference, Kind, Sample
 
 GAPS_SHOWN = 10
@@ -66,7 +66,8 @@ def difference_table(differences: Sequence[Difference]) -> Table:
     return table(title, ("kind", "account", "symbol", "order id", "order time", "fields"), rows)
 
 
-def gap_table(gaps: Sequence[Gap]) -> Table:
+def gap_table(gaps: Sequence[SharedGap]) -> Table:
+    """The gaps, as far as they fit."""
     rows = [
         (g.account, g.symbol, iso(g.window.start), iso(g.window.end), duration(g.window.width), g.reason)
         for g in gaps[:GAPS_SHOWN]
@@ -82,9 +83,8 @@ def status_tables(status: Status) -> list[Table]:
     if not status.scopes:
         return []
     shown = [table(None, heads, map(_status_row, status.scopes), numbers=4)]
-    gaps = [gap for scope in status.scopes for gap in scope.gaps]
-    if gaps:
-        shown.append(gap_table(gaps))
+    if status.gaps:
+        shown.append(gap_table(shared(status.gaps)))
     run = status.last_run
     if run is not None:
         began = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -36,9 +36,7 @@ def test_a_span_that_was_asked_for_in_part_is_no_mistake(symbols: list[str], day
     assert never_asked(ASKED, symbols, Window(days[0] * DAY, days[1] * DAY)) is None
 
 
-@pytest.mark.parametrize(
-    ("symbols", "days", "since"), [([], (0, 5), 6), ([], (20, 30), 6), (["ETHUSDT"], (6, 7), 11)]
-)
+@pytest.mark.parametrize(("symbols", "days", "since"), [([], (0, 5), 6), ([], (20, 30), 6), (["ETHUSDT"], (6, 7), 11)])
 def test_a_span_of_which_nothing_was_asked_for_is_told_with_what_was(
     symbols: list[str], days: tuple[int, int], since: int
 ) -> None:
