@@ -6,23 +6,26 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli import arguments
-from etl.cli.arguments import load_settings
+from etl.cli.arguments import examples, load_settings
 from etl.cli.console import complain, print_tables, say, stop_signals
 
 if TYPE_CHECKING:
     from etl.settings import Settings
 
 
-@click.group("accounts")
+@click.group("accounts", epilog=examples("force-orders accounts list", "force-orders accounts check"))
 def accounts() -> None:
-    """The accounts: where their keys come from, and whether these work."""
+    """Where each account's key comes from, and whether it works."""
 
 
-@accounts.command("list")
+@accounts.command("list", epilog=examples("force-orders accounts list", "force-orders accounts list --json"))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def accounts_list(context: click.Context, as_json: bool) -> None:
-    """Each account, the kind of its key, where that comes from and what is wrong there; how far its history is read."""
+    """Each account, its key and how far its history is read.
+
+    Of the key: its kind, where it comes from and what is wrong there; never the key itself.
+    """
     from etl.accounts import list_accounts
     from etl.core.timeline import SECOND, duration, iso
     from etl.exchange.clock import local_now
@@ -65,11 +68,14 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
     print_tables([table(None, heads, cells, 1)])
 
 
-@accounts.command("check")
+@accounts.command("check", epilog=examples("force-orders accounts check", "force-orders accounts check --account main"))
 @arguments.accounts
 @click.pass_context
 def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
-    """One cheap signed request with each key: what is wrong, and what to do; exit 1 where anything is."""
+    """Ask the exchange with each key: what is wrong, what to do.
+
+    One cheap signed request each; exit 1 where anything is wrong.
+    """
     from etl import app
     from etl.accounts import check_accounts, exit_code
     from etl.keysources import key_sources

@@ -17,6 +17,11 @@ symbols = click.option("--symbol", metavar="S", multiple=True, help="May be repe
 accounts = click.option("--account", metavar="A", multiple=True, help="May be repeated; all by default.")
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help: lines to be typed as they stand, which no terminal's width may break."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
 def load_settings(context: click.Context) -> "Settings":
     from etl.settings import load
 

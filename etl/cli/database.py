@@ -2,16 +2,16 @@
 
 import click
 
-from etl.cli.arguments import database_of, load_settings
+from etl.cli.arguments import database_of, examples, load_settings
 from etl.cli.console import best_effort, complain, print_tables, say
 
 
-@click.group("db")
+@click.group("db", epilog=examples("force-orders db upgrade", "force-orders db query 'SELECT * FROM watermarks'"))
 def database() -> None:
     """The database: schema, address, queries."""
 
 
-@database.command("upgrade")
+@database.command("upgrade", epilog=examples("force-orders db upgrade"))
 @click.pass_context
 def db_upgrade(context: click.Context) -> None:
     """Bring the database to the schema of this version."""
@@ -25,17 +25,20 @@ def db_upgrade(context: click.Context) -> None:
         say(f"the schema is {after} already" if before == after else f"schema {before or 'none'} → {after}")
 
 
-@database.command("url")
+@database.command("url", epilog=examples("force-orders db url"))
 @click.pass_context
 def db_url(context: click.Context) -> None:
-    """Print the address of the database in use, with its password; an embedded one stays up until 'db stop'."""
+    """Print the address of the database in use.
+
+    With its password. An embedded database stays up until 'db stop'.
+    """
     from etl.store.database import kept_address
 
     with kept_address(*database_of(context)) as url:
         say(url)
 
 
-@database.command("stop")
+@database.command("stop", epilog=examples("force-orders db stop"))
 @click.pass_context
 def db_stop(context: click.Context) -> None:
     """Stop the embedded Postgres that 'db url' left running."""
@@ -46,10 +49,10 @@ def db_stop(context: click.Context) -> None:
         say("stopped" if stopped else "it did not run")
 
 
-@database.command("revisions")
+@database.command("revisions", epilog=examples("force-orders db revisions"))
 @click.pass_context
 def db_revisions(context: click.Context) -> None:
-    """List the schema's revisions and mark the one that the database has."""
+    """List the schema's revisions and mark the database's."""
     from etl.store import migrate
     from etl.store.database import address
     from etl.store.engine import connection_to, engine_for
@@ -60,11 +63,14 @@ def db_revisions(context: click.Context) -> None:
         say(f"{'→' if revision == current else ' '} {revision}  {purpose}")
 
 
-@database.command("grant-reader")
+@database.command("grant-reader", epilog=examples("force-orders db grant-reader metabase"))
 @click.argument("role", metavar="ROLE")
 @click.pass_context
 def db_grant_reader(context: click.Context, role: str) -> None:
-    """Let a database role read the report views, and nothing else; as the tables' owner."""
+    """Let a database role read the report views.
+
+    Nothing else, and only the tables' owner can do it.
+    """
     from etl import app
     from etl.store.engine import store_errors
     from etl.store.rights import grant_reader
@@ -77,7 +83,13 @@ def db_grant_reader(context: click.Context, role: str) -> None:
         complain(f"{role} may use more than these, by rights given elsewhere: {', '.join(beyond)}")
 
 
-@database.command("query")
+@database.command(
+    "query",
+    epilog=examples(
+        "force-orders db query 'SELECT * FROM watermarks'",
+        "force-orders db query 'SELECT symbol, count(*) FROM force_orders GROUP BY symbol'",
+    ),
+)
 @click.argument("sql", metavar="SQL")
 @click.pass_context
 def db_query(context: click.Context, sql: str) -> None:

@@ -8,7 +8,7 @@ import click
 
 from etl.asking import parse_symbols
 from etl.cli import arguments
-from etl.cli.arguments import chosen_accounts, load_settings
+from etl.cli.arguments import chosen_accounts, examples, load_settings
 from etl.cli.console import complain, delivery
 from etl.errors import ConfigError, OutputError
 
@@ -21,7 +21,13 @@ STDOUT = "-"
 EVER = "1970-01-01"
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders export --out orders.csv",
+        "force-orders export --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT --out october.parquet",
+        "force-orders export --format jsonl --out -",
+    )
+)
 @click.option("--format", "file_format", type=click.Choice(FORMATS), help="By default what the suffix of FILE says.")
 @arguments.since
 @arguments.until
@@ -38,11 +44,12 @@ def export(
     account: tuple[str, ...],
     out: str,
 ) -> None:
-    """Write orders to a file, as report_force_orders shows them; all of them by default.
+    """Write orders to a file: CSV, JSONL or Parquet.
 
-    Decimals keep every digit, times are UTC. In CSV null is an empty cell, and a text that begins like a formula has an
-    apostrophe before it. In JSONL every value is a text or null, so that no reader makes a float of a decimal or of an
-    order id. Parquet has decimal128 and needs the extra 'parquet'.
+    All of them by default, as the view report_force_orders shows them. Decimals keep every digit, times are UTC. In CSV
+    null is an empty cell, and a text that begins like a formula has an apostrophe before it. In JSONL every value is a
+    text or null, so that no reader makes a float of a decimal or of an order id. Parquet has decimal128 and needs the
+    extra 'parquet'.
     """
     from etl import app
     from etl.reporting.export import Chosen, encoder_for, export_orders

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from etl.cli import arguments
-from etl.cli.arguments import load_settings
+from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, say, stop_signals
 
 if TYPE_CHECKING:
@@ -30,16 +30,25 @@ def _common(command: Command) -> Command:
     return command
 
 
-@click.command()
+@click.command(epilog=examples("force-orders worker", "force-orders worker --queues tokyo --jobs 8 --metrics 9100"))
 @_common
 @click.pass_context
 def worker(context: click.Context, queues: tuple[str, ...], jobs: int, metrics: str | None) -> None:
-    """Work on jobs that were handed out, beside as many other workers as you like, until a signal."""
+    """Work on jobs that were handed out, until a signal.
+
+    Beside as many other workers as you like, on this machine or on others.
+    """
     settings = load_settings(context)
     _serve(settings, _queues(settings, queues), jobs, metrics, None)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders schedule",
+        "force-orders schedule --at 02:15 --metrics 9100",
+        "force-orders schedule --cron '15 2 * * *' --hand-out-only",
+    )
+)
 @click.option("--at", metavar="HH:MM", help="When the night begins, UTC; 02:15 by default.")
 @click.option("--cron", metavar="EXPR", help="Or as cron has it, UTC: '15 2 * * *'.")
 @arguments.accounts
@@ -56,7 +65,10 @@ def schedule(
     metrics: str | None,
     hand_out_only: bool,
 ) -> None:
-    """Every night by itself, until a signal: the nightly job of each account. A missed night is made up for."""
+    """The nightly job of each account, every night by itself.
+
+    Until a signal; a missed night is made up for. Times are UTC.
+    """
     from etl.fleet.dispatch import cron_of, nights
 
     settings = load_settings(context)

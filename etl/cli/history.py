@@ -9,7 +9,7 @@ import click
 
 from etl.asking import check_readable
 from etl.cli import arguments
-from etl.cli.arguments import load_settings
+from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, watching
 from etl.cli.telling import told
 
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders backfill --plan",
+        "force-orders backfill",
+        "force-orders backfill --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT",
+    )
+)
 @arguments.since
 @arguments.until
 @arguments.symbols
@@ -60,11 +66,14 @@ def backfill(
         context.exit(told(settings, "backfill", account, lambda: _store(settings, work)).exit_code)
 
 
-@click.command()
+@click.command(epilog=examples("force-orders sync", "force-orders sync --account main"))
 @arguments.accounts
 @click.pass_context
 def sync(context: click.Context, account: tuple[str, ...]) -> None:
-    """The nightly job: from each watermark to now, and a look back for late changes."""
+    """The nightly job: from each watermark to now.
+
+    It also reads the last week before each watermark again, for orders that changed or came late.
+    """
     from etl.running import sync_work
 
     settings = load_settings(context)
@@ -72,7 +81,13 @@ def sync(context: click.Context, account: tuple[str, ...]) -> None:
     context.exit(summary.exit_code)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders verify",
+        "force-orders verify --sample 3",
+        "force-orders verify --since 2026-10-01 --until 2026-10-31 --repair",
+    )
+)
 @arguments.since
 @arguments.until
 @arguments.accounts
@@ -87,7 +102,10 @@ def verify(
     sample: int | None,
     repair: bool,
 ) -> None:
-    """Read history again and hold it against the database; by default all that is proven."""
+    """Read history again and hold it against the database.
+
+    By default all that is proven and that the exchange still keeps; exit 3 where the two differ.
+    """
     from etl import app
     from etl.credentials import keyring
     from etl.operations import Run
@@ -117,10 +135,13 @@ def verify(
     context.exit(summary.exit_code)
 
 
-@click.command()
+@click.command(epilog=examples("force-orders demo"))
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """The main job against the built-in exchange simulator and an embedded Postgres of its own; needs no key."""
+    """The main job against a simulated exchange; needs no key.
+
+    It has an embedded Postgres of its own, which a second demo finds again.
+    """
     from etl.demo import prepare_demo
     from etl.running import Work
 

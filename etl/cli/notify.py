@@ -2,20 +2,23 @@
 
 import click
 
-from etl.cli.arguments import load_settings
+from etl.cli.arguments import examples, load_settings
 from etl.cli.console import say
 from etl.errors import ExitCode
 
 
-@click.group("notify")
+@click.group("notify", epilog=examples("force-orders notify test"))
 def notify() -> None:
     """Those who hear of a night that went wrong."""
 
 
-@notify.command("test")
+@notify.command("test", epilog=examples("force-orders notify test"))
 @click.pass_context
 def notify_test(context: click.Context) -> None:
-    """Send each channel a message; exit 1 where one did not take it."""
+    """Send each channel a message.
+
+    Exit 1 where one did not take it.
+    """
     from etl.notifying.channels import read_channels, send
     from etl.notifying.message import Message
 

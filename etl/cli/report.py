@@ -9,7 +9,7 @@ import click
 
 from etl.asking import check_span
 from etl.cli import arguments
-from etl.cli.arguments import chosen_accounts, load_settings
+from etl.cli.arguments import chosen_accounts, examples, load_settings
 from etl.cli.console import delivery, print_tables, say
 from etl.core.printable import printable
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from etl.spans import SpanText
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders report",
+        "force-orders report --html report.html",
+        "force-orders report --since 2026-10-01 --until 2026-10-31",
+    )
+)
 @click.option("--html", metavar="FILE", help="Write one page with charts, which needs no network; - is stdout.")
 @arguments.since
 @arguments.until
@@ -30,7 +36,10 @@ if TYPE_CHECKING:
 def report(
     context: click.Context, html: str | None, since: str | None, until: str | None, account: tuple[str, ...]
 ) -> None:
-    """What is stored: totals, symbols, cascades, coverage, the largest orders; by default all of it."""
+    """What is stored, as tables or as a page with charts.
+
+    Totals, symbols, cascades, coverage and the largest orders; by default of all that is stored.
+    """
     from etl import app
     from etl.core.planning import OPENED
     from etl.core.timeline import iso

@@ -10,6 +10,7 @@ import click
 from etl import __version__, logs
 from etl.cli import history, state
 from etl.cli.accounts import accounts
+from etl.cli.arguments import examples
 from etl.cli.config import config as config_commands
 from etl.cli.console import complain, say
 from etl.cli.database import database
@@ -25,14 +26,24 @@ from etl.logs import FORMATS, LEVELS, Format, Level, logger
 _log = logger(__name__)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=examples(
+        "force-orders demo",
+        "force-orders backfill --since 2026-10-01 --until 2026-10-31",
+        "force-orders --config /etc/force-orders.toml --log-level info sync",
+    ),
+)
 @click.option("--config", metavar="FILE", type=click.Path(path_type=Path), help="Settings file (TOML).")
 @click.option("--log-level", type=click.Choice(LEVELS, case_sensitive=False), default="warning", show_default=True)
 @click.option("--log-format", type=click.Choice(FORMATS, case_sensitive=False), default="text", show_default=True)
 @click.version_option(__version__, message="force-orders %(version)s", help="Print the version.")
 @click.pass_context
 def cli(context: click.Context, config: Path | None, log_level: Level, log_format: Format) -> None:
-    """Keeps the history of a Binance futures account's force orders, and can prove that it is complete."""
+    """Keeps the history of a Binance futures account's force orders, and can prove that it is complete.
+
+    Times are UTC. A bare date as the end of a span includes its day.
+    """
     logs.configure(log_level, log_format)
     context.obj = config
     _warn_of_unknown_variables()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.arguments import load_settings
+from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, complain, print_tables, say
 from etl.errors import ExitCode
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from etl.status import Status
 
 
-@click.command()
+@click.command(epilog=examples("force-orders status", "force-orders status --json", "force-orders status --check"))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--check", is_flag=True, help="For monitors: exit 3 where something is wrong.")
 @click.pass_context
@@ -50,13 +50,21 @@ def _print_status(found: "Status", as_json: bool, floor: int) -> None:
             say(line)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders metrics",
+        "force-orders metrics --textfile /var/lib/node_exporter/force_orders.prom",
+    )
+)
 @click.option(
     "--textfile", metavar="FILE", help="Replace FILE, as node_exporter's textfile collector wants it (*.prom)."
 )
 @click.pass_context
 def metrics(context: click.Context, textfile: str | None) -> None:
-    """What is stored, as Prometheus metrics; asks the exchange nothing."""
+    """What is stored, as Prometheus metrics.
+
+    It asks the exchange nothing.
+    """
     from etl import app
     from etl.exchange.clock import local_now
     from etl.monitoring.metrics import metrics as read
@@ -72,15 +80,18 @@ def metrics(context: click.Context, textfile: str | None) -> None:
         file.write(found)
 
 
-@click.group()
+@click.group(epilog=examples("force-orders quarantine list"))
 def quarantine() -> None:
     """Rows that could not be read."""
 
 
-@quarantine.command("list")
+@quarantine.command("list", epilog=examples("force-orders quarantine list"))
 @click.pass_context
 def quarantine_list(context: click.Context) -> None:
-    """The rows, as received, and why they could not be read; exit 3 where there are any."""
+    """The rows as received, and why they could not be read.
+
+    Exit 3 where there are any.
+    """
     from etl import app
     from etl.reporting.terminal import table
     from etl.store.engine import store_errors
@@ -96,10 +107,13 @@ def quarantine_list(context: click.Context) -> None:
     context.exit(ExitCode.INCOMPLETE)
 
 
-@quarantine.command("retry")
+@quarantine.command("retry", epilog=examples("force-orders quarantine retry"))
 @click.pass_context
 def quarantine_retry(context: click.Context) -> None:
-    """Read the rows again, as after an upgrade; exit 3 where some still cannot be read."""
+    """Read the rows again, as after an upgrade.
+
+    Exit 3 where some still cannot be read.
+    """
     from etl import app
     from etl.requalification import retry
 

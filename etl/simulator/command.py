@@ -128,6 +128,17 @@ def _log_access(request: Request, reply: Reply) -> None:
     print(f"{request.ip} {request.method} {target} {reply.label}{rows}", file=sys.stderr, flush=True)
 
 
+EXAMPLES = (
+    "force-orders simulator --port 8080",
+    "force-orders simulator --accounts 2 --profile bursty --orders 20000",
+    "force-orders simulator --kept newest --retention-days 30 --verbose",
+)
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults beside the options; what stands before and after them in its own lines."""
+
+
 class _OptionParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """One line instead of the usage, which is a page long here."""
@@ -138,8 +149,9 @@ def option_parser() -> argparse.ArgumentParser:
     """The options; a wrong one raises ValueError."""
     parser = _OptionParser(
         prog="force-orders simulator",
-        description="An exchange of our own on 127.0.0.1: Binance USDⓈ-M force orders under every reading of its docs.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="An exchange on 127.0.0.1:\nBinance USDⓈ-M force orders under every reading of the docs.",
+        epilog="\n  ".join(("Examples:", *EXAMPLES)),
+        formatter_class=_Help,
     )
     add = parser.add_argument
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0: a free one")

@@ -37,10 +37,10 @@ def test_symbols_are_named_or_counted(symbols: list[str], said: str) -> None:
 
 
 def test_one_command_closes_the_gaps_of_an_account() -> None:
-    gaps = [gap(20, 21), gap(25, 26), gap(12, 13, account="my desk")]
+    gaps = [gap(20, 21), gap(25, 26), gap(12, 13, account="a b")]
     assert lines(*gaps) == [
         "to close the gap: force-orders backfill --since 1970-01-21T00:00Z --until 1970-01-27T00:00Z --account main",
-        "to close the gap: force-orders backfill --since 1970-01-13T00:00Z --until 1970-01-14T00:00Z --account 'my desk'",
+        "to close the gap: force-orders backfill --since 1970-01-13T00:00Z --until 1970-01-14T00:00Z --account 'a b'",
     ]
 
 
