@@ -33,7 +33,7 @@ EVER = "1970-01-01"
 @arguments.until
 @arguments.symbols
 @arguments.accounts
-@click.option("--out", metavar="FILE", required=True, help="Whole or not at all; - is stdout.")
+@click.option("--out", metavar="FILE", type=click.Path(), required=True, help="Whole or not at all; - is stdout.")
 @click.pass_context
 def export(
     context: click.Context,

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
         "force-orders report --since 2026-10-01 --until 2026-10-31",
     )
 )
-@click.option("--html", metavar="FILE", help="Write one page with charts, which needs no network; - is stdout.")
+@click.option(
+    "--html", metavar="FILE", type=click.Path(), help="Write one page with charts, which needs no network; - is stdout."
+)
 @arguments.since
 @arguments.until
 @arguments.accounts

@@ -57,7 +57,10 @@ def _print_status(found: "Status", as_json: bool, floor: int) -> None:
     )
 )
 @click.option(
-    "--textfile", metavar="FILE", help="Replace FILE, as node_exporter's textfile collector wants it (*.prom)."
+    "--textfile",
+    metavar="FILE",
+    type=click.Path(),
+    help="Replace FILE, as node_exporter's textfile collector wants it (*.prom).",
 )
 @click.pass_context
 def metrics(context: click.Context, textfile: str | None) -> None:
