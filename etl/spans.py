@@ -44,7 +44,10 @@ class SpanText:
         if self.beyond_retention or rules.keeps is None or window.start >= rules.floor:
             return window
         if window.end <= rules.floor:
-            raise ConfigError(f"{window} lies before what the exchange keeps, which begins at {iso(rules.floor)}")
+            raise ConfigError(
+                f"{window} lies before what the exchange keeps, which begins at {iso(rules.floor)}: nothing of it can "
+                "be read; backfill --beyond-retention records it as a gap"
+            )
         return Window(rules.floor, window.end)
 
     def clipped(self, rules: Rules) -> str | None:

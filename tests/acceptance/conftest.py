@@ -145,3 +145,13 @@ def order_row(symbol: str, order_id: int, time: int, **changes: Any) -> dict[str
     """The documented row as another order."""
     own = {"clientOrderId": f"autoclose-{time}000001", "time": time, "updateTime": time + 5}
     return ROW | {"symbol": symbol, "orderId": order_id} | own | changes
+
+
+def ask(database_url: str, account: str = "main", symbol: str = "*") -> None:
+    """As after a backfill of August 2026 that found no order."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO coverage (account, market, symbol, asked_since, proven) VALUES"
+            " (%s, 'usdm', %s, '2026-08-01Z', '{[2026-08-01Z, 2026-09-01Z)}')",
+            (account, symbol),
+        )

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,7 +17,7 @@ import pyarrow.parquet
 import pytest
 from psycopg import sql
 
-from tests.acceptance.conftest import Lab
+from tests.acceptance.conftest import Lab, ask
 from tests.acceptance.test_wrong_input import assert_one_line
 from tests.conftest import Command
 
@@ -176,16 +175,6 @@ def test_every_format_equals_the_exchanges_own_history_to_the_digit(lab: Labs) -
     assert {file.name for file in demo.command.directory.iterdir()} == {f"orders.{one}" for one in FORMATS}
 
 
-def ask(database_url: str, account: str = "main", symbol: str = "*") -> None:
-    """As after a backfill of August 2026 that found no order."""
-    with psycopg.connect(database_url) as connection:
-        connection.execute(
-            "INSERT INTO coverage (account, market, symbol, asked_since, proven) VALUES"
-            " (%s, 'usdm', %s, '2026-08-01Z', '{[2026-08-01Z, 2026-09-01Z)}')",
-            (account, symbol),
-        )
-
-
 def test_the_columns_are_the_views_in_its_order(export: Command, database_url: str) -> None:
     ask(database_url)
     with psycopg.connect(database_url) as connection:
@@ -290,54 +279,9 @@ def test_wrong_arguments_end_with_2_and_leave_no_file(
     assert list(export.directory.iterdir()) == []
 
 
-def put_a_file(export: Command) -> Path:
-    old = export.directory / "orders.csv"
-    old.write_text("what was here before")
-    return old
-
-
-def test_a_symbol_that_is_not_stored_ends_with_2_and_names_the_nearest(
-    export: Command, store: Any, database_url: str
-) -> None:
-    old = put_a_file(export)
-    words = ("export", "--out", old.name)
-    assert_one_line(export(*words, "--symbol", "BTC"), 2, "no symbol BTC is stored, nor any other", "backfill")
-    store(symbol="BTCUSDT")
+def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(export: Command, database_url: str) -> None:
     ask(database_url)
-    ask(database_url, symbol="BTCUSDT")
-    ask(database_url, symbol="ETHUSDT")
-    ask(database_url, account="desk", symbol="XRPUSDT")
-    assert_one_line(export(*words, "--symbol", "BTC"), 2, "no symbol BTC is stored; did you mean BTCUSDT?")
-    assert_one_line(export(*words, "--symbol", "BTCUSDT,ETH"), 2, "no symbol ETH is stored; did you mean ETHUSDT?")
-    nothing_near = "no symbol WIF is stored; there are BTCUSDT, ETHUSDT, XRPUSDT"
-    assert_one_line(export(*words, "--symbol", "WIF"), 2, nothing_near)
-    assert_one_line(export(*words, "--symbol", "XRPUSDT", "--account", "main"), 2, "no symbol XRPUSDT is stored")
-    assert old.read_text() == "what was here before"
-    assert export(*words, "--symbol", "ETHUSDT").stderr == "force-orders: exported 0 orders to orders.csv\n"
-    assert old.read_text().count("\n") == 1
-
-
-def test_a_span_that_was_never_asked_for_ends_with_2_and_says_what_was(export: Command, database_url: str) -> None:
-    old = put_a_file(export)
-    words = ("export", "--out", old.name)
-    assert_one_line(export(*words), 2, "nothing was read yet; start with: force-orders backfill")
-    ask(database_url)
-    for span in (["--until", "2026-07-31"], ["--since", "2026-09-01"]):
-        done = export(*words, *span)
-        assert_one_line(
-            done, 2, "was ever asked for; history was asked for from 2026-08-01T00:00Z to 2026-09-01T00:00Z"
-        )
-    assert old.read_text() == "what was here before"
-    done = export(*words, "--since", "2026-08-31", "--until", "2026-09-15")
-    assert (done.returncode, done.stderr) == (0, "force-orders: exported 0 orders to orders.csv\n")
-    assert old.read_text().count("\n") == 1
-
-
-def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(
-    export: Command, tmp_path: Path, database_url: str
-) -> None:
-    ask(database_url)
-    absent = tmp_path / "absent"
+    absent = export.directory / "absent"
     absent.mkdir()
     (absent / "pyarrow.py").write_text("raise ModuleNotFoundError('No module named pyarrow')")
     path = f"{absent}{os.pathsep}{export.environment['PYTHONPATH']}"
