@@ -116,7 +116,7 @@ def test_since_and_until_cut_the_report_to_the_millisecond(lab: Labs) -> None:
     assert few("backfill").returncode == 0
     assert few("report", "--since", str(at + 1), "--until", str(at + 4)).stdout.startswith("3 orders of main from ")
     assert few("report", "--until", str(at)).stdout.startswith("no order of main from ")
-    nothing = few("report", "--since", "2020-01-01", "--until", "2020-02-01")
+    nothing = few("report", "--since", "2020-01-01", "--until", "2020-01-31")
     assert nothing.stdout == f"nothing is stored from 2020-01-01T00:00Z to 2020-02-01T00:00Z; {START}\n"
 
 
