@@ -5,21 +5,22 @@ from pathlib import Path
 
 import click
 
+from etl.cli.arguments import examples
 from etl.cli.console import print_tables, say
 
 KINDS = ("cron", "systemd", "kubernetes", "airflow", "dagster", "alerts")
 
 
-@click.group("config")
+@click.group("config", epilog=examples("force-orders config show", "force-orders config example"))
 def config() -> None:
-    """The settings in use, an example, and files for what runs the nightly job."""
+    """The settings in use, an example file, and deployment files."""
 
 
-@config.command("show")
+@config.command("show", epilog=examples("force-orders config show", "force-orders config show --json"))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def config_show(context: click.Context, as_json: bool) -> None:
-    """Every setting, its value, and where it comes from; no key, secret or password."""
+    """Print every setting, its value and its source; no secrets."""
     from etl.commands.config_show import show_settings
     from etl.settings import load_with_origins
 
@@ -35,7 +36,7 @@ def config_show(context: click.Context, as_json: bool) -> None:
     print_tables([table(None, ("setting", "value", "from"), rows)])
 
 
-@config.command("example")
+@config.command("example", epilog=examples("force-orders config example"))
 def config_example() -> None:
     """Print a settings file that names every setting with its default."""
     from etl.commands.config_files import example
@@ -43,12 +44,14 @@ def config_example() -> None:
     say(example().rstrip("\n"))
 
 
-@config.command("deploy")
+@config.command(
+    "deploy", epilog=examples("force-orders config deploy cron", "force-orders config deploy systemd --out units")
+)
 @click.argument("kind", type=click.Choice(KINDS))
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write the files there.")
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 def config_deploy(kind: str, out: Path | None, force: bool) -> None:
-    """Print the files that run the nightly job with cron, systemd and so on, or the alert rules."""
+    """Print the files for a scheduler or monitor, or write them."""
     from etl.commands.config_files import deployment, printed, write_files
 
     files = deployment(kind)

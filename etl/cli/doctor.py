@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl.cli.arguments import examples
 from etl.cli.console import say, stop_signals
 from etl.errors import ExitCode
 
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 WIDTH = 80
 
 
-@click.command()
+@click.command(epilog=examples("force-orders doctor", "force-orders doctor --json"))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
-    """Look at everything that a night needs, and say what to do; exit 1 where anything is not fine.
+    """Check everything that the nightly job needs.
+
+    Each check gets a line: fine, or what to do. Exit 1 where anything is not fine.
 
     Asks the exchange once with each key. Changes nothing and notifies nobody.
     """

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl.cli.arguments import examples
 from etl.cli.console import complain, say, stop_signals
 
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ POSTGRES_VARIABLES = (
 path = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "force-orders init",
+        "force-orders init --api-key-file main.key --api-secret-file main.secret",
+        "force-orders init --stdin --database-url postgresql://etl@db/orders",
+    )
+)
 @click.option("--account", metavar="NAME", default="main", show_default=True, help="What to call the account.")
 @click.option("--api-key-file", metavar="FILE", type=path, help="A file with the API key, which stays where it is.")
 @click.option("--api-secret-file", metavar="FILE", type=path, help="The same for the secret.")
@@ -56,7 +63,7 @@ def init(
     base_url: str | None,
     force: bool,
 ) -> None:
-    """Write a settings file and key files, once the exchange took the key; print the line for crontab.
+    """Check a key, write the settings file, print a crontab line.
 
     The settings file is force-orders.toml in the working directory, or what --config or FORCE_ORDERS_CONFIG names.
     The key is looked for in the files named, then on standard input with --stdin, then in BINANCE_API_KEY and
