@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from etl.errors import StoppedError
+from etl.waiting import WAITS
 
 STOPPED = "stopped by a signal; what was proven is kept"
 
@@ -74,6 +75,7 @@ def interruptibly(call: Callable[[], Answer], stop: threading.Event) -> Answer:
     try:
         while not stop.is_set():
             done = fetchers.next_done(TICK)
+            WAITS.tell()
             if done is not None:
                 if isinstance(done[1], Exception):
                     raise done[1]

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from etl.core.printable import printable
 
-INFO = logging.INFO
+INFO, WARNING = logging.INFO, logging.WARNING
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 LEVELS, FORMATS = get_args(Level), get_args(Format)

@@ -12,7 +12,7 @@ from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.planning import Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
-from etl.core.timeline import SECOND, Window, duration, iso
+from etl.core.timeline import SECOND, Window
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
@@ -34,6 +34,7 @@ from etl.spans import Planner, SpanText
 from etl.store import coverage, locks, runs
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
+from etl.waiting import WAITS, Reason
 
 _log = logger(__name__)
 
@@ -62,15 +63,12 @@ class Reader:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands."""
+    """Where a run stands; what it waits for stands in `etl.waiting`."""
 
     walks_done: int
     walks: int
-    counts: runs.Counts
-    silent_until: int
-    now: int
-    waiting_for: str = ""
-    """What is in the way, other than a silence."""
+    said: str
+    """What was found so far, in a few words."""
 
 
 @dataclass
@@ -120,6 +118,9 @@ class Purpose(Protocol):
     def commit(self, received: Sequence[Received]) -> None:
         """Take answers and what they proved, all of it or nothing."""
 
+    def said(self, walks_done: int) -> str:
+        """What was found so far, in a few words for the progress line."""
+
     def judge(self, summary: Summary) -> None:
         """At the end say in the summary what is left; sets the exit code if it is not done."""
 
@@ -141,7 +142,6 @@ class Run:
         self._began = time.monotonic()
         self._walks = 0
         self._clients: dict[str, ExchangeClient] = {}
-        self._announced = 0
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
@@ -168,13 +168,17 @@ class Run:
 
     def _walk(self, planner: Planner, purpose: Purpose, span: SpanText | None) -> None:
         reader = self._reader
-        self._tick(0)
+
+        def tick(walks_done: int) -> None:
+            WAITS.tell()
+            self._watch(Progress(walks_done, self._walks, purpose.said(walks_done)))
+
         self._hold_accounts()
         self._set_clock()
         walks = self._plan(planner, purpose, span)
         self.connection.commit()
         self._walks = self.summary.windows = len(walks)
-        scheduler = Scheduler(purpose.commit, reader.concurrency, reader.stop, self._tick)
+        scheduler = Scheduler(purpose.commit, reader.concurrency, reader.stop, tick)
         try:
             scheduler.run(walks)
         finally:
@@ -201,17 +205,19 @@ class Run:
         reader = self._reader
         waiting = dict(reader.clients)
         deadline = time.monotonic() + reader.patience / SECOND
-        while waiting:
-            for account in list(waiting):
-                if locks.hold_account(self.connection, account, MARKET):
-                    self._clients[account] = waiting.pop(account)
-            self.connection.commit()
-            if time.monotonic() >= deadline:
-                break
-            if waiting:
-                self._tick(0, self._who_has(next(iter(waiting))))
-                if reader.stop.wait(TICK):
-                    raise StoppedError(STOPPED)
+        began = time.monotonic()
+        with WAITS.place() as place:
+            while waiting:
+                for account in list(waiting):
+                    if locks.hold_account(self.connection, account, MARKET):
+                        self._clients[account] = waiting.pop(account)
+                self.connection.commit()
+                if time.monotonic() >= deadline:
+                    break
+                if waiting:
+                    place.put(Reason.ACCOUNT, self._who_has(next(iter(waiting))), since=began)
+                    if reader.stop.wait(TICK):
+                        raise StoppedError(STOPPED)
         if not self._clients:
             raise BusyError("; ".join(f"{self._who_has(account)}; try again when it is done" for account in waiting))
         self.summary.faults += [f"{self._who_has(account)} and was left out" for account in waiting]
@@ -275,17 +281,6 @@ class Run:
                 summary.exit_code = error.exit_code
                 summary.faults.append(str(error))
         return summary
-
-    def _tick(self, walks_done: int, waiting_for: str = "") -> None:
-        """Show where we are, and tell of a silence once."""
-        gate, now = self._reader.gate, self._reader.clock.now()
-        if gate.closed_until > max(now, self._announced + SECOND) and gate.is_patient:
-            self._announced = gate.closed_until
-            wait = duration(gate.closed_until - now + SECOND)
-            _log.warning("the exchange wants no request before %s: waiting %s", iso(gate.closed_until), wait)
-        self._watch(
-            Progress(walks_done, self._walks, self.recorder.counts, gate.closed_until, now, waiting_for=waiting_for)
-        )
 
 
 _STATUS = {

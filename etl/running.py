@@ -42,9 +42,9 @@ def sync_work(settings: Settings, accounts: Sequence[str]) -> Work:
 def store_history(settings: Settings, work: Work, stop: Event, watching: AbstractContextManager[Watcher]) -> Summary:
     """A run that stores what it reads. How it ended stands in the summary; raises StoreError where it cannot begin."""
     with (
+        watching as watch,
         app.store(settings) as connection,
         app.reading(settings, work.keys, connection, stop) as reader,
-        watching as watch,
     ):
         run = Run(connection, reader, work.command, watch)
         return run.execute(work.planner, Storing(connection, run.recorder, work.symbols), work.span)

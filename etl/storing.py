@@ -9,6 +9,7 @@ from etl.core.walking import Target
 from etl.errors import ExitCode
 from etl.operations import Summary
 from etl.pipeline import MARKET, Recorder
+from etl.reporting.lines import many
 from etl.store import coverage, runs
 from etl.store.schema import EVERY_SYMBOL
 
@@ -34,6 +35,9 @@ class Storing:
             if owner == account:
                 coverage.ask(self._connection, account, MARKET, symbol, min(needs).start)
         coverage.name_symbols(self._connection, account, MARKET, self._symbols)
+
+    def said(self, walks_done: int) -> str:
+        return many(self.counts.inserted, "new order")
 
     def judge(self, summary: Summary) -> None:
         gaps = coverage.read_gaps(self._connection)

@@ -19,6 +19,7 @@ from etl.core.walking import Finding, Target, Verdict
 from etl.errors import ExitCode
 from etl.operations import Summary
 from etl.pipeline import MARKET, Received, Recorder
+from etl.reporting.lines import many
 from etl.spans import Planner, SpanText
 from etl.store import orders, runs
 from etl.store.orders import Tally
@@ -136,6 +137,9 @@ class Comparing:
         unlike = {(difference.symbol, difference.order_id) for difference in found}
         same = Tally(unchanged=sum(order.key in first and order.key not in unlike for order in batch))
         self._counts.add(page.length, same, len(page.rejects))
+
+    def said(self, walks_done: int) -> str:
+        return f"{many(walks_done, 'window')} compared, {many(len(self._differences), 'difference')}"
 
     def judge(self, summary: Summary) -> None:
         """Orders that the database has in what was just proven, and that no answer showed."""

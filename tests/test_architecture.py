@@ -16,12 +16,13 @@ PRINTERS = {"etl/cli/console.py", "etl/simulator/command.py"}
 
 MAY_IMPORT = {
     "etl.core": {"etl.core"},
-    "etl.exchange": {"etl.exchange", "etl.core", "etl.errors", "etl.logs"},
-    "etl.store": {"etl.store", "etl.core", "etl.errors", "etl.shipped"},
+    "etl.exchange": {"etl.exchange", "etl.core", "etl.errors", "etl.logs", "etl.waiting"},
+    "etl.store": {"etl.store", "etl.core", "etl.errors", "etl.shipped", "etl.waiting"},
     "etl.simulator": {"etl.simulator"},
     "etl.errors": set(),
     "etl.logs": {"etl.core.printable"},
-    "etl.fetching": {"etl.errors"},
+    "etl.fetching": {"etl.errors", "etl.waiting"},
+    "etl.waiting": {"etl.core.timeline", "etl.logs"},
     "etl.secret": set(),
     "etl.shipped": set(),
     "etl.checks": {"etl.secret"},

@@ -7,7 +7,7 @@ import click
 
 from etl.cli import arguments
 from etl.cli.arguments import examples, load_settings
-from etl.cli.console import complain, print_tables, say, stop_signals
+from etl.cli.console import complain, print_tables, say, stop_signals, waits_shown
 
 if TYPE_CHECKING:
     from etl.settings import Settings
@@ -50,6 +50,7 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
         ]
         say(json.dumps(rows, indent=2))
         return
+    from etl.reporting.fitting import Column
     from etl.reporting.terminal import table
 
     cells = [
@@ -64,8 +65,12 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
         )
         for one, mark in marked
     ]
-    heads = ("account", "kind", "key from", "secret from", "what is wrong", "watermark", "age")
-    print_tables([table(None, heads, cells, 1)])
+    columns = (
+        *(Column("account", least=8), Column("kind", 2), Column("key from", least=12)),
+        *(Column("secret from", 1, least=12), Column("what is wrong", least=20, wraps=True)),
+        *(Column("watermark", 4), Column("age", 3, is_right=True)),
+    )
+    print_tables([table(None, columns, cells)])
 
 
 @accounts.command("check", epilog=examples("force-orders accounts check", "force-orders accounts check --account main"))
@@ -79,22 +84,19 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     from etl import app
     from etl.accounts import check_accounts, exit_code
     from etl.keysources import key_sources
+    from etl.reporting.fitting import Column
     from etl.reporting.lines import many
     from etl.reporting.terminal import table
 
     settings = load_settings(context)
     sources = key_sources(settings, account)
-    with stop_signals() as stop, app.store(settings) as connection:
+    with stop_signals() as stop, waits_shown(), app.store(settings) as connection:
         found = check_accounts(settings, sources, connection, stop)
-    print_tables(
-        [
-            table(
-                None,
-                ("account", "result", "what is wrong", "what to do"),
-                [(one.account, one.result, one.wrong, one.remedy) for one in found],
-            )
-        ]
+    columns = (
+        *(Column("account", least=8), Column("result")),
+        *(Column("what is wrong", least=20, wraps=True), Column("what to do", least=20, wraps=True)),
     )
+    print_tables([table(None, columns, [(one.account, one.result, one.wrong, one.remedy) for one in found])])
     fine = sum(one.wrong is None for one in found)
     say(f"{many(len(found), 'account')}: {fine} fine, {len(found) - fine} not")
     context.exit(exit_code(found))
@@ -110,7 +112,7 @@ def _watermarks(settings: "Settings") -> dict[str, int]:
     from etl.errors import StoreError
 
     try:
-        with app.store(settings) as connection:
+        with waits_shown(), app.store(settings) as connection:
             return read_account_watermarks(connection)
     except StoreError as error:
         complain(f"without watermarks: {error}")

@@ -28,12 +28,14 @@ def config_show(context: click.Context, as_json: bool) -> None:
     if as_json:
         say(json.dumps([{"setting": one.setting, "value": one.value, "origin": one.origin} for one in shown], indent=2))
         return
+    from etl.reporting.fitting import Column
     from etl.reporting.terminal import table
 
+    columns = Column("setting"), Column("value", least=20, wraps=True), Column("from", least=12, wraps=True)
     rows = [
         (one.setting, ", ".join(one.value) if isinstance(one.value, list) else one.value, one.origin) for one in shown
     ]
-    print_tables([table(None, ("setting", "value", "from"), rows)])
+    print_tables([table(None, columns, rows)])
 
 
 @config.command("example", epilog=examples("force-orders config example"))

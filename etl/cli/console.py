@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Event, Timer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from etl.core.printable import printable
 from etl.errors import ExitCode, OutputError
@@ -68,7 +68,7 @@ def print_tables(tables: list[Any]) -> None:
         console.width = 10_000  # a pipe or file has no edge to break lines at
     with delivery():
         for shown in tables:
-            console.print(shown)
+            console.print(shown, crop=False)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def stop_signals() -> Iterator[Event]:
 
     def on_signal(number: int, frame: object) -> None:
         if stop.is_set():
-            os._exit(ExitCode.STOPPED)
+            _end()
         stop.set()
         watchdog.start()
 
@@ -99,6 +99,13 @@ def stop_signals() -> Iterator[Event]:
 
 def _leave() -> None:
     complain("stopped by a signal, without waiting for what did not answer; what was proven is kept")
+    _end()
+
+
+def _end() -> NoReturn:
+    """At once; a progress line that is cut short leaves the terminal its cursor."""
+    if os.isatty(2):
+        os.write(2, b"\r\x1b[2K\x1b[?25h")
     os._exit(ExitCode.STOPPED)
 
 
@@ -111,3 +118,14 @@ def watching() -> "AbstractContextManager[Watcher]":
     from etl.reporting.terminal import progress
 
     return progress(Console(file=sys.stderr))
+
+
+def waits_shown() -> AbstractContextManager[object]:
+    """A line with what is waited for, while something is, where stderr is a terminal. Nothing is printed inside."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    from etl.reporting.terminal import waits
+
+    return waits(Console(file=sys.stderr))

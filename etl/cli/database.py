@@ -3,7 +3,7 @@
 import click
 
 from etl.cli.arguments import database_of, examples, load_settings
-from etl.cli.console import best_effort, complain, print_tables, say
+from etl.cli.console import best_effort, complain, print_tables, say, waits_shown
 
 
 @click.group("db", epilog=examples("force-orders db upgrade", "force-orders db query 'SELECT * FROM watermarks'"))
@@ -19,7 +19,7 @@ def db_upgrade(context: click.Context) -> None:
     from etl.store.database import address
     from etl.store.engine import connection_to, engine_for
 
-    with address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
+    with waits_shown(), address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
         before, after = migrate.upgrade(connection)
     with best_effort():
         say(f"the schema is {after} already" if before == after else f"schema {before or 'none'} → {after}")
@@ -34,8 +34,9 @@ def db_url(context: click.Context) -> None:
     """
     from etl.store.database import kept_address
 
-    with kept_address(*database_of(context)) as url:
-        say(url)
+    with waits_shown(), kept_address(*database_of(context)) as url:
+        pass
+    say(url)
 
 
 @database.command("stop", epilog=examples("force-orders db stop"))
@@ -57,7 +58,7 @@ def db_revisions(context: click.Context) -> None:
     from etl.store.database import address
     from etl.store.engine import connection_to, engine_for
 
-    with address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
+    with waits_shown(), address(*database_of(context)) as url, connection_to(engine_for(url)) as connection:
         current = migrate.current(connection)
     for revision, purpose in migrate.revisions():
         say(f"{'→' if revision == current else ' '} {revision}  {purpose}")
@@ -75,7 +76,7 @@ def db_grant_reader(context: click.Context, role: str) -> None:
     from etl.store.engine import store_errors
     from etl.store.rights import grant_reader
 
-    with app.store(load_settings(context)) as connection, store_errors():
+    with waits_shown(), app.store(load_settings(context)) as connection, store_errors():
         beyond = grant_reader(connection, role)
     with best_effort():
         say(f"{role} may read the report views")
@@ -95,9 +96,9 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 def db_query(context: click.Context, sql: str) -> None:
     """Run one SQL query, reading only, and print its rows."""
     from etl import app
-    from etl.reporting.terminal import table
+    from etl.reporting.terminal import query_table
     from etl.store.reading import read_only
 
-    with app.store(load_settings(context)) as connection:
+    with waits_shown(), app.store(load_settings(context)) as connection:
         columns, rows = read_only(connection, sql)
-    print_tables([table(None, columns, rows)])
+    print_tables([query_table(columns, rows)])

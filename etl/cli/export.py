@@ -1,6 +1,7 @@
 """The command that writes orders to a file for other programs: export."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 from etl.asking import parse_symbols
 from etl.cli import arguments
 from etl.cli.arguments import chosen_accounts, examples, load_settings
-from etl.cli.console import complain, delivery
+from etl.cli.console import complain, delivery, waits_shown
 from etl.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def export(
     encode = encoder_for(file_format or _format_of(out))
     if out == STDOUT and sys.stdout is None:
         raise OutputError("the output cannot be written: stdout is closed")
-    with app.store(settings) as connection:
+    with nullcontext() if out == STDOUT else waits_shown(), app.store(settings) as connection:
         if account:
             from etl.reporting.queries import stored_accounts
 

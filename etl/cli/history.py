@@ -10,7 +10,7 @@ import click
 from etl.asking import check_readable
 from etl.cli import arguments
 from etl.cli.arguments import examples, load_settings
-from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, watching
+from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, waits_shown, watching
 from etl.cli.telling import told
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def verify(
     keys = keyring(settings, account)
     with (
         stop_signals() as stop,
+        watching() as watch,
         app.store(settings) as connection,
         app.reading(settings, keys, connection, stop) as reader,
-        watching() as watch,
     ):
         run = Run(connection, reader, "verify", watch)
         comparing = Comparing(connection, run.recorder, repair=repair)
@@ -160,7 +160,7 @@ def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
     from etl.operations import plan_only
     from etl.reporting.lines import plan_lines
 
-    with app.store(settings) as connection:
+    with waits_shown(), app.store(settings) as connection:
         rules = app.rules(settings, local_now())
         targets = plan_only(connection, [one.account for one in work.keys.usable], work.planner, rules)
     needs = [target.need for target in targets]
@@ -178,7 +178,7 @@ def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[s
     from etl.fleet.queue import hand_out
     from etl.reporting.lines import many
 
-    with app.store(settings) as connection:
+    with waits_shown(), app.store(settings) as connection:
         jobs = backfill_jobs(settings, connection, accounts, symbols, span)
         count = hand_out(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
@@ -236,12 +236,21 @@ def print_faults(summary: "Summary") -> None:
 
 def _print_demo(settings: "Settings", summary: "Summary") -> None:
     from etl import app
+    from etl.reporting.fitting import Column
     from etl.reporting.terminal import table
     from etl.store.coverage import count_orders
 
-    with app.store(settings) as connection:
+    with waits_shown(), app.store(settings) as connection:
         counts = count_orders(connection)
-    print_tables([table("orders", ("symbol", "orders"), [(name, n) for (_, name), n in sorted(counts.items())], 1)])
+    print_tables(
+        [
+            table(
+                "orders",
+                (Column("symbol", least=8), Column("orders", is_right=True)),
+                [(name, n) for (_, name), n in sorted(counts.items())],
+            )
+        ]
+    )
     typed = sys.argv[0]
     command = "force-orders" if shutil.which("force-orders") == typed else typed
     here = f"FORCE_ORDERS_DATA_DIR={settings.data_dir} {command}"

@@ -10,7 +10,7 @@ import click
 from etl.asking import check_span
 from etl.cli import arguments
 from etl.cli.arguments import chosen_accounts, examples, load_settings
-from etl.cli.console import delivery, print_tables, say
+from etl.cli.console import delivery, print_tables, say, waits_shown
 from etl.core.printable import printable
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def report(
     settings = load_settings(context)
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
     rules = app.rules(settings, local_now())
-    with app.store(settings) as connection:
+    with waits_shown(), app.store(settings) as connection:
         data = _read(connection, SpanText(since, until), account, rules)
     if html is None:
         _print(data)

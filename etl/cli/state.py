@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.arguments import examples, load_settings
-from etl.cli.console import best_effort, complain, print_tables, say
+from etl.cli.console import best_effort, complain, print_tables, say, waits_shown
 from etl.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
     from etl.status import read_status, warnings
 
     settings = load_settings(context)
-    with app.store(settings) as connection:
+    with waits_shown(), app.store(settings) as connection:
         rules = app.rules(settings, local_now())
         found = read_status(connection, rules)
     warned = warnings(found, int(settings.warn_after_days * DAY), rules.floor)
@@ -74,7 +74,7 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     from etl.reporting.files import replacing
 
     settings = load_settings(context)
-    with app.store(settings) as connection:
+    with waits_shown(), app.store(settings) as connection:
         found = read(connection, app.rules(settings, local_now()))
     if textfile is None:
         say(found.decode().rstrip("\n"))
@@ -96,17 +96,22 @@ def quarantine_list(context: click.Context) -> None:
     Exit 3 where there are any.
     """
     from etl import app
+    from etl.reporting.fitting import Column
     from etl.reporting.terminal import table
     from etl.store.engine import store_errors
     from etl.store.quarantine import unresolved
 
-    with app.store(load_settings(context)) as connection, store_errors():
+    with waits_shown(), app.store(load_settings(context)) as connection, store_errors():
         rows = unresolved(connection)
     if not rows:
         say("the quarantine is empty")
         return
     cells = [(row.id, row.account, f"{row.seen_at:%Y-%m-%d %H:%M:%SZ}", row.reason, row.raw) for row in rows]
-    print_tables([table(None, ("id", "account", "seen", "reason", "row"), cells)])
+    columns = (
+        *(Column("id"), Column("account", 2, least=8), Column("seen", 1)),
+        *(Column("reason", least=20, wraps=True), Column("row", least=20)),
+    )
+    print_tables([table(None, columns, cells)])
     context.exit(ExitCode.INCOMPLETE)
 
 
@@ -120,7 +125,7 @@ def quarantine_retry(context: click.Context) -> None:
     from etl import app
     from etl.requalification import retry
 
-    with app.store(load_settings(context)) as connection:
+    with waits_shown(), app.store(load_settings(context)) as connection:
         read, left = retry(connection)
     with best_effort():
         say(f"{read} read and stored, {left} still in quarantine")

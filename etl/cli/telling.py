@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from etl.cli.console import complain
+from etl.cli.console import complain, waits_shown
 from etl.errors import ExitCode, ForceOrdersError, StoppedError, StoreError
 from etl.logs import logger
 
@@ -55,7 +55,7 @@ def _with_what_is_stored(settings: "Settings", known: "Digest", accounts: Sequen
     rules, orders = app.rules(settings, local_now()), "orders" in settings.notify_about
     run_ids = [run.run_id for run in known.runs if run.run_id is not None]
     try:
-        with app.store(settings) as connection:
+        with waits_shown(), app.store(settings) as connection:
             stored = read_digest(connection, run_ids, rules, _names(settings, accounts), orders=orders)
     except ForceOrdersError:
         return known

@@ -34,8 +34,8 @@ class Budget:
         """Milliseconds until a request of `weight` may be sent, or is worth another look; 0: now."""
         self._roll(now)
         company, ours = self._company, self._ours + self._kin
-        next_minute = company.start + MINUTE + EDGE
-        if ours + weight > self.per_minute or ours + weight + company.others > self._allowance:
+        next_minute = now + self.until_next_minute(now)
+        if self.is_spent(weight, now) or ours + weight + company.others > self._allowance:
             return next_minute - now
         if ours + weight + company.claims(now, unknown=self._allowance // 2) <= self._allowance:
             return 0
@@ -45,6 +45,16 @@ class Budget:
         if company.questions(now) > company.questions(asked_at):
             return 0
         return min(next_minute, company.next_question(now)) - now
+
+    def is_spent(self, weight: int, now: int) -> bool:
+        """Whether our own budget has no room for a request of `weight` in this minute."""
+        self._roll(now)
+        return self._ours + self._kin + weight > self.per_minute
+
+    def until_next_minute(self, now: int) -> int:
+        """Milliseconds until the next minute has begun for sure."""
+        self._roll(now)
+        return self._company.start + MINUTE + EDGE - now
 
     def room(self, now: int) -> int:
         """What all of ours may have spent of this minute, at most."""

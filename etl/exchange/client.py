@@ -28,6 +28,7 @@ from etl.exchange.pages import read_object, read_page
 from etl.exchange.retrying import RetryPolicy
 from etl.exchange.signing import Signer
 from etl.exchange.transport import Response, Transport
+from etl.waiting import WAITS, Reason
 
 FORCE_ORDERS = "/fapi/v1/forceOrders"
 TIME = "/fapi/v1/time"
@@ -175,7 +176,8 @@ class ExchangeClient:
 
     def _send(self, target: str, sent: int) -> Response:
         try:
-            answer = self._transport.get(target)
+            with WAITS.during(Reason.ANSWER):
+                answer = self._transport.get(target)
         except ExchangeError as error:
             self._gate.outcomes.add(outcome_of(type(error)))
             raise

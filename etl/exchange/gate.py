@@ -11,6 +11,7 @@ from etl.core.timeline import SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
 from etl.exchange.outcomes import Outcomes
+from etl.waiting import WAITS, Place, Reason
 
 LONGEST_NAP = 0.5
 """Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
@@ -56,7 +57,7 @@ class Gate:
 
         Raises BannedError where that would take longer than the patience, StoppedError when a stop is asked for.
         """
-        with self._changed:
+        with self._changed, WAITS.place() as place:
             while not self._stop.is_set():
                 now = self._clock()
                 silence = self._closed_until - now
@@ -68,10 +69,19 @@ class Gate:
                     )
                 wait = max(silence, self._budget.delay(weight, now))
                 if wait > 0:
+                    self._say(place, weight, now, silence)
                     self._changed.wait(min(wait / SECOND, LONGEST_NAP))
                 elif self._take(weight, now):
                     return now
         raise StoppedError("stopped by a signal; what was proven is kept")
+
+    def _say(self, place: Place, weight: int, now: int, silence: int) -> None:
+        """Others may let a request pass before their minute ends: its end is the latest."""
+        if silence > 0:
+            place.put(Reason.COOLDOWN, iso(-(-self._closed_until // SECOND) * SECOND), silence / SECOND)
+        else:
+            reason = Reason.BUDGET if self._budget.is_spent(weight, now) else Reason.OTHERS
+            place.put(reason, seconds=self._budget.until_next_minute(now) / SECOND)
 
     def _take(self, weight: int, now: int) -> bool:
         """Whether the other processes leave room for the request; then it counts as sent."""

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tenacity import RetryCallState, Retrying, before_sleep_log, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
 from etl.errors import ClockSkewError, ContractError, MaintenanceError, ThrottledError, TransientError
-from etl.logs import INFO, logger
+from etl.logs import logger
+from etl.waiting import NOTICED_S, WAITS, Reason
 
 CLOCK_RETRIES = 3
 """How often a refused timestamp is signed anew: it is right at once, or something else is wrong."""
@@ -35,6 +36,7 @@ class RetryPolicy:
             multiplier=self.maintenance_first, max=self.maintenance_longest, jitter=self.first
         )
         clock_retries = iter(range(CLOCK_RETRIES))
+        failure = ""
 
         def wait(state: RetryCallState) -> float:
             # The gate itself waits out a silence, and a refused timestamp is signed anew at once.
@@ -44,6 +46,8 @@ class RetryPolicy:
             return maintenance(state) if isinstance(error, MaintenanceError) else backoff(state)
 
         def again(error: BaseException) -> bool:
+            nonlocal failure
+            failure = str(error)
             if isinstance(error, ThrottledError):
                 return is_patient()
             if isinstance(error, ClockSkewError):
@@ -51,13 +55,15 @@ class RetryPolicy:
             return isinstance(error, TransientError | ContractError)
 
         def pause(seconds: float) -> None:
-            sleep(seconds)
+            if seconds <= NOTICED_S:
+                _log.info("trying again in %.1f s, as %s", seconds, failure)
+            with WAITS.during(Reason.RETRY, failure, seconds):
+                sleep(seconds)
 
         return Retrying(
             stop=stop_after_attempt(self.attempts),
             wait=wait,
             retry=retry_if_exception(again),
             sleep=pause,
-            before_sleep=before_sleep_log(_log, INFO),
             reraise=True,
         )

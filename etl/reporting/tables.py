@@ -6,14 +6,13 @@ from datetime import UTC, date, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
 from typing import NamedTuple, TypeVar
 
-from rich.table import Table
-
 from etl.core.orders import CloseType
 from etl.core.printable import printable
 from etl.core.timeline import DAY, SECOND, duration, to_millis
+from etl.reporting.fitting import Column
 from etl.reporting.lines import many, to_the_second
 from etl.reporting.queries import Cascade, Covered, Daily, Largest, ReportData
-from etl.reporting.terminal import table
+from etl.reporting.terminal import SHORTEST, Table, table
 
 SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
@@ -48,10 +47,15 @@ def headline(data: ReportData) -> str:
 def report_tables(data: ReportData) -> list[Table]:
     """Totals, symbols, cascades, coverage and the largest orders; a table without rows is left out."""
     made = [_totals(data), _symbols(data), _cascades(data), _coverage(data), _largest(data)]
-    shown = [one for one in made if one.row_count]
-    for column in (column for one in shown for column in one.columns):
-        column.overflow = "fold"  # a narrow terminal gets more lines, not fewer digits
-    return shown
+    return [one for one in made if one.rows]
+
+
+def _name(head: str, drop: int | None = None) -> Column:
+    return Column(head, drop, least=SHORTEST)
+
+
+def _figure(head: str, drop: int | None = None) -> Column:
+    return Column(head, drop, is_right=True)
 
 
 def _totals(data: ReportData) -> Table:
@@ -60,21 +64,25 @@ def _totals(data: ReportData) -> Table:
         (*key, number(total.orders), number(total.notional))
         for key, total in sorted(totals.items(), key=lambda item: str(item[0]))
     ]
-    return table("by month and close type", ("month", "close type", "asset", "orders", "notional"), rows, numbers=2)
+    columns = (Column("month"), Column("close type"), _name("asset", 1), _figure("orders"), _figure("notional"))
+    return table("by month and close type", columns, rows)
 
 
 def _symbols(data: ReportData) -> Table:
     totals = _summed(data.daily, lambda row: (row.symbol, row.quote_asset))
     most = sorted(totals.items(), key=lambda item: (-item[1].orders, str(item[0])))[:SYMBOLS_SHOWN]
     rows = [(*key, *map(number, total)) for key, total in most]
-    columns = ("symbol", "asset", "orders", "of them ADL", "notional")
-    return table(_titled("by symbol", len(rows), len(totals)), columns, rows, numbers=3)
+    columns = (_name("symbol"), _name("asset", 1), _figure("orders"), _figure("of them ADL", 2), _figure("notional"))
+    return table(_titled("by symbol", len(rows), len(totals)), columns, rows)
 
 
 def _cascades(data: ReportData) -> Table:
     most = sorted(data.cascades, key=lambda one: (-one.orders, one.started_at))[:CASCADES_SHOWN]
-    columns = ("account", "began", "length", "assets", "symbols", "orders", "most in a second", "notional")
-    return table("largest cascades", columns, map(_cascade_row, most), numbers=4)
+    columns = (
+        *(_name("account", 5), Column("began"), Column("length", 4), _name("assets", 1), _figure("symbols", 3)),
+        *(_figure("orders"), _figure("most in a second", 2), _figure("notional")),
+    )
+    return table("largest cascades", columns, map(_cascade_row, most))
 
 
 def _cascade_row(one: Cascade) -> Sequence[object]:
@@ -89,8 +97,11 @@ def _coverage(data: ReportData) -> Table:
     for day in data.coverage:
         days[day.account].append(day)
     rows = [_coverage_row(account, of_account, keeps, data.generated_at) for account, of_account in days.items()]
-    columns = ("account", "why not", "lost next", "days proven", "partly", "not")
-    return table("coverage", columns, rows, numbers=3)
+    columns = (
+        *(_name("account"), _name("why not", 1), Column("lost next", 2)),
+        *(_figure("days proven"), _figure("partly"), _figure("not")),
+    )
+    return table("coverage", columns, rows)
 
 
 def _coverage_row(account: str, days: Sequence[Covered], keeps: int | None, now: int) -> Sequence[object]:
@@ -133,18 +144,11 @@ def begin_of(day: date) -> int:
 
 def _largest(data: ReportData) -> Table:
     columns = (
-        "account",
-        "symbol",
-        "order id",
-        "time",
-        "close type",
-        "closed",
-        "asset",
-        "filled",
-        "notional",
-        "slippage, bps",
+        *(_name("account", 4), _name("symbol"), Column("order id"), Column("time"), Column("close type", 6)),
+        *(Column("closed", 2), _name("asset", 1)),
+        *(_figure("filled", 5), _figure("notional"), _figure("slippage, bps", 3)),
     )
-    return table("largest orders", columns, map(_largest_row, data.largest[:LARGEST_SHOWN]), numbers=3)
+    return table("largest orders", columns, map(_largest_row, data.largest[:LARGEST_SHOWN]))
 
 
 def _largest_row(one: Largest) -> Sequence[object]:

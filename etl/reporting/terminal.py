@@ -1,39 +1,86 @@
 """Tables and a progress bar for a terminal. Builds what is shown; the command prints it."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass, replace
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from etl.core.printable import printable
-from etl.core.timeline import SECOND, duration, iso
+from etl.core.timeline import duration, iso
 from etl.operations import Progress as Standing
 from etl.operations import Summary, Watcher
+from etl.reporting.fitting import GAP, Column, fitted, shortened, wrapped
 from etl.reporting.gaps import SharedGap, shared
 from etl.reporting.lines import many, span_taken, to_the_second
 from etl.status import ScopeStatus, Status
 from etl.verification import Difference, Kind, Sample
+from etl.waiting import WAITS
 
 GAPS_SHOWN = 10
 DIFFERENCES_SHOWN = 50
 
+SHORTEST = 8
+"""Cells that a text keeps at least, where nothing else is said."""
 
-def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> Table:
-    """A compact table whose last `numbers` columns are right-aligned. Heads and cells are text, never markup."""
-    shown = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
-    for place, column in enumerate(columns):
-        shown.add_column(_text(column), justify="right" if place >= len(columns) - numbers else "left")
-    for row in rows:
-        shown.add_row(*map(_text, row))
-    return shown
+BAR = 12
+"""Cells of the progress bar itself."""
 
 
-def _text(value: object) -> Text:
-    return Text("–" if value is None else printable(str(value)))
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A compact table that fits itself to the terminal. Heads and cells are text, never markup."""
+
+    title: str | None
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = options.max_width
+        fit = fitted(self.columns, self.rows, width)
+        shown = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, GAP // 2))
+        for place, wide in zip(fit.places, fit.widths, strict=True):
+            column = self.columns[place]
+            shown.add_column(Text(column.head), justify="right" if column.is_right else "left", width=wide)
+        for row in self.rows:
+            shown.add_row(
+                *(
+                    Text((wrapped if self.columns[place].wraps else shortened)(row[place], wide))
+                    for place, wide in zip(fit.places, fit.widths, strict=True)
+                )
+            )
+        if self.title:
+            yield Text(self.title, style="bold")
+        yield from console.render(shown, options.update(width=max(width, sum(fit.widths) + GAP * len(fit.widths))))
+        if fit.dropped:
+            yield Text(shortened(f"no room for: {', '.join(fit.dropped)}", width), style="dim")
+
+
+def table(title: str | None, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
+    """A table of these values."""
+    heads = [replace(column, head=printable(column.head)) for column in columns]
+    return Table(title, heads, [[_text(value) for value in row] for row in rows])
+
+
+def query_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """The answer to anybody's query: the first column stays, the last goes first, texts are shortened."""
+    columns = [
+        Column(head, len(heads) - place if place else None, SHORTEST if _is_text(rows, place) else None)
+        for place, head in enumerate(heads)
+    ]
+    return table(None, columns, rows)
+
+
+def _is_text(rows: Sequence[Sequence[object]], place: int) -> bool:
+    return any(isinstance(row[place], str | list | dict) for row in rows)
+
+
+def _text(value: object) -> str:
+    return "–" if value is None else printable(str(value))
 
 
 def verified_lines(summary: Summary, differences: Sequence[Difference], sample: Sample, *, repaired: bool) -> list[str]:
@@ -63,7 +110,11 @@ def difference_table(differences: Sequence[Difference]) -> Table:
     ]
     more = len(differences) - len(rows)
     title = f"differences ({more} more)" if more > 0 else "differences"
-    return table(title, ("kind", "account", "symbol", "order id", "order time", "fields"), rows)
+    columns = (
+        *(Column("kind"), Column("account", 1, SHORTEST), Column("symbol", least=SHORTEST), Column("order id")),
+        *(Column("order time"), Column("fields", least=SHORTEST)),
+    )
+    return table(title, columns, rows)
 
 
 def gap_table(gaps: Sequence[SharedGap]) -> Table:
@@ -74,22 +125,30 @@ def gap_table(gaps: Sequence[SharedGap]) -> Table:
     ]
     more = len(gaps) - len(rows)
     title = f"gaps ({more} more in the view coverage_gaps)" if more > 0 else "gaps"
-    return table(title, ("account", "symbol", "from", "to", "length", "reason"), rows)
+    columns = (
+        *(Column("account", 2, SHORTEST), Column("symbol", least=SHORTEST), Column("from"), Column("to")),
+        *(Column("length", 1), Column("reason", least=SHORTEST)),
+    )
+    return table(title, columns, rows)
 
 
 def status_tables(status: Status) -> list[Table]:
     """One row a symbol, then the gaps, then the last run."""
-    heads = ("account", "symbol", "complete since", "watermark", "age", "days until loss", "gaps", "orders")
+    columns = (
+        *(Column("account", least=SHORTEST), Column("symbol", least=SHORTEST), Column("complete since", 1)),
+        *(Column("watermark"), Column("age", 4, is_right=True), Column("days until loss", 3, is_right=True)),
+        *(Column("gaps", is_right=True), Column("orders", 2, is_right=True)),
+    )
     if not status.scopes:
         return []
-    shown = [table(None, heads, map(_status_row, status.scopes), numbers=4)]
+    shown = [table(None, columns, map(_status_row, status.scopes))]
     if status.gaps:
         shown.append(gap_table(shared(status.gaps)))
     run = status.last_run
     if run is not None:
         began = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")
-        columns = ("id", "command", "started", "status", "error")
-        shown.append(table("last run", columns, [(run.id, run.command, began, run.status, run.error)]))
+        heads = (*map(Column, ("id", "command", "started", "status")), Column("error", least=24, wraps=True))
+        shown.append(table("last run", heads, [(run.id, run.command, began, run.status, run.error)]))
     return shown
 
 
@@ -106,24 +165,40 @@ def _status_row(scope: ScopeStatus) -> Sequence[object]:
     )
 
 
+class _Said(ProgressColumn):
+    """What is waited for, read anew each time the bar is drawn, and else what was found so far."""
+
+    max_refresh = None
+
+    def render(self, task: Task) -> Text:
+        wait = WAITS.foremost()
+        said = task.description if wait is None else wait.line(time.monotonic())
+        return Text(shortened(printable(said), max(SHORTEST, self._room(task))), no_wrap=True)
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def _room(self, task: Task) -> int:
+        """What the other columns leave."""
+        return self._console.width - BAR - 2 * len(str(task.total or 0)) - len("/") - len("-:--:--") - 3
+
+
+def waits(console: Console) -> Progress:
+    """One line with what is waited for, while something is."""
+    line = Progress(_Said(console), console=console, transient=True, redirect_stdout=False)
+    line.add_task("", total=None)
+    return line
+
+
 @contextmanager
 def progress(console: Console) -> Iterator[Watcher]:
-    """A bar with the time left while walks run, and a countdown while the exchange wants silence."""
-    columns: tuple[Any, ...] = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    """One line with what was found so far, a bar and the time left; while something is waited for, with that."""
+    columns = (_Said(console), BarColumn(BAR), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("connecting", total=None)
+        task = bar.add_task("", total=None)
 
         def show(standing: Standing) -> None:
-            silence = standing.silent_until - standing.now
-            if silence > 0:
-                description = f"silent for {duration(silence + SECOND)}"
-            else:
-                description = printable(standing.waiting_for) or f"{standing.counts.inserted} new orders"
-            bar.update(task, total=standing.walks or None, completed=standing.walks_done, description=description)
+            bar.update(task, total=standing.walks or None, completed=standing.walks_done, description=standing.said)
 
         yield show

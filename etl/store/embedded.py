@@ -20,6 +20,7 @@ from typing import BinaryIO, Self
 from etl.errors import StoreError
 from etl.store.cluster import DATABASE, PATIENCE_S, Cluster, binaries, libpq_url
 from etl.store.filelocks import lock, locked
+from etl.waiting import WAITS, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class EmbeddedPostgres:
             return self
         binaries()  # not there: before anything is made
         try:
-            with self._cluster.turn():
+            with WAITS.blocking(Reason.STARTING), self._cluster.turn():
                 self._users = locked(self._cluster.users, 2 * PATIENCE_S, shared=True)
                 self._socket_dir = self._cluster.bring_up()
         except BaseException:

@@ -8,6 +8,7 @@ from psycopg import conninfo
 from sqlalchemy import Connection, Engine, create_engine, exc, pool, text
 
 from etl.errors import ConfigError, StoreError
+from etl.store.session import Session
 
 OLDEST_POSTGRES = 14
 """Multiranges, which coverage is made of, came with it."""
@@ -57,7 +58,7 @@ def engine_for(url: str, patience_s: int | None = None) -> Engine:
     parameters = conninfo_of(url, **limits)
 
     def connect() -> psycopg.Connection[object]:
-        connection = psycopg.connect(parameters)
+        connection = Session.opened(parameters)
         return connection if patience_s is None else _limited(connection, patience_s)
 
     return create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from etl.core.printable import printable
+from etl.reporting.fitting import Column
 from etl.reporting.terminal import table
 
 STEERING = {
@@ -48,6 +49,8 @@ def test_any_text_is_one_line_of_the_same_length_without_control_characters(text
 def test_heads_and_cells_of_a_table_are_neither_markup_nor_escape_sequences() -> None:
     console = Console(width=200, force_terminal=False)
     with console.capture() as captured:
-        console.print(table(None, ("[red]head", "\x1b[2Jhead"), [("[b]cell", "\x1b[2Jcell"), (None, 0)]))
+        console.print(
+            table(None, (Column("[red]head"), Column("\x1b[2Jhead")), [("[b]cell", "\x1b[2Jcell"), (None, 0)])
+        )
     lines = [line.split() for line in captured.get().splitlines()]
     assert lines == [["[red]head", "�[2Jhead"], ["[b]cell", "�[2Jcell"], ["–", "0"]]

@@ -1,0 +1,171 @@
+"""What this process waits for right now, for the progress line and the log.
+
+There is one board for the process, as there is one log: whoever waits may stand deep inside a driver's callback, and
+several threads wait at once.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from threading import Lock, Timer
+
+from etl.core.timeline import SECOND, duration
+from etl.logs import INFO, WARNING, logger
+
+NOTICED_S = 1.0
+"""Seconds from which on a wait is told."""
+
+_log = logger(__name__)
+
+
+class Reason(Enum):
+    """What may be waited for; where several are, the first of these is shown."""
+
+    LOCK = "the database is locked by"
+    DATABASE = "the database works on a statement"
+    CONNECTING = "connecting to the database"
+    STARTING = "starting the embedded Postgres"
+    ACCOUNT = ""
+    """Another run of the account; the detail says all of it."""
+    COOLDOWN = "the exchange wants no request before"
+    BUDGET = "the weight budget of this minute is used up"
+    OTHERS = "others use the weight of this minute"
+    RETRY = "trying again, as"
+    ANSWER = "the exchange has not answered yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One wait; instants in seconds of the monotonic clock. `until`: its end, None where nobody knows it."""
+
+    reason: Reason
+    detail: str
+    since: float
+    until: float | None
+
+    @property
+    def text(self) -> str:
+        """What is waited for."""
+        return f"{self.reason.value} {self.detail}".strip()
+
+    def is_long(self, now: float) -> bool:
+        """Whether it lasts long enough to be told."""
+        return (now if self.until is None else self.until) - self.since > NOTICED_S
+
+    def line(self, now: float) -> str:
+        """For the progress line: the seconds left, or those waited so far, and what for."""
+        if self.until is None:
+            return f"{_seconds(now - self.since)} so far: {self.text}"
+        return f"{_seconds(self.until - now)} left: {self.text}"
+
+    def message(self, now: float) -> str:
+        """For the log, once."""
+        length = "" if self.until is None else f" {_seconds(self.until - now)}"
+        return f"waiting{length}: {self.text}"
+
+
+def _seconds(seconds: float) -> str:
+    """Rounded up, so that the last second left is not called none."""
+    return duration(max(0, -(-seconds // 1)) * SECOND)
+
+
+class Waits:
+    """The waits of several threads. Each begins and ends on its own; `tell` logs those that last."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._waits: dict[int, Wait] = {}
+        self._told: set[tuple[Reason, str]] = set()
+
+    @contextmanager
+    def place(self) -> Iterator["Place"]:
+        """A place on the board for what one thread waits for inside the block; it is empty at first."""
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            place.clear()
+
+    @contextmanager
+    def during(self, reason: Reason, detail: str = "", seconds: float | None = None) -> Iterator[None]:
+        """The block waits for this, for so many seconds where that is known."""
+        with self.place() as place:
+            place.put(reason, detail, seconds)
+            yield
+
+    @contextmanager
+    def blocking(self, reason: Reason, detail: str = "") -> Iterator[None]:
+        """As `during`, for a call that blocks and never looks up: a timer tells of it."""
+        with self.during(reason, detail):
+            teller = Timer(NOTICED_S + 0.1, self.tell)
+            teller.daemon = True
+            teller.start()
+            try:
+                yield
+            finally:
+                teller.cancel()
+
+    def foremost(self) -> Wait | None:
+        """The wait to show, of those that last; None where there is none."""
+        return min(self._long(), key=lambda wait: (_RANK[wait.reason], wait.since), default=None)
+
+    def tell(self) -> None:
+        """Log each wait that lasts, once; what several threads wait for is one wait."""
+        for wait in self._long():
+            key = wait.reason, wait.detail
+            with self._lock:
+                is_new = key not in self._told
+                self._told.add(key)
+            if is_new:
+                # The exchange's own word to stop is worth a line in every log.
+                level = WARNING if wait.reason is Reason.COOLDOWN else INFO
+                _log.log(level, "%s", wait.message(time.monotonic()))
+
+    def _long(self) -> list[Wait]:
+        now = time.monotonic()
+        with self._lock:
+            return [wait for wait in self._waits.values() if wait.is_long(now)]
+
+    def _set(self, place: int, wait: Wait | None) -> None:
+        with self._lock:
+            if wait is None:
+                self._waits.pop(place, None)
+            else:
+                self._waits[place] = wait
+            self._told &= {(one.reason, one.detail) for one in self._waits.values()}
+
+
+class Place:
+    """What one thread waits for. For that thread alone."""
+
+    def __init__(self, board: Waits) -> None:
+        self._board = board
+        self._wait: Wait | None = None
+
+    def put(self, reason: Reason, detail: str = "", seconds: float | None = None, since: float | None = None) -> None:
+        """Wait for this from now on, for so many seconds where that is known; the same again goes on.
+
+        `since`: the instant at which it began, if that was earlier.
+        """
+        now = time.monotonic()
+        before = self._wait
+        if since is None:
+            is_same = before is not None and (before.reason, before.detail) == (reason, detail)
+            since = before.since if before is not None and is_same else now
+        self._wait = Wait(reason, detail, since, None if seconds is None else now + seconds)
+        self._board._set(id(self), self._wait)
+        self._board.tell()
+
+    def clear(self) -> None:
+        """Wait for nothing."""
+        if self._wait is not None:
+            self._wait = None
+            self._board._set(id(self), None)
+
+
+_RANK = {reason: rank for rank, reason in enumerate(Reason)}
+
+WAITS = Waits()
+"""The board of this process."""
