@@ -23,15 +23,15 @@ _log = logger(__name__)
 class Reason(Enum):
     """What may be waited for; where several are, the first of these is shown."""
 
-    LOCK = "the database is locked by"
+    LOCK = "database locked by"
     DATABASE = "the database works on a statement"
     CONNECTING = "connecting to the database"
     STARTING = "starting the embedded Postgres"
     ACCOUNT = ""
     """Another run of the account; the detail says all of it."""
     COOLDOWN = "the exchange wants no request before"
-    BUDGET = "the weight budget of this minute is used up"
-    OTHERS = "others use the weight of this minute"
+    BUDGET = "this minute's weight budget is used up"
+    OTHERS = "others use this minute's weight"
     RETRY = "trying again, as"
     ANSWER = "the exchange has not answered yet"
 
@@ -58,7 +58,8 @@ class Wait:
         """For the progress line: the seconds left, or those waited so far, and what for."""
         if self.until is None:
             return f"{_seconds(now - self.since)} so far: {self.text}"
-        return f"{_seconds(self.until - now)} left: {self.text}"
+        what = "the exchange wants no request" if self.reason is Reason.COOLDOWN else self.text
+        return f"{_seconds(self.until - now)} left: {what}"
 
     def message(self, now: float) -> str:
         """For the log, once."""

@@ -55,7 +55,7 @@ class RetryPolicy:
             return isinstance(error, TransientError | ContractError)
 
         def pause(seconds: float) -> None:
-            if seconds <= NOTICED_S:
+            if 0 < seconds <= NOTICED_S:
                 _log.info("trying again in %.1f s, as %s", seconds, failure)
             with WAITS.during(Reason.RETRY, failure, seconds):
                 sleep(seconds)

@@ -170,23 +170,28 @@ class _Said(ProgressColumn):
 
     max_refresh = None
 
+    def __init__(self, console: Console, *, beside_bar: bool) -> None:
+        super().__init__()
+        self._console = console
+        self._beside_bar = beside_bar
+
     def render(self, task: Task) -> Text:
         wait = WAITS.foremost()
         said = task.description if wait is None else wait.line(time.monotonic())
-        return Text(shortened(printable(said), max(SHORTEST, self._room(task))), no_wrap=True)
+        others = BAR + 2 * len(str(task.total or 0)) + len("/") + len("-:--:--") + 3 if self._beside_bar else 0
+        return Text(shortened(printable(said), max(SHORTEST, self._console.width - others)), no_wrap=True)
 
-    def __init__(self, console: Console) -> None:
-        super().__init__()
-        self._console = console
 
-    def _room(self, task: Task) -> int:
-        """What the other columns leave."""
-        return self._console.width - BAR - 2 * len(str(task.total or 0)) - len("/") - len("-:--:--") - 3
+class _Left(TimeRemainingColumn):
+    """The time left by the pace so far: worth nothing while something is waited for."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if WAITS.foremost() is None else Text("-:--:--", style="progress.remaining")
 
 
 def waits(console: Console) -> Progress:
     """One line with what is waited for, while something is."""
-    line = Progress(_Said(console), console=console, transient=True, redirect_stdout=False)
+    line = Progress(_Said(console, beside_bar=False), console=console, transient=True, redirect_stdout=False)
     line.add_task("", total=None)
     return line
 
@@ -194,9 +199,9 @@ def waits(console: Console) -> Progress:
 @contextmanager
 def progress(console: Console) -> Iterator[Watcher]:
     """One line with what was found so far, a bar and the time left; while something is waited for, with that."""
-    columns = (_Said(console), BarColumn(BAR), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (_Said(console, beside_bar=True), BarColumn(BAR), MofNCompleteColumn(), _Left())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
+        task = bar.add_task("starting", total=None)
 
         def show(standing: Standing) -> None:
             bar.update(task, total=standing.walks or None, completed=standing.walks_done, description=standing.said)
