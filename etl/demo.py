@@ -1,21 +1,34 @@
 """The demo: the real job against the built-in simulator and an embedded Postgres of its own."""
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 
 from etl.credentials import Credentials, Keyring
 from etl.keysources import MAIN
 from etl.secret import SecretStr
 from etl.settings import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from etl.spans import Planner, SpanText, backfill_planner
+
+ROOM = 100_000
+"""Weight a minute, of the exchange and of the budget: many times what the demo takes, so that it never waits."""
+
+QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
+
+_SETTINGS = "# The settings of the demo's commands: the defaults, whatever another settings file says.\n"
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Settings that point at a running simulator and at the demo's own data."""
+    """Settings that point at a running simulator and at the demo's own data; the user's own settings do not count."""
 
     settings: Settings
     keys: Keyring
@@ -25,10 +38,39 @@ class Demo:
 @contextmanager
 def prepare_demo(settings: Settings) -> Iterator[Demo]:
     """A simulator as long as the block lasts; its past is the same in each of them, and every day adds to it."""
-    with Simulator() as simulator:
-        own = settings.data_dir / "demo"
+    with Simulator(Scenario(weight_limit=ROOM)) as simulator:
         yield Demo(
-            replace(settings, data_dir=own, database_url=None, base_url=simulator.url),
+            Settings(data_dir=demo_dir(settings), base_url=simulator.url, weight_budget=ROOM),
             Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]),
             backfill_planner(SpanText(), []),
         )
+
+
+def demo_dir(settings: Settings) -> Path:
+    """Where everything is that the demo makes."""
+    return (settings.data_dir.expanduser() / "demo").absolute()
+
+
+def command_for(settings: Settings, typed: str) -> str:
+    """How a shell starts this program on the demo's data, whatever else is set; `typed` is our own `sys.argv[0]`.
+
+    Settings that name another database are overruled. Where a settings file does, the demo's own takes its place.
+    """
+    own = demo_dir(settings)
+    overruled = {"FORCE_ORDERS_DATA_DIR": str(own)}
+    if os.environ.get("FORCE_ORDERS_DATABASE_URL"):
+        overruled["FORCE_ORDERS_DATABASE_URL"] = ""
+    elif settings.database_url is not None:
+        file = own / "force-orders.toml"
+        file.write_text(_SETTINGS, encoding="utf-8")
+        overruled["FORCE_ORDERS_CONFIG"] = str(file)
+    assigned = [f"{name}={shlex.quote(value) if value else ''}" for name, value in overruled.items()]
+    return " ".join([*assigned, *map(shlex.quote, _program(typed))])
+
+
+def _program(typed: str) -> list[str]:
+    if Path(typed).name == "__main__.py":
+        return [sys.executable, "-m", "etl"]
+    found = shutil.which("force-orders")
+    is_found = found is not None and Path(found).absolute() == Path(typed).absolute()
+    return ["force-orders" if is_found else str(Path(typed).absolute())]

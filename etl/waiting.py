@@ -27,6 +27,8 @@ class Reason(Enum):
     DATABASE = "the database works on a statement"
     CONNECTING = "connecting to the database"
     STARTING = "starting the embedded Postgres"
+    SCHEMA = "making the database's tables"
+    STOPPING = "stopping the embedded Postgres"
     ACCOUNT = ""
     """Another run of the account; the detail says all of it."""
     COOLDOWN = "the exchange wants no request before"

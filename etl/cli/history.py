@@ -1,7 +1,5 @@
-"""The commands that read history from the exchange: backfill, sync, verify, demo."""
+"""The commands that read history from the exchange: backfill, sync, verify."""
 
-import shutil
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from etl.running import Work
     from etl.settings import Settings
     from etl.spans import SpanText
-
-DEMO_QUERY = "select symbol, close_type, count(*), sum(cum_quote) from force_orders group by 1, 2 order by 1, 2"
 
 
 @click.command(
@@ -63,7 +59,7 @@ def backfill(
     if plan:
         _print_plan(settings, work, span)
     else:
-        context.exit(told(settings, "backfill", account, lambda: _store(settings, work)).exit_code)
+        context.exit(told(settings, "backfill", account, lambda: store(settings, work)).exit_code)
 
 
 @click.command(epilog=examples("force-orders sync", "force-orders sync --account main"))
@@ -77,7 +73,7 @@ def sync(context: click.Context, account: tuple[str, ...]) -> None:
     from etl.running import sync_work
 
     settings = load_settings(context)
-    summary = told(settings, "sync", account, lambda: _store(settings, sync_work(settings, account)))
+    summary = told(settings, "sync", account, lambda: store(settings, sync_work(settings, account)))
     context.exit(summary.exit_code)
 
 
@@ -135,24 +131,6 @@ def verify(
     context.exit(summary.exit_code)
 
 
-@click.command(epilog=examples("force-orders demo"))
-@click.pass_context
-def demo(context: click.Context) -> None:
-    """The main job against a simulated exchange; needs no key.
-
-    It has an embedded Postgres of its own, which a second demo finds again.
-    """
-    from etl.demo import prepare_demo
-    from etl.running import Work
-
-    with prepare_demo(load_settings(context)) as prepared:
-        say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
-        say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        summary = _store(prepared.settings, Work("demo", prepared.keys, prepared.planner))
-        _print_demo(prepared.settings, summary)
-    context.exit(summary.exit_code)
-
-
 def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
     from etl import app
     from etl.core.planning import cost
@@ -196,7 +174,7 @@ def _complain_of_clip(clipped: str | None) -> None:
         complain(clipped)
 
 
-def _store(settings: "Settings", work: "Work") -> "Summary":
+def store(settings: "Settings", work: "Work") -> "Summary":
     """A run that stores what it reads, with signals and the progress bar, and its printed summary."""
     from etl.running import store_history
 
@@ -232,29 +210,3 @@ def print_faults(summary: "Summary") -> None:
     _complain_of_clip(summary.clipped)
     for fault in summary.faults:
         complain(fault)
-
-
-def _print_demo(settings: "Settings", summary: "Summary") -> None:
-    from etl import app
-    from etl.reporting.fitting import Column
-    from etl.reporting.terminal import table
-    from etl.store.coverage import count_orders
-
-    with waits_shown(), app.store(settings) as connection:
-        counts = count_orders(connection)
-    print_tables(
-        [
-            table(
-                "orders",
-                (Column("symbol", least=8), Column("orders", is_right=True)),
-                [(name, n) for (_, name), n in sorted(counts.items())],
-            )
-        ]
-    )
-    typed = sys.argv[0]
-    command = "force-orders" if shutil.which("force-orders") == typed else typed
-    here = f"FORCE_ORDERS_DATA_DIR={settings.data_dir} {command}"
-    say(f"\nlook at   {here} report --html force-orders.html")
-    say(f'query it  {here} db query "{DEMO_QUERY}"')
-    say(f'or        psql "$({here} db url)"')
-    say("again     a second demo asks only for what is new")

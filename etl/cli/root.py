@@ -14,6 +14,7 @@ from etl.cli.arguments import examples
 from etl.cli.config import config as config_commands
 from etl.cli.console import complain, say
 from etl.cli.database import database
+from etl.cli.demo import demo
 from etl.cli.doctor import doctor
 from etl.cli.export import export
 from etl.cli.fleet import schedule, worker
@@ -70,7 +71,7 @@ def simulator(context: click.Context) -> None:
 
 for command in (
     *(init, doctor, config_commands),
-    *(history.backfill, history.sync, history.verify, history.demo, schedule, worker),
+    *(history.backfill, history.sync, history.verify, demo, schedule, worker),
     *(state.status, state.metrics, state.quarantine, report, export, accounts, notify, database),
 ):
     cli.add_command(command)

@@ -12,7 +12,7 @@ from etl.core.timeline import DAY, SECOND, duration, to_millis
 from etl.reporting.fitting import Column
 from etl.reporting.lines import many, to_the_second
 from etl.reporting.queries import Cascade, Covered, Daily, Largest, ReportData
-from etl.reporting.terminal import SHORTEST, Table, table
+from etl.reporting.terminal import SHORTEST, SYMBOL, Table, table
 
 SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
@@ -72,7 +72,13 @@ def _symbols(data: ReportData) -> Table:
     totals = _summed(data.daily, lambda row: (row.symbol, row.quote_asset))
     most = sorted(totals.items(), key=lambda item: (-item[1].orders, str(item[0])))[:SYMBOLS_SHOWN]
     rows = [(*key, *map(number, total)) for key, total in most]
-    columns = (_name("symbol"), _name("asset", 1), _figure("orders"), _figure("of them ADL", 2), _figure("notional"))
+    columns = (
+        Column("symbol", least=SYMBOL),
+        _name("asset", 1),
+        _figure("orders"),
+        _figure("of them ADL", 2),
+        _figure("notional"),
+    )
     return table(_titled("by symbol", len(rows), len(totals)), columns, rows)
 
 
@@ -144,7 +150,13 @@ def begin_of(day: date) -> int:
 
 def _largest(data: ReportData) -> Table:
     columns = (
-        *(_name("account", 4), _name("symbol"), Column("order id"), Column("time"), Column("close type", 6)),
+        *(
+            _name("account", 4),
+            Column("symbol", least=SYMBOL),
+            Column("order id"),
+            Column("time"),
+            Column("close type", 6),
+        ),
         *(Column("closed", 2), _name("asset", 1)),
         *(_figure("filled", 5), _figure("notional"), _figure("slippage, bps", 3)),
     )

@@ -27,6 +27,9 @@ DIFFERENCES_SHOWN = 50
 SHORTEST = 8
 """Cells that a text keeps at least, where nothing else is said."""
 
+SYMBOL = 14
+"""Cells that a symbol keeps: nearly all of them have no more."""
+
 BAR = 12
 """Cells of the progress bar itself."""
 
@@ -57,7 +60,7 @@ class Table:
             yield Text(self.title, style="bold")
         yield from console.render(shown, options.update(width=max(width, sum(fit.widths) + GAP * len(fit.widths))))
         if fit.dropped:
-            yield Text(shortened(f"no room for: {', '.join(fit.dropped)}", width), style="dim")
+            yield Text(shortened(f"no room for: {' · '.join(fit.dropped)}", width), style="dim")
 
 
 def table(title: str | None, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
@@ -111,7 +114,7 @@ def difference_table(differences: Sequence[Difference]) -> Table:
     more = len(differences) - len(rows)
     title = f"differences ({more} more)" if more > 0 else "differences"
     columns = (
-        *(Column("kind"), Column("account", 1, SHORTEST), Column("symbol", least=SHORTEST), Column("order id")),
+        *(Column("kind"), Column("account", 1, SHORTEST), Column("symbol", least=SYMBOL), Column("order id")),
         *(Column("order time"), Column("fields", least=SHORTEST)),
     )
     return table(title, columns, rows)
@@ -126,7 +129,7 @@ def gap_table(gaps: Sequence[SharedGap]) -> Table:
     more = len(gaps) - len(rows)
     title = f"gaps ({more} more in the view coverage_gaps)" if more > 0 else "gaps"
     columns = (
-        *(Column("account", 2, SHORTEST), Column("symbol", least=SHORTEST), Column("from"), Column("to")),
+        *(Column("account", 2, SHORTEST), Column("symbol", least=SYMBOL), Column("from"), Column("to")),
         *(Column("length", 1), Column("reason", least=SHORTEST)),
     )
     return table(title, columns, rows)
@@ -135,7 +138,7 @@ def gap_table(gaps: Sequence[SharedGap]) -> Table:
 def status_tables(status: Status) -> list[Table]:
     """One row a symbol, then the gaps, then the last run."""
     columns = (
-        *(Column("account", least=SHORTEST), Column("symbol", least=SHORTEST), Column("complete since", 1)),
+        *(Column("account", least=SHORTEST), Column("symbol", least=SYMBOL), Column("complete since", 1)),
         *(Column("watermark"), Column("age", 4, is_right=True), Column("days until loss", 3, is_right=True)),
         *(Column("gaps", is_right=True), Column("orders", 2, is_right=True)),
     )

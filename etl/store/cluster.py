@@ -273,6 +273,27 @@ def _account(data: Path) -> _Account:
     )
 
 
+def user_of(data_dir: Path) -> str | None:
+    """The name of the user who runs the server of these data; None: that is ourselves."""
+    account = _account(Cluster(data_dir).data)
+    if account.uid is None:
+        return None
+    import pwd
+
+    return pwd.getpwuid(account.uid).pw_name
+
+
+def closed_on_the_way(data_dir: Path) -> set[Path]:
+    """The directories above these data, and above the programs, that a server of another user has to be let through.
+
+    None where the server runs as ourselves.
+    """
+    if os.geteuid() != 0:
+        return set()
+    above = {*Cluster(data_dir).home.parents, *(binaries() / "postgres").parents}
+    return {one for one in above if one.exists() and not one.stat().st_mode & stat.S_IXOTH}
+
+
 def _let_through(uid: int, data: Path, binary: Path) -> None:
     """Lets the server's user pass (`x`), not list (`r`), the directories above where it cannot yet; and read the wheel.
 

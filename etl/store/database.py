@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from etl.errors import StoreError
 from etl.store import migrate
 from etl.store.engine import connection_to, engine_for
+from etl.waiting import WAITS, Reason
 
 
 @contextmanager
@@ -20,7 +21,8 @@ def open_database(url: str | None, data_dir: Path, patience_s: int | None = None
     """
     with address(url, data_dir) as reachable, connection_to(engine_for(reachable, patience_s)) as connection:
         if url is None and migrate.current(connection) != migrate.head():
-            migrate.upgrade(connection)
+            with WAITS.blocking(Reason.SCHEMA):
+                migrate.upgrade(connection)
         migrate.check(connection)
         yield connection
 

@@ -76,7 +76,8 @@ class EmbeddedPostgres:
                 last = lock(self._users)
                 self._leave()
                 if last and not self._cluster.kept.exists() and self._cluster.ready_socket_dir():
-                    self._cluster.shut_down()
+                    with WAITS.blocking(Reason.STOPPING):
+                        self._cluster.shut_down()
         except StoreError as error:
             logger.warning("%s", error)
         finally:
