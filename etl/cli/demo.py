@@ -1,6 +1,7 @@
 """`force-orders demo`: the job itself, what can be done with its result, and how to be rid of it."""
 
 import shlex
+import shutil
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -58,9 +59,8 @@ def _print_commands(settings: "Settings", command: str, opened: list[str]) -> No
     from etl.demo import QUERY
     from etl.store.cluster import binaries, user_of
 
-    psql, user = shlex.quote(str(binaries() / "psql")), user_of(settings.data_dir)
-    directory = shlex.quote(str(settings.data_dir))
-    made = f"the directory {directory}" + (f" and the system user {user}, who runs its Postgres" if user else "")
+    psql = shlex.quote(shutil.which("psql") or str(binaries() / "psql"))
+    directory, user = shlex.quote(str(settings.data_dir)), user_of(settings.data_dir)
     say(
         f"""
 # The report: in the terminal, and as a page with charts.
@@ -72,11 +72,13 @@ def _print_commands(settings: "Settings", command: str, opened: list[str]) -> No
 {psql} "$({command} db url)"
 
 # A second demo asks only for what is new.
-# This one made {made}. To remove all of it:
+# All of it is in the directory {directory}. To remove it:
 {command} db stop
 rm -r {directory}"""
     )
     if user:
-        say(f"userdel {user}  # unless another embedded Postgres of this program needs it")
-    for closed in opened:
-        say(f"chmod o-x {shlex.quote(closed)}  # it was opened for {user} to pass through")
+        say(f"# Its Postgres runs as the system user {user}, like every embedded one of root. If there is no other:")
+        say(f"userdel {user}")
+    if opened:
+        say(f"# For {user} to pass through, others may now enter these directories, not list them. To close them:")
+        say(f"chmod o-x {shlex.join(opened)}")

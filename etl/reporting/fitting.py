@@ -51,17 +51,21 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int)
     least = [_least(column, content) for column, content in zip(columns, contents, strict=True)]
     gone = _gone(columns, least, width)
     places = [place for place in range(len(columns)) if place not in gone]
-    widths = _narrowed(
-        [max(contents[place], cell_len(columns[place].head)) for place in places],
-        [least[place] for place in places],
-        width - GAP * (len(places) - 1),
-    )
+    one_line = [max(contents[place], cell_len(columns[place].head)) for place in places]
+    broken_heads = [max(contents[place], _longest_word(columns[place].head)) for place in places]
+    room = width - GAP * (len(places) - 1)
+    widths = _narrowed(one_line, broken_heads, room)
+    if sum(widths) > room:
+        widths = _narrowed(broken_heads, [least[place] for place in places], room)
     return Fitted(tuple(places), widths, tuple(columns[place].head for place in sorted(gone)))
 
 
 def _least(column: Column, content: int) -> int:
-    words = max(map(cell_len, column.head.split()), default=0)
-    return max(words, content if column.least is None else min(content, column.least))
+    return max(_longest_word(column.head), content if column.least is None else min(content, column.least))
+
+
+def _longest_word(head: str) -> int:
+    return max(map(cell_len, head.split()), default=0)
 
 
 def _gone(columns: Sequence[Column], least: Sequence[int], width: int) -> set[int]:

@@ -181,15 +181,18 @@ class _Said(ProgressColumn):
     def render(self, task: Task) -> Text:
         wait = WAITS.foremost()
         said = task.description if wait is None else wait.line(time.monotonic())
-        others = BAR + 2 * len(str(task.total or 0)) + len("/") + len("-:--:--") + 3 if self._beside_bar else 0
+        others = BAR + 2 * len(str(task.total or 0)) + len("/") + 2 if self._beside_bar else 0
+        others += len(" 0:00:00") if self._beside_bar and wait is None else 0
         return Text(shortened(printable(said), max(SHORTEST, self._console.width - others)), no_wrap=True)
 
 
 class _Left(TimeRemainingColumn):
     """The time left by the pace so far: worth nothing while something is waited for."""
 
+    max_refresh = None
+
     def render(self, task: Task) -> Text:
-        return super().render(task) if WAITS.foremost() is None else Text("-:--:--", style="progress.remaining")
+        return super().render(task) if WAITS.foremost() is None else Text()
 
 
 def waits(console: Console) -> Progress:
