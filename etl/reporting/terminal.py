@@ -189,7 +189,7 @@ class _Said(ProgressColumn):
 class _Left(TimeRemainingColumn):
     """The time left by the pace so far: worth nothing while something is waited for."""
 
-    max_refresh = None
+    max_refresh = 0.0
 
     def render(self, task: Task) -> Text:
         return super().render(task) if WAITS.foremost() is None else Text()
