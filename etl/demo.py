@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from etl.keysources import MAIN
 from etl.secret import SecretStr
 from etl.settings import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.history import Generated
 from etl.simulator.scenario import Scenario
-from etl.simulator.server import Simulator
+from etl.simulator.server import Simulator, history_seed
 from etl.spans import Planner, SpanText, backfill_planner
 
 ROOM = 100_000
@@ -37,10 +39,12 @@ class Demo:
 
 @contextmanager
 def prepare_demo(settings: Settings) -> Iterator[Demo]:
-    """A simulator as long as the block lasts; its past is the same in each of them, and every day adds to it."""
-    with Simulator(Scenario(weight_limit=ROOM)) as simulator:
+    """A simulator as long as the block lasts: the first demo shows the same history on every date, later ones go on."""
+    own = demo_dir(settings)
+    history = Generated(seed=history_seed(1, MAIN), origin_ms=_origin(own))
+    with Simulator(Scenario(weight_limit=ROOM), histories={MAIN: history}) as simulator:
         yield Demo(
-            Settings(data_dir=demo_dir(settings), base_url=simulator.url, weight_budget=ROOM),
+            Settings(data_dir=own, base_url=simulator.url, weight_budget=ROOM),
             Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]),
             backfill_planner(SpanText(), []),
         )
@@ -49,6 +53,18 @@ def prepare_demo(settings: Settings) -> Iterator[Demo]:
 def demo_dir(settings: Settings) -> Path:
     """Where everything is that the demo makes."""
     return (settings.data_dir.expanduser() / "demo").absolute()
+
+
+def _origin(directory: Path) -> int:
+    """When the first demo in this directory began, epoch milliseconds; the simulator counts its days from there."""
+    file = directory / "first-demo.txt"
+    try:
+        return int(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # there was none, or it was cut short
+        now = time.time_ns() // 1_000_000
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.write_text(f"{now}\n", encoding="utf-8")
+    return now
 
 
 def command_for(settings: Settings, typed: str) -> str:
