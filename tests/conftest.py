@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,7 +30,9 @@ from etl.simulator.server import Simulator
 from etl.store import migrate
 from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for, parse_url
+from tests.databases import clone, data_directory, with_database
 from tests.environment import ROOT, bare_environment
+from tests.forking import Process
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile(
@@ -60,12 +61,12 @@ def server_url() -> Iterator[str]:
     if named:
         yield named
         return
-    # pytest's own temporary directories are too deep for a socket's path.
-    with tempfile.TemporaryDirectory(prefix="fo-") as directory, EmbeddedPostgres(Path(directory)) as server:
+    with data_directory() as directory, EmbeddedPostgres(directory) as server:
         with psycopg.connect(server.libpq_url, autocommit=True) as admin:
             admin.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the test
+            admin.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # it may be memory
             admin.execute("SELECT pg_reload_conf()")
-        yield _with_database(server.libpq_url, "postgres")
+        yield with_database(server.libpq_url, "postgres")
 
 
 def rights(database: str) -> tuple[str, str]:
@@ -93,7 +94,7 @@ def as_role(role: str, url: str) -> str:
 def template(server_url: str) -> Iterator[str]:
     """The name of a database to be cloned: with our schema, made by the owner, and the rights of the README."""
     name = f"fo_template_{os.getpid()}"
-    url = _with_database(server_url, name)
+    url = with_database(server_url, name)
     once, after_each_upgrade = rights(name)
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -114,7 +115,12 @@ def template(server_url: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """The libpq URL of a database of the test's own, with our schema and no rows; as a role that may do anything."""
-    yield from _database(server_url, template, _connecting)
+    name = _new_name()
+    with clone(server_url, template, name) as url:
+        with psycopg.connect(url) as admin:
+            # The README's statements about the database itself: the only rights that a clone does not inherit.
+            admin.execute("\n".join(line for line in rights(name)[0].splitlines() if " ON DATABASE " in line))
+        yield url
 
 
 @pytest.fixture
@@ -132,7 +138,8 @@ def reader_url(database_url: str) -> str:
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     """The libpq URL of a database of the test's own, without any table."""
-    yield from _database(server_url, "template1")
+    with clone(server_url, "template1", _new_name()) as url:
+        yield url
 
 
 @pytest.fixture
@@ -141,23 +148,8 @@ def connection(database_url: str) -> Iterator[Connection]:
         yield opened
 
 
-def _connecting(database: str) -> str:
-    """The README's statements about the database itself, the only rights that a clone does not inherit."""
-    return "\n".join(line for line in rights(database)[0].splitlines() if " ON DATABASE " in line)
-
-
-def _database(server_url: str, template: str, and_then: Callable[[str], str] = lambda name: "") -> Iterator[str]:
-    name = f"fo_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
-        admin.execute(and_then(name))
-        yield _with_database(server_url, name)
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _with_database(url: str, name: str) -> str:
-    head, _, query = url.partition("?")
-    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+def _new_name() -> str:
+    return f"fo_{os.getpid()}_{next(_numbers)}"
 
 
 class CountingSimulator(Simulator):
@@ -189,12 +181,28 @@ def exchange(record_property: Callable[[str, object], None]) -> Iterator[Callabl
 
 @dataclass(frozen=True)
 class Command:
-    """`force-orders` as a process of its own, in an empty directory, with nothing of our environment but PATH."""
+    """`force-orders` as a process of its own, in an empty directory, with nothing of our environment but PATH.
+
+    It is forked from a process that has imported everything (tests/forking.py), but where a test calls `cold` or
+    starts `words` itself.
+    """
 
     directory: Path
     environment: dict[str, str]
 
     def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return self.start(*arguments, **environment).end()
+
+    def start(self, *arguments: str, **environment: str) -> Process:
+        """The same without waiting for its end."""
+        return self.into(None, None, *arguments, **environment)
+
+    def into(self, stdout: int | None, stderr: int | None, *arguments: str, **environment: str) -> Process:
+        """The same with file descriptors to write to in place of pipes."""
+        return Process(arguments, self.directory, self.environment | environment, stdout=stdout, stderr=stderr)
+
+    def cold(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """From the start of an interpreter to its end."""
         return subprocess.run(
             self.words(*arguments),
             cwd=self.directory,
@@ -203,17 +211,6 @@ class Command:
             text=True,
             timeout=120,
             check=False,
-        )
-
-    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        """The same without waiting for its end."""
-        return subprocess.Popen(
-            self.words(*arguments),
-            cwd=self.directory,
-            env=self.environment | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
         )
 
     def words(self, *arguments: str) -> list[str]:

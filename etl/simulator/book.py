@@ -1,6 +1,6 @@
 """An account's orders, sorted so that a window is two bisections."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
@@ -52,8 +52,7 @@ class Book:
 
     def readable(self, by_ms: int) -> list[Order]:
         """Every order that exists at an instant, oldest first."""
-        series = self.series("time", None, None)
-        return [order for order in series.orders[: bisect_right(series.times, by_ms)] if order.readable_from <= by_ms]
+        return self.series("time", None, None).between(0, by_ms + 1, by_ms)
 
     def series(self, field: FilterField, symbol: str | None, close_type: CloseType | None) -> Series:
         """The orders of a symbol and a close type (None: all) by a field; ties by symbol, then id."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from subprocess import CompletedProcess
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 import requests
 from psycopg.rows import dict_row
 
+from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from tests.conftest import Command
 from tests.documented import ROW
@@ -74,12 +75,6 @@ class Lab:
     def __call__(self, *arguments: str, **environment: str) -> "CompletedProcess[str]":
         return self.command(*arguments, **environment)
 
-    def with_room(self) -> "Lab":
-        """The same, but neither the exchange nor the command minds how much weight a minute takes."""
-        self.tell("scenario", {"weight_limit": ROOM})
-        self.command.environment["FORCE_ORDERS_WEIGHT_BUDGET"] = str(ROOM)
-        return self
-
     def history(self) -> list[dict[str, Any]]:
         """Every order that the simulator has, as its own JSON."""
         return json.loads(requests.get(f"{self.simulator.url}/sim/history", timeout=30).content, parse_float=Decimal)
@@ -132,11 +127,18 @@ class Lab:
 
 @pytest.fixture
 def lab(exchange: Callable[..., Simulator], database_url: str, writer_url: str, command: Command) -> Callable[..., Lab]:
-    """Makes labs: the arguments are those of `Simulator`."""
+    """Makes labs: the arguments are those of `Simulator`.
 
-    def make(*args: Any, **options: Any) -> Lab:
-        simulator = exchange(*args, **options)
-        return Lab(simulator, database_url, command.against(simulator, writer_url))
+    Neither exchange nor command minds how much weight a minute takes, so that nobody waits for the next one; but with
+    `room=False` both keep to the exchange's allowance.
+    """
+
+    def make(scenario: Scenario | None = None, *args: Any, room: bool = True, **options: Any) -> Lab:
+        scenario, allowance = scenario or Scenario(), {}
+        if room:
+            scenario, allowance = replace(scenario, weight_limit=ROOM), {"FORCE_ORDERS_WEIGHT_BUDGET": str(ROOM)}
+        simulator = exchange(scenario, *args, **options)
+        return Lab(simulator, database_url, command.against(simulator, writer_url, **allowance))
 
     return make
 

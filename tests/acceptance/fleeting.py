@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,6 +12,7 @@ import requests
 
 from etl.simulator.accounts import Account
 from tests.acceptance.conftest import Lab
+from tests.forking import Process
 
 
 def with_keys(lab: Lab, accounts: list[Account], **settings: object) -> Lab:
@@ -45,32 +45,26 @@ class Staying:
 
     directory: Path
     running: ExitStack
-    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    started: list[Process] = field(default_factory=list)
 
-    def __call__(self, lab: Lab, *words: str, **environment: str) -> "subprocess.Popen[bytes]":
+    def __call__(self, lab: Lab, *words: str, **environment: str) -> Process:
         number = len(self.started)
         out, err = (
             self.running.enter_context((self.directory / f"{number}.{end}").open("wb")) for end in ("out", "err")
         )
-        process = subprocess.Popen(
-            lab.command.words(*words),
-            cwd=lab.command.directory,
-            env=lab.command.environment | environment,
-            stdout=out,
-            stderr=err,
-        )
+        process = lab.command.into(out.fileno(), err.fileno(), *words, **environment)
         self.started.append(process)
         self.running.callback(process.wait)
         self.running.callback(process.kill)
         return process
 
-    def said(self, process: "subprocess.Popen[bytes]") -> tuple[str, str]:
+    def said(self, process: Process) -> tuple[str, str]:
         """What a process said so far on stdout and stderr."""
         number = self.started.index(process)
         out, err = ((self.directory / f"{number}.{end}").read_text(encoding="utf-8") for end in ("out", "err"))
         return out, err
 
-    def stop(self, process: "subprocess.Popen[bytes]", number: int = signal.SIGTERM) -> int:
+    def stop(self, process: Process, number: int = signal.SIGTERM) -> int:
         """Its exit code after a signal: in a third of a second, in three where twelve processes share two cores."""
         process.send_signal(number)
         return process.wait(20)

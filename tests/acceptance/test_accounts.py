@@ -20,7 +20,6 @@ def two_accounts(lab: Labs) -> Lab:
     (folder / "force-orders.toml").write_text(
         f'[accounts.account2]\napi_key_file = "{folder}/key"\napi_secret_file = "{folder}/secret"\n'
     )
-    both.command.environment["FORCE_ORDERS_WEIGHT_BUDGET"] = "2400"  # two accounts take 1,300: nobody waits a minute
     at = both.now() - 86_400_000
     both.tell("orders", [order_row("BTCUSDT", 1, at)])
     both.tell("orders?account=account2", [order_row("BTCUSDT", 1, at, status="EXPIRED")])

@@ -30,7 +30,6 @@ def many_accounts(lab: Labs, count: int, scenario: Scenario | None = None) -> La
     for one in accounts[1:]:
         add_file(fleet.command, one)
     fleet.command.environment["FORCE_ORDERS_ACCOUNTS_DIR"] = "accounts"
-    fleet.command.environment["FORCE_ORDERS_WEIGHT_BUDGET"] = "2400"
     return fleet
 
 
@@ -192,7 +191,7 @@ def test_a_ban_ends_with_4_is_stored_and_the_next_check_sends_nothing(lab: Labs)
 
 
 def test_one_account_whose_key_is_refused_does_not_stop_the_others_of_the_directory(lab: Labs) -> None:
-    fleet = many_accounts(lab, 4).with_room()
+    fleet = many_accounts(lab, 4)
     at = fleet.now() - 86_400_000
     for name in ("main", "account2", "account3", "account4"):
         fleet.tell(f"orders?account={name}", [order_row("BTCUSDT", 1, at)])

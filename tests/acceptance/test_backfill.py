@@ -105,7 +105,7 @@ def test_a_quarter_without_a_single_order_is_covered(lab: Labs) -> None:
 
 
 def test_the_plan_says_what_the_run_then_costs_and_sends_nothing(lab: Labs) -> None:
-    quiet = lab(Scenario(clock_at_ms=1_790_000_000_000), histories={"main": Generated(Profile("quiet"))})
+    quiet = lab(Scenario(clock_at_ms=1_790_000_000_000), histories={"main": Generated(Profile("quiet"))}, room=False)
     planned = quiet("backfill", "--plan")
     assert planned.returncode == 0
     assert quiet.stats()["requests"] == 0
@@ -129,7 +129,7 @@ def test_nothing_younger_than_the_settle_lag_is_proven_though_it_is_stored(lab: 
 
 @pytest.mark.parametrize("answer", ["error", "empty"])
 def test_a_span_older_than_the_exchange_keeps_is_a_gap_and_not_an_empty_week(lab: Labs, answer: str) -> None:
-    old = lab(Scenario(beyond_retention=answer), histories={"main": Generated(Profile("quiet"))}).with_room()
+    old = lab(Scenario(beyond_retention=answer), histories={"main": Generated(Profile("quiet"))})
     done = old("backfill", "--since", "120d", "--beyond-retention")
     assert done.returncode == 3, done.stderr
     (gap,) = [gap for gap in old.gaps() if gap["symbol"] == "*"]
@@ -163,8 +163,8 @@ def test_a_span_in_the_past_ends_where_it_was_said_to(lab: Labs) -> None:
 def test_liquidations_recorded_from_the_real_feed_come_out_as_they_went_in(lab: Labs) -> None:
     histories = replayed(RECORDED)
     last = max(order.time for orders in histories.values() for order in orders)
-    recorded = lab(Scenario(clock_at_ms=last + DAY, weight_limit=100_000), histories=histories)
-    done = recorded("backfill", FORCE_ORDERS_WEIGHT_BUDGET="100000")
+    recorded = lab(Scenario(clock_at_ms=last + DAY), histories=histories)
+    done = recorded("backfill")
     assert done.returncode == 0, done.stderr
     assert len(recorded.table()) == 1_104
     assert_table_equals_history(recorded)

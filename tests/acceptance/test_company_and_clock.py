@@ -38,7 +38,7 @@ def assert_table_equals_history_of(lab: Lab, since: int, until: int) -> None:
 
 
 def test_beside_a_bot_that_burns_half_of_the_allowance_nobody_is_throttled(lab: Labs) -> None:
-    shared = lab(Scenario(others_weight=1_200, clock_at_ms=next_minute_at(50)))
+    shared = lab(Scenario(others_weight=1_200, clock_at_ms=next_minute_at(50)), room=False)
     done = shared("backfill", FORCE_ORDERS_WINDOW_DAYS="3")
     assert (done.returncode, done.stderr) == (0, "")
     stats = shared.stats()

@@ -13,8 +13,6 @@ from tests.acceptance.test_backfill import assert_table_equals_history
 
 Labs = Callable[..., Lab]
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
-ROOMY = Scenario(weight_limit=1_000_000)
-PLENTY = {"FORCE_ORDERS_WEIGHT_BUDGET": "100000"}
 
 
 def moment(instant: int) -> datetime:
@@ -27,10 +25,10 @@ def close_type(number: int) -> dict[str, str]:
 
 @pytest.mark.parametrize("kept", ["oldest", "newest", "by_symbol", "random"])
 def test_250_orders_in_one_millisecond_over_symbols_and_close_types_are_all_stored(lab: Labs, kept: str) -> None:
-    crowd = lab(Scenario(weight_limit=1_000_000, kept=kept), histories={"main": []})
+    crowd = lab(Scenario(kept=kept), histories={"main": []})
     at = crowd.now() - 5 * DAY
     crowd.tell("orders", [order_row(SYMBOLS[n % 5], n, at, **close_type(n // 5)) for n in range(250)])
-    done = crowd("backfill", **PLENTY)
+    done = crowd("backfill")
     assert done.returncode == 0, done.stderr
     assert len(crowd.table()) == 250
     assert crowd.gaps() == []
@@ -38,11 +36,11 @@ def test_250_orders_in_one_millisecond_over_symbols_and_close_types_are_all_stor
 
 
 def test_150_of_one_symbol_and_type_in_one_millisecond_leave_a_named_gap_and_the_rest_covered(lab: Labs) -> None:
-    crowd = lab(ROOMY, histories={"main": []})
+    crowd = lab(histories={"main": []})
     at = crowd.now() - 20 * DAY
     crowd.tell("orders", [order_row("BTCUSDT", n, at) for n in range(150)])
     crowd.tell("orders", [order_row("ETHUSDT", 1, at), order_row("BTCUSDT", 1_000, at + DAY)])
-    done = crowd("backfill", **PLENTY)
+    done = crowd("backfill")
     assert done.returncode == 3
     assert "saturated" in done.stdout
     assert crowd.last_run()["status"] == "incomplete"
@@ -59,7 +57,7 @@ def test_150_of_one_symbol_and_type_in_one_millisecond_leave_a_named_gap_and_the
     assert crowd.watermark("ETHUSDT")["watermark"] > moment(crowd.now() - HOUR)
 
     crowd.tell("reset-stats", {})
-    assert crowd("sync", **PLENTY).returncode == 0, "the nightly job is not red for ever because of an old hole"
+    assert crowd("sync").returncode == 0, "the nightly job is not red for ever because of an old hole"
     assert crowd.stats()["pages"] == 1, "and does not ask for it again"
 
 
@@ -116,7 +114,7 @@ def test_an_exchange_that_keeps_more_than_believed_is_read_as_far_as_it_shows(la
 
 def test_an_exchange_that_keeps_less_than_believed_leaves_a_gap_that_says_so(lab: Labs) -> None:
     mean = lab(Scenario(retention_days=30), histories={"main": []})
-    assert mean("backfill", **PLENTY).returncode == 3
+    assert mean("backfill").returncode == 3
     (gap,) = mean.gaps()
     assert gap["reason"] == "beyond_retention"
     kept = (mean.watermark()["watermark"] - mean.watermark()["covered_since"]).total_seconds()
@@ -197,7 +195,7 @@ def test_status_check_is_red_for_unread_history_and_green_for_fresh(lab: Labs) -
 
 
 def test_verify_finds_what_is_missing_different_and_extra_and_repair_mends_the_first_two(lab: Labs) -> None:
-    checked = lab(histories={"main": Generated(Profile("quiet"))}).with_room()
+    checked = lab(histories={"main": Generated(Profile("quiet"))})
     assert checked("backfill").returncode == 0
     agreed = checked("verify")
     assert (agreed.returncode, agreed.stderr) == (0, "")

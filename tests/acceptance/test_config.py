@@ -127,6 +127,6 @@ def test_the_wheel_brings_the_example_the_deployment_files_and_the_migrations(tm
     with zipfile.ZipFile(wheel) as opened:
         opened.extractall(tmp_path / "installed")
     command = Command(tmp_path, {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "installed")})
-    assert command("config", "example").stdout == EXAMPLE
-    assert command("config", "deploy", "alerts").stdout == text_of("alerts.yml")
+    assert command.cold("config", "example").stdout == EXAMPLE
+    assert command.cold("config", "deploy", "alerts").stdout == text_of("alerts.yml")
     assert "etl/migrations/versions/0001_orders.py" in zipfile.ZipFile(wheel).namelist()

@@ -76,7 +76,7 @@ def history(lab: Callable[..., Lab], orders: Callable[[int], int]) -> Lab:
         for week in range(40)
         for number in range(orders(week))
     ]
-    scenario = Scenario(retention_days=0, weight_limit=1_000_000)
+    scenario = Scenario(retention_days=0)
     return lab(scenario, histories={"main": orders_from_json(rows)})
 
 

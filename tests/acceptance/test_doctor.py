@@ -110,7 +110,7 @@ def test_an_exchange_that_does_not_answer_is_given_up_and_the_rest_goes_on(lab: 
         "clock": "skipped",
         "account main": "skipped",
     }
-    assert "did not answer in time" in rows["address"]["detail"]
+    assert "did not answer within 0.5 s" in rows["address"]["detail"]
 
 
 def test_a_ban_is_kept_and_told(lab: Labs) -> None:

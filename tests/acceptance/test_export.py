@@ -285,9 +285,9 @@ def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(export
     absent.mkdir()
     (absent / "pyarrow.py").write_text("raise ModuleNotFoundError('No module named pyarrow')")
     path = f"{absent}{os.pathsep}{export.environment['PYTHONPATH']}"
-    done = export("export", "--out", "x.parquet", PYTHONPATH=path)
+    done = export.cold("export", "--out", "x.parquet", PYTHONPATH=path)
     assert_one_line(done, 2, "pip install 'force-orders-etl[parquet]'")
-    assert export("export", "--out", "x.csv", PYTHONPATH=path).returncode == 0
+    assert export.cold("export", "--out", "x.csv", PYTHONPATH=path).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["nowhere/x.csv", "a-directory.csv", "a-file/x.csv"])

@@ -128,17 +128,7 @@ def test_a_closed_output_is_named(export: Command) -> None:
 
 
 def into(file: int, command: Command, file_format: str) -> "subprocess.CompletedProcess[str]":
-    words = command.words("export", "--format", file_format, "--out", "-")
-    return subprocess.run(
-        words,
-        cwd=command.directory,
-        env=command.environment,
-        stdout=file,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return command.into(file, None, "export", "--format", file_format, "--out", "-").end()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read off /proc")

@@ -18,9 +18,8 @@ from tests.waiting import wait_until
 Labs = Callable[..., Lab]
 
 MINUTE = 60_000
-ACCOUNTS = 200
 WEIGHT_A_MINUTE = 9_000
-"""So that two weeks of every account take a whole minute and parts of two others."""
+"""So that two weeks of 200 accounts take a whole minute and parts of two others."""
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def fleet_of(lab: Labs, count: int, weight: int, **switches: object) -> Lab:
     """An exchange that has so many accounts, each with a history of its own, and a minute of so much weight."""
     accounts = list(demo_accounts(count))
     histories = {one.name: Generated(Profile("quiet"), f"fleet/{one.name}", days=20) for one in accounts}
-    made = lab(Scenario(weight_limit=weight, **switches), accounts=accounts, histories=histories)
+    made = lab(Scenario(weight_limit=weight, **switches), accounts=accounts, histories=histories, room=False)
     return with_keys(made, accounts, weight_budget=weight)
 
 
@@ -48,23 +47,18 @@ def is_all_done(lab: Lab) -> bool:
     return not lab.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing') LIMIT 1")
 
 
-def test_three_workers_read_two_hundred_accounts_and_one_of_them_is_killed(lab: Labs, stay: Staying) -> None:
+def test_three_workers_read_many_accounts_and_one_of_them_is_killed(lab: Labs, stay: Staying) -> None:
+    fleet = fleet_of(lab, 60, 100_000)
+    read_by_three_of_which_one_is_killed(fleet, 60, stay)
+    assert (fleet.stats()["throttled"], fleet.stats()["bans"]) == (0, 0)
+
+
+@pytest.mark.slow
+def test_three_workers_use_a_minute_s_weight_up_and_never_more_though_one_is_killed(lab: Labs, stay: Staying) -> None:
     turn = (int(time.time() * 1000) // MINUTE + 2) * MINUTE
-    fleet = fleet_of(lab, ACCOUNTS, WEIGHT_A_MINUTE, clock_at_ms=turn - MINUTE)
-    since = fleet.now() - 13 * DAY
-    assert fleet("db", "upgrade").returncode == 0
-    workers = [stay(fleet, "worker", "--jobs", "4") for _ in range(3)]
-    wait_until(lambda: len(fleet.sql("SELECT FROM procrastinate_workers")) == 3)
+    fleet = fleet_of(lab, 200, WEIGHT_A_MINUTE, clock_at_ms=turn - MINUTE)
     # One dies before the minute that is looked at: what it used is somebody else's from then on, to whom room is left.
-    fleet.tell("clock", {"set_ms": turn - 15_000})
-    handed_out = fleet("backfill", "--distributed", "--since", str(since))
-    assert handed_out.stdout == f"handed out {2 * ACCOUNTS} jobs for {ACCOUNTS} accounts, queues: default\n"
-    wait_until(lambda: sum(done(fleet).values()) > 100)
-    killed, *left = workers
-    before = done(fleet)
-    killed.kill()
-    wait_until(lambda: is_all_done(fleet), 150)
-    assert [stay.stop(worker) for worker in left] == [130, 130]
+    read_by_three_of_which_one_is_killed(fleet, 200, stay, begins_at=turn - 15_000)
 
     stats = fleet.stats()
     assert (stats["throttled"], stats["bans"]) == (0, 0)
@@ -72,21 +66,41 @@ def test_three_workers_read_two_hundred_accounts_and_one_of_them_is_killed(lab: 
     assert whole[0] >= 0.95 * WEIGHT_A_MINUTE, stats["weight_by_minute"]
     assert max(one["weight"] for one in stats["weight_by_minute"]) <= WEIGHT_A_MINUTE
 
+
+def read_by_three_of_which_one_is_killed(
+    fleet: Lab, accounts: int, stay: Staying, begins_at: int | None = None
+) -> None:
+    """Two weeks of every account; the jobs are handed out once the exchange's clock is set to `begins_at`."""
+    since = fleet.now() - 13 * DAY
+    assert fleet("db", "upgrade").returncode == 0
+    workers = [stay(fleet, "worker", "--jobs", "4") for _ in range(3)]
+    wait_until(lambda: len(fleet.sql("SELECT FROM procrastinate_workers")) == 3)
+    if begins_at is not None:
+        fleet.tell("clock", {"set_ms": begins_at})
+    handed_out = fleet("backfill", "--distributed", "--since", str(since))
+    assert handed_out.stdout == f"handed out {2 * accounts} jobs for {accounts} accounts, queues: default\n"
+    wait_until(lambda: sum(done(fleet).values()) > accounts / 2)
+    killed, *left = workers
+    before = done(fleet)
+    killed.kill()
+    wait_until(lambda: is_all_done(fleet), 150)
+    assert [stay.stop(worker) for worker in left] == [130, 130]
+
     assert fleet.sql("SELECT status, count(*) AS n FROM jobs GROUP BY 1") == [
-        {"status": "succeeded", "n": 2 * ACCOUNTS}
+        {"status": "succeeded", "n": 2 * accounts}
     ]
-    assert_every_table_is_right(fleet, since)
+    assert_every_table_is_right(fleet, accounts, since)
     assert_spread_evenly(before, 3)
     after = done(fleet)
     assert_spread_evenly(Counter({name: after[name] for name in after if not name.endswith(f"/{killed.pid}")}), 2)
 
 
-def assert_every_table_is_right(fleet: Lab, since: int) -> None:
+def assert_every_table_is_right(fleet: Lab, accounts: int, since: int) -> None:
     stored: dict[str, set[tuple[str, int, str]]] = {}
     for row in fleet.sql("SELECT account, symbol, order_id, raw ->> 'updateTime' AS updated FROM force_orders"):
         stored.setdefault(row["account"], set()).add((row["symbol"], row["order_id"], row["updated"]))
     covered = {row["account"]: row for row in fleet.sql("SELECT * FROM watermarks WHERE symbol = '*'")}
-    assert len(covered) == ACCOUNTS
+    assert len(covered) == accounts
     for account, mark in covered.items():
         start, end = (int(mark[name].timestamp() * 1000) for name in ("covered_since", "watermark"))
         assert start == since

@@ -14,7 +14,7 @@ WHOLE = {"FORCE_ORDERS_CONCURRENCY": "1", "FORCE_ORDERS_ATTEMPTS": "1"}
 
 def with_a_hole(lab: Labs) -> Lab:
     """Three symbols with orders, and a week in the middle that could not be read."""
-    holed = lab(histories={"main": []}).with_room()
+    holed = lab(histories={"main": []})
     holed.tell("orders", [order_row(symbol, 1, holed.now() - 2 * DAY) for symbol in SYMBOLS])
     holed.tell("faults", [{"kind": "garbage", "at": 5, "path": "/fapi/v1/forceOrders"}])
     return holed
@@ -69,7 +69,7 @@ def test_history_that_was_not_read_for_long_names_the_nightly_job(lab: Labs) -> 
 
 
 def test_a_gap_that_nothing_closes_says_what_it_means(lab: Labs) -> None:
-    crowd = lab(Scenario(weight_limit=1_000_000), histories={"main": []}).with_room()
+    crowd = lab(Scenario(weight_limit=1_000_000), histories={"main": []})
     at = crowd.now() - 20 * DAY
     crowd.tell("orders", [order_row("BTCUSDT", n, at) for n in range(150)])
     done = crowd("backfill", "--since", "100d", "--beyond-retention")

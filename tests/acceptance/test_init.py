@@ -25,7 +25,7 @@ Done = subprocess.CompletedProcess[str]
 @pytest.fixture
 def fresh(lab: Labs) -> Lab:
     """An exchange with one order of yesterday, and a working directory whose name needs care in a crontab."""
-    made = lab(Scenario(), histories={"main": []})
+    made = lab(Scenario(), histories={"main": []}, room=False)
     made.tell("orders?account=main", [order_row("BTCUSDT", 7, made.now() - DAY)])
     made.tell("reset-stats", {})
     made.command = Command(made.command.directory / "50% o'clock", made.command.environment)

@@ -26,7 +26,7 @@ COMMANDS = {
     "accounts list": ["accounts", "list"],
     "quarantine list": ["quarantine", "list"],
     "a query": ["db", "query", "SELECT * FROM force_orders ORDER BY order_id, symbol LIMIT 5"],
-    "gaps": ["backfill", "--since", "200d"],
+    "gaps": ["backfill", "--since", "200d", "--beyond-retention"],
     "differences": ["verify", "--sample", "1000"],
 }
 
@@ -35,7 +35,7 @@ COMMANDS = {
 def crowded(lab: Labs) -> Lab:
     """A database with gaps, differences, a row in quarantine and an account whose name is long."""
     account = demo_account("hedge")
-    made = lab(accounts=[account], histories={"hedge": Generated()}).with_room()
+    made = lab(accounts=[account], histories={"hedge": Generated()})
     (made.command.directory / "force-orders.toml").write_text(
         f'[accounts.{LONG}]\napi_key_variable = "HEDGE_KEY"\napi_secret_variable = "HEDGE_SECRET"\n'
     )

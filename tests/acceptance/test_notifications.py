@@ -253,7 +253,7 @@ def test_settings_that_reach_nobody_are_told_of_on_a_good_night_and_spoil_none(
 
 def test_without_apprise_one_line_says_how_to_get_it(read: Lab, channel: Listener, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['apprise'] = None\n")
-    done = read("sync", **named(read.command, channel.url()), PYTHONPATH=f"{tmp_path}:{ROOT}")
+    done = read.command.cold("sync", **named(read.command, channel.url()), PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert done.returncode == 0
     assert NOBODY.fullmatch(done.stderr)
     assert "pip install 'force-orders-etl[notify]'" in done.stderr

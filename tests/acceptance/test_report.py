@@ -147,7 +147,7 @@ def test_a_page_to_stdout_is_nothing_but_the_page_and_may_be_left_half_read(lab:
     few = lab(histories={"main": []})
     few.tell("orders", [order_row("币安人生USDT", 1, few.now() - DAY)])
     assert few("backfill").returncode == 0
-    done = few("report", "--html", "-", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = few.command.cold("report", "--html", "-", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.lower().startswith("<!doctype html>")
     assert page_data(done.stdout)["symbols"] == ["币安人生USDT"]

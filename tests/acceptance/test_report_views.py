@@ -7,18 +7,15 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-from urllib.parse import urlencode
 
 import psycopg
 import pytest
 import requests
-from psycopg import conninfo
 from psycopg.rows import dict_row
 
 from etl.simulator.accounts import demo_accounts
@@ -30,6 +27,7 @@ from tests.acceptance import report_oracle
 from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
 from tests.acceptance.report_oracle import EPOCH, Row, reader_row
 from tests.conftest import Command, as_role
+from tests.databases import clone
 from tests.environment import bare_environment
 
 MINUTE = 60_000
@@ -128,7 +126,10 @@ def reading(server_url: str, template: str, tmp_path_factory: pytest.TempPathFac
     scenario = Scenario(clock_at_ms=today * DAY + 12 * HOUR, weight_limit=1_000_000)
     directory = tmp_path_factory.mktemp("reading")
     command = Command(directory, bare_environment(directory))
-    with clone(server_url, template) as url, Simulator(scenario, accounts, histories) as simulator:
+    with (
+        clone(server_url, template, f"{template}_reading") as url,
+        Simulator(scenario, accounts, histories) as simulator,
+    ):
         read = Reading(Lab(simulator, url, command.against(simulator, as_role("writer", url), **PLENTY)), today)
         settings = ""
         for account in accounts[1:]:
@@ -144,17 +145,6 @@ def reading(server_url: str, template: str, tmp_path_factory: pytest.TempPathFac
         read.backfill("account2", 120, 1, code=3)
         read.backfill("account3", 5, 2)
         yield read
-
-
-@contextmanager
-def clone(server_url: str, template: str) -> Iterator[str]:
-    """The URL of a database that lasts as long as the module."""
-    name = f"{template}_reading"
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        rest = {key: value for key, value in conninfo.conninfo_to_dict(server_url).items() if key != "dbname"}
-        yield f"postgresql:///{name}?{urlencode(rest)}"
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def exactly(value: Any) -> Any:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,15 +22,27 @@ from tests.waiting import wait_until
 
 Labs = Callable[..., Lab]
 
-ROOMY = Scenario(weight_limit=100_000)
-"""An exchange that lets several histories be read within one minute."""
-
 
 @pytest.fixture
 def stay(tmp_path: Path) -> Iterator[Staying]:
     with ExitStack() as running:
         (tmp_path / "said").mkdir()
         yield Staying(tmp_path / "said", running)
+
+
+KEPT_DAYS = 20
+
+
+@pytest.fixture
+def lab(lab: Labs) -> Labs:
+    """Labs whose exchange keeps three weeks: a worker takes half a second for each job of an account."""
+
+    def make(scenario: Scenario | None = None, *args: Any, **options: Any) -> Lab:
+        made = lab(replace(scenario or Scenario(), retention_days=KEPT_DAYS), *args, **options)
+        made.command.environment["FORCE_ORDERS_RETENTION_DAYS"] = str(KEPT_DAYS)
+        return made
+
+    return make
 
 
 def nights_done(lab: Lab) -> int:
@@ -48,14 +62,16 @@ def assert_all_stored(lab: Lab, *accounts: str) -> None:
     """Each account's table equals the exchange's own history of it, and all of it is proven."""
     for account in accounts:
         stored = lab.sql(f"SELECT symbol, order_id, raw FROM force_orders WHERE account = '{account}'")
-        expected = {key: row for key, row in history_of(lab, account).items() if row["time"] > lab.now() - 89 * DAY}
+        expected = {
+            key: row for key, row in history_of(lab, account).items() if row["time"] > lab.now() - (KEPT_DAYS - 1) * DAY
+        }
         found = {(row["symbol"], row["order_id"]): row["raw"] for row in stored}
         assert {key: found.get(key) for key in expected} == expected
     assert lab.gaps() == []
 
 
 def test_the_night_that_is_due_is_read_at_once_and_once_however_often_it_starts(lab: Labs, stay: Staying) -> None:
-    every = with_keys(lab(ROOMY, demo_accounts(3)), list(demo_accounts(3)), weight_budget=100_000)
+    every = with_keys(lab(accounts=demo_accounts(3)), list(demo_accounts(3)))
     for _ in range(2):
         scheduler = stay(every, "schedule", "--at", "02:15")
         wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next night "))  # noqa: B023 - in this round
@@ -82,6 +98,7 @@ def test_nights_that_were_missed_are_made_up_for_once(lab: Labs, stay: Staying) 
     assert len(nightly.sql("SELECT FROM jobs")) == 2
 
 
+@pytest.mark.slow
 def test_the_next_night_comes_by_itself(lab: Labs, stay: Staying) -> None:
     nightly = lab(histories={"main": []})
     assert nightly("backfill").returncode == 0
@@ -96,7 +113,7 @@ def test_the_next_night_comes_by_itself(lab: Labs, stay: Staying) -> None:
 def test_two_schedulers_hand_out_each_night_once(lab: Labs, stay: Staying) -> None:
     both = with_keys(lab(accounts=demo_accounts(2)), list(demo_accounts(2)))
     for account in ("main", "account2"):
-        assert both("backfill", "--account", account, FORCE_ORDERS_WEIGHT_BUDGET="2400").returncode == 0
+        assert both("backfill", "--account", account).returncode == 0
     schedulers = [stay(both, "schedule") for _ in range(2)]
     wait_until(lambda: nights_done(both) == 2)
     assert [stay.stop(one) for one in schedulers] == [130, 130]
@@ -138,7 +155,7 @@ def test_a_worker_leaves_alone_what_stands_in_other_queues(lab: Labs, stay: Stay
 
 def test_one_account_s_bad_key_does_not_stop_the_others(lab: Labs, stay: Staying) -> None:
     good, refused, missing = demo_accounts(3)
-    every = with_keys(lab(ROOMY, demo_accounts(3)), [good, refused, missing], weight_budget=100_000)
+    every = with_keys(lab(accounts=demo_accounts(3)), [good, refused, missing])
     every.command.environment["SECRET_1"] = DEMO_SECRET
     del every.command.environment["KEY_2"]
     scheduler = stay(every, "schedule")
@@ -155,7 +172,7 @@ def test_one_account_s_bad_key_does_not_stop_the_others(lab: Labs, stay: Staying
 
 
 def test_an_account_that_was_added_has_its_night_once_the_scheduler_is_started_again(lab: Labs, stay: Staying) -> None:
-    every = with_keys(lab(ROOMY, demo_accounts(2)), list(demo_accounts(2)), weight_budget=100_000)
+    every = with_keys(lab(accounts=demo_accounts(2)), list(demo_accounts(2)))
     added = every.command.directory / "accounts" / "account2.toml"
     added.rename(every.command.directory / "for-later")
     scheduler = stay(every, "schedule")
@@ -197,7 +214,7 @@ def test_it_runs_on_the_embedded_postgres_and_stops_it_with_itself(lab: Labs, st
 
 def test_a_signal_gives_the_job_in_hand_back_to_the_queue(lab: Labs, stay: Staying) -> None:
     slow = lab(Scenario(latency_ms=800))
-    assert slow("backfill", "--distributed", "--since", "60d").returncode == 0
+    assert slow("backfill", "--distributed", "--since", "19d").returncode == 0
     first = stay(slow, "worker", "--jobs", "1")
     wait_until(lambda: slow.sql("SELECT FROM jobs WHERE status = 'doing'"))
     assert stay.stop(first) == 130
@@ -211,7 +228,7 @@ def test_a_signal_gives_the_job_in_hand_back_to_the_queue(lab: Labs, stay: Stayi
 
 def test_a_job_that_many_workers_died_of_is_given_up(lab: Labs, stay: Staying) -> None:
     shared = lab(histories={"main": []})
-    assert shared("backfill", "--distributed", "--since", "20d").returncode == 0
+    assert shared("backfill", "--distributed", "--since", "19d").returncode == 0
     with psycopg.connect(shared.database_url) as owner:
         owner.execute("UPDATE procrastinate_jobs SET status = 'doing', attempts = 20 WHERE id = 1")
     worker = stay(shared, "worker")
@@ -224,7 +241,7 @@ def test_a_job_that_many_workers_died_of_is_given_up(lab: Labs, stay: Staying) -
 def test_a_ban_lets_jobs_rest_until_it_is_over(lab: Labs, stay: Staying) -> None:
     banned = lab()
     banned.tell("faults", [{"kind": "ban", "at": 2, "seconds": 3_600}])
-    assert banned("backfill", "--distributed", "--since", "20d").returncode == 0
+    assert banned("backfill", "--distributed", "--since", "19d").returncode == 0
     worker = stay(banned, "worker", "--jobs", "1", FORCE_ORDERS_CONCURRENCY="1")
     (job,) = wait_until(lambda: banned.sql("SELECT * FROM jobs WHERE attempts > 0 AND status = 'todo'"))
     assert stay.stop(worker) == 130
@@ -282,10 +299,10 @@ def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay
     assert found["force_orders_database_up"] == {(): 1}
     assert found["force_orders_request_outcomes_total"][("answered",)] == watched.stats()["requests"]
     assert found["force_orders_watermark_age_seconds"][("main",)] < 3_600
-    assert found["force_orders_days_until_loss"][("main",)] > 89
+    assert found["force_orders_days_until_loss"][("main",)] > KEPT_DAYS - 1
     assert found["force_orders_weight_used"].keys() == {("frankfurt",)}
-    assert found["force_orders_jobs"] == {("todo",): 0, ("doing",): 0, ("succeeded",): 14, ("failed",): 0}
-    assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 12, ("sync", "succeeded"): 1}
+    assert found["force_orders_jobs"] == {("todo",): 0, ("doing",): 0, ("succeeded",): 4, ("failed",): 0}
+    assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 2, ("sync", "succeeded"): 1}
     assert stay.stop(scheduler) == 130
     with pytest.raises(OSError, match="refused"):
         scrape(int(port))

@@ -44,26 +44,38 @@ QUICK = {
 }
 
 
+def parts(text: str) -> set[str]:
+    """Every piece of a text that is a leak; of a short one the whole."""
+    return {text[at : at + TELLING] for at in range(max(1, len(text) - TELLING + 1))}
+
+
+PARTS = {kind: set().union(*map(parts, secrets)) for kind, secrets in SECRETS.items()}
+
+
 def leaks(said: str, *signatures: str) -> set[str]:
     """The kinds of secrets of which a part, or the whole, stands in a text."""
-    parts = {
-        kind: {secret[at : at + TELLING] for secret in secrets for at in range(max(1, len(secret) - TELLING + 1))}
-        for kind, secrets in (SECRETS | {"signature": [*signatures]}).items()
+    sought = PARTS | {"signature": set().union(*map(parts, signatures))}
+    pieces = parts(said)
+    found = {
+        kind
+        for kind, secret in sought.items()
+        if secret & pieces or any(part in said for part in secret if len(part) < TELLING)
     }
-    found = {kind for kind, pieces in parts.items() if any(piece in said for piece in pieces)}
     return found | ({"signature"} if SIGNATURES.search(said) else set())
 
 
 def stored(lab: Lab) -> str:
     """Every row of every table and view, as text."""
-    tables = lab.sql("""
-        SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
-         WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
-    """)
-    assert {"public.runs", "public.force_orders", "public.silences"} <= {table["name"] for table in tables}
-    return "\n".join(
-        row["said"] for table in tables for row in lab.sql(f"SELECT t::text AS said FROM {table['name']} t")
-    )
+    tables = {
+        table["name"]
+        for table in lab.sql("""
+            SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
+             WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
+        """)
+    }
+    assert {"public.runs", "public.force_orders", "public.silences"} <= tables
+    rows = lab.sql(" UNION ALL ".join(f"SELECT t::text AS said FROM {name} t" for name in tables))
+    return "\n".join(row["said"] for row in rows)
 
 
 HMAC = "3c661234138461fcc7a7d8746c6558c9842d4e10870d2ecbedf7777cad694af9"

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.forking import Process
 
 Labs = Callable[..., Lab]
 
@@ -19,7 +19,7 @@ SOON = 5
 """Seconds: two were promised, and these machines are busy."""
 
 
-def ended(process: "subprocess.Popen[str]", number: int = signal.SIGTERM) -> str:
+def ended(process: Process, number: int = signal.SIGTERM) -> str:
     """What the process says on stderr after a signal, which ends it soon and with 130."""
     process.send_signal(number)
     _, errors = process.communicate(timeout=SOON)
@@ -126,16 +126,8 @@ def test_a_reader_who_left_does_no_harm(lab: Labs) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     piped.tell("faults", [{"kind": "garbage", "at": [4, 5], "path": "/fapi/v1/forceOrders"}])
-    done = subprocess.run(
-        piped.command.words("backfill"),
-        cwd=piped.command.directory,
-        env=piped.command.environment | {"FORCE_ORDERS_CONCURRENCY": "1", "FORCE_ORDERS_ATTEMPTS": "2"},
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    few = {"FORCE_ORDERS_CONCURRENCY": "1", "FORCE_ORDERS_ATTEMPTS": "2"}
+    done = piped.command.into(writing, None, "backfill", **few).end()
     os.close(writing)
     (line,) = done.stderr.splitlines()
     assert "a window could not be read" in line
@@ -145,7 +137,7 @@ def test_a_reader_who_left_does_no_harm(lab: Labs) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
 def test_an_output_that_cannot_be_written_is_named_and_leaves_a_run_its_exit_code(lab: Labs) -> None:
-    full = lab().with_room()
+    full = lab()
     for words in (
         ["backfill"],
         ["sync"],
@@ -174,14 +166,5 @@ UNWRITTEN = "force-orders: the output cannot be written: No space left on device
 def into_full(lab: Lab, words: list[str]) -> tuple[int, str]:
     """The exit code and stderr of a command whose stdout is a disk that is full."""
     with Path("/dev/full").open("w") as nowhere:
-        done = subprocess.run(
-            lab.command.words(*words),
-            cwd=lab.command.directory,
-            env=lab.command.environment,
-            stdout=nowhere,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = lab.command.into(nowhere.fileno(), None, *words).end()
     return done.returncode, done.stderr

@@ -13,6 +13,9 @@ Labs = Callable[..., Lab]
 BURSTY = Generated(Profile("bursty", 30), "tallies", 60)
 """Full pages, whose rows come again in pieces, and up to forty orders in one millisecond."""
 
+SPARSE = Generated(Profile("bursty", 2), "tallies", 60)
+"""No page is full: a night sees every order of the window that it asks for."""
+
 SCENARIOS = [
     Scenario(),
     Scenario(kept="newest", filter_field="updateTime"),
@@ -28,7 +31,7 @@ def tally(lab: Lab) -> tuple[int, int, int]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=["oldest", "newest", "random"])
 def test_a_first_backfill_finds_nothing_as_before_and_a_repair_everything(lab: Labs, scenario: Scenario) -> None:
-    one = lab(scenario, histories={"main": BURSTY}).with_room()
+    one = lab(scenario, histories={"main": BURSTY})
     done = one("backfill")
     assert done.returncode == 0, done.stderr
     stored = len(one.table())
@@ -56,7 +59,7 @@ def reread(lab: Lab, scenario: Scenario = SCENARIOS[0], where: str = "true") -> 
 
 
 def test_a_repair_says_what_it_stored(lab: Labs) -> None:
-    one = lab(histories={"main": BURSTY}).with_room()
+    one = lab(histories={"main": BURSTY})
     assert one("backfill").returncode == 0
     old = "order_time < now() - interval '1 day'"
     deleted = one.sql(f"DELETE FROM force_orders WHERE order_id % 7 = 0 AND {old} RETURNING 1")
@@ -70,7 +73,7 @@ def test_a_repair_says_what_it_stored(lab: Labs) -> None:
 
 
 def test_a_night_counts_the_orders_that_it_read_again_once_each(lab: Labs) -> None:
-    one = lab(histories={"main": BURSTY}).with_room()
+    one = lab(histories={"main": SPARSE})
     assert one("backfill").returncode == 0
     one.tell("clock", {"advance_ms": DAY})
     one.tell("reset-stats", {})

@@ -1,6 +1,5 @@
 """Two runs at the same time: one account has one run, different accounts run side by side, and a ban reaches all."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -11,6 +10,7 @@ from etl.simulator.history import Generated
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.forking import Process
 
 Labs = Callable[..., Lab]
 
@@ -18,11 +18,11 @@ HEDGE = demo_account("hedge")
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+def start() -> Iterator[Callable[..., Process]]:
     """Starts commands that end with the test at the latest."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
 
-    def begin(lab: Lab, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    def begin(lab: Lab, *arguments: str, **environment: str) -> Process:
         started.append(lab.command.start(*arguments, **environment))
         return started[-1]
 
@@ -38,7 +38,7 @@ def two_accounts(lab: Labs, scenario: Scenario) -> Lab:
     (made.command.directory / "force-orders.toml").write_text(
         '[accounts.hedge]\napi_key_variable = "HEDGE_KEY"\napi_secret_variable = "HEDGE_SECRET"\n'
     )
-    made.command.environment.update(HEDGE_KEY=HEDGE.key, HEDGE_SECRET=HEDGE.secret, FORCE_ORDERS_WEIGHT_BUDGET="2400")
+    made.command.environment.update(HEDGE_KEY=HEDGE.key, HEDGE_SECRET=HEDGE.secret)
     return made
 
 
@@ -46,7 +46,7 @@ SLOW = Scenario(latency_ms=1000)
 """So slow that whoever reads one window after the other is still there when a second command has ended."""
 
 
-def until_it_ends(lab: Lab, process: "subprocess.Popen[str]") -> int:
+def until_it_ends(lab: Lab, process: Process) -> int:
     lab.tell("scenario", {"latency_ms": 0})
     return process.wait(60)
 

@@ -29,7 +29,7 @@ def little_budget(lab: Labs) -> Iterator[Lab]:
 
 @contextmanager
 def others(lab: Labs) -> Iterator[Lab]:
-    yield lab(Scenario(clock_at_ms=EARLY_IN_A_MINUTE, others_weight=2_400))
+    yield lab(Scenario(clock_at_ms=EARLY_IN_A_MINUTE, others_weight=2_400), room=False)
 
 
 @contextmanager
@@ -44,7 +44,8 @@ def a_ban(lab: Labs) -> Iterator[Lab]:
 def a_failing_exchange(lab: Labs) -> Iterator[Lab]:
     failing = lab()
     failing.tell("faults", [{"kind": "status", "status": 503, "path": "/fapi/v1/forceOrders"}])
-    failing.command.environment["FORCE_ORDERS_ATTEMPTS"] = "20"
+    # One window in flight: several would each wait for a retry of their own.
+    failing.command.environment.update(FORCE_ORDERS_ATTEMPTS="20", FORCE_ORDERS_CONCURRENCY="1")
     yield failing
 
 
@@ -125,7 +126,7 @@ def test_a_command_that_only_looks_says_it_too(lab: Labs) -> None:
 
 
 def test_verify_counts_the_windows_that_are_compared(lab: Labs) -> None:
-    read = lab().with_room()
+    read = lab()
     assert read("backfill").returncode == 0
     with psycopg.connect(read.database_url) as owner:
         owner.execute("DELETE FROM force_orders WHERE symbol = 'BTCUSDT'")

@@ -13,10 +13,10 @@ from etl.simulator.stats import Stats
 from tests.acceptance.conftest import Lab
 from tests.chaos.drawing import AT_A_COMMIT, BAN_SECONDS, SILENCES, Drawn, Round, drawn
 from tests.chaos.endings import BANNED, DONE, INCOMPLETE, objections, was_met
-from tests.chaos.forked import Process
 from tests.chaos.judging import differences, unfinished, untrue
 from tests.chaos.ownserver import OwnServer, cut_connections
 from tests.chaos.scenes import come_to, pages, scene, start
+from tests.forking import Process
 
 QUIET_RUNS = 3
 """One is enough but where an exchange is hard to read: the next knows from the last how long its pages are."""

@@ -16,6 +16,9 @@ from sqlalchemy.engine.default import DefaultDialect
 
 Moment = Literal["before", "after"]
 
+FaultPoint = tuple[int, Moment]
+"""At which commit, counted from 1, a process kills itself, and on which side of it."""
+
 
 def die_at(number: int, moment: Moment) -> None:
     """From now on this process ends by SIGKILL at its commit of that number, counted from 1."""

@@ -1,10 +1,8 @@
 """A Postgres that a test may kill, cut, fill and start again, and databases in it. Never the one all tests share."""
 
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import count
@@ -17,10 +15,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from etl.store import migrate
-from etl.store.embedded import EmbeddedPostgres, stop_server
+from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for
+from tests.databases import clone, data_directory, with_database
 
-MEMORY = Path("/dev/shm")  # noqa: S108
 GONE_AFTER = 20.0
 """Seconds within which a server that was told to end has ended."""
 
@@ -92,16 +90,11 @@ class OwnServer:
     @contextmanager
     def database(self) -> Iterator[str]:
         """The libpq URL of a new database with our schema and no rows; it ends with the block."""
-        name = f"chaos_{next(_numbers)}"
-        self.tell(sql.SQL("CREATE DATABASE {} TEMPLATE force_orders").format(sql.Identifier(name)))
-        try:
-            yield self.url(name)
-        finally:
-            self.tell(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        with clone(self.url("postgres"), "force_orders", f"chaos_{next(_numbers)}") as url:
+            yield url
 
     def url(self, database: str) -> str:
-        head, _, query = self._server.libpq_url.partition("?")
-        return f"{head.rpartition('/')[0]}/{database}?{query}"
+        return with_database(self._server.libpq_url, database)
 
     def tell(self, statement: sql.SQL | sql.Composed) -> None:
         """Run a statement as the server's owner, outside of any transaction."""
@@ -136,17 +129,14 @@ class OwnServer:
 
 @contextmanager
 def own_server(parent: Path | None = None) -> Iterator[OwnServer]:
-    """A server in a directory of its own: in `parent`, or in memory where there is enough. Short, for the socket."""
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1 << 30
-    directory = Path(tempfile.mkdtemp(prefix="fo-", dir=parent or (MEMORY if roomy else None)))
-    server = OwnServer(directory)
-    try:
-        server.start().prepare()
-        yield server
-    finally:
-        server.stop()
-        stop_server(directory)
-        shutil.rmtree(directory)
+    """A server in a directory of its own: in `parent`, or in memory where there is enough."""
+    with data_directory(parent) as directory:
+        server = OwnServer(directory)
+        try:
+            server.start().prepare()
+            yield server
+        finally:
+            server.stop()
 
 
 def cut_connections(database_url: str) -> int:

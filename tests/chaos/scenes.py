@@ -9,9 +9,11 @@ from etl.simulator.exchange import History
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from tests.acceptance.conftest import Lab
-from tests.chaos.forked import FaultPoint, Forked, Process
+from tests.chaos.dying import FaultPoint
 from tests.chaos.ownserver import OwnServer
+from tests.conftest import Command
 from tests.environment import bare_environment
+from tests.forking import Process
 
 ALLOWANCE = 100_000
 """Weight a minute, of which the command may use all. As a request weighs next to nothing here, none waits for room: how
@@ -25,21 +27,18 @@ GLANCE = 0.002
 def scene(
     server: OwnServer, directory: Path, scenario: Scenario, history: History, **environment: str
 ) -> Iterator[Lab]:
-    """A lab whose exchange never throttles by itself, and whose command is up at once."""
+    """A lab whose exchange never throttles by itself."""
     budget = {"FORCE_ORDERS_WEIGHT_BUDGET": str(ALLOWANCE)}
     generous = replace(scenario, weight_limit=ALLOWANCE, weight_with_symbol=1, weight_without_symbol=1)
+    command = Command(directory, bare_environment(directory))
     with server.database() as url, Simulator(generous, histories={"main": history}) as simulator:
-        yield Lab(
-            simulator,
-            url,
-            Forked(directory, bare_environment(directory)).against(simulator, url, **budget | environment),
-        )
+        yield Lab(simulator, url, command.against(simulator, url, **budget | environment))
 
 
 def start(lab: Lab, *arguments: str, dies: FaultPoint | None = None, **environment: str) -> Process:
     """A run under way, which kills itself at that commit."""
-    assert isinstance(lab.command, Forked)
-    return lab.command.start(*arguments, dies=dies, **environment)
+    prepare = None if dies is None else ("tests.chaos.dying:die_at", [*dies])
+    return Process(arguments, lab.command.directory, lab.command.environment | environment, prepare=prepare)
 
 
 def pages(lab: Lab) -> int:
@@ -55,6 +54,6 @@ def asked(lab: Lab) -> int:
 def come_to(process: Process, reached: Callable[[], bool]) -> bool:
     """Wait until a run has come so far; False where it ended before."""
     while not reached():
-        if process.wait(GLANCE) is not None:
+        if process.ends_within(GLANCE) is not None:
             return False
     return True

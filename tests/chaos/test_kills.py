@@ -10,10 +10,10 @@ from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab
 from tests.chaos.conftest import Scenes
-from tests.chaos.forked import Process
 from tests.chaos.judging import dead_runs, differences, untrue
 from tests.chaos.promise import questions, under_way
 from tests.chaos.scenes import come_to, pages, start
+from tests.forking import Process
 
 NIGHTLY = settings.default.max_examples > 1_000
 """The nightly profile has more examples of everything."""
@@ -29,7 +29,7 @@ LONGEST_LIFE_S = 0.5
 
 def kill_after_a_while(process: Process, lab: Lab, lot: Random) -> None:
     """By the clock: in the middle of anything, its start included."""
-    process.wait(lot.uniform(0.05, LONGEST_LIFE_S))
+    process.ends_within(lot.uniform(0.05, LONGEST_LIFE_S))
     process.kill()
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from etl.store.embedded import EmbeddedPostgres
-from tests.postgres.embedding import temporary
+from tests.databases import data_directory
 
 
 @pytest.fixture(scope="session")
 def made() -> Iterator[Path]:
     """Data made once, to copy: a second less for every test."""
-    with temporary() as path:
+    with data_directory() as path:
         with EmbeddedPostgres(path):
             pass
         yield path / "postgres"
@@ -21,7 +21,7 @@ def made() -> Iterator[Path]:
 
 @pytest.fixture
 def empty_dir() -> Iterator[Path]:
-    with temporary() as path:
+    with data_directory() as path:
         yield path
 
 

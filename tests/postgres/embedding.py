@@ -1,23 +1,17 @@
 """Embedded servers in directories of their own, other processes that use them, and what a test asks of both."""
 
 import os
-import shutil
 import socket
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 
-from etl.store.embedded import stop_server
-
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534
-MEMORY = Path("/dev/shm")  # noqa: S108
 
 USER_OF_THE_SERVER = """
 import fcntl, os, psutil, sys
@@ -62,18 +56,6 @@ class Command:
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate()
-
-
-@contextmanager
-def temporary() -> Iterator[Path]:
-    """Short, for the socket, in a place where the server's user gets to, and in memory where there is enough."""
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 1 << 30
-    path = Path(tempfile.mkdtemp(prefix="fo-", dir=MEMORY if roomy else None))
-    try:
-        yield path
-    finally:
-        stop_server(path)
-        shutil.rmtree(path)
 
 
 def ask(url: str, sql: str) -> object:

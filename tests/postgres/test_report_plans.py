@@ -8,7 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import conninfo
+
+from tests.databases import clone
 
 ORDERS = """
     INSERT INTO force_orders (account, market, symbol, order_id, client_order_id, close_type, status, side,
@@ -55,13 +56,12 @@ BY_MONTH = [view for view in QUESTIONS if view not in ("report_symbols", "report
 @pytest.fixture(scope="module")
 def million(server_url: str, template: str) -> Iterator[psycopg.Connection]:
     """A database with a million orders; without a journal and with its indexes made last, for it is thrown away."""
-    name = f"{template}_million"
-    with psycopg.connect(server_url, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        with psycopg.connect(conninfo.make_conninfo(server_url, dbname=name), autocommit=True) as connection:
-            fill(connection)
-            yield connection
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with (
+        clone(server_url, template, f"{template}_million") as url,
+        psycopg.connect(url, autocommit=True) as connection,
+    ):
+        fill(connection)
+        yield connection
 
 
 def fill(connection: psycopg.Connection) -> None:

@@ -1,0 +1,55 @@
+"""Where the servers of tests keep their data, and databases that are copied from one made before."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from etl.store.embedded import stop_server
+
+MEMORY = Path("/dev/shm")  # noqa: S108
+ENOUGH = 2 << 30
+
+FILES_COPIED = 150_000
+"""The first version of Postgres that can copy a template by its files, which takes half as long as by its journal."""
+
+
+@contextmanager
+def data_directory(parent: Path | None = None) -> Iterator[Path]:
+    """A new directory for an embedded server, which is stopped with the block.
+
+    In `parent`, or in memory, where there is enough: there a database is made in a tenth of the time. It is short, for
+    the server's socket, and the server's user gets to it.
+    """
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH
+    path = Path(tempfile.mkdtemp(prefix="fo-", dir=parent or (MEMORY if roomy else None)))
+    try:
+        yield path
+    finally:
+        stop_server(path)
+        shutil.rmtree(path)
+
+
+@contextmanager
+def clone(server_url: str, template: str, name: str) -> Iterator[str]:
+    """The libpq URL of a new database `name` that is a copy of `template`; it ends with the block."""
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        how = "STRATEGY file_copy" if admin.info.server_version >= FILES_COPIED else ""
+        admin.execute(
+            sql.SQL(f"CREATE DATABASE {{}} TEMPLATE {{}} {how}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    try:
+        yield with_database(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def with_database(url: str, name: str) -> str:
+    """The URL of another database of the same server."""
+    head, _, query = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
