@@ -31,6 +31,7 @@ PATIENCE_S = 60.0  # recovery after a crash may take this long
 LINGER_S = 2.0  # what is left of a killed server ends within this
 CONNECT_TIMEOUT_S = 5
 SOCKET_LINE, STATUS_LINE = 4, 7  # of postmaster.pid, from 0
+PASSED_ON = frozenset({"PATH", "HOME", "TMPDIR", "TZ"})  # variables, beside LD_…; no other reaches the server
 LOG_LIMIT = 1 << 20  # bytes; a greater log begins anew with the next server
 
 # A socket's path has at most 103 bytes on macOS, 107 on Linux; libpq and SQLAlchemy split a host at `,` and `:`.
@@ -200,7 +201,7 @@ class Cluster:
         done = subprocess.run(  # noqa: S603 – a program of the wheel, no shell
             [binary, *arguments],
             cwd=where,
-            env=os.environ | {"LC_ALL": "C", "PG_COLOR": "never"},
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -220,6 +221,12 @@ class Cluster:
             complaint = re.search(r"(?:FATAL|PANIC|error): +(.+)", log.read().decode(errors="replace"))
         reason = f": {complaint[1]}" if complaint else ""
         return StoreError(f"the embedded Postgres in {self.data} {how}{reason}; see {self.log}")
+
+
+def _environment() -> dict[str, str]:
+    """What a program of the wheel gets of our environment: keys and passwords stay here, however they are named."""
+    passed = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith("LD_")}
+    return passed | {"LC_ALL": "C", "PG_COLOR": "never"}
 
 
 def _how_to_move(data: Path, major: str) -> str:

@@ -13,7 +13,7 @@ from etl.errors import ConfigError, StoreError
 from etl.store import cluster
 from etl.store.embedded import EmbeddedPostgres
 from etl.store.filelocks import locked
-from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode
+from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
 
 
 def test_the_first_start_makes_the_database_and_the_end_stops_the_server(empty_dir: Path) -> None:
@@ -62,6 +62,17 @@ def test_another_postgres_in_the_environment_is_not_meant(data_dir: Path, monkey
         monkeypatch.setenv(name, value)
     with EmbeddedPostgres(data_dir) as server:
         assert ask(server.libpq_url, "SELECT current_database()") == "force_orders"
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
+def test_no_secret_of_the_environment_reaches_the_server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BINANCE_API_SECRET", "HEDGE_SECRET", "PGPASSWORD", "FORCE_ORDERS_DATABASE_URL"):
+        monkeypatch.setenv(name, "s3cret")
+    with EmbeddedPostgres(data_dir) as server:
+        assert ask(server.libpq_url, "SELECT 1") == 1
+        environment = Path(f"/proc/{postmaster(data_dir)}/environ").read_bytes()
+    assert b"LC_ALL=C" in environment
+    assert b"s3cret" not in environment
 
 
 @pytest.mark.parametrize("name", ["long" * 30, "a b$(c)`d`'e,%41:\"ü"], ids=["long", "odd"])
