@@ -1,7 +1,7 @@
 """A real Postgres for the tests that need one, a fresh database each, and the command as a user types it.
 
 The server is an embedded one, made once for each test process; FORCE_ORDERS_TEST_DATABASE_URL names another, on which
-the tests may create databases and roles. The rights of these roles are the README's own statements.
+the tests may create databases and roles. The rights of these roles are the statements of docs/operations.md.
 """
 
 import os
@@ -31,8 +31,9 @@ from etl.store import migrate
 from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for, parse_url
 from tests.databases import clone, data_directory, with_database
-from tests.environment import ROOT, bare_environment
+from tests.environment import bare_environment
 from tests.forking import Process
+from tests.pages import section
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile(
@@ -44,7 +45,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reader")}
-"""The README's roles under names of this process's own: roles belong to the server, which others may share."""
+"""The documented roles under names of this process's own: roles belong to the server, which others may share."""
 
 ROLE_PASSWORD = "pa55word-of-every-role"
 
@@ -70,15 +71,12 @@ def server_url() -> Iterator[str]:
 
 
 def rights(database: str) -> tuple[str, str]:
-    """The README's statements for a database: what a superuser runs once, and the owner after each upgrade."""
-    section = (
-        (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Keys and database rights\n")[1].split("\n## ")[0]
-    )
+    """The documented statements for a database: what a superuser runs once, and the owner after each upgrade."""
     once, after_each_upgrade = (
         re.sub(r"\bforce_orders_(owner|writer|reader)\b", lambda role: ROLES[role[1]], block).replace(
             "ON DATABASE force_orders ", f"ON DATABASE {database} "
         )
-        for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL)
+        for block in re.findall(r"```sql\n(.*?)```", section("docs/operations.md", "Roles and rights"), re.DOTALL)
     )
     return once, after_each_upgrade
 
@@ -92,7 +90,7 @@ def as_role(role: str, url: str) -> str:
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
-    """The name of a database to be cloned: with our schema, made by the owner, and the rights of the README."""
+    """The name of a database to be cloned: with our schema, made by the owner, and the documented rights."""
     name = f"fo_template_{os.getpid()}"
     url = with_database(server_url, name)
     once, after_each_upgrade = rights(name)

@@ -86,7 +86,7 @@ def of_rights(lacking: Sequence[str], *, is_read_only: bool) -> Finding:
     if is_read_only:
         return Finding("rights", Status.FAILED, "the database takes no writes", "name the primary, not a standby")
     if lacking:
-        remedy = "let the tables' owner run the GRANT statements of the README, section 'Keys and database rights'"
+        remedy = "let the tables' owner run the GRANT statements of docs/operations.md, section 'Roles and rights'"
         return Finding("rights", Status.FAILED, f"the role lacks {', '.join(lacking)}", remedy)
     return Finding("rights", Status.OK, "the role may store what a night brings")
 

@@ -53,7 +53,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         ("effective_coverage", "watermarks", "coverage_gaps", "jobs", "shared_weight", "alembic_version"), ("SELECT",)
     ),
 }
-"""The rights that a run needs, by table, view or sequence; the README's statements give them."""
+"""The rights that a run needs, by table, view or sequence; the statements of docs/operations.md give them."""
 
 _LACKING_TO_WRITE = text("""
     SELECT format('%s ON %s', needed, relation)

@@ -64,8 +64,8 @@ ROOM = 100_000
 class Lab:
     """One simulator, one database, one command; and what a test wants to see of the three.
 
-    The command runs as the database's writer, with no more rights than the README gives it; the test itself looks with
-    all rights.
+    The command runs as the database's writer, with no more rights than docs/operations.md gives it; the test itself
+    looks with all rights.
     """
 
     simulator: Simulator

@@ -1,4 +1,4 @@
-"""The README's three roles: each can do what it is for, and nothing else."""
+"""The three roles of docs/operations.md: each can do what it is for, and nothing else."""
 
 import re
 import shlex

@@ -1,0 +1,71 @@
+"""The documentation's examples run: SQL on the data of a backfill, and Python against the same exchange."""
+
+import re
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from psycopg import conninfo, sql
+
+from tests.conftest import as_role
+from tests.pages import blocks, section
+
+COOKBOOK = section("docs/sql.md", "Questions")
+QUESTIONS = dict(re.findall(r"\n### ([^\n]+)\n.*?```sql\n(.*?)```", COOKBOOK, re.DOTALL))
+MAY_BE_EMPTY = "Is September complete?"
+RIGHTS = section("docs/operations.md", "Roles and rights")
+OTHER_SQL = [block for block in blocks("sql") if block.text not in RIGHTS and block.text not in QUESTIONS.values()]
+
+
+@pytest.fixture
+def bi(server_url: str, worker_id: str):
+    name = f"bi_{worker_id}"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
+        yield name
+        admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+def test_each_question_of_the_cookbook_has_its_sql() -> None:
+    assert len(QUESTIONS) == COOKBOOK.count("\n### ") == COOKBOOK.count("```sql") >= 10
+
+
+def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi, lab) -> None:
+    one = lab()
+    assert one("backfill").returncode == 0
+    owner = as_role("owner", one.database_url)
+    assert one("db", "grant-reader", bi, FORCE_ORDERS_DATABASE_URL=owner).returncode == 0
+    with psycopg.connect(conninfo.make_conninfo(one.database_url, user=bi)) as connection:
+        answers = {question: connection.execute(statement).fetchall() for question, statement in QUESTIONS.items()}
+    assert [question for question, rows in answers.items() if not rows] in ([], [MAY_BE_EMPTY])
+
+    orders = len(one.table())
+    assert sum(row[2] for row in answers["Were longs closed, or shorts?"]) == orders
+    assert sum(row[2] for row in answers["At what hour of the week does it happen?"]) == orders
+
+
+def test_all_other_sql_runs_for_the_reader_s_role(lab) -> None:
+    one = lab()
+    assert one("backfill").returncode == 0
+    assert OTHER_SQL
+    with psycopg.connect(as_role("reader", one.database_url)) as connection:
+        for block in OTHER_SQL:
+            connection.execute(block.text)
+
+
+def test_the_python_examples_run(lab) -> None:
+    one = lab()
+    assert blocks("python")
+    for block in blocks("python"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block.text],
+            env=one.command.environment,
+            cwd=one.command.directory,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), block
+    assert one.last_run()["status"] == "succeeded"
