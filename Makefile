@@ -5,9 +5,12 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = .venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --python-version 3.11 --group build pyproject.toml
-WORKERS ?= 2
+# Twice the cores of a small machine: many tests wait for processes and sockets.
+WORKERS ?= 4
+PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+QUICK = -m "not docker and not slow"
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos nightly bench bench-peers lint format lock docker-test clean
+.PHONY: help setup demo test test-fast test-dates chaos nightly bench bench-peers lint format lock docker-test clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,8 +33,14 @@ setup: .venv/work  ## the virtual environment, pinned
 demo: .venv/run  ## 90 days into an embedded Postgres, from the built-in exchange simulator
 	@$(BIN)/force-orders demo
 
-test: setup lint  ## everything that needs no container engine
-	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not docker"
+test: setup lint  ## everything that needs no container engine and no real minute
+	@$(PYTEST) $(QUICK)
+
+test-fast: setup  ## unit and property tests with few examples, in seconds
+	@HYPOTHESIS_PROFILE=fast $(PYTEST) tests/unit tests/property
+
+test-dates: setup  ## the suite on five dates, at three hours, in three time zones; needs cc
+	@$(BIN)/python -m tests.dates -n $(WORKERS) --dist worksteal $(QUICK)
 
 docker-test: setup  ## the tests that need a container engine
 	@$(BIN)/python -m pytest -q -m docker -rs
@@ -39,8 +48,9 @@ docker-test: setup  ## the tests that need a container engine
 chaos: setup  ## 300 runs, each killed, cut off, throttled or lied to as its seed says (CHAOS_RUNS, CHAOS_SEED)
 	@$(BIN)/python -m tests.chaos
 
-nightly: setup  ## the property tests with ten times the examples, a hundred kills in place of a dozen
-	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q -n $(WORKERS) tests/property tests/chaos/test_kills.py
+nightly: setup  ## ten times the examples, a hundred kills in place of a dozen, and what needs a real minute
+	@HYPOTHESIS_PROFILE=nightly $(PYTEST) tests/property tests/chaos/test_kills.py
+	@$(PYTEST) -m slow
 
 bench: setup  ## what it costs, beside the least possible (all of it takes ten minutes)
 	@$(BIN)/python -m benchmarks

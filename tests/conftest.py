@@ -36,6 +36,7 @@ from tests.forking import Process
 from tests.pages import section
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("fast", max_examples=20, deadline=None, derandomize=True)
 settings.register_profile(
     "nightly",
     max_examples=2_000,
