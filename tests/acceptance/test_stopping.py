@@ -65,9 +65,11 @@ def test_while_it_waits_for_the_end_of_a_ban(lab: Labs) -> None:
     banned = lab()
     banned.tell("faults", [{"kind": "ban", "at": 3, "seconds": 600}])
     process = banned.command.start("backfill", FORCE_ORDERS_PATIENCE_SECONDS="3600", FORCE_ORDERS_CONCURRENCY="1")
+    assert process.stderr is not None
+    assert "wants no request before" in process.stderr.readline()
     while not banned.sql("SELECT FROM silences"):
         pass
-    assert "wants no request before" in ended(process)
+    ended(process)
     assert banned.last_run()["status"] == "stopped"
     assert banned.stats()["requests_during_ban"] == 0
     assert banned("sync").returncode == 4, "the next run knows of it"
