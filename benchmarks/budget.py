@@ -11,17 +11,17 @@ import requests
 
 from benchmarks.places import database, simulator
 from benchmarks.table import Figure
-from etl import app
-from etl.credentials import Credentials, Keyring
+from etl.accounts.credentials import Credentials, Keyring
 from etl.exchange.budget import ALLOWANCE
 from etl.exchange.clock import ExchangeClock
-from etl.operations import Run
-from etl.secret import SecretStr
-from etl.settings import Settings
+from etl.runs import composition
+from etl.runs.ingest import Storing
+from etl.runs.run import Run
+from etl.runs.spans import SpanText, backfill_planner
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
 from etl.simulator.accounts import demo_accounts
-from etl.spans import SpanText, backfill_planner
 from etl.store.engine import connection_to, engine_for
-from etl.storing import Storing
 
 SPEED = 10
 ACCOUNTS = 45
@@ -52,7 +52,7 @@ def figures(server: str) -> Iterator[Figure]:
         settings = Settings(base_url=url, weight_budget=ALLOWANCE, recv_window_ms=60_000)
         with (
             connection_to(engine_for(place)) as connection,
-            app.reading(settings, keys, connection, Event(), FastClock()) as reader,
+            composition.reading(settings, keys, connection, Event(), FastClock()) as reader,
         ):
             run = Run(connection, reader, "backfill", lambda standing: None)
             run.execute(backfill_planner(SpanText(), []), Storing(connection, run.recorder))

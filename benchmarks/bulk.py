@@ -13,7 +13,7 @@ from benchmarks.table import Figure
 from etl.core.orders import FIELDS, Order, latest_versions
 from etl.core.timeline import DAY, MINUTE
 from etl.exchange.pages import read_page
-from etl.pipeline import MARKET
+from etl.runs.recorder import MARKET
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.history import Profile, generate
 from etl.simulator.orders import json_array

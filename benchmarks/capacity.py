@@ -24,9 +24,9 @@ from etl.exchange.clock import local_now
 from etl.fleet.jobs import Job
 from etl.fleet.queue import hand_out
 from etl.fleet.service import Duty, serve
-from etl.pipeline import MARKET
-from etl.secret import SecretStr
-from etl.settings import AccountKeys, Settings
+from etl.runs.recorder import MARKET
+from etl.settings.model import AccountKeys, Settings
+from etl.settings.secret import SecretStr
 from etl.simulator.accounts import Account, demo_accounts
 from etl.store import coverage
 from etl.store.engine import connection_to, engine_for

@@ -18,9 +18,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from etl.embedded.server import EmbeddedPostgres
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.store import migrate
-from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for
 
 ROOT = Path(__file__).resolve().parents[1]

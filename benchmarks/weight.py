@@ -9,14 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.table import Figure
-from etl.core.beliefs import Beliefs, KeptEnd, PageSize
 from etl.core.doubts import Doubts
+from etl.core.observations import Beliefs, KeptEnd, PageSize
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide
 from etl.core.walking import Reply, Steps, SymbolsRequest, Target, Verdict, walk
 from etl.exchange.pages import read_page
-from etl.settings import Settings
+from etl.settings.model import Settings
 from etl.simulator.book import Book
 from etl.simulator.history import Profile, generate
 from etl.simulator.orders import Order, json_array

@@ -7,7 +7,7 @@ they raise. Importing the package loads nothing else of it.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from etl.entry import Gap, RunFailedError, RunSummary, run_backfill, run_sync
+    from etl.api import Gap, RunFailedError, RunSummary, run_backfill, run_sync
 
 __all__ = ["Gap", "RunFailedError", "RunSummary", "__version__", "run_backfill", "run_sync"]
 
@@ -20,6 +20,6 @@ if not TYPE_CHECKING:  # to a type checker it would make every misspelt name of 
         """The entry points, loaded when one is asked for: the command has no use for them."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from etl import entry
+        from etl import api
 
-        return getattr(entry, name)
+        return getattr(api, name)

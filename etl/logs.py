@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from etl.core.printable import printable
+from etl.core.text import printable
 
 INFO, WARNING = logging.INFO, logging.WARNING
 Level = Literal["debug", "info", "warning", "error"]

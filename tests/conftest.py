@@ -23,12 +23,12 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 from sqlalchemy import Connection
 
+from etl.embedded.server import EmbeddedPostgres
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.control import PREFIX
 from etl.simulator.messages import Reply, Request
 from etl.simulator.server import Simulator
 from etl.store import migrate
-from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for, parse_url
 from tests.databases import clone, data_directory, with_database
 from tests.environment import bare_environment

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from etl.store.embedded import stop_server
+from etl.embedded.server import stop_server
 
 MEMORY = Path("/dev/shm")  # noqa: S108
 ENOUGH = 2 << 30

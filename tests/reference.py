@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from etl.cli.root import cli
-from etl.settings import PREFIX, Settings
+from etl.settings.loading import PREFIX
+from etl.settings.model import Settings
 from etl.simulator.command import option_parser
 from tests.pages import ROOT, text_of
 

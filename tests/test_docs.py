@@ -14,7 +14,8 @@ import pytest
 
 from etl.cli.root import cli
 from etl.errors import ExitCode
-from etl.settings import PREFIX, AccountKeys, Settings, load
+from etl.settings.loading import PREFIX, load
+from etl.settings.model import AccountKeys, Settings
 from tests.pages import PAGES, ROOT, Block, anchors, blocks, links, prose_of, section, text_of
 from tests.reference import REFERENCES, renewed
 

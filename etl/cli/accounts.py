@@ -10,7 +10,7 @@ from etl.cli.arguments import examples, load_settings
 from etl.cli.console import complain, print_tables, say, stop_signals, waits_shown
 
 if TYPE_CHECKING:
-    from etl.settings import Settings
+    from etl.settings.model import Settings
 
 
 @click.group("accounts", epilog=examples("force-orders accounts list", "force-orders accounts check"))
@@ -26,10 +26,9 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
 
     Of the key: its kind, where it comes from and what is wrong there; never the key itself.
     """
-    from etl.accounts import list_accounts
-    from etl.core.timeline import SECOND, duration, iso
+    from etl.commands.check_accounts import list_accounts
+    from etl.core.timeline import SECOND, duration, iso, to_the_second
     from etl.exchange.clock import local_now
-    from etl.reporting.lines import to_the_second
 
     settings = load_settings(context)
     listed = list_accounts(settings)
@@ -81,16 +80,16 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
 
     One cheap signed request each; exit 1 where anything is wrong.
     """
-    from etl import app
-    from etl.accounts import check_accounts, exit_code
-    from etl.keysources import key_sources
+    from etl.accounts.key_sources import key_sources
+    from etl.commands.check_accounts import check_accounts, exit_code
+    from etl.core.text import many
     from etl.reporting.fitting import Column
-    from etl.reporting.lines import many
     from etl.reporting.terminal import table
+    from etl.runs import composition
 
     settings = load_settings(context)
     sources = key_sources(settings, account)
-    with stop_signals() as stop, waits_shown(), app.store(settings) as connection:
+    with stop_signals() as stop, waits_shown(), composition.store(settings) as connection:
         found = check_accounts(settings, sources, connection, stop)
     columns = (
         *(Column("account", least=8), Column("result")),
@@ -104,15 +103,15 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
 
 def _watermarks(settings: "Settings") -> dict[str, int]:
     """By account, as far as there is a database that can be read: the list is of use without."""
-    from etl.accounts import has_database, read_account_watermarks
+    from etl.commands.check_accounts import has_database, read_account_watermarks
 
     if not has_database(settings):
         return {}
-    from etl import app
     from etl.errors import StoreError
+    from etl.runs import composition
 
     try:
-        with waits_shown(), app.store(settings) as connection:
+        with waits_shown(), composition.store(settings) as connection:
             return read_account_watermarks(connection)
     except StoreError as error:
         complain(f"without watermarks: {error}")

@@ -9,7 +9,7 @@ import click
 from etl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from etl.settings import Settings
+    from etl.settings.model import Settings
 
 since = click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; all UTC.")
 until = click.option("--until", metavar="T", help="Likewise, but a bare date includes its day; now by default.")
@@ -23,7 +23,7 @@ def examples(*lines: str) -> str:
 
 
 def load_settings(context: click.Context) -> "Settings":
-    from etl.settings import load
+    from etl.settings.loading import load
 
     return load(context.obj)
 

@@ -22,7 +22,7 @@ def config() -> None:
 def config_show(context: click.Context, as_json: bool) -> None:
     """Print every setting, its value and its source; no secrets."""
     from etl.commands.config_show import show_settings
-    from etl.settings import load_with_origins
+    from etl.settings.loading import load_with_origins
 
     shown = show_settings(*load_with_origins(context.obj))
     if as_json:

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from threading import Event, Timer
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from etl.core.printable import printable
+from etl.core.text import printable
 from etl.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
-    from etl.operations import Watcher
+    from etl.runs.run import Watcher
 
 
 GRACE = 1.6

@@ -72,11 +72,11 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 
     Nothing else, and only the tables' owner can do it.
     """
-    from etl import app
+    from etl.runs import composition
     from etl.store.engine import store_errors
     from etl.store.rights import grant_reader
 
-    with waits_shown(), app.store(load_settings(context)) as connection, store_errors():
+    with waits_shown(), composition.store(load_settings(context)) as connection, store_errors():
         beyond = grant_reader(connection, role)
     with best_effort():
         say(f"{role} may read the report views")
@@ -95,10 +95,10 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 @click.pass_context
 def db_query(context: click.Context, sql: str) -> None:
     """Run one SQL query, reading only, and print its rows."""
-    from etl import app
     from etl.reporting.terminal import query_table
+    from etl.runs import composition
     from etl.store.reading import read_only
 
-    with waits_shown(), app.store(load_settings(context)) as connection:
+    with waits_shown(), composition.store(load_settings(context)) as connection:
         columns, rows = read_only(connection, sql)
     print_tables([query_table(columns, rows)])

@@ -13,7 +13,7 @@ from etl.cli.console import print_tables, say, waits_shown
 from etl.cli.history import store
 
 if TYPE_CHECKING:
-    from etl.settings import Settings
+    from etl.settings.model import Settings
 
 
 @click.command(epilog=examples("force-orders demo"))
@@ -23,9 +23,9 @@ def demo(context: click.Context) -> None:
 
     It has an embedded Postgres of its own, which a second demo finds again.
     """
-    from etl.demo import command_for, prepare_demo
-    from etl.running import Work
-    from etl.store.cluster import closed_on_the_way
+    from etl.commands.demo import command_for, prepare_demo
+    from etl.commands.history import Work
+    from etl.embedded.cluster import closed_on_the_way
     from etl.store.database import address
 
     settings = load_settings(context)
@@ -43,12 +43,12 @@ def demo(context: click.Context) -> None:
 
 
 def _print_orders(settings: "Settings") -> None:
-    from etl import app
     from etl.reporting.fitting import Column
     from etl.reporting.terminal import SYMBOL, table
+    from etl.runs import composition
     from etl.store.coverage import count_orders
 
-    with waits_shown(), app.store(settings) as connection:
+    with waits_shown(), composition.store(settings) as connection:
         counts = count_orders(connection)
     columns = Column("symbol", least=SYMBOL), Column("orders", is_right=True)
     print_tables([table("orders", columns, [(name, n) for (_, name), n in sorted(counts.items())])])
@@ -56,8 +56,8 @@ def _print_orders(settings: "Settings") -> None:
 
 def _print_commands(settings: "Settings", command: str, opened: list[str]) -> None:
     """Lines for a shell, as they are: what is no command is a comment."""
-    from etl.demo import QUERY
-    from etl.store.cluster import binaries, user_of
+    from etl.commands.demo import QUERY
+    from etl.embedded.cluster import binaries, user_of
 
     psql = shlex.quote(shutil.which("psql") or str(binaries() / "psql"))
     directory, user = shlex.quote(str(settings.data_dir)), user_of(settings.data_dir)

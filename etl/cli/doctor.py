@@ -28,7 +28,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     """
     from etl.commands.doctor import examine
     from etl.commands.findings import Status, is_fine
-    from etl.reporting.lines import many
+    from etl.core.text import many
 
     found: list[Finding] = []
     with stop_signals() as stop:

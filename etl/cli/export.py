@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.asking import parse_symbols
 from etl.cli import arguments
 from etl.cli.arguments import chosen_accounts, examples, load_settings
 from etl.cli.console import complain, delivery, waits_shown
 from etl.errors import ConfigError, OutputError
+from etl.runs.arguments import parse_symbols
 
 if TYPE_CHECKING:
     from etl.core.timeline import Window
-    from etl.settings import Settings
+    from etl.settings.model import Settings
 
 FORMATS = ("csv", "parquet", "jsonl")
 STDOUT = "-"
@@ -52,11 +52,11 @@ def export(
     text or null, so that no reader makes a float of a decimal or of an order id. Parquet has decimal128 and needs the
     extra 'parquet'.
     """
-    from etl import app
+    from etl.core.text import many
     from etl.reporting.export import Chosen, encoder_for, export_orders
     from etl.reporting.files import replacing
-    from etl.reporting.lines import many
     from etl.reporting.stored import check_stored
+    from etl.runs import composition
 
     settings = load_settings(context)
     span = _span(settings, since, until)
@@ -65,7 +65,7 @@ def export(
     encode = encoder_for(file_format or _format_of(out))
     if out == STDOUT and sys.stdout is None:
         raise OutputError("the output cannot be written: stdout is closed")
-    with nullcontext() if out == STDOUT else waits_shown(), app.store(settings) as connection:
+    with nullcontext() if out == STDOUT else waits_shown(), composition.store(settings) as connection:
         if account:
             from etl.reporting.queries import stored_accounts
 
@@ -82,11 +82,11 @@ def export(
 
 def _span(settings: "Settings", since: str | None, until: str | None) -> "Window":
     """What was typed; without a beginning everything: more may be stored than the exchange keeps."""
-    from etl import app
     from etl.exchange.clock import local_now
-    from etl.spans import SpanText
+    from etl.runs import composition
+    from etl.runs.spans import SpanText
 
-    return SpanText(EVER if since is None else since, until).resolve(app.rules(settings, local_now()))
+    return SpanText(EVER if since is None else since, until).resolve(composition.rules(settings, local_now()))
 
 
 def _format_of(out: str) -> str:

@@ -11,7 +11,7 @@ from etl.cli.console import best_effort, say, stop_signals
 
 if TYPE_CHECKING:
     from etl.fleet.worker import Nights
-    from etl.settings import Settings
+    from etl.settings.model import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -69,7 +69,7 @@ def schedule(
 
     Until a signal; a missed night is made up for. Times are UTC.
     """
-    from etl.fleet.dispatch import cron_of, nights
+    from etl.fleet.enqueue import cron_of, nights
 
     settings = load_settings(context)
     due = nights(settings, cron_of(at, cron), account)
@@ -77,7 +77,7 @@ def schedule(
 
 
 def _queues(settings: "Settings", typed: Sequence[str]) -> Sequence[str]:
-    from etl.fleet.dispatch import queues
+    from etl.fleet.enqueue import queues
 
     return queues(settings, typed)
 
@@ -85,13 +85,13 @@ def _queues(settings: "Settings", typed: Sequence[str]) -> Sequence[str]:
 def _serve(
     settings: "Settings", queues: Sequence[str], jobs: int, metrics: str | None, nights: "Nights | None"
 ) -> None:
-    from etl import app
-    from etl.fleet.dispatch import first_words
+    from etl.fleet.enqueue import first_words
     from etl.fleet.service import Duty, serve
     from etl.monitoring.address import parse_address
+    from etl.runs import composition
 
     duty = Duty(queues, jobs, nights, None if metrics is None else parse_address(metrics))
-    with stop_signals() as stop, app.served(settings) as own:
+    with stop_signals() as stop, composition.served(settings) as own:
         _tell(first_words(duty))
         serve(own, duty, stop, _tell)
 

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.asking import check_readable
 from etl.cli import arguments
 from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, waits_shown, watching
-from etl.cli.telling import told
+from etl.cli.notified import told
+from etl.runs.arguments import check_readable
 
 if TYPE_CHECKING:
-    from etl.operations import Summary
-    from etl.running import Work
-    from etl.settings import Settings
-    from etl.spans import SpanText
+    from etl.commands.history import Work
+    from etl.runs.run import Summary
+    from etl.runs.spans import SpanText
+    from etl.settings.model import Settings
 
 
 @click.command(
@@ -48,8 +48,8 @@ def backfill(
     distributed: bool,
 ) -> None:
     """Walk history once; only what is not covered yet is asked for."""
-    from etl.running import backfill_work
-    from etl.spans import SpanText
+    from etl.commands.history import backfill_work
+    from etl.runs.spans import SpanText
 
     settings, span = load_settings(context), SpanText(since, until, beyond_retention)
     if distributed and not plan:
@@ -70,7 +70,7 @@ def sync(context: click.Context, account: tuple[str, ...]) -> None:
 
     It also reads the last week before each watermark again, for orders that changed or came late.
     """
-    from etl.running import sync_work
+    from etl.commands.history import sync_work
 
     settings = load_settings(context)
     summary = told(settings, "sync", account, lambda: store(settings, sync_work(settings, account)))
@@ -102,12 +102,12 @@ def verify(
 
     By default all that is proven and that the exchange still keeps; exit 3 where the two differ.
     """
-    from etl import app
-    from etl.credentials import keyring
-    from etl.operations import Run
+    from etl.accounts.credentials import keyring
     from etl.reporting.terminal import difference_table, verified_lines
-    from etl.spans import SpanText
-    from etl.verification import Comparing, Sample, verify_planner
+    from etl.runs import composition
+    from etl.runs.run import Run
+    from etl.runs.spans import SpanText
+    from etl.runs.verification import Comparing, Sample, verify_planner
 
     settings = load_settings(context)
     span, drawn = SpanText(since, until), Sample(sample)
@@ -116,8 +116,8 @@ def verify(
     with (
         stop_signals() as stop,
         watching() as watch,
-        app.store(settings) as connection,
-        app.reading(settings, keys, connection, stop) as reader,
+        composition.store(settings) as connection,
+        composition.reading(settings, keys, connection, stop) as reader,
     ):
         run = Run(connection, reader, "verify", watch)
         comparing = Comparing(connection, run.recorder, repair=repair)
@@ -132,14 +132,14 @@ def verify(
 
 
 def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
-    from etl import app
     from etl.core.planning import cost
     from etl.exchange.clock import local_now
-    from etl.operations import plan_only
     from etl.reporting.lines import plan_lines
+    from etl.runs import composition
+    from etl.runs.run import plan_only
 
-    with waits_shown(), app.store(settings) as connection:
-        rules = app.rules(settings, local_now())
+    with waits_shown(), composition.store(settings) as connection:
+        rules = composition.rules(settings, local_now())
         targets = plan_only(connection, [one.account for one in work.keys.usable], work.planner, rules)
     needs = [target.need for target in targets]
     for line in plan_lines(cost(targets), needs, settings.weight_budget, span.readable(rules)):
@@ -150,13 +150,13 @@ def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
 
 
 def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
-    from etl import app
+    from etl.core.text import many
     from etl.exchange.clock import local_now
-    from etl.fleet.dispatch import backfill_jobs
+    from etl.fleet.enqueue import backfill_jobs
     from etl.fleet.queue import hand_out
-    from etl.reporting.lines import many
+    from etl.runs import composition
 
-    with waits_shown(), app.store(settings) as connection:
+    with waits_shown(), composition.store(settings) as connection:
         jobs = backfill_jobs(settings, connection, accounts, symbols, span)
         count = hand_out(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
@@ -166,7 +166,7 @@ def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[s
             f"handed out {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
             f"queues: {queues}{waiting}"
         )
-    _complain_of_clip(span.clipped(app.rules(settings, local_now())))
+    _complain_of_clip(span.clipped(composition.rules(settings, local_now())))
 
 
 def _complain_of_clip(clipped: str | None) -> None:
@@ -176,7 +176,7 @@ def _complain_of_clip(clipped: str | None) -> None:
 
 def store(settings: "Settings", work: "Work") -> "Summary":
     """A run that stores what it reads, with signals and the progress bar, and its printed summary."""
-    from etl.running import store_history
+    from etl.commands.history import store_history
 
     with stop_signals() as stop:
         summary = store_history(settings, work, stop, watching())
@@ -195,14 +195,14 @@ def _print_summary(settings: "Settings", summary: "Summary") -> None:
 
 
 def _print_gaps(settings: "Settings", summary: "Summary") -> None:
-    from etl import app
     from etl.exchange.clock import local_now
-    from etl.reporting.gaps import closing_lines, shared
+    from etl.monitoring.gaps import closing_lines, shared
     from etl.reporting.terminal import gap_table
+    from etl.runs import composition
 
     gaps = shared(summary.gaps)
     print_tables([gap_table(gaps)])
-    for line in closing_lines(gaps, app.rules(settings, local_now()).floor):
+    for line in closing_lines(gaps, composition.rules(settings, local_now()).floor):
         say(line)
 
 

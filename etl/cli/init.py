@@ -13,7 +13,7 @@ from etl.cli.arguments import examples
 from etl.cli.console import complain, say, stop_signals
 
 if TYPE_CHECKING:
-    from etl.accounts import Verdict
+    from etl.commands.check_accounts import Verdict
     from etl.commands.init import Draft
 
 HTTP_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")

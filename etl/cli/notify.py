@@ -19,8 +19,8 @@ def notify_test(context: click.Context) -> None:
 
     Exit 1 where one did not take it.
     """
-    from etl.notifying.channels import read_channels, send
-    from etl.notifying.message import Message
+    from etl.notifications.channels import read_channels, send
+    from etl.notifications.message import Message
 
     settings = load_settings(context)
     message = Message("info", "force-orders: a test", "If you can read this, you will hear of nights that go wrong.")

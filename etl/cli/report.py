@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.asking import check_span
 from etl.cli import arguments
 from etl.cli.arguments import chosen_accounts, examples, load_settings
 from etl.cli.console import delivery, print_tables, say, waits_shown
-from etl.core.printable import printable
+from etl.core.text import printable
+from etl.runs.arguments import check_span
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from etl.core.planning import Rules
     from etl.reporting.queries import ReportData
-    from etl.spans import SpanText
+    from etl.runs.spans import SpanText
 
 
 @click.command(
@@ -42,16 +42,16 @@ def report(
 
     Totals, symbols, cascades, coverage and the largest orders; by default of all that is stored.
     """
-    from etl import app
     from etl.core.planning import OPENED
     from etl.core.timeline import iso
     from etl.exchange.clock import local_now
-    from etl.spans import SpanText
+    from etl.runs import composition
+    from etl.runs.spans import SpanText
 
     settings = load_settings(context)
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
-    rules = app.rules(settings, local_now())
-    with waits_shown(), app.store(settings) as connection:
+    rules = composition.rules(settings, local_now())
+    with waits_shown(), composition.store(settings) as connection:
         data = _read(connection, SpanText(since, until), account, rules)
     if html is None:
         _print(data)
@@ -63,7 +63,7 @@ def _read(connection: "Connection", typed: "SpanText", names: Sequence[str], rul
     """Everything of these accounts, without any of all; without a beginning, from where what is known begins."""
     from etl.core.timeline import iso
     from etl.reporting.queries import beginning, read_report, stored_accounts
-    from etl.spans import SpanText
+    from etl.runs.spans import SpanText
 
     accounts = chosen_accounts(names, stored_accounts(connection))
     since = typed.since
@@ -80,9 +80,9 @@ def _print(data: "ReportData") -> None:
 
 
 def _write(data: "ReportData", file: str) -> None:
+    from etl.core.text import many
     from etl.reporting.files import replacing
     from etl.reporting.html import page
-    from etl.reporting.lines import many
 
     written = page(data.as_json()).encode()
     if file == "-":

@@ -54,7 +54,7 @@ def _warn_of_unknown_variables() -> None:
     """A line for each variable that looks like one of ours and is none: a slip that would change nothing, unseen."""
     if not any(name.startswith("FORCE_ORDERS_") for name in os.environ):
         return  # and no settings are loaded just to say so
-    from etl.settings import unknown_variables
+    from etl.settings.loading import unknown_variables
 
     for line in unknown_variables(os.environ):
         complain(f"warning: {line}")

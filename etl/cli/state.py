@@ -11,7 +11,7 @@ from etl.cli.console import best_effort, complain, print_tables, say, waits_show
 from etl.errors import ExitCode
 
 if TYPE_CHECKING:
-    from etl.status import Status
+    from etl.monitoring.status import Status
 
 
 @click.command(epilog=examples("force-orders status", "force-orders status --json", "force-orders status --check"))
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @click.pass_context
 def status(context: click.Context, as_json: bool, check: bool) -> None:
     """How complete the history is, by account and symbol."""
-    from etl import app
     from etl.core.timeline import DAY
     from etl.exchange.clock import local_now
-    from etl.status import read_status, warnings
+    from etl.monitoring.status import read_status, warnings
+    from etl.runs import composition
 
     settings = load_settings(context)
-    with waits_shown(), app.store(settings) as connection:
-        rules = app.rules(settings, local_now())
+    with waits_shown(), composition.store(settings) as connection:
+        rules = composition.rules(settings, local_now())
         found = read_status(connection, rules)
     warned = warnings(found, int(settings.warn_after_days * DAY), rules.floor)
     _print_status(found, as_json, rules.floor)
@@ -37,12 +37,12 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
 
 
 def _print_status(found: "Status", as_json: bool, floor: int) -> None:
-    from etl.status import as_json as to_json
+    from etl.monitoring.status import as_json as to_json
 
     if as_json:
         say(json.dumps(to_json(found), indent=2))
     else:
-        from etl.reporting.gaps import closing_lines, shared
+        from etl.monitoring.gaps import closing_lines, shared
         from etl.reporting.terminal import status_tables
 
         print_tables(status_tables(found))
@@ -68,14 +68,14 @@ def metrics(context: click.Context, textfile: str | None) -> None:
 
     It asks the exchange nothing.
     """
-    from etl import app
     from etl.exchange.clock import local_now
     from etl.monitoring.metrics import metrics as read
     from etl.reporting.files import replacing
+    from etl.runs import composition
 
     settings = load_settings(context)
-    with waits_shown(), app.store(settings) as connection:
-        found = read(connection, app.rules(settings, local_now()))
+    with waits_shown(), composition.store(settings) as connection:
+        found = read(connection, composition.rules(settings, local_now()))
     if textfile is None:
         say(found.decode().rstrip("\n"))
         return
@@ -95,13 +95,13 @@ def quarantine_list(context: click.Context) -> None:
 
     Exit 3 where there are any.
     """
-    from etl import app
     from etl.reporting.fitting import Column
     from etl.reporting.terminal import table
+    from etl.runs import composition
     from etl.store.engine import store_errors
     from etl.store.quarantine import unresolved
 
-    with waits_shown(), app.store(load_settings(context)) as connection, store_errors():
+    with waits_shown(), composition.store(load_settings(context)) as connection, store_errors():
         rows = unresolved(connection)
     if not rows:
         say("the quarantine is empty")
@@ -122,10 +122,10 @@ def quarantine_retry(context: click.Context) -> None:
 
     Exit 3 where some still cannot be read.
     """
-    from etl import app
-    from etl.requalification import retry
+    from etl.commands.retry_quarantine import retry
+    from etl.runs import composition
 
-    with waits_shown(), app.store(load_settings(context)) as connection:
+    with waits_shown(), composition.store(load_settings(context)) as connection:
         read, left = retry(connection)
     with best_effort():
         say(f"{read} read and stored, {left} still in quarantine")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from etl.errors import ConfigError
+from etl.package_files import shipped
 from etl.reporting.files import replacing
-from etl.shipped import shipped
 
 DEPLOYMENTS: Mapping[str, tuple[str, ...]] = {
     "cron": ("force-orders.cron",),

@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from etl.accounts.key_sources import KeySource, Place, SecretFile, Variable, key_sources
 from etl.errors import ConfigError
-from etl.keysources import KeySource, Place, SecretFile, Variable, key_sources
-from etl.secret import SecretStr
-from etl.settings import AccountKeys, Settings
+from etl.settings.model import AccountKeys, Settings
+from etl.settings.secret import SecretStr
 from etl.store.engine import parse_url
 
 MASK = "***"

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
 
-import etl
 from etl.errors import ConfigError
+from etl.package_files import PACKAGE
 
 NIGHTLY = "15 2 * * *"
 
@@ -40,9 +40,9 @@ def _found_by_itself() -> bool:
     asked = subprocess.run(
         [sys.executable, "-c", "import etl; print(etl.__file__)"], env={}, cwd="/", capture_output=True, check=False
     )
-    return os.fsdecode(asked.stdout).strip() == etl.__file__
+    return os.fsdecode(asked.stdout).strip() == str(PACKAGE / "__init__.py")
 
 
 def _home() -> str:
     """The directory that holds the package."""
-    return str(Path(etl.__file__).absolute().parents[1])
+    return str(PACKAGE.parent)

@@ -17,22 +17,23 @@ from threading import Event
 
 from sqlalchemy import Connection, text
 
-from etl.accounts import ask, has_database, hasty_reader, verdict
+from etl.accounts.credentials import Credentials, Keyring, read_keys
+from etl.accounts.key_sources import KeySource, SecretFile, key_sources
+from etl.accounts.secret_files import is_read_by_others
 from etl.commands import findings
+from etl.commands.check_accounts import ask, has_database, hasty_reader, verdict
 from etl.commands.directories import fault_of, nearest
 from etl.commands.findings import Finding, Status
 from etl.core.egress import Egress, OwnEgress
-from etl.core.printable import printable
-from etl.credentials import Credentials, Keyring, read_keys
+from etl.core.text import printable
+from etl.embedded.cluster import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
-from etl.fetching import STOPPED, TICK, Fetchers
-from etl.keysources import KeySource, SecretFile, key_sources
-from etl.notifying.channels import read_channels
-from etl.private import is_read_by_others
-from etl.secret import SecretStr
-from etl.settings import Settings, load, settings_file
+from etl.notifications.channels import read_channels
+from etl.runs.fetchers import STOPPED, TICK, Fetchers
+from etl.settings.loading import load, settings_file
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
 from etl.store import migrate, runs
-from etl.store.cluster import binaries
 from etl.store.database import address
 from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from etl.accounts import Verdict
+from etl.commands.check_accounts import Verdict
 from etl.core.timeline import SECOND
 from etl.exchange.clock import said_of_machine
 from etl.store.runs import Total

@@ -12,19 +12,20 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from etl import app
-from etl.accounts import Verdict, ask, has_database, hasty_reader
-from etl.commands import tomltext
+from etl.accounts.credentials import Credentials, Keyring, read_keys
+from etl.accounts.key_sources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, source_of_variables
+from etl.commands import toml_text
+from etl.commands.check_accounts import Verdict, ask, has_database, hasty_reader
 from etl.commands.directories import fault_of
 from etl.core.egress import Egress, OwnEgress
-from etl.credentials import Credentials, Keyring, read_keys
+from etl.embedded.cluster import binaries
 from etl.errors import ConfigError
-from etl.keysources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, source_of_variables
 from etl.reporting.files import replacing
-from etl.secret import SecretStr
-from etl.settings import ACCOUNT_NAMES, Settings, is_account_name, values_without_file
+from etl.runs import composition
+from etl.settings.loading import ACCOUNT_NAMES, is_account_name, values_without_file
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
 from etl.store import migrate
-from etl.store.cluster import binaries
 from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for, parse_url
 
@@ -150,7 +151,7 @@ def settings_text(made: Draft) -> str:
     head = "# Written by 'force-orders init'; 'force-orders config example' explains every setting.\n"
     values = {name: _plain(value) for name, value in made.values.items()}
     keys = {one.setting: str(one.path) for one in made.key_files}
-    return f"{head}{tomltext.table(values)}\n[accounts.{tomltext.key(made.account)}]\n{tomltext.table(keys)}"
+    return f"{head}{toml_text.table(values)}\n[accounts.{toml_text.key(made.account)}]\n{toml_text.table(keys)}"
 
 
 def _place(name: str, own: Place, handed: Enter, asked: Enter) -> Place:
@@ -224,7 +225,7 @@ def _egress(settings: Settings) -> Iterator[tuple[Egress, bool]]:
         binaries()
         yield OwnEgress(), False
     elif settings.database_url is None:
-        with app.store(settings) as connection, shared_egress(connection.engine, settings.egress) as egress:
+        with composition.store(settings) as connection, shared_egress(connection.engine, settings.egress) as egress:
             yield egress, False
     else:
         with connection_to(engine_for(settings.database_url.get_secret_value(), PATIENCE_S)) as connection:
@@ -242,12 +243,12 @@ def _make_private_directory(directory: Path) -> None:
         (directory / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
-def _plain(value: Any) -> tomltext.Plain:
+def _plain(value: Any) -> toml_text.Plain:
     match value:
         case SecretStr():
             return value.get_secret_value()
         case Path():
             return str(value)
         case _:
-            plain: tomltext.Plain = value
+            plain: toml_text.Plain = value
             return plain

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_low
 
-from etl.core.beliefs import Kept
+from etl.core.observations import Kept
 from etl.core.timeline import Window
 
 NARROWEST = 3

@@ -7,7 +7,7 @@ proven, and a crash repeats it: so only a bounded number of walks may wait.
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from etl.core.beliefs import PageSize
+from etl.core.observations import PageSize
 from etl.core.walking import VERIFY, Verify
 
 Job = TypeVar("Job")

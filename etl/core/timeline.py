@@ -129,6 +129,11 @@ def iso(instant: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
 
 
+def to_the_second(instant: int | None) -> str | None:
+    """As `iso`, without the milliseconds; None stays None."""
+    return None if instant is None else iso(instant // SECOND * SECOND)
+
+
 def duration(milliseconds: float) -> str:
     """For people: the two greatest units, `12 d 3 h`, `4 min 10 s`, `0 s`."""
     left = int(milliseconds) // SECOND

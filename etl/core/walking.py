@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeGuard
 
-from etl.core.beliefs import Beliefs
 from etl.core.cutting import NARROWEST, Piece, cut
+from etl.core.observations import Beliefs
 from etl.core.orders import ASKABLE_CLOSE_TYPES, CloseType, Order
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.timeline import Window, merge, subtract

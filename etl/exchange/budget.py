@@ -8,7 +8,7 @@ from itertools import chain, takewhile
 
 from etl.core.egress import EDGE
 from etl.core.timeline import MINUTE
-from etl.exchange.company import HEAVIEST, Company, Heard
+from etl.exchange.other_traffic import HEAVIEST, Company, Heard
 
 ALLOWANCE = 2_400
 """Weight a minute and address on USDⓈ-M futures (exchangeInfo.rateLimits)."""

@@ -19,16 +19,16 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.classify import classify
 from etl.exchange.clock import ExchangeClock, said_of_machine
-from etl.exchange.gate import Gate
-from etl.exchange.keytrust import KeyTrust
+from etl.exchange.error_table import classify
+from etl.exchange.key_refusals import KeyTrust
 from etl.exchange.outcomes import ANSWERED, outcome_of
 from etl.exchange.pages import read_object, read_page
-from etl.exchange.retrying import RetryPolicy
+from etl.exchange.rate_limiter import Gate
+from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import Signer
 from etl.exchange.transport import Response, Transport
-from etl.waiting import WAITS, Reason
+from etl.waits import WAITS, Reason
 
 FORCE_ORDERS = "/fapi/v1/forceOrders"
 TIME = "/fapi/v1/time"

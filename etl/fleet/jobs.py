@@ -8,7 +8,7 @@ from typing import Any
 from etl.core.planning import Rules
 from etl.core.walking import Target
 from etl.errors import ExitCode
-from etl.spans import Planner, SpanText, backfill_planner, nightly_planner
+from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner
 
 SYNC, BACKFILL = "sync", "backfill"
 

@@ -12,18 +12,18 @@ from threading import Event
 import psycopg
 from procrastinate.exceptions import ConnectorException
 
-from etl import app
 from etl.errors import StoppedError
 from etl.exchange.clock import ExchangeClock
-from etl.fetching import STOPPED, TICK
-from etl.fleet.telling import telling
+from etl.fleet.notifications import telling
 from etl.fleet.worker import Nights, Worker
-from etl.fleet.workplace import Workplace
+from etl.fleet.worker_context import Workplace
 from etl.logs import logger
 from etl.monitoring.address import Address
 from etl.monitoring.scrape import Scrape
 from etl.monitoring.server import serving
-from etl.settings import Settings
+from etl.runs import composition
+from etl.runs.fetchers import STOPPED, TICK
+from etl.settings.model import Settings
 from etl.store.egress import shared_egress
 from etl.store.engine import engine_for
 
@@ -54,7 +54,7 @@ def serve(
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
     with ExitStack() as until_the_end:
         egress = until_the_end.enter_context(shared_egress(engine_for(url), settings.egress))
-        gate = app.gate(settings, egress, clock, stop)
+        gate = composition.gate(settings, egress, clock, stop)
         if duty.metrics:
             port = until_the_end.enter_context(serving(duty.metrics, Scrape(settings, gate.outcomes.counts)))
             say(f"metrics: {replace(duty.metrics, port=port)}")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from etl.core.printable import printable
+from etl.core.text import printable
 from etl.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from etl.core.planning import Rules
 from etl.core.timeline import SECOND
-from etl.status import ScopeStatus, Status, read_status
-from etl.store import coverage, runs, silences
+from etl.monitoring.status import ScopeStatus, Status, read_status
+from etl.store import cooldowns, coverage, runs
 from etl.store.egress import spent_weights
 from etl.store.engine import store_errors
 from etl.store.jobs import count_jobs
@@ -41,7 +41,7 @@ def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
     with store_errors():
         close_types = coverage.count_close_types(connection)
         totals = runs.totals(connection)
-        deadlines = silences.deadlines(connection)
+        deadlines = cooldowns.deadlines(connection)
         spent = spent_weights(connection, rules.now)
         standing = count_jobs(connection)
         connection.rollback()

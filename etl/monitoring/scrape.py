@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from etl import app
 from etl.errors import ForceOrdersError
 from etl.exchange.clock import local_now
 from etl.logs import logger
 from etl.monitoring.metrics import families
-from etl.settings import Settings
+from etl.runs import composition
+from etl.settings.model import Settings
 
 PATIENCE_S = 3
 """For the database. Prometheus waits ten seconds for all of a scrape, unless it is told otherwise."""
@@ -38,8 +38,8 @@ class Scrape(Collector):
 
     def _stored(self) -> tuple[Metric, ...] | None:
         try:
-            with app.store(self._settings, PATIENCE_S) as connection:
-                return tuple(families(connection, app.rules(self._settings, local_now())))
+            with composition.store(self._settings, PATIENCE_S) as connection:
+                return tuple(families(connection, composition.rules(self._settings, local_now())))
         except ForceOrdersError as error:
             _log.info("a scrape goes without the database: %s", error)
             return None

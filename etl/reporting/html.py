@@ -8,7 +8,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from etl.core.printable import printable
+from etl.core.text import printable
 
 LIBRARY = "echarts.min.js"
 SCRIPTS = ("figures.js", "views.js", "tables.js", "look.js", "charts.js", "days.js", "page.js")

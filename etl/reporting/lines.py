@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from etl.core.timeline import SECOND, Window, iso
-from etl.reporting.gaps import shared
+from etl.core.text import many
+from etl.core.timeline import Window, to_the_second
+from etl.monitoring.gaps import shared
 
 if TYPE_CHECKING:
     from etl.core.planning import Cost
-    from etl.operations import Summary
+    from etl.runs.run import Summary
 
 
 def summary_line(summary: "Summary") -> str:
@@ -47,13 +48,3 @@ def plan_lines(cost: "Cost", windows: Sequence[Window], budget: int, span: Windo
         f"{many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
         "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
     ]
-
-
-def to_the_second(instant: int | None) -> str | None:
-    """ISO 8601 without the milliseconds."""
-    return None if instant is None else iso(instant // SECOND * SECOND)
-
-
-def many(count: int, noun: str) -> str:
-    """A number and its noun."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

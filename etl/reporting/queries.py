@@ -14,8 +14,8 @@ from sqlalchemy import Connection, text
 
 from etl.core.orders import CloseType
 from etl.core.planning import Rules
+from etl.core.text import many
 from etl.core.timeline import DAY, Window, to_datetime, to_millis
-from etl.reporting.lines import many
 from etl.store.engine import store_errors
 
 SYMBOLS_NAMED = 60

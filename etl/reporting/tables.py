@@ -7,10 +7,9 @@ from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
 from typing import NamedTuple, TypeVar
 
 from etl.core.orders import CloseType
-from etl.core.printable import printable
-from etl.core.timeline import DAY, SECOND, duration, to_millis
+from etl.core.text import many, printable
+from etl.core.timeline import DAY, SECOND, duration, to_millis, to_the_second
 from etl.reporting.fitting import Column
-from etl.reporting.lines import many, to_the_second
 from etl.reporting.queries import Cascade, Covered, Daily, Largest, ReportData
 from etl.reporting.terminal import SHORTEST, SYMBOL, Table, table
 

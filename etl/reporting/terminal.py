@@ -10,16 +10,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from etl.core.printable import printable
-from etl.core.timeline import duration, iso
-from etl.operations import Progress as Standing
-from etl.operations import Summary, Watcher
+from etl.core.text import many, printable
+from etl.core.timeline import duration, iso, to_the_second
+from etl.monitoring.gaps import SharedGap, shared
+from etl.monitoring.status import ScopeStatus, Status
 from etl.reporting.fitting import GAP, Column, fitted, shortened, wrapped
-from etl.reporting.gaps import SharedGap, shared
-from etl.reporting.lines import many, span_taken, to_the_second
-from etl.status import ScopeStatus, Status
-from etl.verification import Difference, Kind, Sample
-from etl.waiting import WAITS
+from etl.reporting.lines import span_taken
+from etl.runs.run import Progress as Standing
+from etl.runs.run import Summary, Watcher
+from etl.runs.verification import Difference, Kind, Sample
+from etl.waits import WAITS
 
 GAPS_SHOWN = 10
 DIFFERENCES_SHOWN = 50

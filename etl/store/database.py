@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from etl.errors import StoreError
 from etl.store import migrate
 from etl.store.engine import connection_to, engine_for
-from etl.waiting import WAITS, Reason
+from etl.waits import WAITS, Reason
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def address(url: str | None, data_dir: Path) -> Iterator[str]:
     if url is not None:
         yield url.replace("postgresql+psycopg://", "postgresql://", 1)
         return
-    from etl.store.embedded import EmbeddedPostgres
+    from etl.embedded.server import EmbeddedPostgres
 
     with EmbeddedPostgres(data_dir) as server:
         yield server.libpq_url
@@ -46,7 +46,7 @@ def kept_address(url: str | None, data_dir: Path) -> Iterator[str]:
         with address(url, data_dir) as reachable:
             yield reachable
         return
-    from etl.store.embedded import EmbeddedPostgres
+    from etl.embedded.server import EmbeddedPostgres
 
     with EmbeddedPostgres(data_dir) as server:
         server.keep_running()
@@ -57,6 +57,6 @@ def stop_embedded(url: str | None, data_dir: Path) -> bool:
     """Stop the embedded server, in use or not; False where none ran."""
     if url is not None:
         raise StoreError("the database in use is a server of yours, which this program does not stop")
-    from etl.store.embedded import stop_server
+    from etl.embedded.server import stop_server
 
     return stop_server(data_dir)

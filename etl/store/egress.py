@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, text
 
 from etl.core.egress import EDGE, Taken
 from etl.core.timeline import MINUTE, to_datetime
-from etl.store import silences
+from etl.store import cooldowns
 from etl.store.engine import store_errors
 
 UNNAMED = "default"
@@ -88,7 +88,7 @@ class SharedEgress:
 
     def silence(self, left: int, reason: str) -> None:
         with self._connection() as connection:
-            silences.keep(connection, self._silence, left, reason)
+            cooldowns.keep(connection, self._silence, left, reason)
 
     def close(self) -> None:
         """Disconnect: nothing that was taken here counts any longer."""

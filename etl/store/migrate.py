@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 from etl.errors import StoreError
-from etl.shipped import shipped
+from etl.package_files import shipped
 
 if TYPE_CHECKING:
     from alembic.config import Config

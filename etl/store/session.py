@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from etl.waiting import NOTICED_S, WAITS, Place, Reason
+from etl.waits import NOTICED_S, WAITS, Place, Reason
 
 LOOK_AGAIN_S = 5.0
 """Seconds after which it is looked again who is in the way."""

@@ -6,19 +6,19 @@ from threading import Event
 
 from sqlalchemy import event
 
-from etl import app
+from etl.accounts.credentials import Credentials, Keyring
 from etl.core.timeline import DAY, MINUTE
-from etl.credentials import Credentials, Keyring
-from etl.operations import Run
-from etl.secret import SecretStr
-from etl.settings import Settings
+from etl.runs import composition
+from etl.runs.ingest import Storing
+from etl.runs.run import Run
+from etl.runs.spans import SpanText, backfill_planner, nightly_planner
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.orders import orders_from_json
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import real_time_ms
-from etl.spans import SpanText, backfill_planner, nightly_planner
 from etl.store.engine import connection_to, engine_for
-from etl.storing import Storing
 from tests.acceptance.conftest import Lab, order_row
 
 COMMIT = "COMMIT"
@@ -61,7 +61,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
         if statements and statements[-1] != COMMIT:
             statements.append(COMMIT)
 
-    with connection_to(engine) as connection, app.reading(settings, keys, connection, Event()) as reader:
+    with connection_to(engine) as connection, composition.reading(settings, keys, connection, Event()) as reader:
         run = Run(connection, reader, "backfill", lambda standing: None)
         run.execute(planner, Storing(connection, run.recorder))
     commits = statements.count(COMMIT)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.settings import PREFIX, Settings
+from etl.settings.loading import PREFIX
+from etl.settings.model import Settings
 from tests.acceptance.deploying import DEPLOY, executable, text_of, unit_lines, yaml_lines
 from tests.conftest import Command
 from tests.environment import ROOT

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import etl
-from etl.entry import SettingsByName
+from etl.api import SettingsByName
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError, ThrottledError
-from etl.settings import Settings
-from etl.settings import load as load_settings
+from etl.settings.loading import load as load_settings
+from etl.settings.model import Settings
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
 from tests.acceptance.test_accounts_check import many_accounts
@@ -250,7 +250,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
         "print(early, etl.run_sync.__module__, 'sqlalchemy' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "[] etl.entry True\n"
+    assert done.stdout == "[] etl.api True\n"
 
 
 def test_every_error_that_is_raised_is_one_of_ours() -> None:

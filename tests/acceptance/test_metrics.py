@@ -13,8 +13,8 @@ from etl.exchange.outcomes import Outcomes
 from etl.monitoring.address import parse_address
 from etl.monitoring.scrape import Scrape
 from etl.monitoring.server import serving
-from etl.secret import SecretStr
-from etl.settings import Settings
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row

@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from etl.embedded.server import EmbeddedPostgres
 from etl.store import migrate
-from etl.store.embedded import EmbeddedPostgres
 from etl.store.engine import connection_to, engine_for
 from tests.databases import clone, data_directory, with_database
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.store.embedded import EmbeddedPostgres
+from etl.embedded.server import EmbeddedPostgres
 from tests.databases import data_directory
 
 

@@ -16,7 +16,7 @@ NOBODY = 65534
 USER_OF_THE_SERVER = """
 import fcntl, os, psutil, sys
 from pathlib import Path
-from etl.store.embedded import EmbeddedPostgres
+from etl.embedded.server import EmbeddedPostgres
 
 if uid := int(os.environ.get("BECOME", 0)):  # only now: the interpreter itself may lie where others do not get to
     os.setgroups([])

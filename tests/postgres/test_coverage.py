@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
 from etl.core.walking import Finding, Verdict
-from etl.pipeline import MARKET, Received, Recorder
+from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from etl.store.coverage import Asked, Gap, Watermark
 from tests.postgres.samples import ACCOUNT, page, proven

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from etl.core.timeline import Window
 from etl.core.walking import Finding, Verdict
-from etl.pipeline import MARKET
+from etl.runs.recorder import MARKET
 from etl.store import coverage
 from tests.postgres.samples import ACCOUNT
 

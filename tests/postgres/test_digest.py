@@ -10,9 +10,9 @@ from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, Window
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
-from etl.notifying.digest import Digest, Ended, Gaps, NewOrders, Tally, Unread
-from etl.notifying.reading import read_digest
-from etl.pipeline import MARKET, Received, Recorder
+from etl.notifications.reading import read_digest
+from etl.notifications.summary import Digest, Ended, Gaps, NewOrders, Tally, Unread
+from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
 

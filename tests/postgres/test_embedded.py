@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from etl.embedded import cluster
+from etl.embedded.file_locks import locked
+from etl.embedded.server import EmbeddedPostgres
 from etl.errors import ConfigError, StoreError
-from etl.store import cluster
-from etl.store.embedded import EmbeddedPostgres
-from etl.store.filelocks import locked
 from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
 
 
@@ -221,7 +221,7 @@ def test_data_of_another_version_say_how_to_move_and_the_commands_do_it(empty_di
     force_orders = empty_dir / "bin" / "force-orders"
     force_orders.write_text(
         f"#!{sys.executable}\n"
-        "import sys; from pathlib import Path; from etl.store.embedded import *\n"
+        "import sys; from pathlib import Path; from etl.embedded.server import *\n"
         f"here = Path({str(empty_dir)!r})\n"
         "if sys.argv[1:] == ['db', 'stop']: sys.exit(not stop_server(here))\n"
         "with EmbeddedPostgres(here) as server: server.keep_running(); print(server.libpq_url)\n"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from etl.embedded import cluster
+from etl.embedded.server import EmbeddedPostgres, stop_server
 from etl.errors import StoreError
-from etl.store import cluster
-from etl.store.embedded import EmbeddedPostgres, stop_server
 from tests.postgres.embedding import AS_ROOT, Command, answers, ask, postmaster
 
 

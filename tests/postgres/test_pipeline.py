@@ -13,7 +13,7 @@ from etl.core.orders import CloseType, Order, Reject
 from etl.core.paging import Page
 from etl.core.timeline import Window
 from etl.core.walking import Finding, Verdict
-from etl.pipeline import Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.engine import connection_to, engine_for
 from tests.postgres.samples import ACCOUNT, ROW, page, proven, row

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from etl.core.orders import Reject
 from etl.exchange.pages import read_page
-from etl.pipeline import MARKET
+from etl.runs.recorder import MARKET
 from etl.store import quarantine
 from tests.postgres.samples import ACCOUNT
 

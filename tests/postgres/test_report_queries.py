@@ -16,9 +16,9 @@ from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window, to_millis
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
-from etl.pipeline import MARKET, Received, Recorder
 from etl.reporting.queries import Covered, ReportData, beginning, read_report, stored_accounts
 from etl.reporting.tables import first_at_risk, headline, report_tables
+from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from etl.core.timeline import DAY, MINUTE, to_millis
-from etl.pipeline import Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import ACCOUNT, page, proven, row
 

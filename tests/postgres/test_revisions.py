@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select, text
 
 from etl.core.orders import latest_versions
-from etl.pipeline import MARKET
+from etl.runs.recorder import MARKET
 from etl.store.orders import Change, upsert
 from etl.store.schema import force_order_revisions, force_orders
 from tests.postgres.samples import ACCOUNT, page, row

@@ -15,9 +15,9 @@ from etl.exchange.outcomes import OUTCOMES, Outcomes
 from etl.monitoring.address import parse_address
 from etl.monitoring.scrape import Scrape
 from etl.monitoring.server import serving
-from etl.secret import SecretStr
-from etl.settings import Settings
-from etl.store import silences
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
+from etl.store import cooldowns
 from tests.conftest import ROLE_PASSWORD
 from tests.scraped import Values, scrape, values
 
@@ -56,12 +56,12 @@ def is_up(found: Values) -> bool:
 def test_a_scrape_tells_what_the_database_holds_at_that_moment(writer_url: str, connection: Connection) -> None:
     with scraped(writer_url) as port:
         before = values(scrape(port))
-        silences.keep(connection, "frankfurt", HOUR, "banned")
+        cooldowns.keep(connection, "frankfurt", HOUR, "banned")
         connection.commit()
         after = values(scrape(port))
     assert is_up(before)
     assert "force_orders_silence_until_timestamp_seconds" not in before
-    until = silences.deadlines(connection)["frankfurt"].timestamp()
+    until = cooldowns.deadlines(connection)["frankfurt"].timestamp()
     assert after["force_orders_silence_until_timestamp_seconds"] == {("frankfurt",): pytest.approx(until, abs=0.001)}
 
 

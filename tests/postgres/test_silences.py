@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Connection, text
 
-from etl.store import silences
+from etl.store import cooldowns
 from etl.store.egress import shared_egress
 
 HOUR = 3_600_000
@@ -20,7 +20,7 @@ def left(connection: Connection, egress: str) -> int:
 
 @pytest.fixture
 def silent(connection: Connection) -> Connection:
-    silences.keep(connection, "default", HOUR, "banned")
+    cooldowns.keep(connection, "default", HOUR, "banned")
     connection.commit()
     return connection
 
@@ -40,17 +40,17 @@ def test_it_is_over_when_its_time_is(silent: Connection) -> None:
 
 @pytest.mark.parametrize("another", [HOUR // 2, 2 * HOUR])
 def test_of_two_the_longer_one_is_kept(silent: Connection, another: int) -> None:
-    silences.keep(silent, "default", another, "throttled")
+    cooldowns.keep(silent, "default", another, "throttled")
     longer = max(HOUR, another)
     assert longer - 10 * SECOND < left(silent, "default") <= longer
 
 
 def test_another_address_is_not_silenced(silent: Connection) -> None:
     assert left(silent, "frankfurt") == 0
-    silences.keep(silent, "frankfurt", 2 * HOUR, "throttled")
+    cooldowns.keep(silent, "frankfurt", 2 * HOUR, "throttled")
     assert left(silent, "default") <= HOUR
 
 
 def test_the_reason_belongs_to_the_one_that_is_kept(silent: Connection) -> None:
-    silences.keep(silent, "default", HOUR // 2, "throttled")
+    cooldowns.keep(silent, "default", HOUR // 2, "throttled")
     assert silent.scalar(text("SELECT reason FROM silences")) == "banned"

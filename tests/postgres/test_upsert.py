@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from etl.core.orders import CloseType, Order, latest_versions
 from etl.core.timeline import to_datetime, to_millis
-from etl.pipeline import MARKET
+from etl.runs.recorder import MARKET
 from etl.store.orders import Change, Tally, tally, upsert
 from etl.store.schema import force_orders
 from tests.postgres.samples import ACCOUNT, ROW, page, row

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from etl.core.beliefs import Beliefs
 from etl.core.doubts import Doubts
+from etl.core.observations import Beliefs
 from etl.core.paging import Page, PageRequest
 from etl.core.sightings import Sightings
 from etl.core.timeline import DAY, Window

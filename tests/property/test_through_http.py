@@ -7,21 +7,21 @@ from threading import Event
 from hypothesis import HealthCheck, given, settings
 from sqlalchemy import Connection, text
 
-from etl import app
+from etl.accounts.credentials import Credentials, Keyring
+from etl.accounts.key_sources import MAIN
 from etl.core.timeline import Window
-from etl.credentials import Credentials, Keyring
 from etl.errors import ExitCode
-from etl.keysources import MAIN
-from etl.operations import Run
-from etl.secret import SecretStr
-from etl.settings import Settings
+from etl.runs import composition
+from etl.runs.ingest import Storing
+from etl.runs.run import Run
+from etl.runs.spans import SpanText, backfill_planner
+from etl.settings.model import Settings
+from etl.settings.secret import SecretStr
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.orders import order_from_row
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
-from etl.spans import SpanText, backfill_planner
 from etl.store import coverage
-from etl.storing import Storing
 from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
 
 TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, silences, spent_weight"
@@ -46,7 +46,7 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
         own = Settings(base_url=simulator.url, data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000)
         keys = Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))])
         own = replace(own, retention_days=0, weight_budget=9_000_000)
-        with app.reading(own, keys, connection, Event()) as reader:
+        with composition.reading(own, keys, connection, Event()) as reader:
             run = Run(connection, reader, "backfill", lambda standing: None)
             planner = backfill_planner(SpanText(str(SPAN.start), str(SPAN.end)), [])
             summary = run.execute(planner, Storing(connection, run.recorder))

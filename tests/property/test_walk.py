@@ -7,7 +7,7 @@ missing only if one of its two times lies there, whichever of them the exchange 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.beliefs import Beliefs, KeptEnd, PageSize
+from etl.core.observations import Beliefs, KeptEnd, PageSize
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide, subtract
 from etl.core.walking import LEVELS, Finding, Target, Verdict

@@ -13,8 +13,8 @@ from etl.errors import ForceOrdersError
 from etl.exchange.budget import Budget
 from etl.exchange.client import Connection, ExchangeClient
 from etl.exchange.clock import ExchangeClock, local_now
-from etl.exchange.gate import Gate
-from etl.exchange.retrying import RetryPolicy
+from etl.exchange.rate_limiter import Gate
+from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.faults import Fault

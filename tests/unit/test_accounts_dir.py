@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from etl.errors import ConfigError
-from etl.settings import AccountKeys, BrokenAccount, load
+from etl.settings.loading import load
+from etl.settings.model import AccountKeys, BrokenAccount
 from tests.unit.keyfiles import SECRET, private
 
 pytestmark = pytest.mark.usefixtures("bare_directory")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from etl.core.beliefs import Kept, KeptEnd, PageSize
+from etl.core.observations import Kept, KeptEnd, PageSize
 
 
 def test_nothing_is_believed_of_the_kept_end_at_first() -> None:

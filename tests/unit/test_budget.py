@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from etl.core.timeline import MINUTE, SECOND
 from etl.exchange.budget import ALLOWANCE, Budget
-from etl.exchange.company import EDGE, HEAVIEST
+from etl.exchange.other_traffic import EDGE, HEAVIEST
 
 START = 1_000 * MINUTE
 NOON = START + 30 * SECOND

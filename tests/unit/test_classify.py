@@ -23,7 +23,7 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.classify import FIREWALL_PAUSE, LONGEST_BAN, classify, silence_until
+from etl.exchange.error_table import FIREWALL_PAUSE, LONGEST_BAN, classify, silence_until
 
 START = 26_920_000 * MINUTE
 NOW = START + 20 * SECOND

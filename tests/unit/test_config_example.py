@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from etl.settings import PREFIX, AccountKeys, Settings, load
+from etl.settings.loading import PREFIX, load
+from etl.settings.model import AccountKeys, Settings
 
 EXAMPLE = (Path(__file__).resolve().parents[2] / "config" / "force-orders.toml").read_text(encoding="utf-8")
 UNCOMMENTED = re.sub(r"^#(?=\S)", "", EXAMPLE, flags=re.MULTILINE)

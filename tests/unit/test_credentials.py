@@ -7,12 +7,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from etl.app import signer
-from etl.credentials import Credentials, Keyring, keyring
+from etl.accounts.credentials import Credentials, Keyring, keyring
 from etl.errors import ConfigError
 from etl.exchange.signing import PrivateKey
-from etl.secret import SecretStr
-from etl.settings import load
+from etl.runs.composition import signer
+from etl.settings.loading import load
+from etl.settings.secret import SecretStr
 from tests.unit.keyfiles import ACCOUNTS, KEY, PEM, SECRET, private
 
 pytestmark = pytest.mark.usefixtures("bare_directory")

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.core.beliefs import Kept
 from etl.core.cutting import MEDIAN_CUTS, NARROWEST, Piece, cut
+from etl.core.observations import Kept
 from etl.core.timeline import Window, merge
 
 WHOLE = Piece(Window(0, 1_000))

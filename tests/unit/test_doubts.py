@@ -2,8 +2,8 @@
 
 import pytest
 
-from etl.core.beliefs import PageSize
 from etl.core.doubts import Doubts
+from etl.core.observations import PageSize
 from etl.core.walking import VERIFY
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from etl.errors import StoppedError, TransientError
-from etl.fetching import Fetchers, interruptibly
+from etl.runs.fetchers import Fetchers, interruptibly
 
 PATIENCE_S = 10
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from etl.accounts import Verdict
 from etl.commands import findings
+from etl.commands.check_accounts import Verdict
 from etl.commands.findings import Finding, Status
 from etl.store.runs import Total
 

@@ -12,7 +12,7 @@ from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ConfigError, ExitCode
 from etl.fleet import jobs
-from etl.fleet.dispatch import DEFAULT, cron_of
+from etl.fleet.enqueue import DEFAULT, cron_of
 from etl.fleet.jobs import BACKFILL, SYNC, Job, job_of, most_perishable_first, rest_before_look, rest_before_retry
 
 NOW = 1_790_000_000_000

@@ -3,7 +3,7 @@
 import pytest
 
 from etl.core.timeline import DAY, Window
-from etl.reporting.gaps import BEYOND, SATURATED, closing_lines, shared, symbol_or_count
+from etl.monitoring.gaps import BEYOND, SATURATED, closing_lines, shared, symbol_or_count
 from etl.store.coverage import Gap
 
 FLOOR = 10 * DAY

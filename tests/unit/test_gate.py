@@ -9,9 +9,9 @@ import pytest
 from etl.core.egress import Egress, Taken
 from etl.core.timeline import HOUR, MINUTE, SECOND
 from etl.errors import BannedError, StoppedError
-from etl.exchange import gate as module
+from etl.exchange import rate_limiter as module
 from etl.exchange.budget import ALLOWANCE, Budget
-from etl.exchange.gate import Gate
+from etl.exchange.rate_limiter import Gate
 from tests.unit.alone import Alone
 
 NOON = 1_000 * MINUTE + 30 * SECOND

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from etl.accounts.key_sources import KeySource, Nowhere, PrivateKeyFile, SecretFile, Variable, key_sources
 from etl.errors import ConfigError
-from etl.keysources import KeySource, Nowhere, PrivateKeyFile, SecretFile, Variable, key_sources
-from etl.settings import load
+from etl.settings.loading import load
 from tests.unit.keyfiles import KEY, SECRET, private
 
 pytestmark = pytest.mark.usefixtures("bare_directory")

@@ -6,7 +6,7 @@ from threading import Barrier
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.exchange.keytrust import KeyTrust
+from etl.exchange.key_refusals import KeyTrust
 
 
 def trust(*accepted: int, doubted: int = 0) -> KeyTrust:

@@ -7,7 +7,8 @@ import pytest
 
 from etl.core.timeline import DAY, HOUR, Window
 from etl.errors import ConfigError
-from etl.notifying.digest import (
+from etl.notifications.message import Message, message_of
+from etl.notifications.summary import (
     Digest,
     Ended,
     Gaps,
@@ -18,8 +19,7 @@ from etl.notifying.digest import (
     digest_of_error,
     gaps_by_account,
 )
-from etl.notifying.message import Message, message_of
-from etl.operations import Summary
+from etl.runs.run import Summary
 from etl.store.coverage import Gap
 from etl.store.runs import Counts
 

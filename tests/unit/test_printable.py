@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from etl.core.printable import printable
+from etl.core.text import printable
 from etl.reporting.fitting import Column
 from etl.reporting.terminal import table
 

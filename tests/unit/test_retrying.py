@@ -20,7 +20,7 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.retrying import CLOCK_RETRIES, RetryPolicy
+from etl.exchange.retries import CLOCK_RETRIES, RetryPolicy
 
 POLICY = RetryPolicy(attempts=5, first=1.0, longest=6.0)
 

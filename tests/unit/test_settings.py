@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import ConfigError
-from etl.settings import load, unknown_variables
+from etl.settings.loading import load, unknown_variables
 
 SECRET = "hunter2-do-not-show"
 

@@ -9,7 +9,7 @@ from etl.core.planning import OPENED, Known, Rules
 from etl.core.retention import MARGIN
 from etl.core.timeline import DAY, HOUR, MINUTE, Window, iso, to_millis
 from etl.errors import ConfigError
-from etl.spans import SpanText, backfill_planner
+from etl.runs.spans import SpanText, backfill_planner
 
 NOW = to_millis(datetime(2026, 9, 1, 18, tzinfo=UTC))
 RULES = Rules(now=NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from etl.waiting import NOTICED_S, Reason, Wait, Waits
+from etl.waits import NOTICED_S, Reason, Wait, Waits
 
 LONG = 60.0
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from etl.core.beliefs import Beliefs, Kept, KeptEnd, PageSize
+from etl.core.observations import Beliefs, Kept, KeptEnd, PageSize
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention

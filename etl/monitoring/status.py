@@ -1,0 +1,164 @@
+"""How complete the history is right now, by account and symbol."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from etl.core.planning import Rules
+from etl.core.timeline import DAY, SECOND, duration, iso
+from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
+from etl.store import coverage, quarantine, runs
+from etl.store.coverage import Gap, Watermark
+from etl.store.engine import store_errors
+from etl.store.schema import EVERY_SYMBOL
+
+FILLABLE = ("not_fetched", "failed")
+"""Reasons of gaps that another run may close."""
+
+
+@dataclass(frozen=True)
+class ScopeStatus:
+    """One row of the status; times epoch milliseconds, ages and spans milliseconds."""
+
+    account: str
+    symbol: str
+    watermark: int | None
+    covered_since: int | None
+    age: int | None
+    unread: int | None
+    """How far back reaches what is not proven and may still be had."""
+    days_until_loss: float | None
+    """Days until that begins to fall out of the exchange's retention; 0: it does already."""
+    orders: int
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    scopes: tuple[ScopeStatus, ...]
+    last_run: runs.LastRun | None
+    orders: int
+    quarantined: int
+
+    @property
+    def gaps(self) -> list[Gap]:
+        return [gap for scope in self.scopes for gap in scope.gaps]
+
+
+def read_status(connection: Connection, rules: Rules) -> Status:
+    """Reads the database only; `rules.now` is this machine's clock."""
+    with store_errors():
+        marks = coverage.read_watermarks(connection)
+        gaps = coverage.read_gaps(connection)
+        counts = coverage.count_orders(connection)
+        last_run = runs.last(connection)
+        quarantined = quarantine.count(connection)
+        connection.rollback()
+    return Status(
+        scopes=tuple(_scope(mark, gaps, counts, rules) for mark in marks),
+        last_run=last_run,
+        orders=sum(counts.values()),
+        quarantined=quarantined,
+    )
+
+
+def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int], rules: Rules) -> ScopeStatus:
+    own = tuple(gap for gap in gaps if (gap.account, gap.symbol) == (mark.account, mark.symbol))
+    unread = unread_since(mark, own)
+    orders = (
+        sum(n for (account, _), n in counts.items() if account == mark.account)
+        if mark.symbol == EVERY_SYMBOL
+        else counts.get((mark.account, mark.symbol), 0)
+    )
+    return ScopeStatus(
+        account=mark.account,
+        symbol=mark.symbol,
+        watermark=mark.watermark,
+        covered_since=mark.covered_since,
+        age=None if mark.watermark is None else max(0, rules.now - mark.watermark),
+        unread=None if unread is None else max(0, rules.now - unread),
+        days_until_loss=None if unread is None else days_until_loss(unread, rules),
+        orders=orders,
+        gaps=own,
+    )
+
+
+def unread_since(mark: Watermark, gaps: Sequence[Gap]) -> int | None:
+    """The oldest instant not proven that may still be had: of a gap that can be filled, or where reading ends."""
+    fillable = [gap.window.start for gap in gaps if gap.reason in FILLABLE]
+    return min([*fillable, *([] if mark.newest_proof is None else [mark.newest_proof])], default=None)
+
+
+def days_until_loss(unread_since: int, rules: Rules) -> float | None:
+    """Days until that instant is older than the exchange keeps; 0: it is already. None: it keeps everything."""
+    return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
+
+
+def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
+    """What a monitor should hear of: history unread for more than `greatest_age` milliseconds, unreadable rows.
+
+    Each once, however many symbols share it, with the command that ends it. For `floor` see `closing_lines`.
+    """
+    late: dict[tuple[str, str], list[ScopeStatus]] = {}
+    for scope in status.scopes:
+        if scope.unread is not None and scope.unread > greatest_age:
+            lost = "" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days"
+            unread = f"history unread for {duration(scope.unread)}{lost}"
+            late.setdefault((scope.account, unread), []).append(scope)
+    said = [
+        f"account {account}, {_symbols(scopes)}: {unread}; {_remedy(scopes, floor)}"
+        for (account, unread), scopes in late.items()
+    ]
+    if not any(scope.covered_since for scope in status.scopes):
+        said.append("nothing was read yet; start with: force-orders backfill")
+    if status.quarantined:
+        said.append(f"{status.quarantined} rows in quarantine; see: force-orders quarantine list")
+    return said
+
+
+def _symbols(scopes: Sequence[ScopeStatus]) -> str:
+    return f"{'symbol ' * (len(scopes) == 1)}{symbol_or_count([scope.symbol for scope in scopes])}"
+
+
+def _remedy(scopes: Sequence[ScopeStatus], floor: int) -> str:
+    """Of an account's gaps, where one is what is unread, or of the time since it was read."""
+    if fillable := [gap for scope in scopes for gap in scope.gaps if gap.reason in FILLABLE]:
+        return closing_lines(shared(fillable), floor)[0]
+    return f"to read it: {shlex.join(['force-orders', 'sync', '--account', scopes[0].account])}"
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """For programs: times as ISO 8601 in UTC, ages in seconds."""
+
+    def moment(instant: int | None) -> str | None:
+        return None if instant is None else iso(instant)
+
+    return {
+        "scopes": [
+            {
+                "account": scope.account,
+                "symbol": scope.symbol,
+                "watermark": moment(scope.watermark),
+                "covered_since": moment(scope.covered_since),
+                "age_seconds": None if scope.age is None else scope.age // SECOND,
+                "unread_seconds": None if scope.unread is None else scope.unread // SECOND,
+                "days_until_loss": None if scope.days_until_loss is None else round(scope.days_until_loss, 2),
+                "orders": scope.orders,
+                "gaps": [
+                    {"gap_start": iso(gap.window.start), "gap_end": iso(gap.window.end), "reason": gap.reason}
+                    for gap in scope.gaps
+                ],
+            }
+            for scope in status.scopes
+        ],
+        "orders": status.orders,
+        "quarantined": status.quarantined,
+        "last_run": None if status.last_run is None else _run(status.last_run),
+    }
+
+
+def _run(run: runs.LastRun) -> dict[str, Any]:
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in run._asdict().items()}

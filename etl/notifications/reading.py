@@ -1,0 +1,72 @@
+"""A night's facts, read from the database and asked of nobody else."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, text
+
+from etl.core.planning import Rules
+from etl.core.timeline import DAY, to_datetime
+from etl.monitoring.status import days_until_loss, unread_since
+from etl.notifications.summary import Digest, Ended, NewOrders, Tally, Unread, gaps_by_account
+from etl.store import coverage, runs
+from etl.store.coverage import Gap, Watermark
+from etl.store.engine import store_errors
+
+
+def read_digest(
+    connection: Connection, run_ids: Sequence[int], rules: Rules, accounts: Collection[str] = (), *, orders: bool
+) -> Digest:
+    """How these runs ended and what they stored, and what these accounts (none: all) have still unread.
+
+    New orders are read only where `orders` are wanted: that looks at every order of the time that the exchange keeps.
+    `rules.now` is this machine's clock. Raises StoreError.
+    """
+    with store_errors():
+        ended = runs.of_ids(connection, run_ids)
+        marks = [mark for mark in coverage.read_watermarks(connection) if not accounts or mark.account in accounts]
+        gaps = [gap for gap in coverage.read_gaps(connection) if not accounts or gap.account in accounts]
+        new = _new_orders(connection, run_ids, rules) if orders and any(run.inserted for run in ended) else ()
+        connection.rollback()
+    return Digest(
+        runs=tuple(Ended(run.command, run.status, (run.error,) if run.error else (), run.id) for run in ended),
+        tally=Tally(*(sum(getattr(run, name) for run in ended) for name in ("inserted", "updated", "quarantined"))),
+        gaps=gaps_by_account(gaps),
+        unread=_unread(marks, gaps, rules),
+        orders=new,
+    )
+
+
+def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tuple[Unread, ...]:
+    """The oldest of each account, of whichever symbol; none where the exchange keeps everything."""
+    of_scope: dict[tuple[str, str], list[Gap]] = {}
+    for gap in gaps:
+        of_scope.setdefault((gap.account, gap.symbol), []).append(gap)
+    oldest: dict[str, int] = {}
+    for mark in marks:
+        since = unread_since(mark, of_scope.get((mark.account, mark.symbol), ()))
+        if since is not None:
+            oldest[mark.account] = min(since, oldest.get(mark.account, since))
+    left = ((account, since, days_until_loss(since, rules)) for account, since in sorted(oldest.items()))
+    return tuple(Unread(account, since, days) for account, since, days in left if days is not None)
+
+
+def _new_orders(connection: Connection, run_ids: Sequence[int], rules: Rules) -> tuple[NewOrders, ...]:
+    """The time of an order leads to it by the index; a week more than the exchange keeps holds whatever is new."""
+    since = 0 if rules.keeps is None else max(0, rules.now - rules.keeps - 7 * DAY)
+    rows = connection.execute(_NEW_ORDERS, {"runs": list(run_ids), "since": to_datetime(since)})
+    return tuple(NewOrders(*row) for row in rows)
+
+
+_NEW_ORDERS = text("""
+    SELECT shown.account, shown.symbol, shown.close_type, count(*), sum(shown.notional), shown.quote_asset
+      FROM (SELECT new.*
+              FROM (SELECT DISTINCT account FROM coverage) AS accounts
+             CROSS JOIN LATERAL (
+                   SELECT account, market, symbol, order_id FROM force_orders o
+                    WHERE o.account = accounts.account AND o.order_time >= :since AND o.first_run_id = ANY(:runs)
+                   ) AS new
+           ) AS new
+      JOIN report_force_orders AS shown USING (account, market, symbol, order_id)
+     GROUP BY shown.account, shown.symbol, shown.close_type, shown.quote_asset
+     ORDER BY shown.account, shown.symbol, shown.close_type
+""")

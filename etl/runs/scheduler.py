@@ -1,0 +1,170 @@
+"""Walks in flight: which runs next, what becomes of one that fails, when the run has to end."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+
+from etl.core.doubts import Doubts
+from etl.core.observations import Beliefs
+from etl.core.paging import Page, PageRequest, Refusal
+from etl.core.sightings import Sightings
+from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
+from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
+from etl.exchange.client import ExchangeClient
+from etl.logs import logger
+from etl.runs.fetchers import STOPPED, TICK, Fetchers
+from etl.runs.recorder import Received
+
+FAILURES_IN_A_ROW = 3
+"""Windows that may fail one after the other before the exchange counts as out of reach."""
+
+Commit = Callable[[Sequence[Received]], None]
+"""Takes what answers brought, all of it or nothing."""
+
+_log = logger(__name__)
+
+
+@dataclass(eq=False)
+class Walk:
+    """One target on its way: whose it is, and the generator that knows what to ask next."""
+
+    account: str
+    client: ExchangeClient
+    target: Target
+    beliefs: Beliefs
+    sightings: Sightings
+    steps: Steps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.steps = walk(self.target, self.beliefs)
+
+
+class Scheduler:
+    """Runs walks, at most `concurrency` at once, and hands each answer to `commit`.
+
+    Walks, beliefs and the database are touched by the calling thread only; the fetchers do nothing but ask.
+    `tick` is called now and then with the number of walks that are done.
+
+    A crash at any instant repeats at most 2 x `concurrency` windows: those in flight, or received and being written,
+    are together at most `concurrency`, because no walk begins before all answers are written; and at most as many wait
+    in doubt of their first page. A repeated window is asked for again from where its proof ends, as if for the first
+    time: one request where a page holds all of it.
+    """
+
+    def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
+        self._commit = commit
+        self._concurrency = concurrency
+        self._stop = stop
+        self._tick = tick
+        self._fetchers: Fetchers[Walk, Reply] = Fetchers(concurrency)
+        self._in_flight = 0
+        self._finished = 0
+        self._failures_in_a_row = 0
+        self._doubts: Doubts[Walk] = Doubts(concurrency)
+        self._received: list[Received] = []
+        self.lost_accounts: dict[str, CredentialsError] = {}
+        self.unknown_symbols: set[str] = set()
+        self.last_failure: ExchangeError | None = None
+
+    def run(self, walks: Iterable[Walk]) -> None:
+        """Every walk to its end. A window that fails becomes a gap; an account whose key fails is left out.
+
+        Raises what makes going on pointless: StoppedError, ThrottledError, StoreError, RejectedError, and
+        TransientError or ContractError after several in a row.
+        """
+        try:
+            self._run(deque(walks))
+        finally:
+            self._fetchers.close()
+
+    def _run(self, waiting: deque[Walk]) -> None:
+        while waiting or self._in_flight or self._doubts:
+            if self._stop.is_set():
+                raise StoppedError(STOPPED)
+            if waiting and self._in_flight < self._concurrency:
+                self._advance(waiting.popleft(), None)
+            elif self._in_flight:
+                self._take_answers()
+                self._tick(self._finished)
+            else:
+                waiting = deque(self._doubts.take_all())
+        self._write()
+        self._tick(self._finished)
+
+    def _take_answers(self) -> None:
+        """Wait for an answer, take those that came meanwhile as well, and write them all at once.
+
+        The next requests are sent off first, so that they are on their way while the database works: the slower of the
+        two sets the pace.
+        """
+        wait = TICK
+        try:
+            for _ in range(self._concurrency):
+                done = self._fetchers.next_done(wait)
+                if done is None:
+                    break
+                self._in_flight -= 1
+                self._receive(*done)
+                wait = 0
+        finally:
+            self._write()
+
+    def _write(self) -> None:
+        received, self._received = self._received, []
+        if received:
+            self._commit(received)
+
+    def _receive(self, current: Walk, outcome: Reply | Exception) -> None:
+        if isinstance(outcome, CredentialsError):
+            _log.info("account %s: %s", current.account, outcome)
+            self.lost_accounts[current.account] = outcome
+            self._finished += 1
+        elif isinstance(outcome, TransientError | ContractError):
+            self._fail(current, outcome)
+        elif isinstance(outcome, Exception):
+            raise outcome
+        else:
+            self._failures_in_a_row = 0
+            if outcome is Refusal.UNKNOWN_SYMBOL and current.target.symbol is not None:
+                self.unknown_symbols.add(current.target.symbol)
+            self._advance(current, outcome)
+            for doubted, reply in self._doubts.due():
+                self._advance(doubted, reply)
+
+    def _advance(self, current: Walk, reply: Reply) -> None:
+        """On to the walk's next request; what the last answer brought is to be written."""
+        if current.account in self.lost_accounts:
+            self._finished += 1
+            return
+        step = current.steps.send(reply)
+        if step.request is not None:
+            self._in_flight += 1
+            self._fetchers.submit(current, _call(current.client, step.request))
+        elif step.doubtful is not None:
+            self._doubts.add(current, step.doubtful, current.beliefs.page_size)
+        else:
+            current.steps.close()  # lets go of what it remembers
+            self._finished += 1
+        page = reply if isinstance(reply, Page) else None
+        if page is not None or step.findings:
+            first = current.sightings.first(current.target, step.unseen)
+            longest = current.beliefs.page_size.seen
+            self._received.append(Received(current.account, page, step.findings, first, longest))
+
+    def _fail(self, current: Walk, error: ExchangeError) -> None:
+        """The window could not be read to its end: a gap, which the next run tries again."""
+        self._finished += 1
+        self._failures_in_a_row += 1
+        self.last_failure = error
+        need, symbol = current.target.need, current.target.symbol
+        _log.info("account %s: %s: %s", current.account, need, error)
+        self._received.append(Received(current.account, None, [Finding(need, Verdict.FAILED, symbol)]))
+        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            raise error
+
+
+def _call(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:
+    if isinstance(request, SymbolsRequest):
+        return client.symbols
+    return lambda: client.page(request)

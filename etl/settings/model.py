@@ -1,0 +1,69 @@
+"""The settings: their names, their defaults and what each accepts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+
+from etl.settings import checks
+from etl.settings.secret import SecretStr
+
+
+@dataclass(frozen=True)
+class AccountKeys:
+    """`[accounts.NAME]`: where the key of an account is found, never the secret itself."""
+
+    api_key_file: Annotated[Path | None, checks.path] = None
+    api_key_variable: Annotated[str | None, checks.text(200)] = None
+    api_secret_file: Annotated[Path | None, checks.path] = None
+    api_secret_variable: Annotated[str | None, checks.text(200)] = None
+    private_key_file: Annotated[Path | None, checks.path] = None
+    queue: Annotated[str | None, checks.text(100)] = None
+
+
+@dataclass(frozen=True)
+class BrokenAccount:
+    """An account whose own file cannot be read or understood: no reason to go without the others."""
+
+    fault: str
+
+
+def _user_data_path() -> Path:
+    return platformdirs.user_data_path("force-orders", appauthor=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set, and what each setting accepts; `force-orders config example` explains them."""
+
+    database_url: Annotated[SecretStr | None, checks.database_url] = None
+    data_dir: Annotated[Path, checks.path] = field(default_factory=_user_data_path)
+    base_url: Annotated[str, checks.base_url] = "https://fapi.binance.com"
+    weight_budget: Annotated[int, checks.whole(50, 10_000_000)] = 1_200
+    retention_days: Annotated[int, checks.whole(0, 36_500)] = 90
+    settle_seconds: Annotated[int, checks.whole(0, 86_400)] = 600
+    window_days: Annotated[float, checks.number(0.001, 7)] = 7
+    page_limit: Annotated[int, checks.whole(1, 100)] = 100
+    concurrency: Annotated[int, checks.whole(1, 32)] = 8
+    attempts: Annotated[int, checks.whole(1, 20)] = 6
+    connect_timeout_seconds: Annotated[float, checks.number(0, 300)] = 5
+    read_timeout_seconds: Annotated[float, checks.number(0, 300)] = 30
+    recv_window_ms: Annotated[int, checks.whole(100, 60_000)] = 5_000
+    patience_seconds: Annotated[int, checks.whole(0, 86_400)] = 90
+    warn_after_days: Annotated[float, checks.number(0, 36_500)] = 3
+    notify_urls_file: Annotated[Path | None, checks.path] = None
+    notify_about: Annotated[tuple[str, ...], checks.some_of("failure", "gap", "orders")] = ("failure", "gap")
+    notify_gap_days: Annotated[float, checks.number(0, 36_500)] = 14
+    notify_timeout_seconds: Annotated[float, checks.number(0, 300)] = 20
+    egress: Annotated[str | None, checks.text(200)] = None
+    queue: Annotated[str, checks.text(100)] = "default"
+    accounts_dir: Annotated[Path | None, checks.path] = None
+    accounts: Mapping[str, AccountKeys | BrokenAccount] = field(default_factory=dict)
+    """Those of the settings file and those of `accounts_dir`."""
+
+    def queue_of(self, account: str) -> str:
+        """Where the jobs of an account wait for a worker."""
+        keys = self.accounts.get(account)
+        return (keys.queue if isinstance(keys, AccountKeys) else None) or self.queue
