@@ -22,8 +22,8 @@ from etl.errors import StoppedError
 from etl.exchange.budget import ALLOWANCE
 from etl.exchange.clock import local_now
 from etl.fleet.jobs import Job
-from etl.fleet.queue import hand_out
-from etl.fleet.service import Duty, serve
+from etl.fleet.queue import enqueue
+from etl.fleet.service import ServiceOptions, serve
 from etl.runs.recorder import MARKET
 from etl.settings.model import AccountKeys, Settings
 from etl.settings.secret import SecretStr
@@ -45,7 +45,7 @@ def figures(server: str) -> Iterator[Figure]:
 
 
 def measured(server: str, budget: int) -> tuple[float, int]:
-    """Nights a whole minute, and how often the exchange complained."""
+    """Schedule a whole minute, and how often the exchange complained."""
     accounts = demo_accounts(budget // 50 * (MINUTES + 2))
     switches = {"profile": "quiet", "accounts": len(accounts), "clock_speed": SPEED, "weight_limit": ALLOWANCE}
     with simulator(**switches) as url, database(server) as place, TemporaryDirectory() as directory:
@@ -57,7 +57,7 @@ def measured(server: str, budget: int) -> tuple[float, int]:
             for one in accounts:
                 known = Finding(Window(local_now() - 80 * DAY, local_now() - DAY), Verdict.PROVEN)
                 coverage.record(connection, one.name, MARKET, [known])
-            hand_out(connection, [Job(one.name, "default") for one in accounts])
+            enqueue(connection, [Job(one.name, "default") for one in accounts])
         done, stop = count(), Event()
 
         def say(line: str) -> None:
@@ -79,7 +79,7 @@ def measured(server: str, budget: int) -> tuple[float, int]:
 
 def _serve(settings: Settings, stop: Event, say) -> None:
     with suppress(StoppedError):
-        serve(settings, Duty(["default"], 8), stop, say, FastClock())
+        serve(settings, ServiceOptions(["default"], 8), stop, say, FastClock())
 
 
 def _keys(directory: Path, account: Account) -> AccountKeys:

@@ -10,7 +10,7 @@ from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, say, stop_signals
 
 if TYPE_CHECKING:
-    from etl.fleet.worker import Nights
+    from etl.fleet.worker import Schedule
     from etl.settings.model import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -69,30 +69,30 @@ def schedule(
 
     Until a signal; a missed night is made up for. Times are UTC.
     """
-    from etl.fleet.enqueue import cron_of, nights
+    from etl.fleet.schedule import cron_expression, nights
 
     settings = load_settings(context)
-    due = nights(settings, cron_of(at, cron), account)
+    due = nights(settings, cron_expression(at, cron), account)
     _serve(settings, [] if hand_out_only else _queues(settings, queues), jobs, metrics, due)
 
 
 def _queues(settings: "Settings", typed: Sequence[str]) -> Sequence[str]:
-    from etl.fleet.enqueue import queues
+    from etl.fleet.schedule import queues
 
     return queues(settings, typed)
 
 
 def _serve(
-    settings: "Settings", queues: Sequence[str], jobs: int, metrics: str | None, nights: "Nights | None"
+    settings: "Settings", queues: Sequence[str], jobs: int, metrics: str | None, nights: "Schedule | None"
 ) -> None:
-    from etl.fleet.enqueue import first_words
-    from etl.fleet.service import Duty, serve
+    from etl.fleet.schedule import startup_line
+    from etl.fleet.service import ServiceOptions, serve
     from etl.monitoring.address import parse_address
     from etl.runs import composition
 
-    duty = Duty(queues, jobs, nights, None if metrics is None else parse_address(metrics))
+    duty = ServiceOptions(queues, jobs, nights, None if metrics is None else parse_address(metrics))
     with stop_signals() as stop, composition.served(settings) as own:
-        _tell(first_words(duty))
+        _tell(startup_line(duty))
         serve(own, duty, stop, _tell)
 
 

@@ -53,7 +53,7 @@ def backfill(
 
     settings, span = load_settings(context), SpanText(since, until, beyond_retention)
     if distributed and not plan:
-        _hand_out(settings, account, symbol, span)
+        _enqueue(settings, account, symbol, span)
         return
     work = backfill_work(settings, account, symbol, span)
     if plan:
@@ -149,16 +149,16 @@ def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
         complain(complaint)
 
 
-def _hand_out(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
+def _enqueue(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
     from etl.core.text import many
     from etl.exchange.clock import local_now
-    from etl.fleet.enqueue import backfill_jobs
-    from etl.fleet.queue import hand_out
+    from etl.fleet.schedule import backfill_jobs
+    from etl.fleet.queue import enqueue
     from etl.runs import composition
 
     with waits_shown(), composition.store(settings) as connection:
         jobs = backfill_jobs(settings, connection, accounts, symbols, span)
-        count = hand_out(connection, jobs)
+        count = enqueue(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
     waiting = f"; {many(len(jobs) - count, 'job')} waited there already" if count < len(jobs) else ""
     with best_effort():

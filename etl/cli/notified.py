@@ -9,7 +9,7 @@ from etl.errors import ExitCode, ForceOrdersError, StoppedError, StoreError
 from etl.logs import logger
 
 if TYPE_CHECKING:
-    from etl.notifications.summary import Digest
+    from etl.notifications.summary import NotificationSummary
     from etl.runs.run import Summary
     from etl.settings.model import Settings
 
@@ -20,49 +20,49 @@ def told(settings: "Settings", command: str, accounts: Sequence[str], run: "Call
     """Run, and notify. What was stopped is not told: whoever stopped it knows."""
     if settings.notify_urls_file is None:
         return run()
-    from etl.notifications.summary import digest_of, digest_of_error
+    from etl.notifications.summary import summary_of_run, summary_of_error
 
     try:
         summary = run()
     except StoppedError:
         raise
     except Exception as error:
-        _notify(settings, digest_of_error(command, error), accounts, is_lost=isinstance(error, StoreError))
+        _notify(settings, summary_of_error(command, error), accounts, is_lost=isinstance(error, StoreError))
         raise
     if summary.exit_code != ExitCode.STOPPED:
-        _notify(settings, digest_of(summary), accounts, is_lost=summary.exit_code == ExitCode.DATABASE)
+        _notify(settings, summary_of_run(summary), accounts, is_lost=summary.exit_code == ExitCode.DATABASE)
     return summary
 
 
-def _notify(settings: "Settings", known: "Digest", accounts: Sequence[str], *, is_lost: bool) -> None:
+def _notify(settings: "Settings", known: "NotificationSummary", accounts: Sequence[str], *, is_lost: bool) -> None:
     """Of a database that `is_lost` nothing more is wanted than what the run itself knows."""
     from etl.notifications.channels import notify
 
     try:
-        digest = known if is_lost else _with_what_is_stored(settings, known, accounts)
-        for complaint in notify(settings, digest):
+        summary = known if is_lost else _with_what_is_stored(settings, known, accounts)
+        for complaint in notify(settings, summary):
             complain(complaint)
     except KeyboardInterrupt:
         complain("stopped by a signal; not everybody may have been notified")
 
 
-def _with_what_is_stored(settings: "Settings", known: "Digest", accounts: Sequence[str]) -> "Digest":
+def _with_what_is_stored(settings: "Settings", known: "NotificationSummary", accounts: Sequence[str]) -> "NotificationSummary":
     """As much as can be read of it: nothing that goes wrong here is the run's fault."""
     from etl.exchange.clock import local_now
-    from etl.notifications.reading import read_digest
+    from etl.notifications.reading import read_summary
     from etl.runs import composition
 
     rules, orders = composition.rules(settings, local_now()), "orders" in settings.notify_about
     run_ids = [run.run_id for run in known.runs if run.run_id is not None]
     try:
         with waits_shown(), composition.store(settings) as connection:
-            stored = read_digest(connection, run_ids, rules, _names(settings, accounts), orders=orders)
+            stored = read_summary(connection, run_ids, rules, _names(settings, accounts), orders=orders)
     except ForceOrdersError:
         return known
     except Exception as error:
         _log.warning("what is stored cannot be read for the notification (%s)", type(error).__name__)
         return known
-    return replace(stored, runs=known.runs, tally=known.tally)
+    return replace(stored, runs=known.runs, rows=known.rows)
 
 
 def _names(settings: "Settings", accounts: Sequence[str]) -> Sequence[str]:

@@ -12,13 +12,13 @@ from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner
 
 SYNC, BACKFILL = "sync", "backfill"
 
-RETRIES = 3
+MAX_RETRIES = 3
 """How often a job that failed is taken up again that night; what it left is read by the next one anyway."""
 
-PAUSE = timedelta(minutes=10)
+FIRST_RETRY_DELAY = timedelta(minutes=10)
 """How long it rests before that the first time; then twice as long each time."""
 
-BREATH = timedelta(minutes=1)
+DATABASE_RETRY_DELAY = timedelta(minutes=1)
 """How long a job rests that the database failed."""
 
 
@@ -55,7 +55,7 @@ class Job:
         return backfill_planner(SpanText(since, until, beyond_retention=since is not None), self.symbols)
 
     def arguments(self) -> dict[str, Any]:
-        """As JSON for the queue, which knows its own name and the command; `job_of` reads it."""
+        """As JSON for the queue, which knows its own name and the command; `job_from_arguments` reads it."""
         written: dict[str, Any] = {
             "account": self.account,
             "since": self.since,
@@ -68,7 +68,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Doing:
+class ClaimedJob:
     """A job in hand: its number, and how often it was tried before."""
 
     job: Job
@@ -84,7 +84,7 @@ class UnfinishedError(Exception):
         self.rest = rest
 
 
-def job_of(queue: str, command: str, arguments: Mapping[str, Any]) -> Job:
+def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -> Job:
     """The job that was handed out with these arguments."""
     return Job(
         arguments["account"],
@@ -98,7 +98,7 @@ def job_of(queue: str, command: str, arguments: Mapping[str, Any]) -> Job:
     )
 
 
-def weeks_of(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
+def weekly_jobs(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
     """What walks prove, as a backfill for each of them, oldest first.
 
     Where they reach as far back as the exchange keeps, or up to now, the job does so as well: it may wait for hours.
@@ -115,38 +115,38 @@ def weeks_of(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
     ]
 
 
-def night_in_pieces(night: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
+def catch_up_jobs(night: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
     """What a night hands out in its own place, where it has several weeks to make up for: they, and then itself.
 
     Nothing where there is but one to read, and where they were handed out already.
     """
-    *older, _ = weeks_of(night, targets, rules) or [night]
+    *older, _ = weekly_jobs(night, targets, rules) or [night]
     return [*older, replace(night, is_last=True)] if older and not night.is_last else []
 
 
-def most_perishable_first(jobs: Sequence[Job]) -> list[Job]:
+def by_expiry(jobs: Sequence[Job]) -> list[Job]:
     """What the exchange forgets soonest comes first, whosever it is; each account's own keep their order."""
     return sorted(jobs, key=lambda job: (job.command == SYNC, job.since or 0))
 
 
-def rest_before_look(looks: int) -> timedelta:
+def poll_delay(looks: int) -> timedelta:
     """How long to wait before it is looked again, after so many looks, whether a night is over."""
     return min(timedelta(seconds=5) * (1 << min(looks, 10)), timedelta(minutes=5))
 
 
-def rest_before_retry(exit_code: ExitCode, attempts: int, silent_ms: int) -> timedelta | None:
+def retry_delay(exit_code: ExitCode, attempts: int, cooldown_ms: int) -> timedelta | None:
     """How long a job rests that ended with this code after so many attempts before it; None: it is not done again.
 
-    `silent_ms`: how long the exchange still wants no request.
+    `cooldown_ms`: how long the exchange still wants no request.
     """
     match exit_code:
         case ExitCode.STOPPED:
             return timedelta()
         case ExitCode.BANNED:
-            return timedelta(milliseconds=max(silent_ms, 0)) + timedelta(seconds=1)
+            return timedelta(milliseconds=max(cooldown_ms, 0)) + timedelta(seconds=1)
         case ExitCode.DATABASE:
-            return BREATH
-        case ExitCode.FAILED if attempts < RETRIES:
-            return PAUSE * (1 << attempts)
+            return DATABASE_RETRY_DELAY
+        case ExitCode.FAILED if attempts < MAX_RETRIES:
+            return FIRST_RETRY_DELAY * (1 << attempts)
         case _:
             return None

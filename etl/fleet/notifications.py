@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from etl.errors import ForceOrdersError
 from etl.exchange.clock import local_now
-from etl.fleet.queue import runs_of_night
+from etl.fleet.queue import finished_runs
 from etl.logs import logger
 from etl.notifications.channels import notify
-from etl.notifications.reading import read_digest
+from etl.notifications.reading import read_summary
 from etl.runs import composition
 from etl.settings.model import Settings
 
@@ -26,15 +26,15 @@ def telling(settings: Settings, accounts: Sequence[str]) -> Callable[[int], bool
             return True
         try:
             with composition.store(settings) as connection:
-                run_ids = runs_of_night(connection, night, LONGEST)
+                run_ids = finished_runs(connection, night, LONGEST)
                 if run_ids is None:
                     return False
                 rules, orders = composition.rules(settings, local_now()), "orders" in settings.notify_about
-                digest = read_digest(connection, run_ids, rules, accounts, orders=orders)
+                summary = read_summary(connection, run_ids, rules, accounts, orders=orders)
         except ForceOrdersError as error:
             _log.warning("the night cannot be told yet: %s", error)
             return False
-        for complaint in notify(settings, digest):
+        for complaint in notify(settings, summary):
             _log.warning("%s", complaint)
         return True
 

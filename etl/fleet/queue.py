@@ -13,7 +13,7 @@ from procrastinate.jobs import Job as Queued
 from procrastinate.manager import JobManager
 from sqlalchemy import Connection, text
 
-from etl.fleet.jobs import SYNC, Doing, Job, job_of, most_perishable_first
+from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments, by_expiry
 from etl.store.engine import store_errors
 
 CHUNK = 500
@@ -39,11 +39,11 @@ _RUNS_OF = text("""
 """)
 
 
-def hand_out(connection: Connection, jobs: Sequence[Job]) -> int:
+def enqueue(connection: Connection, jobs: Sequence[Job]) -> int:
     """Put jobs into their queues, but for those that wait there already, and commit; how many were put."""
     with store_errors():
-        waiting = {_without_night(job_of(*row)) for row in connection.execute(_WAITING)}
-        fresh = [job for job in most_perishable_first(jobs) if _without_night(job) not in waiting]
+        waiting = {_unscheduled(job_from_arguments(*row)) for row in connection.execute(_WAITING)}
+        fresh = [job for job in by_expiry(jobs) if _unscheduled(job) not in waiting]
         driver = connection.connection.driver_connection
         for start in range(0, len(fresh), CHUNK):
             queued = [_queued(job) for job in fresh[start : start + CHUNK]]
@@ -52,17 +52,17 @@ def hand_out(connection: Connection, jobs: Sequence[Job]) -> int:
     return len(fresh)
 
 
-def is_superseded(connection: Connection, doing: Doing) -> bool:
+def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
     """Whether a later night of the same account waits: it reads what this one would, so this need not be done."""
-    if doing.job.command != SYNC:
+    if claimed.job.command != SYNC:
         return False
     with store_errors():
-        found = connection.scalar(_IS_SUPERSEDED, {"lock": doing.job.lock, "id": doing.id, "sync": SYNC})
+        found = connection.scalar(_IS_SUPERSEDED, {"lock": claimed.job.lock, "id": claimed.id, "sync": SYNC})
         connection.rollback()
     return bool(found)
 
 
-def runs_of_night(connection: Connection, night: int, longest: timedelta) -> list[int] | None:
+def finished_runs(connection: Connection, night: int, longest: timedelta) -> list[int] | None:
     """The ids of a night's runs; None while a job of it is not at its end. `night`: epoch seconds.
 
     It is awaited for `longest` from when it was handed out, which may have been long after it was due.
@@ -74,8 +74,8 @@ def runs_of_night(connection: Connection, night: int, longest: timedelta) -> lis
     return None if awaited else found
 
 
-def _without_night(job: Job) -> Job:
-    return replace(job, night=None)
+def _unscheduled(job: Job) -> Job:
+    return replace(job, scheduled_for=None)
 
 
 def _queued(job: Job) -> Queued:

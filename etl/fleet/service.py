@@ -15,8 +15,8 @@ from procrastinate.exceptions import ConnectorException
 from etl.errors import StoppedError
 from etl.exchange.clock import ExchangeClock
 from etl.fleet.notifications import telling
-from etl.fleet.worker import Nights, Worker
-from etl.fleet.worker_context import Workplace
+from etl.fleet.worker import Schedule, Worker
+from etl.fleet.worker_context import WorkerContext
 from etl.logs import logger
 from etl.monitoring.address import Address
 from etl.monitoring.scrape import Scrape
@@ -34,20 +34,20 @@ _log = logger(__name__)
 
 
 @dataclass(frozen=True)
-class Duty:
+class ServiceOptions:
     """What a process is for: the queues it works on, how many jobs at once, the nights it hands out.
 
     `metrics`: where it shows what it knows to Prometheus.
     """
 
     queues: Sequence[str]
-    at_once: int
-    nights: Nights | None = None
+    concurrency: int
+    nights: Schedule | None = None
     metrics: Address | None = None
 
 
 def serve(
-    settings: Settings, duty: Duty, stop: Event, say: Callable[[str], None], clock: ExchangeClock | None = None
+    settings: Settings, duty: ServiceOptions, stop: Event, say: Callable[[str], None], clock: ExchangeClock | None = None
 ) -> None:
     """Work until `stop` is set, which ends in StoppedError. `settings` name a database that is up (`app.served`)."""
     assert settings.database_url is not None  # noqa: S101 – `app.served` sees to it
@@ -58,18 +58,18 @@ def serve(
         if duty.metrics:
             port = until_the_end.enter_context(serving(duty.metrics, Scrape(settings, gate.outcomes.counts)))
             say(f"metrics: {replace(duty.metrics, port=port)}")
-        place = Workplace(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
+        place = WorkerContext(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
         tell = telling(settings, [job.account for job in duty.nights.jobs] if duty.nights else [])
 
         def worker() -> Worker:
-            return Worker(url, duty.queues, duty.at_once, place.do, duty.nights, tell)
+            return Worker(url, duty.queues, duty.concurrency, place.do, duty.nights, tell)
 
-        asyncio.run(_work(worker, duty.at_once, stop))
+        asyncio.run(_work(worker, duty.concurrency, stop))
     raise StoppedError(STOPPED)
 
 
-async def _work(worker: Callable[[], Worker], at_once: int, stop: Event) -> None:
-    threads = ThreadPoolExecutor(at_once + 1, thread_name_prefix="job")  # and one for what the scheduler tells
+async def _work(worker: Callable[[], Worker], concurrency: int, stop: Event) -> None:
+    threads = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="job")  # and one for what the scheduler tells
     asyncio.get_running_loop().set_default_executor(threads)
     while not stop.is_set():
         working = asyncio.create_task(worker().work())

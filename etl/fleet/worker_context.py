@@ -15,8 +15,8 @@ from etl.core.walking import Target
 from etl.errors import ExitCode, ForceOrdersError
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import Gate
-from etl.fleet.jobs import SYNC, Doing, Job, UnfinishedError, night_in_pieces, rest_before_retry
-from etl.fleet.queue import hand_out, is_superseded
+from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay
+from etl.fleet.queue import enqueue, is_superseded
 from etl.reporting.lines import summary_line
 from etl.runs import composition
 from etl.runs.ingest import Storing
@@ -26,7 +26,7 @@ from etl.store.runs import Assignment
 
 
 @dataclass(frozen=True)
-class Workplace:
+class WorkerContext:
     """Everything that a job needs and that is not its own. Several jobs may be done at once, each in a thread."""
 
     settings: Settings
@@ -38,30 +38,30 @@ class Workplace:
     say: Callable[[str], None]
     """Takes a line about each job."""
 
-    def do(self, doing: Doing) -> None:
+    def do(self, claimed: ClaimedJob) -> None:
         """Do a job to its end; raises UnfinishedError where it is to be done again, or has failed for good."""
         try:
-            said, exit_code = self._do(doing)
+            said, exit_code = self._do(claimed)
         except ForceOrdersError as error:
             said, exit_code = str(error), error.exit_code
         if exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
-            self.say(f"account {doing.job.account}: {said}")
+            self.say(f"account {claimed.job.account}: {said}")
             return
         silent = self.gate.closed_until - self.clock.now()
-        rest = rest_before_retry(exit_code, doing.attempts, silent)
+        rest = retry_delay(exit_code, claimed.attempts, silent)
         if exit_code is not ExitCode.STOPPED:
-            self.say(f"account {doing.job.account}: {said}; {_again(rest)}")
+            self.say(f"account {claimed.job.account}: {said}; {_again(rest)}")
         raise UnfinishedError(rest)
 
-    def _do(self, doing: Doing) -> tuple[str, ExitCode]:
-        job = doing.job
+    def _do(self, claimed: ClaimedJob) -> tuple[str, ExitCode]:
+        job = claimed.job
         with composition.store(self.settings) as connection:
-            if is_superseded(connection, doing):
+            if is_superseded(connection, claimed):
                 return "left to a later night, which waits already", ExitCode.DONE
             if pieces := self._pieces(connection, job):
-                count = hand_out(connection, pieces)
+                count = enqueue(connection, pieces)
                 return f"several weeks to make up for: handed out {many(count, 'job')}", ExitCode.DONE
-            summary = self._run(connection, doing)
+            summary = self._run(connection, claimed)
         return "; ".join([summary_line(summary), *summary.faults]), summary.exit_code
 
     def _pieces(self, connection: Connection, job: Job) -> Sequence[Job]:
@@ -70,12 +70,12 @@ class Workplace:
             return []
         rules = composition.rules(self.settings, self.clock.now())
         targets: list[Target] = plan_only(connection, [job.account], job.planner(), rules)
-        return night_in_pieces(job, targets, rules)
+        return catch_up_jobs(job, targets, rules)
 
-    def _run(self, connection: Connection, doing: Doing) -> Summary:
-        job, keys = doing.job, self._keys(doing.job.account)
+    def _run(self, connection: Connection, claimed: ClaimedJob) -> Summary:
+        job, keys = claimed.job, self._keys(claimed.job.account)
         reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop)
-        run = Run(connection, reader, job.command, lambda standing: None, Assignment(doing.id, self.worker))
+        run = Run(connection, reader, job.command, lambda standing: None, Assignment(claimed.id, self.worker))
         if not keys.usable:
             return run.refuse()
         return run.execute(job.planner(), Storing(connection, run.recorder, job.symbols))

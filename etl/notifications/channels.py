@@ -13,7 +13,7 @@ from etl.accounts.secret_files import private_text
 from etl.errors import ConfigError
 from etl.notifications import delivery
 from etl.notifications.message import Message, message_of
-from etl.notifications.summary import Digest
+from etl.notifications.summary import NotificationSummary
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 
@@ -44,7 +44,7 @@ class Delivery:
     fault: str | None
 
 
-def notify(settings: Settings, digest: Digest) -> list[str]:
+def notify(settings: Settings, summary: NotificationSummary) -> list[str]:
     """Tell the channels of the settings what is worth saying of a night; a line for each that was not reached.
 
     Waits `notify_timeout_seconds` at most, and not much longer. Raises nothing: a night is what it is, whoever hears of
@@ -54,7 +54,7 @@ def notify(settings: Settings, digest: Digest) -> list[str]:
         return []
     try:
         channels = read_channels(settings)
-        message = message_of(digest, settings.notify_about, settings.notify_gap_days)
+        message = message_of(summary, settings.notify_about, settings.notify_gap_days)
         deliveries = [] if message is None else send(channels, message, settings.notify_timeout_seconds)
     except ConfigError as error:
         return [f"nobody can be notified: {error}"]
@@ -78,19 +78,19 @@ def read_channels(settings: Settings) -> list[Channel]:
 
 def send(channels: Sequence[Channel], message: Message, seconds: float) -> list[Delivery]:
     """To all at once; who has not taken it after so many seconds is given up."""
-    errand = delivery.Errand(
+    request = delivery.DeliveryRequest(
         urls=[channel.url.get_secret_value() for channel in channels],
-        gravity=message.gravity,
+        severity=message.severity,
         title=message.title,
         body=message.body,
         seconds=seconds,
     )
-    answers = _run_courier(errand)
+    answers = _run_delivery(request)
     late = f"it did not answer within {seconds:g} s"
     return [Delivery(channel, answers.get(channel.number, late)) for channel in channels]
 
 
-def _run_courier(errand: delivery.Errand) -> dict[int, str | None]:
+def _run_delivery(request: delivery.DeliveryRequest) -> dict[int, str | None]:
     """What went wrong, by the number of the channel; None: nothing. Who has not answered is missing."""
     with subprocess.Popen(  # noqa: S603 - our own program, by its path
         [sys.executable, "-P", "-W", "ignore", delivery.__file__],
@@ -100,7 +100,7 @@ def _run_courier(errand: delivery.Errand) -> dict[int, str | None]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            told, _ = process.communicate(json.dumps(errand).encode(), errand["seconds"] + LOADING)
+            told, _ = process.communicate(json.dumps(request).encode(), request["seconds"] + LOADING)
         except subprocess.TimeoutExpired:
             process.kill()
             told, _ = process.communicate()

@@ -3,7 +3,7 @@
 The plugins behind the channels log, warn and print as they like, URLs with their tokens included; some wait without end
 or leave threads behind. All of that stays in this process and ends with it.
 
-Reads one JSON object from stdin, an `Errand`; writes a line [number of the channel from 1, what went wrong or null] to
+Reads one JSON object from stdin, an `DeliveryRequest`; writes a line [number of the channel from 1, what went wrong or null] to
 stdout for each channel that is done. Imports nothing of ours, so that it runs by the path of this file.
 """
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from apprise import AppriseResult, NotifyBase
 
 
-class Errand(TypedDict):
+class DeliveryRequest(TypedDict):
     """A message, where to take it, and how many seconds to wait for those who take it."""
 
     urls: list[str]
-    gravity: str
+    severity: str
     title: str
     body: str
     seconds: float
@@ -35,8 +35,8 @@ UNREADABLE = "Apprise can make nothing of its URL, or lacks a package for it; se
 
 def main() -> None:
     answers = _only_answers_on_stdout()
-    errand: Errand = json.load(sys.stdin)
-    _carry(errand, answers)
+    request: DeliveryRequest = json.load(sys.stdin)
+    _carry(request, answers)
     os._exit(0)  # whatever still waits is left behind
 
 
@@ -47,18 +47,18 @@ def _only_answers_on_stdout() -> TextIO:
     return answers
 
 
-def _carry(errand: Errand, answers: TextIO) -> None:
+def _carry(request: DeliveryRequest, answers: TextIO) -> None:
     """To all channels at once; each answer is written as it comes."""
     writing = Lock()
 
     def take(number: int, channel: "NotifyBase | None") -> None:
-        fault = _fault(channel, errand)
+        fault = _fault(channel, request)
         with writing:
             answers.write(json.dumps([number, fault]) + "\n")
             answers.flush()
 
-    channels = list(_channels(errand["urls"]))
-    deadline = time.monotonic() + errand["seconds"]
+    channels = list(_channels(request["urls"]))
+    deadline = time.monotonic() + request["seconds"]
     ways = [Thread(target=take, args=(number, one), daemon=True) for number, one in enumerate(channels, 1)]
     for way in ways:
         way.start()
@@ -80,14 +80,14 @@ def _channels(urls: list[str]) -> "Iterator[NotifyBase | None]":
         yield channel
 
 
-def _fault(channel: "NotifyBase | None", errand: Errand) -> str | None:
+def _fault(channel: "NotifyBase | None", request: DeliveryRequest) -> str | None:
     from apprise import Apprise, NotifyFormat
 
     if channel is None:
         return UNREADABLE
     try:
         result = Apprise(channel, asset=channel.asset).notify(
-            errand["body"], errand["title"], errand["gravity"], body_format=NotifyFormat.TEXT
+            request["body"], request["title"], request["severity"], body_format=NotifyFormat.TEXT
         )
     except Exception as error:
         return f"Apprise failed ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""A digest in words: what is worth saying, the gravest first, and little of it. Pure."""
+"""A summary in words: what is worth saying, the gravest first, and little of it. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -8,15 +8,15 @@ from typing import Literal, TypeVar
 
 from etl.core.text import many, printable
 from etl.core.timeline import to_the_second
-from etl.notifications.summary import Digest, Ended, Gaps, NewOrders, Unread
+from etl.notifications.summary import NotificationSummary, RunResult, AccountGaps, NewOrders, UnreadHistory
 
-FEW = 5
-"""What is told by name, of each matter."""
+MAX_ITEMS = 5
+"""What is told by name, of each section."""
 
 LONGEST = 200
 """Characters of one thing that went wrong."""
 
-Gravity = Literal["failure", "warning", "info"]
+Severity = Literal["failure", "warning", "info"]
 Fact = TypeVar("Fact")
 
 _ENDS = {"failed": 0, "banned": 1, "incomplete": 2}
@@ -27,87 +27,87 @@ _ENDS = {"failed": 0, "banned": 1, "incomplete": 2}
 class Message:
     """What a channel is given."""
 
-    gravity: Gravity
+    severity: Severity
     title: str
     body: str
 
 
 @dataclass(frozen=True)
-class Matter:
+class Section:
     """One thing that is worth saying."""
 
-    gravity: Gravity
+    severity: Severity
     title: str
     lines: tuple[str, ...]
 
 
-def message_of(digest: Digest, about: Collection[str], gap_days: float) -> Message | None:
+def message_of(summary: NotificationSummary, about: Collection[str], gap_days: float) -> Message | None:
     """None where nothing happened of what somebody wants to hear `about`: failure, gap, orders.
 
     A gap is told once it is lost within `gap_days`.
     """
-    matters = list(_matters(digest, about, gap_days))
-    if not matters or {run.status for run in digest.runs} == {"stopped"}:
+    sections = list(_sections(summary, about, gap_days))
+    if not sections or {run.status for run in summary.runs} == {"stopped"}:
         return None
-    gravest = matters[0]
-    paragraphs = ["\n".join(matter.lines) for matter in matters] + [_tally(digest)]
-    return Message(gravest.gravity, f"force-orders: {gravest.title}", "\n\n".join(paragraphs))
+    gravest = sections[0]
+    paragraphs = ["\n".join(section.lines) for section in sections] + [_total(summary)]
+    return Message(gravest.severity, f"force-orders: {gravest.title}", "\n\n".join(paragraphs))
 
 
-def _matters(digest: Digest, about: Collection[str], gap_days: float) -> Iterator[Matter]:
-    bad = sorted((run for run in digest.runs if run.status in _ENDS), key=lambda run: _ENDS[run.status])
-    near = sorted((one for one in digest.unread if one.days_until_loss < gap_days), key=lambda one: one.days_until_loss)
+def _sections(summary: NotificationSummary, about: Collection[str], gap_days: float) -> Iterator[Section]:
+    bad = sorted((run for run in summary.runs if run.status in _ENDS), key=lambda run: _ENDS[run.status])
+    near = sorted((one for one in summary.unread if one.days_until_loss < gap_days), key=lambda one: one.days_until_loss)
     if "failure" in about and bad:
-        yield Matter("failure", _failed(bad, digest), (*_runs(bad), *_left(digest)))
+        yield Section("failure", _failed(bad, summary), (*_runs(bad), *_left(summary)))
     if "gap" in about and near:
-        yield Matter("warning", _lost(near), ("Unread, and soon lost:", *_few(near, _unread)))
-    if "orders" in about and digest.orders:
-        largest = sorted(digest.orders, key=lambda one: one.notional or Decimal(0), reverse=True)
+        yield Section("warning", _lost(near), ("UnreadHistory, and soon lost:", *_listed(near, _unread)))
+    if "orders" in about and summary.orders:
+        largest = sorted(summary.orders, key=lambda one: one.notional or Decimal(0), reverse=True)
         new = many(sum(one.orders for one in largest), "new force order")
-        yield Matter("info", new, (f"{new}{_worth(largest)}:", *_few(largest, _orders)))
+        yield Section("info", new, (f"{new}{_worth(largest)}:", *_listed(largest, _orders)))
 
 
-def _failed(bad: Sequence[Ended], digest: Digest) -> str:
-    if len(digest.runs) == 1:
+def _failed(bad: Sequence[RunResult], summary: NotificationSummary) -> str:
+    if len(summary.runs) == 1:
         return f"{bad[0].command} {bad[0].status}"
     ends = {run.status for run in bad}
-    return f"{len(bad)} of {len(digest.runs)} runs {ends.pop() if len(ends) == 1 else 'went wrong'}"
+    return f"{len(bad)} of {len(summary.runs)} runs {ends.pop() if len(ends) == 1 else 'went wrong'}"
 
 
-def _runs(bad: Sequence[Ended]) -> Iterator[str]:
+def _runs(bad: Sequence[RunResult]) -> Iterator[str]:
     """Of a single one each fault, of many each one's first."""
     if len(bad) == 1 and len(bad[0].faults) > 1:
         yield f"{_ended(bad[0])}:"
-        yield from _few(bad[0].faults, lambda fault: f"- {_short(fault)}")
+        yield from _listed(bad[0].faults, lambda fault: f"- {_short(fault)}")
     else:
-        yield from _few(bad, _run)
+        yield from _listed(bad, _run)
 
 
-def _run(run: Ended) -> str:
+def _run(run: RunResult) -> str:
     if not run.faults:
         return _ended(run)
     first, *others = run.faults
     return f"{_ended(run)}: {_short(first)}" + (f" (and {len(others)} more)" if others else "")
 
 
-def _ended(run: Ended) -> str:
+def _ended(run: RunResult) -> str:
     which = run.command if run.run_id is None else f"{run.command} (run {run.run_id})"
     return f"{which} {run.status}"
 
 
-def _left(digest: Digest) -> Iterator[str]:
-    if digest.tally.quarantined:
-        yield f"{many(digest.tally.quarantined, 'row')} could not be read; see: force-orders quarantine list"
-    if digest.gaps:
-        yield "Gaps; see: force-orders status"
-        yield from _few(sorted(digest.gaps, key=lambda gaps: gaps.since), _gaps)
+def _left(summary: NotificationSummary) -> Iterator[str]:
+    if summary.rows.quarantined:
+        yield f"{many(summary.rows.quarantined, 'row')} could not be read; see: force-orders quarantine list"
+    if summary.gaps:
+        yield "AccountGaps; see: force-orders status"
+        yield from _listed(sorted(summary.gaps, key=lambda gaps: gaps.since), _gaps)
 
 
-def _gaps(gaps: Gaps) -> str:
+def _gaps(gaps: AccountGaps) -> str:
     return f"- {gaps.account}: {many(gaps.gaps, 'gap')} ({', '.join(gaps.reasons)}) from {to_the_second(gaps.since)}"
 
 
-def _lost(near: Sequence[Unread]) -> str:
+def _lost(near: Sequence[UnreadHistory]) -> str:
     whose = f"account {near[0].account}" if len(near) == 1 else f"{len(near)} accounts"
     return f"history of {whose} is lost {_in(near[0].days_until_loss)}"
 
@@ -140,17 +140,17 @@ def _amount(notional: Decimal, asset: str | None) -> str:
     return f"{number} {asset}" if asset else number
 
 
-def _tally(digest: Digest) -> str:
-    ends = Counter(run.status for run in digest.runs)
+def _total(summary: NotificationSummary) -> str:
+    ends = Counter(run.status for run in summary.runs)
     how = ", ".join(f"{count} {status}" for status, count in sorted(ends.items()))
-    rows = f"{many(digest.tally.inserted, 'order')} new, {digest.tally.updated} changed"
-    return f"In all: {many(len(digest.runs), 'run')}{f' ({how})' if how else ''}; {rows}."
+    rows = f"{many(summary.rows.inserted, 'order')} new, {summary.rows.updated} changed"
+    return f"In all: {many(len(summary.runs), 'run')}{f' ({how})' if how else ''}; {rows}."
 
 
-def _few(facts: Sequence[Fact], told: Callable[[Fact], str]) -> Iterator[str]:
-    yield from map(told, facts[:FEW])
-    if len(facts) > FEW:
-        yield f"and {len(facts) - FEW} more"
+def _listed(facts: Sequence[Fact], told: Callable[[Fact], str]) -> Iterator[str]:
+    yield from map(told, facts[:MAX_ITEMS])
+    if len(facts) > MAX_ITEMS:
+        yield f"and {len(facts) - MAX_ITEMS} more"
 
 
 def _short(text: str) -> str:

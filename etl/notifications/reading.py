@@ -7,15 +7,15 @@ from sqlalchemy import Connection, text
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, to_datetime
 from etl.monitoring.status import days_until_loss, unread_since
-from etl.notifications.summary import Digest, Ended, NewOrders, Tally, Unread, gaps_by_account
+from etl.notifications.summary import NotificationSummary, RunResult, NewOrders, RowCounts, UnreadHistory, gaps_by_account
 from etl.store import coverage, runs
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 
 
-def read_digest(
+def read_summary(
     connection: Connection, run_ids: Sequence[int], rules: Rules, accounts: Collection[str] = (), *, orders: bool
-) -> Digest:
+) -> NotificationSummary:
     """How these runs ended and what they stored, and what these accounts (none: all) have still unread.
 
     New orders are read only where `orders` are wanted: that looks at every order of the time that the exchange keeps.
@@ -27,16 +27,16 @@ def read_digest(
         gaps = [gap for gap in coverage.read_gaps(connection) if not accounts or gap.account in accounts]
         new = _new_orders(connection, run_ids, rules) if orders and any(run.inserted for run in ended) else ()
         connection.rollback()
-    return Digest(
-        runs=tuple(Ended(run.command, run.status, (run.error,) if run.error else (), run.id) for run in ended),
-        tally=Tally(*(sum(getattr(run, name) for run in ended) for name in ("inserted", "updated", "quarantined"))),
+    return NotificationSummary(
+        runs=tuple(RunResult(run.command, run.status, (run.error,) if run.error else (), run.id) for run in ended),
+        rows=RowCounts(*(sum(getattr(run, name) for run in ended) for name in ("inserted", "updated", "quarantined"))),
         gaps=gaps_by_account(gaps),
         unread=_unread(marks, gaps, rules),
         orders=new,
     )
 
 
-def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tuple[Unread, ...]:
+def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tuple[UnreadHistory, ...]:
     """The oldest of each account, of whichever symbol; none where the exchange keeps everything."""
     of_scope: dict[tuple[str, str], list[Gap]] = {}
     for gap in gaps:
@@ -47,7 +47,7 @@ def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tu
         if since is not None:
             oldest[mark.account] = min(since, oldest.get(mark.account, since))
     left = ((account, since, days_until_loss(since, rules)) for account, since in sorted(oldest.items()))
-    return tuple(Unread(account, since, days) for account, since, days in left if days is not None)
+    return tuple(UnreadHistory(account, since, days) for account, since, days in left if days is not None)
 
 
 def _new_orders(connection: Connection, run_ids: Sequence[int], rules: Rules) -> tuple[NewOrders, ...]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunResult:
     """A run, and how it ended."""
 
     command: str
@@ -26,7 +26,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Tally:
+class RowCounts:
     """Rows of all the runs together."""
 
     inserted: int = 0
@@ -48,7 +48,7 @@ class NewOrders:
 
 
 @dataclass(frozen=True)
-class Gaps:
+class AccountGaps:
     """What of an account's history is not proven though it was asked for, and not lost yet."""
 
     account: str
@@ -68,32 +68,32 @@ class Unread:
 
 
 @dataclass(frozen=True)
-class Digest:
+class NotificationSummary:
     """A night: one run of the command, or many by several processes. What could not be read is empty."""
 
-    runs: tuple[Ended, ...]
-    tally: Tally = Tally()
-    gaps: tuple[Gaps, ...] = ()
-    unread: tuple[Unread, ...] = ()
+    runs: tuple[RunResult, ...]
+    rows: RowCounts = RowCounts()
+    gaps: tuple[AccountGaps, ...] = ()
+    unread: tuple[UnreadHistory, ...] = ()
     orders: tuple[NewOrders, ...] = ()
 
 
-def digest_of(summary: "Summary") -> Digest:
+def summary_of_run(summary: "Summary") -> NotificationSummary:
     """What a run knows of itself, for when the database cannot be asked."""
     counts = summary.counts
-    return Digest(
-        runs=(Ended(summary.command, summary.status, tuple(summary.faults), summary.run_id),),
-        tally=Tally(counts.inserted, counts.updated, counts.quarantined),
+    return NotificationSummary(
+        runs=(RunResult(summary.command, summary.status, tuple(summary.faults), summary.run_id),),
+        rows=RowCounts(counts.inserted, counts.updated, counts.quarantined),
         gaps=gaps_by_account(summary.gaps),
     )
 
 
-def digest_of_error(command: str, error: Exception) -> Digest:
+def summary_of_error(command: str, error: Exception) -> NotificationSummary:
     """Of a run that did not come so far as to have a summary."""
-    return Digest(runs=(Ended(command, "failed", (_said(error),)),))
+    return NotificationSummary(runs=(RunResult(command, "failed", (_said(error),)),))
 
 
-def gaps_by_account(gaps: Iterable["Gap"]) -> tuple[Gaps, ...]:
+def gaps_by_account(gaps: Iterable["Gap"]) -> tuple[AccountGaps, ...]:
     """Those that may still be filled. One that several symbols share counts once."""
     own: dict[str, set[tuple[int, int, str]]] = {}
     for gap in gaps:
@@ -102,8 +102,8 @@ def gaps_by_account(gaps: Iterable["Gap"]) -> tuple[Gaps, ...]:
     return tuple(_gaps(account, sorted(found)) for account, found in sorted(own.items()))
 
 
-def _gaps(account: str, found: Sequence[tuple[int, int, str]]) -> Gaps:
-    return Gaps(account, len(found), tuple(sorted({reason for *_, reason in found})), found[0][0])
+def _gaps(account: str, found: Sequence[tuple[int, int, str]]) -> AccountGaps:
+    return AccountGaps(account, len(found), tuple(sorted({reason for *_, reason in found})), found[0][0])
 
 
 def _said(error: Exception) -> str:

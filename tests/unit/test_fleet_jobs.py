@@ -12,16 +12,16 @@ from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ConfigError, ExitCode
 from etl.fleet import jobs
-from etl.fleet.enqueue import DEFAULT, cron_of
-from etl.fleet.jobs import BACKFILL, SYNC, Job, job_of, most_perishable_first, rest_before_look, rest_before_retry
+from etl.fleet.schedule import DEFAULT, cron_expression
+from etl.fleet.jobs import BACKFILL, SYNC, Job, job_from_arguments, by_expiry, poll_delay, retry_delay
 
 NOW = 1_790_000_000_000
 RULES = Rules(NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY - 2)
-NIGHT = Job("main", "default", night=NOW // 1000)
+NIGHT = Job("main", "default", scheduled_for=NOW // 1000)
 
 
 def pieces(night: Job, known: Known) -> list[Job]:
-    return jobs.night_in_pieces(night, night.planner()({None: known}, RULES), RULES)
+    return jobs.catch_up_jobs(night, night.planner()({None: known}, RULES), RULES)
 
 
 def proven_until(instant: int) -> Known:
@@ -52,7 +52,7 @@ def test_the_first_night_of_an_account_hands_out_everything_that_the_exchange_ke
 
 def test_a_backfill_is_a_job_a_week_that_stays_open_at_both_ends_of_what_there_is() -> None:
     whole = Job("main", "default", BACKFILL, symbols=("BTCUSDT",))
-    handed_out = jobs.weeks_of(whole, whole.planner()({None: Known(), "BTCUSDT": Known()}, RULES), RULES)
+    handed_out = jobs.weekly_jobs(whole, whole.planner()({None: Known(), "BTCUSDT": Known()}, RULES), RULES)
     assert len(handed_out) == 13
     assert [(job.since is None, job.until is None) for job in handed_out] == (
         [(True, False), *[(False, False)] * 11, (False, True)]
@@ -64,13 +64,13 @@ def test_a_backfill_is_a_job_a_week_that_stays_open_at_both_ends_of_what_there_i
 
 def test_what_is_proven_is_not_handed_out() -> None:
     whole = Job("main", "default", BACKFILL)
-    assert jobs.weeks_of(whole, whole.planner()({None: Known([Window(0, NOW)])}, RULES), RULES) == []
+    assert jobs.weekly_jobs(whole, whole.planner()({None: Known([Window(0, NOW)])}, RULES), RULES) == []
 
 
 def test_what_the_exchange_forgets_soonest_is_handed_out_first_whosever_it_is() -> None:
     old, young, oldest = (Job(name, "q", BACKFILL, since) for name, since in (("a", 5), ("a", 9), ("b", None)))
     night = Job("c", "q")
-    assert most_perishable_first([young, night, old, oldest]) == [oldest, old, young, night]
+    assert by_expiry([young, night, old, oldest]) == [oldest, old, young, night]
 
 
 instants = st.none() | st.integers(1, NOW)
@@ -85,12 +85,12 @@ instants = st.none() | st.integers(1, NOW)
         since=instants,
         until=instants,
         symbols=st.lists(st.text(min_size=1)).map(tuple),
-        night=instants,
+        scheduled_for=instants,
         is_last=st.booleans(),
     )
 )
 def test_a_job_comes_out_of_the_queue_as_it_was_put_in(job: Job) -> None:
-    assert job_of("q", job.command, job.arguments()) == job
+    assert job_from_arguments("q", job.command, job.arguments()) == job
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_a_job_comes_out_of_the_queue_as_it_was_put_in(job: Job) -> None:
 def test_a_job_that_was_not_done_rests_as_long_as_its_cause_lasts(
     exit_code: ExitCode, attempts: int, rest: timedelta | None
 ) -> None:
-    assert rest_before_retry(exit_code, attempts, HOUR) == rest
+    assert retry_delay(exit_code, attempts, HOUR) == rest
 
 
 def test_the_end_of_a_night_is_looked_for_soon_at_first_and_then_ever_more_seldom() -> None:
-    rests = [rest_before_look(looks).total_seconds() for looks in range(200)]
+    rests = [poll_delay(looks).total_seconds() for looks in range(200)]
     assert rests[:4] == [5, 10, 20, 40]
     assert rests[6:] == [300] * 194
 
@@ -128,7 +128,7 @@ def test_the_end_of_a_night_is_looked_for_soon_at_first_and_then_ever_more_seldo
     ],
 )
 def test_a_night_begins_at_a_time_of_day_or_as_cron_has_it(at: str | None, cron: str | None, found: str) -> None:
-    assert cron_of(at, cron) == found
+    assert cron_expression(at, cron) == found
 
 
 @pytest.mark.parametrize(
@@ -138,4 +138,4 @@ def test_a_night_begins_at_a_time_of_day_or_as_cron_has_it(at: str | None, cron:
 )  # fmt: skip
 def test_what_is_no_time_is_refused_with_how_to_write_one(at: str | None, cron: str | None) -> None:
     with pytest.raises(ConfigError, match=r"like|one of them"):
-        cron_of(at, cron)
+        cron_expression(at, cron)

@@ -9,14 +9,14 @@ from etl.core.timeline import DAY, HOUR, Window
 from etl.errors import ConfigError
 from etl.notifications.message import Message, message_of
 from etl.notifications.summary import (
-    Digest,
-    Ended,
-    Gaps,
+    NotificationSummary,
+    RunResult,
+    AccountGaps,
     NewOrders,
-    Tally,
-    Unread,
-    digest_of,
-    digest_of_error,
+    RowCounts,
+    UnreadHistory,
+    summary_of_run,
+    summary_of_error,
     gaps_by_account,
 )
 from etl.runs.run import Summary
@@ -26,15 +26,15 @@ from etl.store.runs import Counts
 NOON = 1_790_856_000_000
 ALL = ("failure", "gap", "orders")
 
-QUIET = Digest(runs=(Ended("sync", "succeeded", run_id=7),), tally=Tally(inserted=2, updated=1))
-FAILED = replace(QUIET, runs=(Ended("sync", "failed", ("account main: the key is refused",), 7),))
-BANNED = replace(QUIET, runs=(Ended("sync", "banned", ("banned until 2026-10-01T13:00Z",), 7),))
-INCOMPLETE = Digest(
-    runs=(Ended("sync", "incomplete", run_id=7),),
-    tally=Tally(quarantined=2),
-    gaps=(Gaps("main", 3, ("failed", "saturated"), NOON),),
+QUIET = NotificationSummary(runs=(RunResult("sync", "succeeded", run_id=7),), rows=RowCounts(inserted=2, updated=1))
+FAILED = replace(QUIET, runs=(RunResult("sync", "failed", ("account main: the key is refused",), 7),))
+BANNED = replace(QUIET, runs=(RunResult("sync", "banned", ("banned until 2026-10-01T13:00Z",), 7),))
+INCOMPLETE = NotificationSummary(
+    runs=(RunResult("sync", "incomplete", run_id=7),),
+    rows=RowCounts(quarantined=2),
+    gaps=(AccountGaps("main", 3, ("failed", "saturated"), NOON),),
 )
-NEAR = replace(QUIET, unread=(Unread("hedge", NOON, 80.0), Unread("main", NOON, 5.24)))
+NEAR = replace(QUIET, unread=(UnreadHistory("hedge", NOON, 80.0), UnreadHistory("main", NOON, 5.24)))
 ORDERS = replace(
     QUIET,
     orders=(
@@ -45,8 +45,8 @@ ORDERS = replace(
 )
 
 
-def said(digest: Digest, *about: str, gap_days: float = 14) -> Message:
-    message = message_of(digest, about or ALL, gap_days)
+def said(summary: NotificationSummary, *about: str, gap_days: float = 14) -> Message:
+    message = message_of(summary, about or ALL, gap_days)
     assert message is not None
     return message
 
@@ -76,7 +76,7 @@ SAID = {
             "force-orders: sync incomplete",
             "sync (run 7) incomplete\n"
             "2 rows could not be read; see: force-orders quarantine list\n"
-            "Gaps; see: force-orders status\n"
+            "AccountGaps; see: force-orders status\n"
             "- main: 3 gaps (failed, saturated) from 2026-10-01T12:00Z\n\n"
             "In all: 1 run (1 incomplete); 0 orders new, 0 changed.",
         ),
@@ -86,7 +86,7 @@ SAID = {
         Message(
             "warning",
             "force-orders: history of account main is lost in 5.2 days",
-            "Unread, and soon lost:\n- main: from 2026-10-01T12:00Z, lost in 5.2 days\n\n"
+            "UnreadHistory, and soon lost:\n- main: from 2026-10-01T12:00Z, lost in 5.2 days\n\n"
             "In all: 1 run (1 succeeded); 2 orders new, 1 changed.",
         ),
     ),
@@ -105,23 +105,23 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("digest", "message"), SAID.values(), ids=SAID)
-def test_what_happened_is_said_in_a_few_lines(digest: Digest, message: Message) -> None:
-    assert said(digest) == message
+@pytest.mark.parametrize(("summary", "message"), SAID.values(), ids=SAID)
+def test_what_happened_is_said_in_a_few_lines(summary: NotificationSummary, message: Message) -> None:
+    assert said(summary) == message
 
 
 @pytest.mark.parametrize(
-    ("digest", "about"),
+    ("summary", "about"),
     [
         (QUIET, ALL),
         (FAILED, ("gap", "orders")),
         (NEAR, ("failure", "orders")),
         (ORDERS, ("failure", "gap")),
-        (replace(QUIET, unread=(Unread("main", NOON, 14.0),)), ALL),
+        (replace(QUIET, unread=(UnreadHistory("main", NOON, 14.0),)), ALL),
         (replace(QUIET, gaps=INCOMPLETE.gaps), ALL),
-        (Digest(runs=()), ALL),
-        (Digest(runs=(Ended("sync", "stopped", ("stopped",), 7),), unread=NEAR.unread), ALL),
-        (Digest(runs=(Ended("sync", "running", run_id=7),)), ALL),
+        (NotificationSummary(runs=()), ALL),
+        (NotificationSummary(runs=(RunResult("sync", "stopped", ("stopped",), 7),), unread=NEAR.unread), ALL),
+        (NotificationSummary(runs=(RunResult("sync", "running", run_id=7),)), ALL),
     ],
     ids=[
         "a quiet night",
@@ -136,37 +136,37 @@ def test_what_happened_is_said_in_a_few_lines(digest: Digest, message: Message) 
     ],
 )
 def test_nothing_is_said_where_nothing_happened_that_anybody_wants_to_hear(
-    digest: Digest, about: tuple[str, ...]
+    summary: NotificationSummary, about: tuple[str, ...]
 ) -> None:
-    assert message_of(digest, about, gap_days=14) is None
+    assert message_of(summary, about, gap_days=14) is None
 
 
 def test_the_gravest_comes_first_and_gives_the_title() -> None:
     everything = replace(ORDERS, runs=FAILED.runs, unread=NEAR.unread)
     message = said(everything)
-    assert (message.gravity, message.title) == ("failure", "force-orders: sync failed")
+    assert (message.severity, message.title) == ("failure", "force-orders: sync failed")
     heads = [paragraph.partition("\n")[0] for paragraph in message.body.split("\n\n")]
-    assert [head[:12] for head in heads] == ["sync (run 7)", "Unread, and ", "5 new force ", "In all: 1 ru"]
+    assert [head[:12] for head in heads] == ["sync (run 7)", "UnreadHistory, and ", "5 new force ", "In all: 1 ru"]
 
 
 def test_what_is_being_lost_right_now_is_said_so() -> None:
     for days in (0.0, 0.04):
-        lost = replace(QUIET, unread=(Unread("main", NOON, days),))
+        lost = replace(QUIET, unread=(UnreadHistory("main", NOON, days),))
         assert said(lost).title == "force-orders: history of account main is lost as of now"
 
 
 def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
     accounts = [f"account-{number:03}" for number in range(200)]
     long = "x" * 5_000
-    fleet = Digest(
+    fleet = NotificationSummary(
         runs=(
-            *(Ended("sync", "incomplete", run_id=number) for number in range(150)),
-            *(Ended("sync", "failed", (f"account {accounts[number]}: {long}",), number) for number in range(150, 192)),
-            *(Ended("sync", "succeeded", run_id=number) for number in range(192, 200)),
+            *(RunResult("sync", "incomplete", run_id=number) for number in range(150)),
+            *(RunResult("sync", "failed", (f"account {accounts[number]}: {long}",), number) for number in range(150, 192)),
+            *(RunResult("sync", "succeeded", run_id=number) for number in range(192, 200)),
         ),
-        tally=Tally(inserted=400),
-        gaps=tuple(Gaps(name, 1, ("failed",), NOON + number) for number, name in enumerate(accounts)),
-        unread=tuple(Unread(name, NOON, 13 - number / 100) for number, name in enumerate(accounts)),
+        rows=RowCounts(inserted=400),
+        gaps=tuple(AccountGaps(name, 1, ("failed",), NOON + number) for number, name in enumerate(accounts)),
+        unread=tuple(UnreadHistory(name, NOON, 13 - number / 100) for number, name in enumerate(accounts)),
         orders=tuple(
             NewOrders(name, "BTCUSDT", "ADL", 2, Decimal(number), "USDT") for number, name in enumerate(accounts)
         ),
@@ -185,13 +185,13 @@ def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
 
 
 def test_of_one_run_each_fault_is_told_and_of_many_each_one_s_first() -> None:
-    one = Ended("sync", "failed", tuple(f"account {number}: the key is refused" for number in range(40)), 7)
-    assert said(Digest(runs=(one,))).body.split("\n\n")[0].split("\n") == [
+    one = RunResult("sync", "failed", tuple(f"account {number}: the key is refused" for number in range(40)), 7)
+    assert said(NotificationSummary(runs=(one,))).body.split("\n\n")[0].split("\n") == [
         "sync (run 7) failed:",
         *(f"- account {number}: the key is refused" for number in range(5)),
         "and 35 more",
     ]
-    assert said(Digest(runs=(one, *BANNED.runs))).body.split("\n")[:2] == [
+    assert said(NotificationSummary(runs=(one, *BANNED.runs))).body.split("\n")[:2] == [
         "sync (run 7) failed: account 0: the key is refused (and 39 more)",
         "sync (run 7) banned: banned until 2026-10-01T13:00Z",
     ]
@@ -202,34 +202,34 @@ def test_a_gap_is_told_also_where_nothing_ran() -> None:
 
 
 def test_of_many_runs_that_ended_in_one_way_the_title_says_which() -> None:
-    runs = (Ended("sync", "banned", run_id=1), Ended("sync", "banned", run_id=2), *QUIET.runs)
+    runs = (RunResult("sync", "banned", run_id=1), RunResult("sync", "banned", run_id=2), *QUIET.runs)
     assert said(replace(QUIET, runs=runs)).title == "force-orders: 2 of 3 runs banned"
 
 
 def test_nothing_that_is_quoted_steers_a_terminal_or_breaks_a_line() -> None:
     hostile = "\x1b[2J\nBTC\u202eUSDT"
-    faulty = replace(FAILED, runs=(Ended("sync", "failed", (hostile,), 7),))
+    faulty = replace(FAILED, runs=(RunResult("sync", "failed", (hostile,), 7),))
     new = replace(QUIET, orders=(NewOrders("main", hostile, "ADL", 1, None, None),))
-    for digest in (faulty, new):
-        assert all(line.isprintable() for line in said(digest).body.split("\n"))
-        assert "�[2J BTC�USDT" in said(digest).body
+    for summary in (faulty, new):
+        assert all(line.isprintable() for line in said(summary).body.split("\n"))
+        assert "�[2J BTC�USDT" in said(summary).body
 
 
 def test_without_the_database_a_run_is_told_by_its_own_summary() -> None:
     summary = Summary("sync", 7, status="failed", counts=Counts(inserted=4, updated=3, quarantined=2))
     summary.faults = ["the database cannot be used: gone", "account main was left out"]
     summary.gaps = [Gap("main", "*", Window(NOON, NOON + HOUR), "failed")]
-    assert digest_of(summary) == Digest(
-        runs=(Ended("sync", "failed", ("the database cannot be used: gone", "account main was left out"), 7),),
-        tally=Tally(4, 3, 2),
-        gaps=(Gaps("main", 1, ("failed",), NOON),),
+    assert summary_of_run(summary) == NotificationSummary(
+        runs=(RunResult("sync", "failed", ("the database cannot be used: gone", "account main was left out"), 7),),
+        rows=RowCounts(4, 3, 2),
+        gaps=(AccountGaps("main", 1, ("failed",), NOON),),
     )
 
 
 def test_a_run_that_could_not_begin_is_told_by_its_error_and_a_mistake_of_ours_without_its_text() -> None:
-    refused = said(digest_of_error("sync", ConfigError("no key: set BINANCE_API_KEY")))
+    refused = said(summary_of_error("sync", ConfigError("no key: set BINANCE_API_KEY")))
     assert refused.body.startswith("sync failed: no key: set BINANCE_API_KEY\n")
-    broken = said(digest_of_error("sync", KeyError("https://host/?signature=abc")))
+    broken = said(summary_of_error("sync", KeyError("https://host/?signature=abc")))
     assert broken.body.startswith("sync failed: this should not happen (KeyError)\n")
 
 
@@ -242,4 +242,4 @@ def test_a_gap_that_symbols_share_counts_once_and_one_that_is_lost_not_at_all() 
         Gap("main", "*", Window(0, DAY), "beyond_retention"),
         Gap("hedge", "*", Window(0, DAY), "beyond_retention"),
     ]
-    assert gaps_by_account(gaps) == (Gaps("main", 2, ("failed", "saturated"), NOON - HOUR),)
+    assert gaps_by_account(gaps) == (AccountGaps("main", 2, ("failed", "saturated"), NOON - HOUR),)

@@ -12,9 +12,9 @@ from etl.core.text import many, printable
 from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError
 from etl.exchange.clock import local_now
-from etl.fleet.jobs import Job, weeks_of
-from etl.fleet.service import Duty
-from etl.fleet.worker import HOUSEKEEPING, Nights
+from etl.fleet.jobs import Job, weekly_jobs
+from etl.fleet.service import ServiceOptions
+from etl.fleet.worker import HOUSEKEEPING, Schedule
 from etl.runs import composition
 from etl.runs.arguments import check_readable, parse_symbols
 from etl.runs.run import plan_only
@@ -24,7 +24,7 @@ from etl.settings.model import Settings
 DEFAULT = "15 2 * * *"
 
 
-def cron_of(at: str | None, cron: str | None) -> str:
+def cron_expression(at: str | None, cron: str | None) -> str:
     """The five fields of cron for a time of day or for themselves, UTC; raises ConfigError for what is neither."""
     if at is not None and cron is not None:
         raise ConfigError("--at and --cron say the same: give one of them")
@@ -39,10 +39,10 @@ def cron_of(at: str | None, cron: str | None) -> str:
     return f"{int(found[2])} {int(found[1])} * * *"
 
 
-def nights(settings: Settings, cron: str, accounts: Sequence[str]) -> Nights:
+def nights(settings: Settings, cron: str, accounts: Sequence[str]) -> Schedule:
     """The nights of the accounts named, or of all; raises ConfigError where there is none."""
     names = [one.account for one in key_sources(settings, accounts)]
-    return Nights(cron, [Job(name, settings.queue_of(name)) for name in names])
+    return Schedule(cron, [Job(name, settings.queue_of(name)) for name in names])
 
 
 def backfill_jobs(
@@ -54,7 +54,7 @@ def backfill_jobs(
     rules, planner, jobs = composition.rules(settings, local_now()), backfill_planner(span, names), []
     for source in key_sources(settings, accounts):
         whole = Job(source.account, settings.queue_of(source.account), symbols=names)
-        jobs += weeks_of(whole, plan_only(connection, [source.account], planner, rules), rules)
+        jobs += weekly_jobs(whole, plan_only(connection, [source.account], planner, rules), rules)
     return jobs
 
 
@@ -66,10 +66,10 @@ def queues(settings: Settings, typed: Sequence[str]) -> Sequence[str]:
     return named or sorted({settings.queue_of(one.account) for one in key_sources(settings)})
 
 
-def first_words(duty: Duty) -> str:
+def startup_line(duty: ServiceOptions) -> str:
     """What a process says when it begins."""
-    at_once = f"{many(duty.at_once, 'job')} at once"
-    works = f"works on {', '.join(duty.queues)}, {at_once}" if duty.queues else "leaves the jobs to workers"
+    concurrency = f"{many(duty.concurrency, 'job')} at once"
+    works = f"works on {', '.join(duty.queues)}, {concurrency}" if duty.queues else "leaves the jobs to workers"
     if duty.nights is None:
         return f"worker: {works}"
     due = croniter(duty.nights.cron, datetime.now(UTC)).get_next(datetime)

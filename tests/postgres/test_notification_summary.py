@@ -10,8 +10,8 @@ from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, Window
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
-from etl.notifications.reading import read_digest
-from etl.notifications.summary import Digest, Ended, Gaps, NewOrders, Tally, Unread
+from etl.notifications.reading import read_summary
+from etl.notifications.summary import NotificationSummary, RunResult, AccountGaps, NewOrders, RowCounts, UnreadHistory
 from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
@@ -44,8 +44,8 @@ def found(verdict: Verdict, since: int, until: int, symbol: str | None = None) -
     return Finding(Window(NOW - since * DAY, NOW - until * DAY), verdict, symbol)
 
 
-def read(connection: Connection, *run_ids: int, accounts: tuple[str, ...] = (), rules: Rules = RULES) -> Digest:
-    return read_digest(connection, run_ids, rules, accounts, orders=True)
+def read(connection: Connection, *run_ids: int, accounts: tuple[str, ...] = (), rules: Rules = RULES) -> NotificationSummary:
+    return read_summary(connection, run_ids, rules, accounts, orders=True)
 
 
 def test_many_runs_are_one_digest(connection: Connection, night: Night) -> None:
@@ -55,13 +55,13 @@ def test_many_runs_are_one_digest(connection: Connection, night: Night) -> None:
         night("hedge", order("BTCUSDT", 2, price={}), status="incomplete"),
         night("grid", status="failed"),
     ]
-    digest = read(connection, *reversed(ids))
-    assert digest.runs == (
-        Ended("sync", "succeeded", (), ids[0]),
-        Ended("sync", "incomplete", ("incomplete so",), ids[1]),
-        Ended("sync", "failed", ("failed so",), ids[2]),
+    summary = read(connection, *reversed(ids))
+    assert summary.runs == (
+        RunResult("sync", "succeeded", (), ids[0]),
+        RunResult("sync", "incomplete", ("incomplete so",), ids[1]),
+        RunResult("sync", "failed", ("failed so",), ids[2]),
     )
-    assert digest.tally == Tally(inserted=1, updated=0, quarantined=1)
+    assert summary.rows == RowCounts(inserted=1, updated=0, quarantined=1)
 
 
 def test_new_orders_are_those_that_these_runs_stored_first_by_what_closed_them(
@@ -84,16 +84,16 @@ def test_new_orders_are_those_that_these_runs_stored_first_by_what_closed_them(
         NewOrders("main", "ETHBTC", "LIQUIDATION", 1, Decimal("0.5"), "BTC"),
     )
     assert {one.account for one in read(connection, own, other).orders} == {"main", "hedge"}
-    assert read_digest(connection, (own,), RULES, orders=False).orders == ()
+    assert read_summary(connection, (own,), RULES, orders=False).orders == ()
 
 
 def test_where_the_exchange_keeps_everything_an_order_of_any_age_may_be_new_and_nothing_is_ever_lost(
     connection: Connection, night: Night
 ) -> None:
     own = night("main", order("BTCUSDT", 1, NOW - 900 * DAY), found=(found(Verdict.PROVEN, 30, 20),))
-    digest = read(connection, own, rules=Rules(NOW, 600_000, None, 7 * DAY))
-    assert len(digest.orders) == 1
-    assert digest.unread == ()
+    summary = read(connection, own, rules=Rules(NOW, 600_000, None, 7 * DAY))
+    assert len(summary.orders) == 1
+    assert summary.unread == ()
 
 
 def test_what_is_unread_is_the_oldest_of_each_account_that_may_still_be_had(
@@ -102,19 +102,19 @@ def test_what_is_unread_is_the_oldest_of_each_account_that_may_still_be_had(
     night("main", found=(found(Verdict.PROVEN, 85, 81), found(Verdict.FAILED, 81, 80), found(Verdict.PROVEN, 80, 0)))
     night("main", found=(found(Verdict.PROVEN, 40, 0, "BTCUSDT"),))
     night("hedge", found=(found(Verdict.BEYOND_RETENTION, 100, 90), found(Verdict.PROVEN, 90, 2)))
-    digest = read(connection)
-    assert digest.unread == (
-        Unread("hedge", NOW - 2 * DAY, 88.0),
-        Unread("main", NOW - 81 * DAY, 9.0),
+    summary = read(connection)
+    assert summary.unread == (
+        UnreadHistory("hedge", NOW - 2 * DAY, 88.0),
+        UnreadHistory("main", NOW - 81 * DAY, 9.0),
     )
-    assert digest.gaps == (Gaps("main", 1, ("failed",), NOW - 81 * DAY),)
-    assert read(connection, accounts=("hedge", "grid")) == Digest(runs=(), unread=digest.unread[:1])
+    assert summary.gaps == (AccountGaps("main", 1, ("failed",), NOW - 81 * DAY),)
+    assert read(connection, accounts=("hedge", "grid")) == NotificationSummary(runs=(), unread=summary.unread[:1])
 
 
 def test_an_account_of_which_nothing_was_read_yet_has_nothing_to_lose(connection: Connection) -> None:
     coverage.ask(connection, "main", MARKET, None, NOW - 90 * DAY)
     connection.commit()
-    assert read(connection) == Digest(runs=())
+    assert read(connection) == NotificationSummary(runs=())
 
 
 def test_a_run_whose_process_died_has_failed(connection: Connection) -> None:
