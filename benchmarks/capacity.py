@@ -45,7 +45,7 @@ def figures(server: str) -> Iterator[Figure]:
 
 
 def measured(server: str, budget: int) -> tuple[float, int]:
-    """Schedule a whole minute, and how often the exchange complained."""
+    """Nights a whole minute, and how often the exchange complained."""
     accounts = demo_accounts(budget // 50 * (MINUTES + 2))
     switches = {"profile": "quiet", "accounts": len(accounts), "clock_speed": SPEED, "weight_limit": ALLOWANCE}
     with simulator(**switches) as url, database(server) as place, TemporaryDirectory() as directory:

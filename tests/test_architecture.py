@@ -38,8 +38,8 @@ MAY_IMPORT = {
         *("etl.store", "etl.waits"),
     },
     "etl.notifications": {
-        *("etl.notifications", "etl.accounts.secret_files", "etl.core", "etl.errors", "etl.monitoring.status"),
-        *("etl.runs.run", "etl.settings", "etl.store"),
+        *("etl.notifications", "etl.accounts.secret_files", "etl.core", "etl.errors", "etl.exchange.clock"),
+        *("etl.monitoring.status", "etl.runs.composition", "etl.runs.run", "etl.settings", "etl.store"),
     },
     "etl.notifications.delivery": set(),
     "etl.fleet": {

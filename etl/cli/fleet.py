@@ -1,4 +1,4 @@
-"""The commands that stay: schedule, which hands out the nights, and worker, which works on what is handed out."""
+"""The commands that run until a signal: `schedule` enqueues the scheduled runs, `worker` runs what is enqueued."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +10,7 @@ from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, say, stop_signals
 
 if TYPE_CHECKING:
-    from etl.fleet.worker import Schedule
+    from etl.fleet.schedule import Schedule
     from etl.settings.model import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -34,26 +34,27 @@ def _common(command: Command) -> Command:
 @_common
 @click.pass_context
 def worker(context: click.Context, queues: tuple[str, ...], jobs: int, metrics: str | None) -> None:
-    """Work on jobs that were handed out, until a signal.
+    """Run enqueued jobs, until a signal.
 
-    Beside as many other workers as you like, on this machine or on others.
+    Any number of workers can run, on this machine or on others.
     """
     settings = load_settings(context)
-    _serve(settings, _queues(settings, queues), jobs, metrics, None)
+    _serve(settings, queues, jobs, metrics, None)
 
 
 @click.command(
     epilog=examples(
         "force-orders schedule",
         "force-orders schedule --at 02:15 --metrics 9100",
-        "force-orders schedule --cron '15 2 * * *' --hand-out-only",
+        "force-orders schedule --cron '15 2 * * *' --enqueue-only",
     )
 )
-@click.option("--at", metavar="HH:MM", help="When the night begins, UTC; 02:15 by default.")
+@click.option("--at", metavar="HH:MM", help="When the nightly run begins, UTC; 02:15 by default.")
 @click.option("--cron", metavar="EXPR", help="Or as cron has it, UTC: '15 2 * * *'.")
 @arguments.accounts
 @_common
-@click.option("--hand-out-only", is_flag=True, help="Leave the jobs to workers.")
+@click.option("--enqueue-only", is_flag=True, help="Only enqueue jobs, and leave them to workers.")
+@click.option("--hand-out-only", is_flag=True, hidden=True)  # the former name of --enqueue-only
 @click.pass_context
 def schedule(
     context: click.Context,
@@ -63,40 +64,36 @@ def schedule(
     queues: tuple[str, ...],
     jobs: int,
     metrics: str | None,
+    enqueue_only: bool,
     hand_out_only: bool,
 ) -> None:
-    """The nightly job of each account, every night by itself.
+    """Run each account's nightly job on schedule, until a signal.
 
-    Until a signal; a missed night is made up for. Times are UTC.
+    A missed run is made up for. Times are UTC.
     """
-    from etl.fleet.schedule import cron_expression, nights
+    from etl.fleet.schedule import cron_expression, sync_schedule
 
     settings = load_settings(context)
-    due = nights(settings, cron_expression(at, cron), account)
-    _serve(settings, [] if hand_out_only else _queues(settings, queues), jobs, metrics, due)
-
-
-def _queues(settings: "Settings", typed: Sequence[str]) -> Sequence[str]:
-    from etl.fleet.schedule import queues
-
-    return queues(settings, typed)
+    due = sync_schedule(settings, cron_expression(at, cron), account)
+    _serve(settings, None if enqueue_only or hand_out_only else queues, jobs, metrics, due)
 
 
 def _serve(
-    settings: "Settings", queues: Sequence[str], jobs: int, metrics: str | None, nights: "Schedule | None"
+    settings: "Settings", queues: Sequence[str] | None, jobs: int, metrics: str | None, due: "Schedule | None"
 ) -> None:
-    from etl.fleet.schedule import startup_line
-    from etl.fleet.service import ServiceOptions, serve
+    """`queues` as typed; None: no job is run here."""
+    from etl.fleet.service import ServiceOptions, queues_to_serve, serve, startup_line
     from etl.monitoring.address import parse_address
     from etl.runs import composition
 
-    duty = ServiceOptions(queues, jobs, nights, None if metrics is None else parse_address(metrics))
+    served = [] if queues is None else queues_to_serve(settings, queues)
+    options = ServiceOptions(served, jobs, due, None if metrics is None else parse_address(metrics))
     with stop_signals() as stop, composition.served(settings) as own:
-        _tell(startup_line(duty))
-        serve(own, duty, stop, _tell)
+        _say(startup_line(options))
+        serve(own, options, stop, _say)
 
 
-def _tell(line: str) -> None:
-    """A job is done, whether it can be said or not."""
+def _say(line: str) -> None:
+    """A line that cannot be printed does not fail the job."""
     with best_effort():
         say(line)

@@ -8,7 +8,7 @@ import click
 from etl.cli import arguments
 from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, waits_shown, watching
-from etl.cli.notified import told
+from etl.cli.notified import run_and_notify
 from etl.runs.arguments import check_readable
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def backfill(
     if plan:
         _print_plan(settings, work, span)
     else:
-        context.exit(told(settings, "backfill", account, lambda: store(settings, work)).exit_code)
+        context.exit(run_and_notify(settings, "backfill", account, lambda: store(settings, work)).exit_code)
 
 
 @click.command(epilog=examples("force-orders sync", "force-orders sync --account main"))
@@ -73,7 +73,7 @@ def sync(context: click.Context, account: tuple[str, ...]) -> None:
     from etl.commands.history import sync_work
 
     settings = load_settings(context)
-    summary = told(settings, "sync", account, lambda: store(settings, sync_work(settings, account)))
+    summary = run_and_notify(settings, "sync", account, lambda: store(settings, sync_work(settings, account)))
     context.exit(summary.exit_code)
 
 
@@ -152,7 +152,7 @@ def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
 def _enqueue(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
     from etl.core.text import many
     from etl.exchange.clock import local_now
-    from etl.fleet.schedule import backfill_jobs
+    from etl.fleet.backfill import backfill_jobs
     from etl.fleet.queue import enqueue
     from etl.runs import composition
 
@@ -163,7 +163,7 @@ def _enqueue(settings: "Settings", accounts: Sequence[str], symbols: Sequence[st
     waiting = f"; {many(len(jobs) - count, 'job')} waited there already" if count < len(jobs) else ""
     with best_effort():
         say(
-            f"handed out {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
+            f"enqueued {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
             f"queues: {queues}{waiting}"
         )
     _complain_of_clip(span.clipped(composition.rules(settings, local_now())))

@@ -1,4 +1,4 @@
-"""Whoever wants to hear of a run hears of it, however it ended; and its end stands, whoever hears of it."""
+"""Sends notifications after a run. A failing channel never changes the run's exit code."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 _log = logger(__name__)
 
 
-def told(settings: "Settings", command: str, accounts: Sequence[str], run: "Callable[[], Summary]") -> "Summary":
-    """Run, and notify. What was stopped is not told: whoever stopped it knows."""
+def run_and_notify(
+    settings: "Settings", command: str, accounts: Sequence[str], run: "Callable[[], Summary]"
+) -> "Summary":
+    """Run, then notify. A run that was stopped by a signal sends no notification."""
     if settings.notify_urls_file is None:
         return run()
-    from etl.notifications.summary import summary_of_run, summary_of_error
+    from etl.notifications.summary import summary_of_error, summary_of_run
 
     try:
         summary = run()
@@ -35,38 +37,38 @@ def told(settings: "Settings", command: str, accounts: Sequence[str], run: "Call
 
 
 def _notify(settings: "Settings", known: "NotificationSummary", accounts: Sequence[str], *, is_lost: bool) -> None:
-    """Of a database that `is_lost` nothing more is wanted than what the run itself knows."""
+    """`known` is what the run itself reports; the rest is read from the database, unless that `is_lost`."""
     from etl.notifications.channels import notify
 
     try:
-        summary = known if is_lost else _with_what_is_stored(settings, known, accounts)
+        summary = known if is_lost else _with_stored_facts(settings, known, accounts)
         for complaint in notify(settings, summary):
             complain(complaint)
     except KeyboardInterrupt:
-        complain("stopped by a signal; not everybody may have been notified")
+        complain("stopped by a signal; some notifications may not have been sent")
 
 
-def _with_what_is_stored(settings: "Settings", known: "NotificationSummary", accounts: Sequence[str]) -> "NotificationSummary":
-    """As much as can be read of it: nothing that goes wrong here is the run's fault."""
-    from etl.exchange.clock import local_now
-    from etl.notifications.reading import read_summary
+def _with_stored_facts(
+    settings: "Settings", known: "NotificationSummary", accounts: Sequence[str]
+) -> "NotificationSummary":
+    """Adds what is stored, if it can be read; an error here must not become the run's."""
+    from etl.notifications.reading import stored_summary
     from etl.runs import composition
 
-    rules, orders = composition.rules(settings, local_now()), "orders" in settings.notify_about
     run_ids = [run.run_id for run in known.runs if run.run_id is not None]
     try:
         with waits_shown(), composition.store(settings) as connection:
-            stored = read_summary(connection, run_ids, rules, _names(settings, accounts), orders=orders)
+            stored = stored_summary(settings, connection, run_ids, _names(settings, accounts))
     except ForceOrdersError:
         return known
     except Exception as error:
-        _log.warning("what is stored cannot be read for the notification (%s)", type(error).__name__)
+        _log.warning("the notification lacks what is stored, which cannot be read (%s)", type(error).__name__)
         return known
     return replace(stored, runs=known.runs, rows=known.rows)
 
 
 def _names(settings: "Settings", accounts: Sequence[str]) -> Sequence[str]:
-    """All accounts of the settings, whether their keys can be read or not, where none is named."""
+    """The accounts that were named, or all accounts of the settings, even those whose keys cannot be read."""
     from etl.accounts.key_sources import key_sources
     from etl.errors import ConfigError
 

@@ -1,1 +1,17 @@
-"""Jobs for one machine or many, handed out through Postgres: an account's night, or a week of its history."""
+"""Runs jobs from a queue in Postgres, on one machine or many; a job is the run that the command of its name would make.
+
+One scheduled run, from `force-orders schedule` to its notification:
+
+1. `schedule`: options and settings become a cron expression and one sync job for each account.
+2. `service.serve` works until a signal. It builds what all jobs of the process share (weight budget, clock, metrics)
+   and starts the worker again after the database was lost.
+3. `worker.Worker` lets procrastinate enqueue the jobs when they are due, fetches jobs from the queues and runs each in
+   a thread. It retries the jobs of workers that died.
+4. `worker_context.WorkerContext.run_job` makes the run. For an account that is several weeks behind it enqueues a job
+   for each week instead. A job that did not succeed is retried after `jobs.retry_delay`.
+5. `notifications.notifier` sends one notification once all jobs of the scheduled run have ended.
+
+`backfill` makes the jobs of `backfill --distributed`; `queue` reads and writes the queue's tables.
+
+This package does not print, sends no request of its own and writes no order: runs do.
+"""

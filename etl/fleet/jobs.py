@@ -1,4 +1,4 @@
-"""What is handed out: one job an account and stretch of history. Pure: values in, values out."""
+"""Jobs: one for an account and a span of its history, and when a failed one is retried. Pure: values in, values out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner
 SYNC, BACKFILL = "sync", "backfill"
 
 MAX_RETRIES = 3
-"""How often a job that failed is taken up again that night; what it left is read by the next one anyway."""
+"""Retries of a failed job. After the last one, the next scheduled run reads what is missing."""
 
 FIRST_RETRY_DELAY = timedelta(minutes=10)
-"""How long it rests before that the first time; then twice as long each time."""
+"""Delay before the first retry; it doubles with each further one."""
 
 DATABASE_RETRY_DELAY = timedelta(minutes=1)
-"""How long a job rests that the database failed."""
+"""Delay before a job is retried that ended because the database could not be used."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One account's job, which the command of the same name could do as well.
+    """One account's job: the run that the command of the same name would make.
 
-    `since` and `until`, of a backfill, are epoch milliseconds; without them it goes as far back as the exchange keeps
-    and up to now, both at the moment at which it is done. `night`: the instant, epoch seconds, at which the night that
-    it belongs to was due; None where a person handed it out.
+    `since` and `until` bound a backfill, in epoch milliseconds. None means as far back as the exchange keeps, and up to
+    now, both at the time the job runs. `scheduled_for` is when the job's scheduled run was due, in epoch seconds; None
+    if a person enqueued it.
     """
 
     account: str
@@ -37,31 +37,31 @@ class Job:
     since: int | None = None
     until: int | None = None
     symbols: tuple[str, ...] = ()
-    night: int | None = None
+    scheduled_for: int | None = None
     is_last: bool = False
-    """Whether the rest of its night was handed out before it, so that it reads all that is left by itself."""
+    """Whether the older weeks of its scheduled run are jobs of their own, enqueued before it: it is not split again."""
 
     @property
     def lock(self) -> str:
-        """Of jobs with the same lock one is done at a time, in the order in which they were handed out."""
+        """Jobs with the same lock run one at a time, in the order in which they were enqueued."""
         return self.account
 
     def planner(self) -> Planner:
-        """What it makes of that which is known when it is done."""
+        """Plans the requests from what is known when the job runs."""
         if self.command == SYNC:
             return nightly_planner
         since, until = (None if instant is None else str(instant) for instant in (self.since, self.until))
-        # What the exchange no longer keeps was left out, or wanted, when the job was handed out.
+        # Whether to read before the retention was decided when the job was enqueued.
         return backfill_planner(SpanText(since, until, beyond_retention=since is not None), self.symbols)
 
     def arguments(self) -> dict[str, Any]:
-        """As JSON for the queue, which knows its own name and the command; `job_from_arguments` reads it."""
+        """As JSON for the queue, which stores its own name and the command itself; read by `job_from_arguments`."""
         written: dict[str, Any] = {
             "account": self.account,
             "since": self.since,
             "until": self.until,
             "symbols": list(self.symbols) or None,
-            "timestamp": self.night,
+            "timestamp": self.scheduled_for,
             "is_last": self.is_last or None,
         }
         return {name: value for name, value in written.items() if value is not None}
@@ -69,7 +69,7 @@ class Job:
 
 @dataclass(frozen=True)
 class ClaimedJob:
-    """A job in hand: its number, and how often it was tried before."""
+    """A job that a worker runs now: its id in the queue, and the number of earlier attempts."""
 
     job: Job
     id: int
@@ -77,15 +77,15 @@ class ClaimedJob:
 
 
 class UnfinishedError(Exception):
-    """A job ended and did not do what it was for. `rest`: how long it waits to be done again; None: it is not."""
+    """A job ended without success. It is retried after `retry_in`; None: it is not retried."""
 
-    def __init__(self, rest: timedelta | None) -> None:
-        super().__init__("the job did not do what it was for")
-        self.rest = rest
+    def __init__(self, retry_in: timedelta | None) -> None:
+        super().__init__("the job did not succeed")
+        self.retry_in = retry_in
 
 
 def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -> Job:
-    """The job that was handed out with these arguments."""
+    """The job that was enqueued with these arguments."""
     return Job(
         arguments["account"],
         queue,
@@ -99,9 +99,9 @@ def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -
 
 
 def weekly_jobs(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
-    """What walks prove, as a backfill for each of them, oldest first.
+    """A backfill job for each window of these targets, oldest first.
 
-    Where they reach as far back as the exchange keeps, or up to now, the job does so as well: it may wait for hours.
+    A job that begins at the retention limit, or ends now, keeps that end open: it may wait in the queue for hours.
     """
     needs = sorted({target.need for target in targets})
     return [
@@ -115,29 +115,29 @@ def weekly_jobs(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job
     ]
 
 
-def catch_up_jobs(night: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
-    """What a night hands out in its own place, where it has several weeks to make up for: they, and then itself.
+def catch_up_jobs(job: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
+    """The jobs to enqueue in place of a sync that is several weeks behind: the older weeks, then the sync itself.
 
-    Nothing where there is but one to read, and where they were handed out already.
+    Empty if there is only one week to read, or if the older weeks were enqueued already.
     """
-    *older, _ = weekly_jobs(night, targets, rules) or [night]
-    return [*older, replace(night, is_last=True)] if older and not night.is_last else []
+    *older, _ = weekly_jobs(job, targets, rules) or [job]
+    return [*older, replace(job, is_last=True)] if older and not job.is_last else []
 
 
 def by_expiry(jobs: Sequence[Job]) -> list[Job]:
-    """What the exchange forgets soonest comes first, whosever it is; each account's own keep their order."""
+    """Jobs whose history the exchange deletes first come first, over all accounts; otherwise the order stays."""
     return sorted(jobs, key=lambda job: (job.command == SYNC, job.since or 0))
 
 
-def poll_delay(looks: int) -> timedelta:
-    """How long to wait before it is looked again, after so many looks, whether a night is over."""
-    return min(timedelta(seconds=5) * (1 << min(looks, 10)), timedelta(minutes=5))
+def poll_delay(polls: int) -> timedelta:
+    """How long to wait, after so many checks, before checking again whether a scheduled run has ended."""
+    return min(timedelta(seconds=5) * (1 << min(polls, 10)), timedelta(minutes=5))
 
 
 def retry_delay(exit_code: ExitCode, attempts: int, cooldown_ms: int) -> timedelta | None:
-    """How long a job rests that ended with this code after so many attempts before it; None: it is not done again.
+    """How long to wait before a job with this exit code is retried; None: it is not.
 
-    `cooldown_ms`: how long the exchange still wants no request.
+    `attempts` counts the earlier ones. `cooldown_ms`: how long the exchange's cooldown still lasts.
     """
     match exit_code:
         case ExitCode.STOPPED:

@@ -1,7 +1,7 @@
-"""The queue that workers share, in the tables of procrastinate: what is put into it, and what is asked of it.
+"""The queue that all workers share, in procrastinate's tables.
 
-They stand in the database that is there anyway. Of jobs with the same lock, an account's, one is done at a time and in
-the order in which they were handed out.
+They are in the same database as everything else. Jobs with the same lock, which is an account's, run one at a time and
+in the order in which they were enqueued.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from procrastinate.jobs import Job as Queued
 from procrastinate.manager import JobManager
 from sqlalchemy import Connection, text
 
-from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments, by_expiry
+from etl.fleet.jobs import SYNC, ClaimedJob, Job, by_expiry, job_from_arguments
 from etl.store.engine import store_errors
 
 CHUNK = 500
-"""Jobs that are handed out in one statement."""
+"""Jobs enqueued in one statement."""
 
 _WAITING = text("""
     SELECT queue_name, task_name, args FROM procrastinate_jobs WHERE status = 'todo' AND args ->> 'account' <> ''
@@ -28,19 +28,19 @@ _IS_SUPERSEDED = text("""
                     WHERE lock = :lock AND task_name = :sync AND status = 'todo' AND id > :id)
 """)
 
-_IS_AWAITED = text("""
-    SELECT bool_or(status IN ('todo', 'doing')) AND min(handed_out_at) > now() - :longest
-      FROM jobs WHERE night = to_timestamp(:night)
+_IS_UNFINISHED = text("""
+    SELECT bool_or(status IN ('todo', 'doing')) AND min(handed_out_at) > now() - :max_wait
+      FROM jobs WHERE night = to_timestamp(:scheduled_for)
 """)
 
-_RUNS_OF = text("""
+_RUN_IDS = text("""
     SELECT runs.id FROM procrastinate_jobs AS job JOIN runs ON runs.job_id = job.id
-     WHERE args ->> 'timestamp' = :night ORDER BY runs.id
+     WHERE args ->> 'timestamp' = :scheduled_for ORDER BY runs.id
 """)
 
 
 def enqueue(connection: Connection, jobs: Sequence[Job]) -> int:
-    """Put jobs into their queues, but for those that wait there already, and commit; how many were put."""
+    """Put jobs into their queues, except those that wait there already, and commit; the number of new ones."""
     with store_errors():
         waiting = {_unscheduled(job_from_arguments(*row)) for row in connection.execute(_WAITING)}
         fresh = [job for job in by_expiry(jobs) if _unscheduled(job) not in waiting]
@@ -53,7 +53,7 @@ def enqueue(connection: Connection, jobs: Sequence[Job]) -> int:
 
 
 def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
-    """Whether a later night of the same account waits: it reads what this one would, so this need not be done."""
+    """Whether a later sync of the same account waits. It will read the same history, so this one can be skipped."""
     if claimed.job.command != SYNC:
         return False
     with store_errors():
@@ -62,19 +62,22 @@ def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
     return bool(found)
 
 
-def finished_runs(connection: Connection, night: int, longest: timedelta) -> list[int] | None:
-    """The ids of a night's runs; None while a job of it is not at its end. `night`: epoch seconds.
+def finished_runs(connection: Connection, scheduled_for: int, max_wait: timedelta) -> list[int] | None:
+    """The ids of a scheduled run's runs; None while one of its jobs has not ended. `scheduled_for`: epoch seconds.
 
-    It is awaited for `longest` from when it was handed out, which may have been long after it was due.
+    After `max_wait` the ids so far are returned. It counts from when the jobs were enqueued, which may have been long
+    after they were due.
     """
     with store_errors():
-        awaited = connection.scalar(_IS_AWAITED, {"night": night, "longest": longest})
-        found = list(connection.scalars(_RUNS_OF, {"night": str(night)}))
+        parameters = {"scheduled_for": scheduled_for, "max_wait": max_wait}
+        is_unfinished = connection.scalar(_IS_UNFINISHED, parameters)
+        run_ids = list(connection.scalars(_RUN_IDS, {"scheduled_for": str(scheduled_for)}))
         connection.rollback()
-    return None if awaited else found
+    return None if is_unfinished else run_ids
 
 
 def _unscheduled(job: Job) -> Job:
+    """The job without the time it was due: jobs that differ in it alone do the same."""
     return replace(job, scheduled_for=None)
 
 

@@ -1,76 +1,46 @@
-"""What was typed and set becomes what is handed out: the nights of accounts, and the weeks of a backfill."""
+"""When which jobs become due: the options of `schedule` as a cron expression and a job for each account."""
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 from croniter import croniter
-from sqlalchemy import Connection
 
 from etl.accounts.key_sources import key_sources
-from etl.core.text import many, printable
-from etl.core.timeline import iso, to_millis
+from etl.core.text import printable
 from etl.errors import ConfigError
-from etl.exchange.clock import local_now
-from etl.fleet.jobs import Job, weekly_jobs
-from etl.fleet.service import ServiceOptions
-from etl.fleet.worker import HOUSEKEEPING, Schedule
-from etl.runs import composition
-from etl.runs.arguments import check_readable, parse_symbols
-from etl.runs.run import plan_only
-from etl.runs.spans import SpanText, backfill_planner
+from etl.fleet.jobs import Job
 from etl.settings.model import Settings
 
 DEFAULT = "15 2 * * *"
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """Jobs that become due together, at each instant that `cron` (five fields, UTC) matches."""
+
+    cron: str
+    jobs: Sequence[Job]
+
+
+def sync_schedule(settings: Settings, cron: str, accounts: Sequence[str]) -> Schedule:
+    """A sync job for each of these accounts, or for all if none is named; raises ConfigError if there is none."""
+    names = [source.account for source in key_sources(settings, accounts)]
+    return Schedule(cron, [Job(name, settings.queue_of(name)) for name in names])
+
+
 def cron_expression(at: str | None, cron: str | None) -> str:
-    """The five fields of cron for a time of day or for themselves, UTC; raises ConfigError for what is neither."""
+    """The options `--at` or `--cron` as a cron expression of five fields, UTC; raises ConfigError if not valid."""
     if at is not None and cron is not None:
-        raise ConfigError("--at and --cron say the same: give one of them")
+        raise ConfigError("--at and --cron exclude each other: give one of them")
     if cron is not None:
         if len(cron.split()) != 5 or not croniter.is_valid(cron):
-            raise ConfigError(f"--cron {printable(cron)!r} is no cron expression; write five fields like '15 2 * * *'")
+            raise ConfigError(
+                f"--cron {printable(cron)!r} is not a cron expression; write five fields like '15 2 * * *'"
+            )
         return cron
     if at is None:
         return DEFAULT
     if not (found := re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", at)):
-        raise ConfigError(f"--at {printable(at)!r} is no time of day; write it like 02:15 (UTC)")
+        raise ConfigError(f"--at {printable(at)!r} is not a time of day; write it like 02:15 (UTC)")
     return f"{int(found[2])} {int(found[1])} * * *"
-
-
-def nights(settings: Settings, cron: str, accounts: Sequence[str]) -> Schedule:
-    """The nights of the accounts named, or of all; raises ConfigError where there is none."""
-    names = [one.account for one in key_sources(settings, accounts)]
-    return Schedule(cron, [Job(name, settings.queue_of(name)) for name in names])
-
-
-def backfill_jobs(
-    settings: Settings, connection: Connection, accounts: Sequence[str], symbols: Sequence[str], span: SpanText
-) -> list[Job]:
-    """A job for each account and week of a span that is not proven yet; raises ConfigError and StoreError."""
-    names = tuple(parse_symbols(symbols))
-    check_readable(settings, span)
-    rules, planner, jobs = composition.rules(settings, local_now()), backfill_planner(span, names), []
-    for source in key_sources(settings, accounts):
-        whole = Job(source.account, settings.queue_of(source.account), symbols=names)
-        jobs += weekly_jobs(whole, plan_only(connection, [source.account], planner, rules), rules)
-    return jobs
-
-
-def queues(settings: Settings, typed: Sequence[str]) -> Sequence[str]:
-    """Those that were named, each alone or several with commas; without any those of the accounts in the settings."""
-    named = sorted({name.strip() for text in typed for name in text.split(",")} - {""})
-    if HOUSEKEEPING in named:
-        raise ConfigError(f"the queue {HOUSEKEEPING} is the scheduler's own")
-    return named or sorted({settings.queue_of(one.account) for one in key_sources(settings)})
-
-
-def startup_line(duty: ServiceOptions) -> str:
-    """What a process says when it begins."""
-    concurrency = f"{many(duty.concurrency, 'job')} at once"
-    works = f"works on {', '.join(duty.queues)}, {concurrency}" if duty.queues else "leaves the jobs to workers"
-    if duty.nights is None:
-        return f"worker: {works}"
-    due = croniter(duty.nights.cron, datetime.now(UTC)).get_next(datetime)
-    return f"schedule: {many(len(duty.nights.jobs), 'account')}, next night {iso(to_millis(due))}; {works}"

@@ -1,4 +1,4 @@
-"""A process that stays: it works on jobs, hands out nights if it is the scheduler, and bears a loss of the database."""
+"""A worker or scheduler process: runs until a signal, and starts its worker again after the database was lost."""
 
 import asyncio
 import os
@@ -6,16 +6,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from socket import gethostname
 from threading import Event
 
 import psycopg
+from croniter import croniter
 from procrastinate.exceptions import ConnectorException
 
-from etl.errors import StoppedError
+from etl.accounts.key_sources import key_sources
+from etl.core.text import many
+from etl.core.timeline import iso, to_millis
+from etl.errors import ConfigError, StoppedError
 from etl.exchange.clock import ExchangeClock
-from etl.fleet.notifications import telling
-from etl.fleet.worker import Schedule, Worker
+from etl.fleet.notifications import notifier
+from etl.fleet.schedule import Schedule
+from etl.fleet.worker import HOUSEKEEPING, Worker
 from etl.fleet.worker_context import WorkerContext
 from etl.logs import logger
 from etl.monitoring.address import Address
@@ -28,51 +34,76 @@ from etl.store.egress import shared_egress
 from etl.store.engine import engine_for
 
 RECONNECT_S = 5
-"""Seconds before the database is tried again."""
+"""Seconds before the next attempt to reach the database."""
 
 _log = logger(__name__)
 
 
 @dataclass(frozen=True)
 class ServiceOptions:
-    """What a process is for: the queues it works on, how many jobs at once, the nights it hands out.
+    """The queues that a process serves, how many jobs it runs at once, and the schedule if it is the scheduler.
 
-    `metrics`: where it shows what it knows to Prometheus.
+    `metrics`: the address at which it serves metrics to Prometheus.
     """
 
     queues: Sequence[str]
     concurrency: int
-    nights: Schedule | None = None
+    schedule: Schedule | None = None
     metrics: Address | None = None
 
 
+def queues_to_serve(settings: Settings, named: Sequence[str]) -> Sequence[str]:
+    """The queues that were named, one or several with commas in each text; if none, those of all accounts."""
+    queues = sorted({name.strip() for text in named for name in text.split(",")} - {""})
+    if HOUSEKEEPING in queues:
+        raise ConfigError(f"the queue {HOUSEKEEPING} is reserved for the scheduler")
+    return queues or sorted({settings.queue_of(source.account) for source in key_sources(settings)})
+
+
+def startup_line(options: ServiceOptions) -> str:
+    """What the process is going to do, in one line."""
+    jobs = f"{many(options.concurrency, 'job')} at once"
+    works = f"queues: {', '.join(options.queues)}; {jobs}" if options.queues else "jobs are left to workers"
+    if options.schedule is None:
+        return f"worker: {works}"
+    due = croniter(options.schedule.cron, datetime.now(UTC)).get_next(datetime)
+    return f"schedule: {many(len(options.schedule.jobs), 'account')}, next run {iso(to_millis(due))}; {works}"
+
+
 def serve(
-    settings: Settings, duty: ServiceOptions, stop: Event, say: Callable[[str], None], clock: ExchangeClock | None = None
+    settings: Settings,
+    options: ServiceOptions,
+    stop: Event,
+    say: Callable[[str], None],
+    clock: ExchangeClock | None = None,
 ) -> None:
-    """Work until `stop` is set, which ends in StoppedError. `settings` name a database that is up (`app.served`)."""
-    assert settings.database_url is not None  # noqa: S101 – `app.served` sees to it
+    """Work until `stop` is set, then raise StoppedError. `settings` name a database that is up (`composition.served`).
+
+    `say` takes a line about each job.
+    """
+    assert settings.database_url is not None  # noqa: S101 – `composition.served` sees to it
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
-    with ExitStack() as until_the_end:
-        egress = until_the_end.enter_context(shared_egress(engine_for(url), settings.egress))
+    with ExitStack() as resources:
+        egress = resources.enter_context(shared_egress(engine_for(url), settings.egress))
         gate = composition.gate(settings, egress, clock, stop)
-        if duty.metrics:
-            port = until_the_end.enter_context(serving(duty.metrics, Scrape(settings, gate.outcomes.counts)))
-            say(f"metrics: {replace(duty.metrics, port=port)}")
-        place = WorkerContext(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
-        tell = telling(settings, [job.account for job in duty.nights.jobs] if duty.nights else [])
+        if options.metrics:
+            port = resources.enter_context(serving(options.metrics, Scrape(settings, gate.outcomes.counts)))
+            say(f"metrics: {replace(options.metrics, port=port)}")
+        context = WorkerContext(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
+        notify = notifier(settings, [job.account for job in options.schedule.jobs] if options.schedule else [])
 
-        def worker() -> Worker:
-            return Worker(url, duty.queues, duty.concurrency, place.do, duty.nights, tell)
+        def new_worker() -> Worker:
+            return Worker(url, options.queues, options.concurrency, context.run_job, options.schedule, notify)
 
-        asyncio.run(_work(worker, duty.concurrency, stop))
+        asyncio.run(_work_until(stop, new_worker, options.concurrency))
     raise StoppedError(STOPPED)
 
 
-async def _work(worker: Callable[[], Worker], concurrency: int, stop: Event) -> None:
-    threads = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="job")  # and one for what the scheduler tells
+async def _work_until(stop: Event, new_worker: Callable[[], Worker], concurrency: int) -> None:
+    threads = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="job")  # one more for the notifications
     asyncio.get_running_loop().set_default_executor(threads)
     while not stop.is_set():
-        working = asyncio.create_task(worker().work())
+        working = asyncio.create_task(new_worker().work())
         while not (stop.is_set() or working.done()):
             await asyncio.wait({working}, timeout=TICK)
         working.cancel()
@@ -81,7 +112,7 @@ async def _work(worker: Callable[[], Worker], concurrency: int, stop: Event) -> 
         except asyncio.CancelledError:
             pass
         except (ConnectorException, psycopg.Error) as error:
-            _log.info("the queue: %s", type(error.__cause__ or error).__name__)
+            _log.info("the queue cannot be read: %s", type(error.__cause__ or error).__name__)
         if not stop.is_set():
-            _log.warning("the database cannot be reached; it is tried again in %d s", RECONNECT_S)
+            _log.warning("the database cannot be reached; next attempt in %d s", RECONNECT_S)
             await asyncio.to_thread(stop.wait, RECONNECT_S)

@@ -1,4 +1,4 @@
-"""What a worker does with a job: the run that the command would make, with a gate and a clock that all jobs share."""
+"""Runs one job: the run that the command would make, with a rate limiter and a clock that all jobs share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from threading import Event
 
 from sqlalchemy import Connection
 
-from etl.accounts.credentials import Keyring, read_keys
+from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import key_sources
 from etl.core.text import many
 from etl.core.timeline import duration
@@ -24,13 +24,15 @@ from etl.runs.run import Run, Summary, plan_only
 from etl.settings.model import Settings
 from etl.store.runs import Assignment
 
+_MS = timedelta(milliseconds=1)
+
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """Everything that a job needs and that is not its own. Several jobs may be done at once, each in a thread."""
+    """What all jobs of a worker share. Several jobs may run at once, each in a thread."""
 
     settings: Settings
-    """They name a database that is up."""
+    """Their database is up."""
     gate: Gate
     clock: ExchangeClock
     stop: Event
@@ -38,34 +40,34 @@ class WorkerContext:
     say: Callable[[str], None]
     """Takes a line about each job."""
 
-    def do(self, claimed: ClaimedJob) -> None:
-        """Do a job to its end; raises UnfinishedError where it is to be done again, or has failed for good."""
+    def run_job(self, claimed: ClaimedJob) -> None:
+        """Run a job; raises UnfinishedError if it did not succeed, with the delay before it is retried, if it is."""
         try:
-            said, exit_code = self._do(claimed)
+            outcome, exit_code = self._outcome(claimed)
         except ForceOrdersError as error:
-            said, exit_code = str(error), error.exit_code
+            outcome, exit_code = str(error), error.exit_code
         if exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
-            self.say(f"account {claimed.job.account}: {said}")
+            self.say(f"account {claimed.job.account}: {outcome}")
             return
-        silent = self.gate.closed_until - self.clock.now()
-        rest = retry_delay(exit_code, claimed.attempts, silent)
+        retry_in = retry_delay(exit_code, claimed.attempts, self.gate.closed_until - self.clock.now())
         if exit_code is not ExitCode.STOPPED:
-            self.say(f"account {claimed.job.account}: {said}; {_again(rest)}")
-        raise UnfinishedError(rest)
+            retry = "no retry before the next run" if retry_in is None else f"retry in {duration(retry_in / _MS)}"
+            self.say(f"account {claimed.job.account}: {outcome}; {retry}")
+        raise UnfinishedError(retry_in)
 
-    def _do(self, claimed: ClaimedJob) -> tuple[str, ExitCode]:
+    def _outcome(self, claimed: ClaimedJob) -> tuple[str, ExitCode]:
+        """What became of the job, in one line, and its exit code."""
         job = claimed.job
         with composition.store(self.settings) as connection:
             if is_superseded(connection, claimed):
-                return "left to a later night, which waits already", ExitCode.DONE
-            if pieces := self._pieces(connection, job):
-                count = enqueue(connection, pieces)
-                return f"several weeks to make up for: handed out {many(count, 'job')}", ExitCode.DONE
+                return "skipped: a later sync of this account is queued", ExitCode.DONE
+            if jobs := self._catch_up_jobs(connection, job):
+                count = enqueue(connection, jobs)
+                return f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE
             summary = self._run(connection, claimed)
         return "; ".join([summary_line(summary), *summary.faults]), summary.exit_code
 
-    def _pieces(self, connection: Connection, job: Job) -> Sequence[Job]:
-        """What a night hands out in its own place."""
+    def _catch_up_jobs(self, connection: Connection, job: Job) -> Sequence[Job]:
         if job.command != SYNC:
             return []
         rules = composition.rules(self.settings, self.clock.now())
@@ -73,17 +75,11 @@ class WorkerContext:
         return catch_up_jobs(job, targets, rules)
 
     def _run(self, connection: Connection, claimed: ClaimedJob) -> Summary:
-        job, keys = claimed.job, self._keys(claimed.job.account)
+        job = claimed.job
+        # Read for each job, so that a changed key is used.
+        keys = read_keys(key_sources(self.settings, (job.account,)))
         reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop)
         run = Run(connection, reader, job.command, lambda standing: None, Assignment(claimed.id, self.worker))
         if not keys.usable:
             return run.refuse()
         return run.execute(job.planner(), Storing(connection, run.recorder, job.symbols))
-
-    def _keys(self, account: str) -> Keyring:
-        """Read anew for each job, so that a key that was changed is taken up."""
-        return read_keys(key_sources(self.settings, (account,)))
-
-
-def _again(rest: timedelta | None) -> str:
-    return "left to the next night" if rest is None else f"again in {duration(rest / timedelta(milliseconds=1))}"

@@ -1,4 +1,4 @@
-"""The channels that somebody named, and the sending of a message to all of them: in a bounded time, in silence."""
+"""Sends a message to all notification channels of the settings, within a bounded time."""
 
 import importlib.util
 import json
@@ -17,7 +17,7 @@ from etl.notifications.summary import NotificationSummary
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 
-LOADING = 10
+STARTUP_S = 10
 """Seconds that Apprise may take to load its plugins, before the channels' own time begins."""
 
 _SETTING = "notify_urls_file"
@@ -25,7 +25,7 @@ _SETTING = "notify_urls_file"
 
 @dataclass(frozen=True)
 class Channel:
-    """Where messages go. Its name shows the number of the URL in the file and its scheme, nothing else."""
+    """An Apprise URL. Its name shows the number of the URL in the file and its scheme; the rest is secret."""
 
     number: int
     url: SecretStr
@@ -37,47 +37,47 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """What became of a message at one channel."""
+class DeliveryResult:
+    """Whether a channel took the message; `fault` says why not."""
 
     channel: Channel
     fault: str | None
 
 
 def notify(settings: Settings, summary: NotificationSummary) -> list[str]:
-    """Tell the channels of the settings what is worth saying of a night; a line for each that was not reached.
+    """Send the settings' channels a message if the summary calls for one; a line for each channel that failed.
 
-    Waits `notify_timeout_seconds` at most, and not much longer. Raises nothing: a night is what it is, whoever hears of
-    it. Settings that can reach nobody are told of even when there is nothing to say.
+    Waits `notify_timeout_seconds`, and up to 10 s more for Apprise to start. Raises nothing: a failing channel never
+    changes how a run ends. Settings that cannot work are reported even if there is nothing to send.
     """
     if settings.notify_urls_file is None:
         return []
     try:
         channels = read_channels(settings)
         message = message_of(summary, settings.notify_about, settings.notify_gap_days)
-        deliveries = [] if message is None else send(channels, message, settings.notify_timeout_seconds)
+        results = [] if message is None else send(channels, message, settings.notify_timeout_seconds)
     except ConfigError as error:
-        return [f"nobody can be notified: {error}"]
+        return [f"notifications cannot be sent: {error}"]
     except Exception as error:  # its text may hold a URL
-        return [f"nobody was notified: this should not happen ({type(error).__name__})"]
-    return [f"{one.channel.name} was not notified: {one.fault}" for one in deliveries if one.fault]
+        return [f"no notification was sent: this should not happen ({type(error).__name__})"]
+    return [f"{one.channel.name} was not notified: {one.fault}" for one in results if one.fault]
 
 
 def read_channels(settings: Settings) -> list[Channel]:
-    """Those of `notify_urls_file`; raises ConfigError where there is none, or no Apprise to reach it by."""
+    """The channels in `notify_urls_file`; raises ConfigError if there is none, or if Apprise is not installed."""
     if settings.notify_urls_file is None:
-        raise ConfigError(f"no channel: set {_SETTING}; 'force-orders config example' explains it")
+        raise ConfigError(f"no notification channels: set {_SETTING}; 'force-orders config example' explains it")
     lines = private_text(_SETTING, settings.notify_urls_file).splitlines()
     urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not urls:
-        raise ConfigError(f"{_SETTING}: there is no URL in the file")
+        raise ConfigError(f"{_SETTING}: the file contains no URL")
     if importlib.util.find_spec("apprise") is None:
         raise ConfigError("notifications need Apprise: pip install 'force-orders-etl[notify]'")
     return [Channel(number, SecretStr(url)) for number, url in enumerate(urls, 1)]
 
 
-def send(channels: Sequence[Channel], message: Message, seconds: float) -> list[Delivery]:
-    """To all at once; who has not taken it after so many seconds is given up."""
+def send(channels: Sequence[Channel], message: Message, seconds: float) -> list[DeliveryResult]:
+    """Send to all channels at once and wait so many seconds; raises ConfigError if Apprise does not start."""
     request = delivery.DeliveryRequest(
         urls=[channel.url.get_secret_value() for channel in channels],
         severity=message.severity,
@@ -87,11 +87,11 @@ def send(channels: Sequence[Channel], message: Message, seconds: float) -> list[
     )
     answers = _run_delivery(request)
     late = f"it did not answer within {seconds:g} s"
-    return [Delivery(channel, answers.get(channel.number, late)) for channel in channels]
+    return [DeliveryResult(channel, answers.get(channel.number, late)) for channel in channels]
 
 
 def _run_delivery(request: delivery.DeliveryRequest) -> dict[int, str | None]:
-    """What went wrong, by the number of the channel; None: nothing. Who has not answered is missing."""
+    """What went wrong, by the channel's number; None: nothing. Channels that did not answer are missing."""
     with subprocess.Popen(  # noqa: S603 - our own program, by its path
         [sys.executable, "-P", "-W", "ignore", delivery.__file__],
         env={name: value for name, value in os.environ.items() if not name.startswith(("BINANCE_", "FORCE_ORDERS_"))},
@@ -100,14 +100,14 @@ def _run_delivery(request: delivery.DeliveryRequest) -> dict[int, str | None]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            told, _ = process.communicate(json.dumps(request).encode(), request["seconds"] + LOADING)
+            output, _ = process.communicate(json.dumps(request).encode(), request["seconds"] + STARTUP_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            told, _ = process.communicate()
+            output, _ = process.communicate()
         finally:
             process.kill()
             process.wait()
     if process.returncode > 0:
-        raise ConfigError("Apprise does not start; see what 'apprise --version' says")
-    lines = told.decode(errors="replace").splitlines(keepends=True)
+        raise ConfigError("Apprise does not start; run 'apprise --version' to see why")
+    lines = output.decode(errors="replace").splitlines(keepends=True)
     return dict(json.loads(line) for line in lines if line.endswith("\n"))

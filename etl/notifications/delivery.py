@@ -1,10 +1,10 @@
-"""Takes a message to channels through Apprise: a program of its own, of which nothing but our own words comes back.
+"""Delivers a message through Apprise, as a program of its own whose output contains only our own words.
 
-The plugins behind the channels log, warn and print as they like, URLs with their tokens included; some wait without end
-or leave threads behind. All of that stays in this process and ends with it.
+Apprise's plugins log and print URLs with their tokens; some never return or leave threads behind. All of that stays in
+this process and ends with it.
 
-Reads one JSON object from stdin, an `DeliveryRequest`; writes a line [number of the channel from 1, what went wrong or null] to
-stdout for each channel that is done. Imports nothing of ours, so that it runs by the path of this file.
+Reads one `DeliveryRequest` as JSON from stdin. Writes a line [number of the channel from 1, fault or null] to stdout
+for each channel that is done. Imports nothing of ours, so that it can run by the path of this file.
 """
 
 import json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DeliveryRequest(TypedDict):
-    """A message, where to take it, and how many seconds to wait for those who take it."""
+    """A message, the URLs of its channels, and how many seconds to wait for them."""
 
     urls: list[str]
     severity: str
@@ -30,28 +30,28 @@ class DeliveryRequest(TypedDict):
     seconds: float
 
 
-UNREADABLE = "Apprise can make nothing of its URL, or lacks a package for it; see https://appriseit.com/services"
+UNSUPPORTED = "Apprise does not accept its URL, or lacks a package for it; see https://appriseit.com/services"
 
 
 def main() -> None:
-    answers = _only_answers_on_stdout()
+    answers = _redirected_stdout()
     request: DeliveryRequest = json.load(sys.stdin)
-    _carry(request, answers)
-    os._exit(0)  # whatever still waits is left behind
+    _deliver(request, answers)
+    os._exit(0)  # without waiting for the plugins' threads
 
 
-def _only_answers_on_stdout() -> TextIO:
-    """A stream to where stdout led; what others print there goes nowhere from now on."""
+def _redirected_stdout() -> TextIO:
+    """A stream to the former stdout; from now on, what plugins print to stdout is discarded."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return answers
 
 
-def _carry(request: DeliveryRequest, answers: TextIO) -> None:
-    """To all channels at once; each answer is written as it comes."""
+def _deliver(request: DeliveryRequest, answers: TextIO) -> None:
+    """Send to all channels at once; each answer is written when it arrives."""
     writing = Lock()
 
-    def take(number: int, channel: "NotifyBase | None") -> None:
+    def send(number: int, channel: "NotifyBase | None") -> None:
         fault = _fault(channel, request)
         with writing:
             answers.write(json.dumps([number, fault]) + "\n")
@@ -59,19 +59,19 @@ def _carry(request: DeliveryRequest, answers: TextIO) -> None:
 
     channels = list(_channels(request["urls"]))
     deadline = time.monotonic() + request["seconds"]
-    ways = [Thread(target=take, args=(number, one), daemon=True) for number, one in enumerate(channels, 1)]
-    for way in ways:
-        way.start()
-    for way in ways:
-        way.join(max(0, deadline - time.monotonic()))
-    writing.acquire()  # nobody is left in the middle of a line
+    threads = [Thread(target=send, args=(number, one), daemon=True) for number, one in enumerate(channels, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    writing.acquire()  # never released, so that no thread writes half a line while the process exits
 
 
 def _channels(urls: list[str]) -> "Iterator[NotifyBase | None]":
-    """None where Apprise does not understand the URL. A message that is too long for a channel loses its end."""
+    """None if Apprise does not accept the URL. A message that is too long for a channel is truncated."""
     from apprise import Apprise, AppriseAsset, OverflowMode
 
-    # Without a limit of its own Apprise sends in our thread, not in a pool that is waited for at the end.
+    # With a timeout of its own, Apprise would send in a thread pool and wait for the pool when the process ends.
     asset = AppriseAsset(service_timeout=0, app_id="force-orders", app_desc="force-orders")
     for url in urls:
         channel = Apprise.instantiate(url, asset=asset)
@@ -84,7 +84,7 @@ def _fault(channel: "NotifyBase | None", request: DeliveryRequest) -> str | None
     from apprise import Apprise, NotifyFormat
 
     if channel is None:
-        return UNREADABLE
+        return UNSUPPORTED
     try:
         result = Apprise(channel, asset=channel.asset).notify(
             request["body"], request["title"], request["severity"], body_format=NotifyFormat.TEXT
@@ -95,7 +95,7 @@ def _fault(channel: "NotifyBase | None", request: DeliveryRequest) -> str | None
 
 
 def _reason(result: "AppriseResult") -> str:
-    """Why a channel did not take the message, without a word of what the plugin logged: that may hold a token."""
+    """Why a channel did not take the message, in our own words: what the plugin logged may contain a token."""
     logged = " ".join(entry.message for entry in result.logs())
     if status := re.search(r"\berror=([3-5]\d\d)\b", logged):
         return f"it answered with HTTP {status[1]}"

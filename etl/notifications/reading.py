@@ -1,4 +1,4 @@
-"""A night's facts, read from the database and asked of nobody else."""
+"""Reads the summary of some runs from the database; sends no request to the exchange."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,8 +6,18 @@ from sqlalchemy import Connection, text
 
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, to_datetime
+from etl.exchange.clock import local_now
 from etl.monitoring.status import days_until_loss, unread_since
-from etl.notifications.summary import NotificationSummary, RunResult, NewOrders, RowCounts, UnreadHistory, gaps_by_account
+from etl.notifications.summary import (
+    NewOrders,
+    NotificationSummary,
+    RowCounts,
+    RunResult,
+    UnreadHistory,
+    gaps_by_account,
+)
+from etl.runs import composition
+from etl.settings.model import Settings
 from etl.store import coverage, runs
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
@@ -16,10 +26,10 @@ from etl.store.engine import store_errors
 def read_summary(
     connection: Connection, run_ids: Sequence[int], rules: Rules, accounts: Collection[str] = (), *, orders: bool
 ) -> NotificationSummary:
-    """How these runs ended and what they stored, and what these accounts (none: all) have still unread.
+    """How these runs ended and what they stored, and what is unread of these accounts, or of all if none is named.
 
-    New orders are read only where `orders` are wanted: that looks at every order of the time that the exchange keeps.
-    `rules.now` is this machine's clock. Raises StoreError.
+    New orders are read only if `orders` is set: that query reads all orders of the retention time. `rules.now` is this
+    machine's time. Raises StoreError.
     """
     with store_errors():
         ended = runs.of_ids(connection, run_ids)
@@ -36,8 +46,16 @@ def read_summary(
     )
 
 
+def stored_summary(
+    settings: Settings, connection: Connection, run_ids: Sequence[int], accounts: Collection[str]
+) -> NotificationSummary:
+    """`read_summary` under these settings, as of now."""
+    rules = composition.rules(settings, local_now())
+    return read_summary(connection, run_ids, rules, accounts, orders="orders" in settings.notify_about)
+
+
 def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tuple[UnreadHistory, ...]:
-    """The oldest of each account, of whichever symbol; none where the exchange keeps everything."""
+    """The oldest unread history of each account, over all symbols; none if the exchange deletes nothing."""
     of_scope: dict[tuple[str, str], list[Gap]] = {}
     for gap in gaps:
         of_scope.setdefault((gap.account, gap.symbol), []).append(gap)
@@ -51,7 +69,7 @@ def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tu
 
 
 def _new_orders(connection: Connection, run_ids: Sequence[int], rules: Rules) -> tuple[NewOrders, ...]:
-    """The time of an order leads to it by the index; a week more than the exchange keeps holds whatever is new."""
+    """Filters by time to use the index: a new order is no older than the retention time; a week is added to be safe."""
     since = 0 if rules.keeps is None else max(0, rules.now - rules.keeps - 7 * DAY)
     rows = connection.execute(_NEW_ORDERS, {"runs": list(run_ids), "since": to_datetime(since)})
     return tuple(NewOrders(*row) for row in rows)

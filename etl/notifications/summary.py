@@ -1,6 +1,6 @@
-"""What happened, as far as somebody might want to hear of it: facts without words."""
+"""The facts that a notification is made of."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run, and how it ended."""
+    """How a run ended."""
 
     command: str
     status: str
     """As in the table `runs`."""
     faults: tuple[str, ...] = ()
-    """What went wrong, a line each, free of secrets."""
+    """What went wrong, one line for each fault, free of secrets."""
     run_id: int | None = None
-    """None where it did not come so far as to have one."""
+    """None if it failed before it was recorded."""
 
 
 @dataclass(frozen=True)
 class RowCounts:
-    """Rows of all the runs together."""
+    """Rows of all runs together."""
 
     inserted: int = 0
     updated: int = 0
@@ -36,31 +36,31 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class NewOrders:
-    """Orders of one kind that were stored for the first time."""
+    """Orders of one account, symbol and close type that were stored for the first time."""
 
     account: str
     symbol: str
     close_type: str
     orders: int
     notional: Decimal | None
-    """In the quote asset; None where no order's is known."""
+    """In the quote asset; None if it is not known of any order."""
     quote_asset: str | None
 
 
 @dataclass(frozen=True)
 class AccountGaps:
-    """What of an account's history is not proven though it was asked for, and not lost yet."""
+    """The gaps of one account that the exchange can still fill."""
 
     account: str
     gaps: int
     reasons: tuple[str, ...]
     since: int
-    """Where the oldest begins, epoch milliseconds."""
+    """Start of the oldest, epoch milliseconds."""
 
 
 @dataclass(frozen=True)
-class Unread:
-    """From when on an account's history may be unread, epoch milliseconds, and in how many days that is lost."""
+class UnreadHistory:
+    """The start of an account's unread history, epoch milliseconds, and in how many days the exchange deletes it."""
 
     account: str
     since: int
@@ -69,7 +69,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class NotificationSummary:
-    """A night: one run of the command, or many by several processes. What could not be read is empty."""
+    """What one run did, or all runs of a scheduled time. What could not be read is empty."""
 
     runs: tuple[RunResult, ...]
     rows: RowCounts = RowCounts()
@@ -78,34 +78,32 @@ class NotificationSummary:
     orders: tuple[NewOrders, ...] = ()
 
 
-def summary_of_run(summary: "Summary") -> NotificationSummary:
-    """What a run knows of itself, for when the database cannot be asked."""
-    counts = summary.counts
+def summary_of_run(run: "Summary") -> NotificationSummary:
+    """From what the run itself reports, without the database."""
+    counts = run.counts
     return NotificationSummary(
-        runs=(RunResult(summary.command, summary.status, tuple(summary.faults), summary.run_id),),
+        runs=(RunResult(run.command, run.status, tuple(run.faults), run.run_id),),
         rows=RowCounts(counts.inserted, counts.updated, counts.quarantined),
-        gaps=gaps_by_account(summary.gaps),
+        gaps=gaps_by_account(run.gaps),
     )
 
 
 def summary_of_error(command: str, error: Exception) -> NotificationSummary:
-    """Of a run that did not come so far as to have a summary."""
-    return NotificationSummary(runs=(RunResult(command, "failed", (_said(error),)),))
+    """Of a run that failed before it had a summary.
+
+    The text of an error that is not ours is left out: it may contain anything, a signed URL included.
+    """
+    fault = str(error) if isinstance(error, ForceOrdersError) else f"this should not happen ({type(error).__name__})"
+    return NotificationSummary(runs=(RunResult(command, "failed", (fault,)),))
 
 
-def gaps_by_account(gaps: Iterable["Gap"]) -> tuple[AccountGaps, ...]:
-    """Those that may still be filled. One that several symbols share counts once."""
-    own: dict[str, set[tuple[int, int, str]]] = {}
-    for gap in gaps:
+def gaps_by_account(stored: Iterable["Gap"]) -> tuple[AccountGaps, ...]:
+    """The gaps that can still be filled. A gap that several symbols share counts once."""
+    found: dict[str, set[tuple[int, int, str]]] = {}
+    for gap in stored:
         if gap.reason != "beyond_retention":
-            own.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.reason))
-    return tuple(_gaps(account, sorted(found)) for account, found in sorted(own.items()))
-
-
-def _gaps(account: str, found: Sequence[tuple[int, int, str]]) -> AccountGaps:
-    return AccountGaps(account, len(found), tuple(sorted({reason for *_, reason in found})), found[0][0])
-
-
-def _said(error: Exception) -> str:
-    """The text of a mistake of ours is not told: it may hold anything, a signed URL included."""
-    return str(error) if isinstance(error, ForceOrdersError) else f"this should not happen ({type(error).__name__})"
+            found.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.reason))
+    return tuple(
+        AccountGaps(account, len(gaps), tuple(sorted({reason for *_, reason in gaps})), min(gaps)[0])
+        for account, gaps in sorted(found.items())
+    )

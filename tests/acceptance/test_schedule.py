@@ -13,8 +13,8 @@ import pytest
 from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab
-from tests.acceptance.long_running import Staying, history_of, with_keys
 from tests.acceptance.listening import listening
+from tests.acceptance.long_running import Staying, history_of, with_keys
 from tests.acceptance.test_notifications import named
 from tests.acceptance.test_secrets import leaks, stored
 from tests.scraped import scrape, values
@@ -321,7 +321,9 @@ def test_a_night_of_many_accounts_is_told_once_when_the_last_of_them_is_done(lab
         with psycopg.connect(both.database_url) as owner:
             owner.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2'")
         wait_until(lambda: channel.heard)
-        wait_until(lambda: both.sql("SELECT FROM procrastinate_jobs WHERE task_name = 'notify' AND status = 'succeeded'"))
+        wait_until(
+            lambda: both.sql("SELECT FROM procrastinate_jobs WHERE status = 'succeeded' AND task_name = 'notify'")
+        )
         assert stay.stop(scheduler) == 130
     (message,) = channel.heard
     assert "failed" in message["title"]

@@ -1,4 +1,4 @@
-"""What a night's message is made of: the facts of its own runs and accounts, and of no others."""
+"""The summary of some runs: the facts of these runs and accounts, and of no others."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,18 +11,18 @@ from etl.core.timeline import DAY, HOUR, Window
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
 from etl.notifications.reading import read_summary
-from etl.notifications.summary import NotificationSummary, RunResult, AccountGaps, NewOrders, RowCounts, UnreadHistory
+from etl.notifications.summary import AccountGaps, NewOrders, NotificationSummary, RowCounts, RunResult, UnreadHistory
 from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
 
 NOW = 1_790_856_000_000
 RULES = Rules(now=NOW, settle_lag=600_000, keeps=90 * DAY, widest=7 * DAY)
-Night = Callable[..., int]
+MakeRun = Callable[..., int]
 
 
 @pytest.fixture
-def night(connection: Connection) -> Night:
+def make_run(connection: Connection) -> MakeRun:
     """A run of one account that stores rows, with what was found; its id."""
 
     def make(account: str, *rows: str, found: tuple[Finding, ...] = (), status: str = "succeeded") -> int:
@@ -44,16 +44,18 @@ def found(verdict: Verdict, since: int, until: int, symbol: str | None = None) -
     return Finding(Window(NOW - since * DAY, NOW - until * DAY), verdict, symbol)
 
 
-def read(connection: Connection, *run_ids: int, accounts: tuple[str, ...] = (), rules: Rules = RULES) -> NotificationSummary:
+def read(
+    connection: Connection, *run_ids: int, accounts: tuple[str, ...] = (), rules: Rules = RULES
+) -> NotificationSummary:
     return read_summary(connection, run_ids, rules, accounts, orders=True)
 
 
-def test_many_runs_are_one_digest(connection: Connection, night: Night) -> None:
-    night("main", order("BTCUSDT", 1))
+def test_many_runs_are_one_summary(connection: Connection, make_run: MakeRun) -> None:
+    make_run("main", order("BTCUSDT", 1))
     ids = [
-        night("main", order("BTCUSDT", 1, cumQuote="50"), order("BTCUSDT", 2, cumQuote="7.25")),
-        night("hedge", order("BTCUSDT", 2, price={}), status="incomplete"),
-        night("grid", status="failed"),
+        make_run("main", order("BTCUSDT", 1, cumQuote="50"), order("BTCUSDT", 2, cumQuote="7.25")),
+        make_run("hedge", order("BTCUSDT", 2, price={}), status="incomplete"),
+        make_run("grid", status="failed"),
     ]
     summary = read(connection, *reversed(ids))
     assert summary.runs == (
@@ -65,11 +67,11 @@ def test_many_runs_are_one_digest(connection: Connection, night: Night) -> None:
 
 
 def test_new_orders_are_those_that_these_runs_stored_first_by_what_closed_them(
-    connection: Connection, night: Night
+    connection: Connection, make_run: MakeRun
 ) -> None:
-    night("main", order("BTCUSDT", 1, cumQuote="1"))
+    make_run("main", order("BTCUSDT", 1, cumQuote="1"))
     adl = {"clientOrderId": "adl_autoclose"}
-    own = night(
+    own = make_run(
         "main",
         order("BTCUSDT", 1, NOW, cumQuote="1"),
         order("BTCUSDT", 2, cumQuote="7.25"),
@@ -77,7 +79,7 @@ def test_new_orders_are_those_that_these_runs_stored_first_by_what_closed_them(
         order("BTCUSDT", 4, **adl, cumQuote=None, avgPrice=None),
         order("ETHBTC", 2, NOW - 89 * DAY, cumQuote="0.5"),
     )
-    other = night("hedge", order("BTCUSDT", 2, cumQuote="3"))
+    other = make_run("hedge", order("BTCUSDT", 2, cumQuote="3"))
     assert read(connection, own).orders == (
         NewOrders("main", "BTCUSDT", "ADL", 1, None, "USDT"),
         NewOrders("main", "BTCUSDT", "LIQUIDATION", 2, Decimal("8.00"), "USDT"),
@@ -88,20 +90,20 @@ def test_new_orders_are_those_that_these_runs_stored_first_by_what_closed_them(
 
 
 def test_where_the_exchange_keeps_everything_an_order_of_any_age_may_be_new_and_nothing_is_ever_lost(
-    connection: Connection, night: Night
+    connection: Connection, make_run: MakeRun
 ) -> None:
-    own = night("main", order("BTCUSDT", 1, NOW - 900 * DAY), found=(found(Verdict.PROVEN, 30, 20),))
+    own = make_run("main", order("BTCUSDT", 1, NOW - 900 * DAY), found=(found(Verdict.PROVEN, 30, 20),))
     summary = read(connection, own, rules=Rules(NOW, 600_000, None, 7 * DAY))
     assert len(summary.orders) == 1
     assert summary.unread == ()
 
 
 def test_what_is_unread_is_the_oldest_of_each_account_that_may_still_be_had(
-    connection: Connection, night: Night
+    connection: Connection, make_run: MakeRun
 ) -> None:
-    night("main", found=(found(Verdict.PROVEN, 85, 81), found(Verdict.FAILED, 81, 80), found(Verdict.PROVEN, 80, 0)))
-    night("main", found=(found(Verdict.PROVEN, 40, 0, "BTCUSDT"),))
-    night("hedge", found=(found(Verdict.BEYOND_RETENTION, 100, 90), found(Verdict.PROVEN, 90, 2)))
+    make_run("main", found=(found(Verdict.PROVEN, 85, 81), found(Verdict.FAILED, 81, 80), found(Verdict.PROVEN, 80, 0)))
+    make_run("main", found=(found(Verdict.PROVEN, 40, 0, "BTCUSDT"),))
+    make_run("hedge", found=(found(Verdict.BEYOND_RETENTION, 100, 90), found(Verdict.PROVEN, 90, 2)))
     summary = read(connection)
     assert summary.unread == (
         UnreadHistory("hedge", NOW - 2 * DAY, 88.0),

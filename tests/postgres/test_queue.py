@@ -1,4 +1,4 @@
-"""The queue in Postgres: what waits, what is put in twice, and when a night is over."""
+"""The queue in Postgres: what waits, what is put in twice, and when a scheduled run has ended."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from etl.fleet.jobs import BACKFILL, ClaimedJob, Job
-from etl.fleet.queue import enqueue, is_superseded, finished_runs
+from etl.fleet.queue import enqueue, finished_runs, is_superseded
 from etl.store import runs
 from etl.store.engine import connection_to, engine_for
 from etl.store.runs import Assignment
 
-NIGHT = 1_790_000_000
+SCHEDULED = 1_790_000_000
 HALF_A_DAY = timedelta(hours=12)
 WEEK = Job("main", "default", BACKFILL, 1_000, 2_000, ("BTCUSDT",))
 
@@ -46,23 +46,23 @@ def end(connection: Connection, claimed: ClaimedJob, status: str = "succeeded") 
     connection.commit()
 
 
-def test_what_is_handed_out_stands_in_the_view_of_jobs(writer: Connection) -> None:
-    assert enqueue(writer, [WEEK, Job("main", "default", scheduled_for=NIGHT)]) == 2
+def test_enqueued_jobs_are_in_the_view_jobs(writer: Connection) -> None:
+    assert enqueue(writer, [WEEK, Job("main", "default", scheduled_for=SCHEDULED)]) == 2
     assert rows(writer, "SELECT command, account, queue, since::text, until::text, status FROM jobs ORDER BY id") == [
         ("backfill", "main", "default", "1970-01-01 00:00:01+00", "1970-01-01 00:00:02+00", "todo"),
         ("sync", "main", "default", None, None, "todo"),
     ]
-    assert rows(writer, "SELECT extract(epoch FROM night) FROM jobs WHERE command = 'sync'") == [(NIGHT,)]
+    assert rows(writer, "SELECT extract(epoch FROM night) FROM jobs WHERE command = 'sync'") == [(SCHEDULED,)]
 
 
-def test_what_waits_already_is_not_handed_out_again(writer: Connection) -> None:
+def test_a_job_that_waits_already_is_not_enqueued_again(writer: Connection) -> None:
     assert enqueue(writer, [WEEK]) == 1
     assert enqueue(writer, [WEEK, Job("hedge", "default", BACKFILL, 1_000, 2_000)]) == 1
     end(writer, take(writer))
-    assert enqueue(writer, [WEEK]) == 1, "what was done may be handed out again"
+    assert enqueue(writer, [WEEK]) == 1, "a job that ended may be enqueued again"
 
 
-def test_of_one_account_s_jobs_one_is_done_at_a_time_and_in_order(writer: Connection) -> None:
+def test_the_jobs_of_one_account_run_one_at_a_time_and_in_order(writer: Connection) -> None:
     later = Job("main", "default", BACKFILL, 2_000, 3_000)
     enqueue(writer, [later, WEEK])
     first = take(writer)
@@ -72,39 +72,41 @@ def test_of_one_account_s_jobs_one_is_done_at_a_time_and_in_order(writer: Connec
     assert rows(writer, "SELECT extract(epoch FROM since)::int FROM jobs WHERE status = 'doing'") == [(2,)]
 
 
-def test_a_night_is_superseded_by_a_later_one_that_waits(writer: Connection) -> None:
-    enqueue(writer, [Job("main", "default", scheduled_for=NIGHT)])
+def test_a_sync_is_superseded_by_a_later_one_that_waits(writer: Connection) -> None:
+    enqueue(writer, [Job("main", "default", scheduled_for=SCHEDULED)])
     claimed = take(writer)
     assert not is_superseded(writer, claimed)
     enqueue(writer, [WEEK])
-    assert not is_superseded(writer, claimed), "a week is no night"
-    enqueue(writer, [Job("main", "default", scheduled_for=NIGHT + 86_400)])
+    assert not is_superseded(writer, claimed), "a week of history is not a sync"
+    enqueue(writer, [Job("main", "default", scheduled_for=SCHEDULED + 86_400)])
     assert is_superseded(writer, claimed)
 
 
-def test_a_night_is_over_once_every_job_of_it_is_at_its_end_whatever_end(writer: Connection) -> None:
-    enqueue(writer, [Job(name, "default", scheduled_for=NIGHT) for name in ("main", "hedge")])
-    enqueue(writer, [Job("grid", "default", scheduled_for=NIGHT + 86_400)])
+def test_a_scheduled_run_has_ended_once_each_of_its_jobs_has_whatever_the_result(writer: Connection) -> None:
+    enqueue(writer, [Job(name, "default", scheduled_for=SCHEDULED) for name in ("main", "hedge")])
+    enqueue(writer, [Job("grid", "default", scheduled_for=SCHEDULED + 86_400)])
     run_ids = []
     for status in ("succeeded", "failed"):
-        assert finished_runs(writer, NIGHT, HALF_A_DAY) is None, "however long ago it was due"
+        assert finished_runs(writer, SCHEDULED, HALF_A_DAY) is None, "however long ago it was due"
         claimed = take(writer)
         run_ids.append(runs.start(writer, "sync", Assignment(claimed.id, "here/1")))
         writer.commit()
         end(writer, claimed, status)
-    assert finished_runs(writer, NIGHT, HALF_A_DAY) == run_ids
-    assert finished_runs(writer, 5, HALF_A_DAY) == [], "of a night that nobody knows nothing is left to do"
+    assert finished_runs(writer, SCHEDULED, HALF_A_DAY) == run_ids
+    assert finished_runs(writer, 5, HALF_A_DAY) == [], "an unknown scheduled run has no runs"
 
 
-def test_a_night_is_waited_for_no_longer_than_so_after_it_was_handed_out(writer: Connection, database_url: str) -> None:
-    enqueue(writer, [Job("main", "default", scheduled_for=NIGHT)])
+def test_a_scheduled_run_is_awaited_for_a_limited_time_after_it_was_enqueued(
+    writer: Connection, database_url: str
+) -> None:
+    enqueue(writer, [Job("main", "default", scheduled_for=SCHEDULED)])
     with connection_to(engine_for(database_url)) as owner:
         owner.execute(text("UPDATE procrastinate_events SET at = at - interval '13 hours'"))
         owner.commit()
-    assert finished_runs(writer, NIGHT, HALF_A_DAY) == []
+    assert finished_runs(writer, SCHEDULED, HALF_A_DAY) == []
 
 
-def test_the_view_tells_of_each_job_what_its_last_run_made_of_it(writer: Connection) -> None:
+def test_the_view_shows_the_last_run_of_each_job(writer: Connection) -> None:
     enqueue(writer, [WEEK])
     claimed = take(writer)
     for worker in ("here/1", "there/2"):

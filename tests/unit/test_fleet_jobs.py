@@ -1,4 +1,4 @@
-"""What is handed out to workers, in which pieces and order, and when a job that failed is done again."""
+"""Which jobs are enqueued, in which order, and when a failed one is retried."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,65 +12,65 @@ from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ConfigError, ExitCode
 from etl.fleet import jobs
+from etl.fleet.jobs import BACKFILL, SYNC, Job, by_expiry, job_from_arguments, poll_delay, retry_delay
 from etl.fleet.schedule import DEFAULT, cron_expression
-from etl.fleet.jobs import BACKFILL, SYNC, Job, job_from_arguments, by_expiry, poll_delay, retry_delay
 
 NOW = 1_790_000_000_000
 RULES = Rules(NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY - 2)
-NIGHT = Job("main", "default", scheduled_for=NOW // 1000)
+SCHEDULED = Job("main", "default", scheduled_for=NOW // 1000)
 
 
-def pieces(night: Job, known: Known) -> list[Job]:
-    return jobs.catch_up_jobs(night, night.planner()({None: known}, RULES), RULES)
+def catch_up(sync: Job, known: Known) -> list[Job]:
+    return jobs.catch_up_jobs(sync, sync.planner()({None: known}, RULES), RULES)
 
 
 def proven_until(instant: int) -> Known:
     return Known(proven=[Window(NOW - 80 * DAY, instant)], asked_since=NOW - 80 * DAY)
 
 
-def test_a_night_that_follows_another_is_one_job() -> None:
-    assert pieces(NIGHT, proven_until(NOW - DAY)) == []
+def test_a_sync_that_is_a_day_behind_is_one_job() -> None:
+    assert catch_up(SCHEDULED, proven_until(NOW - DAY)) == []
 
 
-def test_a_night_that_has_weeks_to_make_up_for_hands_them_out_and_itself_at_the_end() -> None:
-    *weeks, last = pieces(NIGHT, proven_until(NOW - 20 * DAY))
+def test_a_sync_that_is_weeks_behind_becomes_a_job_for_each_week_and_itself_at_the_end() -> None:
+    *weeks, last = catch_up(SCHEDULED, proven_until(NOW - 20 * DAY))
     assert [week.command for week in weeks] == [BACKFILL, BACKFILL]
-    assert last == replace(NIGHT, is_last=True)
-    assert {week.night for week in weeks} == {NIGHT.night}
+    assert last == replace(SCHEDULED, is_last=True)
+    assert {week.scheduled_for for week in weeks} == {SCHEDULED.scheduled_for}
 
 
-def test_the_night_at_the_end_of_such_weeks_reads_all_that_is_left_by_itself() -> None:
-    assert pieces(replace(NIGHT, is_last=True), proven_until(NOW - 20 * DAY)) == []
+def test_the_sync_after_such_weeks_is_not_split_again() -> None:
+    assert catch_up(replace(SCHEDULED, is_last=True), proven_until(NOW - 20 * DAY)) == []
 
 
-def test_the_first_night_of_an_account_hands_out_everything_that_the_exchange_keeps() -> None:
-    *weeks, last = pieces(NIGHT, Known())
+def test_the_first_sync_of_an_account_enqueues_all_weeks_that_the_exchange_keeps() -> None:
+    *weeks, last = catch_up(SCHEDULED, Known())
     assert len(weeks) == 12
     assert (weeks[0].since, weeks[0].until) == (None, weeks[1].since)
     assert last.is_last
 
 
-def test_a_backfill_is_a_job_a_week_that_stays_open_at_both_ends_of_what_there_is() -> None:
+def test_a_backfill_is_a_job_for_each_week_and_stays_open_at_both_ends() -> None:
     whole = Job("main", "default", BACKFILL, symbols=("BTCUSDT",))
-    handed_out = jobs.weekly_jobs(whole, whole.planner()({None: Known(), "BTCUSDT": Known()}, RULES), RULES)
-    assert len(handed_out) == 13
-    assert [(job.since is None, job.until is None) for job in handed_out] == (
+    enqueued = jobs.weekly_jobs(whole, whole.planner()({None: Known(), "BTCUSDT": Known()}, RULES), RULES)
+    assert len(enqueued) == 13
+    assert [(job.since is None, job.until is None) for job in enqueued] == (
         [(True, False), *[(False, False)] * 11, (False, True)]
     )
-    assert all(one.until == after.since for one, after in pairwise(handed_out))
-    assert all(job.until is None or job.since is None or job.until - job.since <= 7 * DAY for job in handed_out)
-    assert {job.symbols for job in handed_out} == {("BTCUSDT",)}
+    assert all(one.until == after.since for one, after in pairwise(enqueued))
+    assert all(job.until is None or job.since is None or job.until - job.since <= 7 * DAY for job in enqueued)
+    assert {job.symbols for job in enqueued} == {("BTCUSDT",)}
 
 
-def test_what_is_proven_is_not_handed_out() -> None:
+def test_proven_history_is_not_enqueued() -> None:
     whole = Job("main", "default", BACKFILL)
     assert jobs.weekly_jobs(whole, whole.planner()({None: Known([Window(0, NOW)])}, RULES), RULES) == []
 
 
-def test_what_the_exchange_forgets_soonest_is_handed_out_first_whosever_it_is() -> None:
+def test_history_that_the_exchange_deletes_first_is_enqueued_first_over_all_accounts() -> None:
     old, young, oldest = (Job(name, "q", BACKFILL, since) for name, since in (("a", 5), ("a", 9), ("b", None)))
-    night = Job("c", "q")
-    assert by_expiry([young, night, old, oldest]) == [oldest, old, young, night]
+    sync = Job("c", "q")
+    assert by_expiry([young, sync, old, oldest]) == [oldest, old, young, sync]
 
 
 instants = st.none() | st.integers(1, NOW)
@@ -94,7 +94,7 @@ def test_a_job_comes_out_of_the_queue_as_it_was_put_in(job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exit_code", "attempts", "rest"),
+    ("exit_code", "attempts", "delay"),
     [
         (ExitCode.FAILED, 0, timedelta(minutes=10)),
         (ExitCode.FAILED, 2, timedelta(minutes=40)),
@@ -105,20 +105,20 @@ def test_a_job_comes_out_of_the_queue_as_it_was_put_in(job: Job) -> None:
         (ExitCode.BANNED, 50, timedelta(hours=1, seconds=1)),
     ],
 )
-def test_a_job_that_was_not_done_rests_as_long_as_its_cause_lasts(
-    exit_code: ExitCode, attempts: int, rest: timedelta | None
+def test_the_retry_delay_of_a_job_depends_on_why_it_failed(
+    exit_code: ExitCode, attempts: int, delay: timedelta | None
 ) -> None:
-    assert retry_delay(exit_code, attempts, HOUR) == rest
+    assert retry_delay(exit_code, attempts, HOUR) == delay
 
 
-def test_the_end_of_a_night_is_looked_for_soon_at_first_and_then_ever_more_seldom() -> None:
-    rests = [poll_delay(looks).total_seconds() for looks in range(200)]
-    assert rests[:4] == [5, 10, 20, 40]
-    assert rests[6:] == [300] * 194
+def test_the_end_of_a_scheduled_run_is_polled_with_growing_delays() -> None:
+    delays = [poll_delay(looks).total_seconds() for looks in range(200)]
+    assert delays[:4] == [5, 10, 20, 40]
+    assert delays[6:] == [300] * 194
 
 
 @pytest.mark.parametrize(
-    ("at", "cron", "found"),
+    ("at", "cron", "expected"),
     [
         (None, None, DEFAULT),
         ("02:15", None, "15 2 * * *"),
@@ -127,8 +127,8 @@ def test_the_end_of_a_night_is_looked_for_soon_at_first_and_then_ever_more_seldo
         (None, "*/5 1-3 * * 1", "*/5 1-3 * * 1"),
     ],
 )
-def test_a_night_begins_at_a_time_of_day_or_as_cron_has_it(at: str | None, cron: str | None, found: str) -> None:
-    assert cron_expression(at, cron) == found
+def test_a_schedule_is_a_time_of_day_or_a_cron_expression(at: str | None, cron: str | None, expected: str) -> None:
+    assert cron_expression(at, cron) == expected
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,6 @@ def test_a_night_begins_at_a_time_of_day_or_as_cron_has_it(at: str | None, cron:
     [("24:00", None), ("2.15", None), ("", None), (None, "15 2 * *"), (None, "61 2 * * *"), (None, "* * * * * *"),
      (None, "@daily"), ("02:15", "15 2 * * *")],
 )  # fmt: skip
-def test_what_is_no_time_is_refused_with_how_to_write_one(at: str | None, cron: str | None) -> None:
+def test_an_invalid_time_is_refused_with_how_to_write_one(at: str | None, cron: str | None) -> None:
     with pytest.raises(ConfigError, match=r"like|one of them"):
         cron_expression(at, cron)

@@ -1,4 +1,4 @@
-"""What a night is worth in words: facts in, a message or none out."""
+"""The message that a summary of runs becomes, or none."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -9,15 +9,15 @@ from etl.core.timeline import DAY, HOUR, Window
 from etl.errors import ConfigError
 from etl.notifications.message import Message, message_of
 from etl.notifications.summary import (
-    NotificationSummary,
-    RunResult,
     AccountGaps,
     NewOrders,
+    NotificationSummary,
     RowCounts,
+    RunResult,
     UnreadHistory,
-    summary_of_run,
-    summary_of_error,
     gaps_by_account,
+    summary_of_error,
+    summary_of_run,
 )
 from etl.runs.run import Summary
 from etl.store.coverage import Gap
@@ -58,7 +58,7 @@ SAID = {
             "failure",
             "force-orders: sync failed",
             "sync (run 7) failed: account main: the key is refused\n\n"
-            "In all: 1 run (1 failed); 2 orders new, 1 changed.",
+            "Total: 1 run (1 failed); 2 new orders, 1 changed.",
         ),
     ),
     "banned": (
@@ -66,7 +66,7 @@ SAID = {
         Message(
             "failure",
             "force-orders: sync banned",
-            "sync (run 7) banned: banned until 2026-10-01T13:00Z\n\nIn all: 1 run (1 banned); 2 orders new, 1 changed.",
+            "sync (run 7) banned: banned until 2026-10-01T13:00Z\n\nTotal: 1 run (1 banned); 2 new orders, 1 changed.",
         ),
     ),
     "incomplete": (
@@ -76,18 +76,18 @@ SAID = {
             "force-orders: sync incomplete",
             "sync (run 7) incomplete\n"
             "2 rows could not be read; see: force-orders quarantine list\n"
-            "AccountGaps; see: force-orders status\n"
+            "Gaps; see: force-orders status\n"
             "- main: 3 gaps (failed, saturated) from 2026-10-01T12:00Z\n\n"
-            "In all: 1 run (1 incomplete); 0 orders new, 0 changed.",
+            "Total: 1 run (1 incomplete); 0 new orders, 0 changed.",
         ),
     ),
-    "a gap that is soon lost": (
+    "a gap that is lost soon": (
         NEAR,
         Message(
             "warning",
-            "force-orders: history of account main is lost in 5.2 days",
-            "UnreadHistory, and soon lost:\n- main: from 2026-10-01T12:00Z, lost in 5.2 days\n\n"
-            "In all: 1 run (1 succeeded); 2 orders new, 1 changed.",
+            "force-orders: unread history of account main is lost in 5.2 days",
+            "Unread history that is lost soon:\n- main: from 2026-10-01T12:00Z, lost in 5.2 days\n\n"
+            "Total: 1 run (1 succeeded); 2 new orders, 1 changed.",
         ),
     ),
     "new orders": (
@@ -99,14 +99,14 @@ SAID = {
             "- main BTCUSDT LIQUIDATION: 3, 12,345.68 USDT\n"
             "- main ETHBTC LIQUIDATION: 1, 0.00123 BTC\n"
             "- main BTCUSDT ADL: 1\n\n"
-            "In all: 1 run (1 succeeded); 2 orders new, 1 changed.",
+            "Total: 1 run (1 succeeded); 2 new orders, 1 changed.",
         ),
     ),
 }
 
 
 @pytest.mark.parametrize(("summary", "message"), SAID.values(), ids=SAID)
-def test_what_happened_is_said_in_a_few_lines(summary: NotificationSummary, message: Message) -> None:
+def test_a_summary_becomes_a_message_of_a_few_lines(summary: NotificationSummary, message: Message) -> None:
     assert said(summary) == message
 
 
@@ -124,44 +124,45 @@ def test_what_happened_is_said_in_a_few_lines(summary: NotificationSummary, mess
         (NotificationSummary(runs=(RunResult("sync", "running", run_id=7),)), ALL),
     ],
     ids=[
-        "a quiet night",
-        "a failure unasked for",
-        "a gap unasked for",
-        "orders unasked for",
-        "a gap that is not near",
+        "a run without an event",
+        "a failure, not chosen",
+        "a gap, not chosen",
+        "orders, not chosen",
+        "a gap that is not lost soon",
         "an old gap that the run did not leave",
         "no run",
         "a run that was stopped",
-        "a run that is not over",
+        "a run that has not ended",
     ],
 )
-def test_nothing_is_said_where_nothing_happened_that_anybody_wants_to_hear(
-    summary: NotificationSummary, about: tuple[str, ...]
-) -> None:
+def test_no_message_is_made_without_a_chosen_event(summary: NotificationSummary, about: tuple[str, ...]) -> None:
     assert message_of(summary, about, gap_days=14) is None
 
 
-def test_the_gravest_comes_first_and_gives_the_title() -> None:
+def test_the_most_severe_section_comes_first_and_gives_the_title() -> None:
     everything = replace(ORDERS, runs=FAILED.runs, unread=NEAR.unread)
     message = said(everything)
     assert (message.severity, message.title) == ("failure", "force-orders: sync failed")
     heads = [paragraph.partition("\n")[0] for paragraph in message.body.split("\n\n")]
-    assert [head[:12] for head in heads] == ["sync (run 7)", "UnreadHistory, and ", "5 new force ", "In all: 1 ru"]
+    assert [head[:12] for head in heads] == ["sync (run 7)", "Unread histo", "5 new force ", "Total: 1 run"]
 
 
-def test_what_is_being_lost_right_now_is_said_so() -> None:
+def test_history_that_is_being_lost_now_is_reported_as_such() -> None:
     for days in (0.0, 0.04):
         lost = replace(QUIET, unread=(UnreadHistory("main", NOON, days),))
-        assert said(lost).title == "force-orders: history of account main is lost as of now"
+        assert said(lost).title == "force-orders: unread history of account main is being lost now"
 
 
-def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
+def test_many_runs_are_one_short_message_that_lists_the_worst() -> None:
     accounts = [f"account-{number:03}" for number in range(200)]
     long = "x" * 5_000
     fleet = NotificationSummary(
         runs=(
             *(RunResult("sync", "incomplete", run_id=number) for number in range(150)),
-            *(RunResult("sync", "failed", (f"account {accounts[number]}: {long}",), number) for number in range(150, 192)),
+            *(
+                RunResult("sync", "failed", (f"account {accounts[number]}: {long}",), number)
+                for number in range(150, 192)
+            ),
             *(RunResult("sync", "succeeded", run_id=number) for number in range(192, 200)),
         ),
         rows=RowCounts(inserted=400),
@@ -179,12 +180,10 @@ def test_a_fleet_s_night_is_one_short_message_the_worst_by_name() -> None:
     assert "400 new force orders, 19,900.00 USDT:\n- account-199 BTCUSDT ADL: 2, 199.00 USDT\n" in message.body
     assert message.body.count("and 195 more") == 3
     assert "and 187 more" in message.body
-    assert message.body.endswith(
-        "In all: 200 runs (42 failed, 150 incomplete, 8 succeeded); 400 orders new, 0 changed."
-    )
+    assert message.body.endswith("Total: 200 runs (42 failed, 150 incomplete, 8 succeeded); 400 new orders, 0 changed.")
 
 
-def test_of_one_run_each_fault_is_told_and_of_many_each_one_s_first() -> None:
+def test_one_run_is_reported_with_every_fault_and_many_with_the_first_of_each() -> None:
     one = RunResult("sync", "failed", tuple(f"account {number}: the key is refused" for number in range(40)), 7)
     assert said(NotificationSummary(runs=(one,))).body.split("\n\n")[0].split("\n") == [
         "sync (run 7) failed:",
@@ -197,16 +196,16 @@ def test_of_one_run_each_fault_is_told_and_of_many_each_one_s_first() -> None:
     ]
 
 
-def test_a_gap_is_told_also_where_nothing_ran() -> None:
-    assert said(replace(NEAR, runs=())).body.endswith("In all: 0 runs; 2 orders new, 1 changed.")
+def test_a_gap_is_reported_even_without_a_run() -> None:
+    assert said(replace(NEAR, runs=())).body.endswith("Total: 0 runs; 2 new orders, 1 changed.")
 
 
-def test_of_many_runs_that_ended_in_one_way_the_title_says_which() -> None:
+def test_the_title_names_the_status_that_all_bad_runs_share() -> None:
     runs = (RunResult("sync", "banned", run_id=1), RunResult("sync", "banned", run_id=2), *QUIET.runs)
     assert said(replace(QUIET, runs=runs)).title == "force-orders: 2 of 3 runs banned"
 
 
-def test_nothing_that_is_quoted_steers_a_terminal_or_breaks_a_line() -> None:
+def test_quoted_text_cannot_control_a_terminal_or_break_a_line() -> None:
     hostile = "\x1b[2J\nBTC\u202eUSDT"
     faulty = replace(FAILED, runs=(RunResult("sync", "failed", (hostile,), 7),))
     new = replace(QUIET, orders=(NewOrders("main", hostile, "ADL", 1, None, None),))
@@ -215,7 +214,7 @@ def test_nothing_that_is_quoted_steers_a_terminal_or_breaks_a_line() -> None:
         assert "�[2J BTC�USDT" in said(summary).body
 
 
-def test_without_the_database_a_run_is_told_by_its_own_summary() -> None:
+def test_without_the_database_the_summary_comes_from_the_run_itself() -> None:
     summary = Summary("sync", 7, status="failed", counts=Counts(inserted=4, updated=3, quarantined=2))
     summary.faults = ["the database cannot be used: gone", "account main was left out"]
     summary.gaps = [Gap("main", "*", Window(NOON, NOON + HOUR), "failed")]
@@ -226,14 +225,14 @@ def test_without_the_database_a_run_is_told_by_its_own_summary() -> None:
     )
 
 
-def test_a_run_that_could_not_begin_is_told_by_its_error_and_a_mistake_of_ours_without_its_text() -> None:
+def test_a_run_that_could_not_begin_is_reported_by_its_error_and_an_unexpected_error_without_its_text() -> None:
     refused = said(summary_of_error("sync", ConfigError("no key: set BINANCE_API_KEY")))
     assert refused.body.startswith("sync failed: no key: set BINANCE_API_KEY\n")
     broken = said(summary_of_error("sync", KeyError("https://host/?signature=abc")))
     assert broken.body.startswith("sync failed: this should not happen (KeyError)\n")
 
 
-def test_a_gap_that_symbols_share_counts_once_and_one_that_is_lost_not_at_all() -> None:
+def test_a_gap_that_symbols_share_counts_once_and_a_lost_one_does_not_count() -> None:
     day = Window(NOON, NOON + DAY)
     gaps = [
         Gap("main", "*", day, "failed"),
