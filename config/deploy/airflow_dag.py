@@ -1,7 +1,7 @@
 """The nightly job as an Airflow DAG (3.0 or newer): copy it into the DAG folder of a worker that has `force-orders`.
 
-The command finds keys and database as it does everywhere, in the worker's environment or in the file that
-FORCE_ORDERS_CONFIG names. Where it lives in a virtual environment of its own, FORCE_ORDERS_COMMAND is its path.
+The command reads keys and database from the worker's environment or from the file that FORCE_ORDERS_CONFIG names. If it
+is installed in a virtual environment of its own, set FORCE_ORDERS_COMMAND to its path.
 """
 
 import logging
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 @dag(
     schedule="15 2 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    catchup=False,  # each sync begins where the last one ended: one makes up for every night that was missed
+    catchup=False,  # each sync begins where the last one ended, so one makes up for all missed nights
     max_active_runs=1,
     tags=["force-orders"],
 )
 def force_orders() -> None:
-    # A sensor, because a ban has to be waited for: in this mode it takes no worker's slot meanwhile.
+    # A sensor can wait for the end of a ban; in this mode it holds no worker slot while it waits.
     @task.sensor(
         mode="reschedule",
         poke_interval=timedelta(minutes=15),
@@ -32,7 +32,7 @@ def force_orders() -> None:
         retry_delay=timedelta(minutes=10),
     )
     def sync() -> bool:
-        """One run; False asks for another one a quarter of an hour later."""
+        """One run; False means: run again after 15 minutes."""
         ended = subprocess.run(  # noqa: S603  # the command is the operator's own
             [os.environ.get("FORCE_ORDERS_COMMAND", "force-orders"), "sync"],
             stdout=subprocess.PIPE,
@@ -43,11 +43,11 @@ def force_orders() -> None:
         match ended.returncode:
             case 0:
                 log.info("%s", ended.stdout)
-            case 3:  # stored, but a gap is left: for a person to look at, and no reason to do the night again
+            case 3:  # stored, but a gap is left: somebody should look at it; a retry would not help
                 log.warning("incomplete: %s", ended.stdout)
             case 4:
-                log.warning("the exchange wants silence: %s", ended.stdout)
-            case 2:  # wrong settings stay wrong
+                log.warning("the exchange sent a ban or a rate limit: %s", ended.stdout)
+            case 2:  # wrong settings: a retry would not help
                 raise AirflowFailException(ended.stdout)
             case _:
                 raise AirflowException(ended.stdout)

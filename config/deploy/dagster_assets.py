@@ -1,7 +1,7 @@
-"""Force orders as a Dagster asset with a partition a week: `dagster dev -f dagster_assets.py`.
+"""Force orders as a Dagster asset with one partition for each week: `dagster dev -f dagster_assets.py`.
 
-It needs the package force-orders-etl where Dagster runs, and finds keys and database as the command does: in the
-environment, or in the file that FORCE_ORDERS_CONFIG names.
+The package force-orders-etl must be installed where Dagster runs. Keys and database are read from the environment or
+from the file that FORCE_ORDERS_CONFIG names.
 """
 
 import dagster as dg
@@ -9,20 +9,20 @@ import dagster as dg
 import etl
 from etl.errors import ConfigError, ThrottledError
 
-WEEKS = dg.WeeklyPartitionsDefinition(start_date="2026-09-06")  # the exchange answers for the last 90 days only
+WEEKS = dg.WeeklyPartitionsDefinition(start_date="2026-09-06")  # the exchange keeps 90 days only
 
 
 @dg.asset(
     partitions_def=WEEKS,
-    backfill_policy=dg.BackfillPolicy.single_run(),  # many weeks are one run: two would wait for each other
+    backfill_policy=dg.BackfillPolicy.single_run(),  # many weeks in one run: two runs would wait for each other
     retry_policy=dg.RetryPolicy(max_retries=3, delay=600),
 )
 def force_orders(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """Every force order of these weeks, in the table of the same name. What is proven already costs no request."""
+    """All force orders of these weeks, in the table `force_orders`. History that is already proven costs no request."""
     weeks = context.partition_time_window
     try:
         summary = etl.run_backfill(since=weeks.start, until=weeks.end, beyond_retention=True)
-    except ConfigError as error:  # wrong settings stay wrong
+    except ConfigError as error:  # wrong settings: a retry would not help
         raise dg.Failure(str(error), allow_retries=False) from error
     except ThrottledError as error:  # a ban may take hours
         raise dg.RetryRequested(max_retries=12, seconds_to_wait=3600) from error

@@ -1,4 +1,4 @@
-"""The files of config/deploy name nothing that is not there, and the tools that read them find nothing wrong."""
+"""The files of config/deploy name only commands and variables that exist, and pass the tools that read them."""
 
 import re
 import shutil
@@ -55,7 +55,7 @@ def test_every_command_in_the_file_exists_with_its_options(name: str, command: C
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_variable_in_the_file_is_one_that_is_read(name: str) -> None:
-    keys = set(re.findall(r'"(BINANCE_[A-Z_]+)"', (ROOT / "etl" / "keysources.py").read_text(encoding="utf-8")))
+    keys = set(re.findall(r'"(BINANCE_[A-Z_]+)"', (ROOT / "etl" / "accounts" / "key_sources.py").read_text(encoding="utf-8")))
     settings = {PREFIX + name.upper() for name in ("config", *(one.name for one in fields(Settings)))}
     known = settings | keys | {f"{key}_FILE" for key in keys}
     assert set(re.findall(r"\b(?:BINANCE|FORCE_ORDERS)_[A-Z_]+\b", text_of(name))) <= known
@@ -77,24 +77,24 @@ def test_systemd_finds_nothing_wrong_with_service_and_timer(units: list[str]) ->
     assert (done.returncode, [line for line in done.stderr.splitlines() if "force-orders" in line]) == (0, [])
 
 
-def test_systemd_calls_the_service_well_confined(units: list[str]) -> None:
+def test_systemd_rates_the_service_as_well_confined(units: list[str]) -> None:
     if "--offline" not in analyzed("--help").stdout:
         pytest.skip("this systemd-analyze cannot judge a file")
     done = analyzed("security", "--offline=yes", "--threshold=20", units[0])
     assert done.returncode == 0, done.stdout[-200:]
 
 
-def test_the_timer_makes_up_for_a_night_and_does_not_come_with_everybody_else() -> None:
+def test_the_timer_makes_up_for_a_missed_run_and_has_a_random_delay() -> None:
     assert unit_lines("force-orders.timer", "Persistent") == ["yes"]
     assert unit_lines("force-orders.timer", "RandomizedDelaySec") == ["20min"]
 
 
-def test_an_incomplete_night_is_a_failed_one_and_is_not_repeated_at_once() -> None:
+def test_an_incomplete_run_is_a_failed_one_and_is_not_retried_at_once() -> None:
     assert unit_lines("force-orders.service", "SuccessExitStatus") == ["130"]
     assert unit_lines("force-orders.service", "RestartPreventExitStatus") == ["2 3"]
 
 
-def test_the_job_is_as_documented_by_its_schema() -> None:
+def test_the_kubernetes_job_is_valid_under_its_schema() -> None:
     file = str(DEPLOY / "kubernetes.yaml")
     checks = {"kubeconform": ["-strict", file], "kubernetes-validate": ["--strict", file]}
     there = [name for name in checks if shutil.which(name)]
@@ -107,7 +107,7 @@ def test_the_job_is_as_documented_by_its_schema() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_job_runs_once_at_a_time_as_nobody_and_cannot_write() -> None:
+def test_the_kubernetes_job_runs_one_at_a_time_unprivileged_and_read_only() -> None:
     lines = set(yaml_lines("kubernetes.yaml"))
     pod = "spec.jobTemplate.spec.template.spec"
     assert {
@@ -124,7 +124,7 @@ def test_the_job_runs_once_at_a_time_as_nobody_and_cannot_write() -> None:
         (f"{pod}.volumes.[].secret.secretName", "force-orders"),
     } <= lines
     assert not [path for path, _ in lines if "secretKeyRef" in path or "envFrom" in path], "secrets are files"
-    assert "\nUSER 1000:1000\n" in text_of("Dockerfile"), "the user whom the image knows"
+    assert "\nUSER 1000:1000\n" in text_of("Dockerfile"), "the image's own user"
 
 
 def test_there_is_one_dockerfile_and_everything_it_copies_reaches_it() -> None:
@@ -139,7 +139,7 @@ def test_there_is_one_dockerfile_and_everything_it_copies_reaches_it() -> None:
         assert f"!{source}" in let_in
 
 
-def test_the_image_is_pinned_says_how_it_is_and_ends_as_nobody() -> None:
+def test_the_image_is_pinned_has_a_health_check_and_runs_unprivileged() -> None:
     steps = [line for line in text_of("Dockerfile").splitlines() if line and not line.startswith(("#", " "))]
     installs = [line for line in steps if " install " in line]
     assert all("--require-hashes" in line or "--no-deps --no-build-isolation" in line for line in installs)

@@ -1,4 +1,4 @@
-"""Several workers as processes of their own: everything is read once, evenly, within one budget, whoever dies."""
+"""Several worker processes read everything once, evenly and within one budget, even if one of them is killed."""
 
 import time
 from collections import Counter
@@ -54,10 +54,10 @@ def test_three_workers_read_many_accounts_and_one_of_them_is_killed(lab: Labs, s
 
 
 @pytest.mark.slow
-def test_three_workers_use_a_minute_s_weight_up_and_never_more_though_one_is_killed(lab: Labs, stay: Staying) -> None:
+def test_three_workers_use_the_whole_weight_of_a_minute_and_never_more_though_one_is_killed(lab: Labs, stay: Staying) -> None:
     turn = (int(time.time() * 1000) // MINUTE + 2) * MINUTE
     fleet = fleet_of(lab, 200, WEIGHT_A_MINUTE, clock_at_ms=turn - MINUTE)
-    # One dies before the minute that is looked at: what it used is somebody else's from then on, to whom room is left.
+    # One is killed before the measured minute: from then on its weight counts as other traffic, which is left room.
     read_by_three_of_which_one_is_killed(fleet, 200, stay, begins_at=turn - 15_000)
 
     stats = fleet.stats()
@@ -70,15 +70,15 @@ def test_three_workers_use_a_minute_s_weight_up_and_never_more_though_one_is_kil
 def read_by_three_of_which_one_is_killed(
     fleet: Lab, accounts: int, stay: Staying, begins_at: int | None = None
 ) -> None:
-    """Two weeks of every account; the jobs are handed out once the exchange's clock is set to `begins_at`."""
+    """Two weeks of every account; the jobs are enqueued once the exchange's clock is set to `begins_at`."""
     since = fleet.now() - 13 * DAY
     assert fleet("db", "upgrade").returncode == 0
     workers = [stay(fleet, "worker", "--jobs", "4") for _ in range(3)]
     wait_until(lambda: len(fleet.sql("SELECT FROM procrastinate_workers")) == 3)
     if begins_at is not None:
         fleet.tell("clock", {"set_ms": begins_at})
-    handed_out = fleet("backfill", "--distributed", "--since", str(since))
-    assert handed_out.stdout == f"handed out {2 * accounts} jobs for {accounts} accounts, queues: default\n"
+    enqueued = fleet("backfill", "--distributed", "--since", str(since))
+    assert enqueued.stdout == f"enqueued {2 * accounts} jobs for {accounts} accounts, queues: default\n"
     wait_until(lambda: sum(done(fleet).values()) > accounts / 2)
     killed, *left = workers
     before = done(fleet)
@@ -126,7 +126,7 @@ def assert_spread_evenly(runs: Counter[str], workers: int) -> None:
     assert min(runs.values()) >= 0.5 * share, runs
 
 
-def test_all_behind_one_address_share_its_budget_and_another_address_has_its_own(lab: Labs, stay: Staying) -> None:
+def test_workers_of_one_egress_share_a_budget_and_another_egress_has_its_own(lab: Labs, stay: Staying) -> None:
     minute = (int(time.time() * 1000) // MINUTE + 1) * MINUTE
     fleet = fleet_of(lab, 40, 100_000, clock_at_ms=minute + 2_000)
     assert fleet("backfill", "--distributed", "--since", "6d").returncode == 0
@@ -147,12 +147,12 @@ def test_all_behind_one_address_share_its_budget_and_another_address_has_its_own
     assert 2 * 500 < weight <= 2 * 600
 
 
-def test_a_ban_that_one_worker_hears_of_silences_all_behind_its_address(lab: Labs, stay: Staying) -> None:
+def test_a_ban_that_one_worker_gets_stops_all_workers_of_its_egress(lab: Labs, stay: Staying) -> None:
     fleet = fleet_of(lab, 30, 100_000)
     assert fleet("backfill", "--distributed", "--since", "13d").returncode == 0
     fleet.tell("faults", [{"kind": "ban", "path": "/fapi/v1/forceOrders", "at": 20, "seconds": 3_600}])
     workers = [stay(fleet, "worker", "--jobs", "1", FORCE_ORDERS_CONCURRENCY="1") for _ in range(3)]
     wait_until(lambda: len(fleet.sql("SELECT FROM jobs WHERE status = 'todo' AND not_before > now()")) == 30)
     assert [stay.stop(worker) for worker in workers] == [130] * 3
-    assert fleet.stats()["requests_during_ban"] <= 2, "what the other two had under way when it was pronounced"
+    assert fleet.stats()["requests_during_ban"] <= 2, "requests that the other two had in flight when the ban began"
     assert len(fleet.sql("SELECT FROM silences WHERE until > now() + interval '50 minutes'")) == 1

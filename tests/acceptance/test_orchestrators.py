@@ -143,7 +143,7 @@ def a_row_that_cannot_be_read(lab: Lab) -> dict[str, str]:
     ("breaking", "outcome", "said"),
     [
         (a_row_that_cannot_be_read, "done", "incomplete: sync incomplete"),
-        (banned, "waits", "the exchange wants silence: sync banned"),
+        (banned, "waits", "the exchange sent a ban or a rate limit: sync banned"),
         (
             lambda lab: {"FORCE_ORDERS_WEIGHT_BUDGET": "none"},
             "AirflowFailException",

@@ -1,4 +1,4 @@
-"""`force-orders schedule`: every account's night by itself, once, whatever comes in between."""
+"""`force-orders schedule` runs each account's nightly job on schedule, once, through crashes, bans and restarts."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -45,13 +45,13 @@ def lab(lab: Labs) -> Labs:
     return make
 
 
-def nights_done(lab: Lab) -> int:
-    """Jobs of the night that reads up to now, at their end."""
+def syncs_done(lab: Lab) -> int:
+    """Sync jobs that succeeded."""
     return len(lab.sql("SELECT FROM jobs WHERE command = 'sync' AND run_id IS NOT NULL AND status = 'succeeded'"))
 
 
-def forget_nights(lab: Lab, days: int) -> None:
-    """As if the scheduler had last been there so many days ago."""
+def move_last_run_back(lab: Lab, days: int) -> None:
+    """As if the scheduler had last enqueued a run so many days earlier."""
     with psycopg.connect(lab.database_url) as owner:
         owner.execute(
             "UPDATE procrastinate_periodic_defers SET defer_timestamp = defer_timestamp - %s", [days * 86_400]
@@ -70,12 +70,12 @@ def assert_all_stored(lab: Lab, *accounts: str) -> None:
     assert lab.gaps() == []
 
 
-def test_the_night_that_is_due_is_read_at_once_and_once_however_often_it_starts(lab: Labs, stay: Staying) -> None:
+def test_a_run_that_is_due_is_made_at_once_and_only_once_however_often_the_scheduler_starts(lab: Labs, stay: Staying) -> None:
     every = with_keys(lab(accounts=demo_accounts(3)), list(demo_accounts(3)))
     for _ in range(2):
         scheduler = stay(every, "schedule", "--at", "02:15")
-        wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next night "))  # noqa: B023 - in this round
-        wait_until(lambda: nights_done(every) == 3)
+        wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next run "))  # noqa: B023 - in this round
+        wait_until(lambda: syncs_done(every) == 3)
         wait_until(lambda: not every.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing')"))
         assert stay.stop(scheduler) == 130
         _, errors = stay.said(scheduler)
@@ -85,61 +85,62 @@ def test_the_night_that_is_due_is_read_at_once_and_once_however_often_it_starts(
     assert every.stats()["throttled"] == 0
 
 
-def test_nights_that_were_missed_are_made_up_for_once(lab: Labs, stay: Staying) -> None:
+def test_missed_runs_are_made_up_for_once(lab: Labs, stay: Staying) -> None:
     nightly = lab()
     assert nightly("backfill").returncode == 0
     scheduler = stay(nightly, "schedule", "--cron", "15 2 * * *")
-    wait_until(lambda: nights_done(nightly) == 1)
+    wait_until(lambda: syncs_done(nightly) == 1)
     assert stay.stop(scheduler) == 130
-    forget_nights(nightly, 5)
+    move_last_run_back(nightly, 5)
     scheduler = stay(nightly, "schedule", "--cron", "15 2 * * *")
-    wait_until(lambda: nights_done(nightly) == 2)
+    wait_until(lambda: syncs_done(nightly) == 2)
     assert stay.stop(scheduler) == 130
     assert len(nightly.sql("SELECT FROM jobs")) == 2
 
 
 @pytest.mark.slow
-def test_the_next_night_comes_by_itself(lab: Labs, stay: Staying) -> None:
+def test_the_next_run_is_enqueued_when_it_is_due(lab: Labs, stay: Staying) -> None:
     nightly = lab(histories={"main": []})
     assert nightly("backfill").returncode == 0
     scheduler = stay(nightly, "schedule", "--cron", "* * * * *")
-    wait_until(lambda: nights_done(nightly) == 2)
+    wait_until(lambda: syncs_done(nightly) == 2)
     assert stay.stop(scheduler) == 130
     first, second = nightly.sql("SELECT night FROM jobs ORDER BY id")
     assert (second["night"] - first["night"]).total_seconds() == 60
     assert nightly.sql("SELECT bool_and(started_at >= night) AS in_time FROM jobs") == [{"in_time": True}]
 
 
-def test_two_schedulers_hand_out_each_night_once(lab: Labs, stay: Staying) -> None:
+def test_two_schedulers_enqueue_each_run_once(lab: Labs, stay: Staying) -> None:
     both = with_keys(lab(accounts=demo_accounts(2)), list(demo_accounts(2)))
     for account in ("main", "account2"):
         assert both("backfill", "--account", account).returncode == 0
     schedulers = [stay(both, "schedule") for _ in range(2)]
-    wait_until(lambda: nights_done(both) == 2)
+    wait_until(lambda: syncs_done(both) == 2)
     assert [stay.stop(one) for one in schedulers] == [130, 130]
     assert len(both.sql("SELECT FROM jobs")) == 2
 
 
-def test_a_scheduler_that_only_hands_out_leaves_the_night_to_a_worker(lab: Labs, stay: Staying) -> None:
+@pytest.mark.parametrize("option", ["--enqueue-only", "--hand-out-only"])
+def test_a_scheduler_that_only_enqueues_leaves_the_jobs_to_a_worker(lab: Labs, stay: Staying, option: str) -> None:
     shared = lab()
-    scheduler = stay(shared, "schedule", "--hand-out-only")
+    scheduler = stay(shared, "schedule", option)
     wait_until(lambda: shared.sql("SELECT FROM jobs WHERE status = 'todo'"))
     assert shared.stats()["requests"] == 0
     worker = stay(shared, "worker")
-    wait_until(lambda: nights_done(shared) == 1)
+    wait_until(lambda: syncs_done(shared) == 1)
     assert [stay.stop(one) for one in (scheduler, worker)] == [130, 130]
     assert_all_stored(shared, "main")
     assert {row["worker"].rpartition("/")[2] for row in shared.sql("SELECT worker FROM runs")} == {str(worker.pid)}
 
 
-def test_a_worker_leaves_alone_what_stands_in_other_queues(lab: Labs, stay: Staying) -> None:
+def test_a_worker_does_not_touch_other_queues(lab: Labs, stay: Staying) -> None:
     accounts = list(demo_accounts(2))
     apart = with_keys(lab(accounts=accounts), accounts)
     with (apart.command.directory / "accounts" / "account2.toml").open("a") as file:
         file.write('queue = "tokyo"\n')
     backfill = ("backfill", "--distributed", "--since", str(apart.now() - 3 * DAY))
     done = apart(*backfill)
-    assert (done.returncode, done.stdout) == (0, "handed out 2 jobs for 2 accounts, queues: default, tokyo\n")
+    assert (done.returncode, done.stdout) == (0, "enqueued 2 jobs for 2 accounts, queues: default, tokyo\n")
     worker = stay(apart, "worker", "--queues", "tokyo")
     wait_until(lambda: apart.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
     assert stay.stop(worker) == 130
@@ -148,8 +149,8 @@ def test_a_worker_leaves_alone_what_stands_in_other_queues(lab: Labs, stay: Stay
         {"account": "main", "status": "todo"},
     ]
     again = apart(*backfill)
-    assert again.stdout == ("handed out 1 job for 2 accounts, queues: default, tokyo; 1 job waited there already\n"), (
-        "of what is proven, only the minutes since are handed out"
+    assert again.stdout == ("enqueued 1 job for 2 accounts, queues: default, tokyo; 1 job waited there already\n"), (
+        "proven history is not enqueued again, only the minutes since"
     )
 
 
@@ -159,33 +160,33 @@ def test_one_account_s_bad_key_does_not_stop_the_others(lab: Labs, stay: Staying
     every.command.environment["SECRET_1"] = DEMO_SECRET
     del every.command.environment["KEY_2"]
     scheduler = stay(every, "schedule")
-    wait_until(lambda: nights_done(every) == 1)
+    wait_until(lambda: syncs_done(every) == 1)
     wait_until(lambda: {row["account"] for row in every.sql("SELECT account FROM jobs WHERE error IS NOT NULL")}
                == {"account2", "account3"})  # fmt: skip
     assert stay.stop(scheduler) == 130
     said, _ = stay.said(scheduler)
     assert "account account3: " in said
-    assert "KEY_2 is not set; left to the next night" in said
-    assert "again in 10 min" in said
+    assert "KEY_2 is not set; no retry before the next run" in said
+    assert "retry in 10 min" in said
     assert_all_stored(every, "main")
     assert refused.secret not in said
 
 
-def test_an_account_that_was_added_has_its_night_once_the_scheduler_is_started_again(lab: Labs, stay: Staying) -> None:
+def test_an_added_account_is_scheduled_after_a_restart(lab: Labs, stay: Staying) -> None:
     every = with_keys(lab(accounts=demo_accounts(2)), list(demo_accounts(2)))
     added = every.command.directory / "accounts" / "account2.toml"
     added.rename(every.command.directory / "for-later")
     scheduler = stay(every, "schedule")
-    wait_until(lambda: nights_done(every) == 1)
+    wait_until(lambda: syncs_done(every) == 1)
     assert stay.stop(scheduler) == 130
     (every.command.directory / "for-later").rename(added)
     scheduler = stay(every, "schedule")
-    wait_until(lambda: nights_done(every) == 2)
+    wait_until(lambda: syncs_done(every) == 2)
     assert stay.stop(scheduler) == 130
     assert_all_stored(every, "main", "account2")
 
 
-def test_a_key_that_was_mended_is_read_for_the_next_job(lab: Labs, stay: Staying, tmp_path: Path) -> None:
+def test_a_corrected_key_is_used_for_the_next_job(lab: Labs, stay: Staying, tmp_path: Path) -> None:
     mended, secret = lab(), tmp_path / "secret"
     secret.touch(mode=0o600)
     secret.write_text("x" * 64)
@@ -195,12 +196,12 @@ def test_a_key_that_was_mended_is_read_for_the_next_job(lab: Labs, stay: Staying
     secret.write_text(DEMO_SECRET)
     with psycopg.connect(mended.database_url) as owner:
         owner.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo'")
-    wait_until(lambda: nights_done(mended) == 1)
+    wait_until(lambda: syncs_done(mended) == 1)
     assert stay.stop(scheduler) == 130
     assert_all_stored(mended, "main")
 
 
-def test_it_runs_on_the_embedded_postgres_and_stops_it_with_itself(lab: Labs, stay: Staying, tmp_path: Path) -> None:
+def test_it_runs_on_the_embedded_postgres_and_stops_it_at_its_end(lab: Labs, stay: Staying, tmp_path: Path) -> None:
     own = lab(histories={"main": []})
     home = tmp_path / "data"
     here = {"FORCE_ORDERS_DATABASE_URL": "", "FORCE_ORDERS_DATA_DIR": str(home)}
@@ -212,7 +213,7 @@ def test_it_runs_on_the_embedded_postgres_and_stops_it_with_itself(lab: Labs, st
     assert "sync succeeded" in looked.stdout
 
 
-def test_a_signal_gives_the_job_in_hand_back_to_the_queue(lab: Labs, stay: Staying) -> None:
+def test_a_signal_returns_the_running_job_to_the_queue(lab: Labs, stay: Staying) -> None:
     slow = lab(Scenario(latency_ms=800))
     assert slow("backfill", "--distributed", "--since", "19d").returncode == 0
     first = stay(slow, "worker", "--jobs", "1")
@@ -226,7 +227,7 @@ def test_a_signal_gives_the_job_in_hand_back_to_the_queue(lab: Labs, stay: Stayi
     assert slow.gaps() == []
 
 
-def test_a_job_that_many_workers_died_of_is_given_up(lab: Labs, stay: Staying) -> None:
+def test_a_job_whose_workers_died_many_times_fails(lab: Labs, stay: Staying) -> None:
     shared = lab(histories={"main": []})
     assert shared("backfill", "--distributed", "--since", "19d").returncode == 0
     with psycopg.connect(shared.database_url) as owner:
@@ -235,10 +236,10 @@ def test_a_job_that_many_workers_died_of_is_given_up(lab: Labs, stay: Staying) -
     wait_until(lambda: shared.sql("SELECT FROM jobs WHERE id = 1 AND status = 'failed'"))
     wait_until(lambda: shared.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
     assert stay.stop(worker) == 130
-    assert "job 1 is given up" in stay.said(worker)[1]
+    assert "job 1 failed: its worker died, after 20 attempts" in stay.said(worker)[1]
 
 
-def test_a_ban_lets_jobs_rest_until_it_is_over(lab: Labs, stay: Staying) -> None:
+def test_jobs_wait_until_a_ban_ends(lab: Labs, stay: Staying) -> None:
     banned = lab()
     banned.tell("faults", [{"kind": "ban", "at": 2, "seconds": 3_600}])
     assert banned("backfill", "--distributed", "--since", "19d").returncode == 0
@@ -249,10 +250,10 @@ def test_a_ban_lets_jobs_rest_until_it_is_over(lab: Labs, stay: Staying) -> None
     assert 3_500 < rest < 3_700
     assert job["run_status"] == "banned"
     assert banned.stats()["requests_during_ban"] == 0
-    assert "again in 1 h" in stay.said(worker)[0]
+    assert "retry in 1 h" in stay.said(worker)[0]
 
 
-def test_a_worker_outlives_a_restart_of_the_database(lab: Labs, stay: Staying) -> None:
+def test_a_worker_survives_a_restart_of_the_database(lab: Labs, stay: Staying) -> None:
     shared = lab()
     worker = stay(shared, "worker")
     wait_until(lambda: shared.sql("SELECT FROM procrastinate_workers"))
@@ -271,16 +272,16 @@ def test_a_worker_outlives_a_restart_of_the_database(lab: Labs, stay: Staying) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--at", "25:00"], "--at '25:00' is no time of day; write it like 02:15 (UTC)"),
-        (["--cron", "every night"], "is no cron expression; write five fields like '15 2 * * *'"),
+        (["--at", "25:00"], "--at '25:00' is not a time of day; write it like 02:15 (UTC)"),
+        (["--cron", "every night"], "is not a cron expression; write five fields like '15 2 * * *'"),
         (["--at", "02:15", "--cron", "15 2 * * *"], "give one of them"),
         (["--account", "nobody"], "there is no account 'nobody'; known: main"),
-        (["--queues", "housekeeping"], "the queue housekeeping is the scheduler's own"),
+        (["--queues", "housekeeping"], "the queue housekeeping is reserved for the scheduler"),
         (["--metrics", "everywhere"], "everywhere"),
         (["--jobs", "0"], "--jobs"),
     ],
 )
-def test_what_cannot_be_is_refused_with_2_and_one_line(lab: Labs, words: list[str], said: str) -> None:
+def test_invalid_options_are_refused_with_exit_code_2_and_one_line(lab: Labs, words: list[str], said: str) -> None:
     refused = lab(histories={"main": []})
     done = refused("schedule", *words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -289,10 +290,10 @@ def test_what_cannot_be_is_refused_with_2_and_one_line(lab: Labs, words: list[st
     assert refused.stats()["requests"] == 0
 
 
-def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay: Staying) -> None:
+def test_metrics_are_served_while_it_runs_and_no_longer(lab: Labs, stay: Staying) -> None:
     watched = lab(histories={"main": []})
     scheduler = stay(watched, "schedule", "--metrics", "0", FORCE_ORDERS_EGRESS="frankfurt")
-    wait_until(lambda: nights_done(watched) == 1)
+    wait_until(lambda: syncs_done(watched) == 1)
     said, _ = stay.said(scheduler)
     (port,) = re.findall(r"metrics: 127\.0\.0\.1:(\d+)", said)
     found = values(scrape(int(port)))
@@ -308,7 +309,7 @@ def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay
         scrape(int(port))
 
 
-def test_a_night_of_many_accounts_is_told_once_when_the_last_of_them_is_done(lab: Labs, stay: Staying) -> None:
+def test_a_scheduled_run_of_many_accounts_sends_one_notification_after_its_last_job(lab: Labs, stay: Staying) -> None:
     good, refused = demo_accounts(2)
     both = with_keys(lab(histories={good.name: [], refused.name: []}, accounts=[good, refused]), [good, refused])
     both.command.environment["SECRET_1"] = DEMO_SECRET
@@ -317,7 +318,7 @@ def test_a_night_of_many_accounts_is_told_once_when_the_last_of_them_is_done(lab
         told = named(both.command, channel.url())
         scheduler = stay(both, "schedule", FORCE_ORDERS_ATTEMPTS="1", **told)
         wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'account2' AND error IS NOT NULL"))
-        assert channel.heard == [], "a part of the night is still to be tried again"
+        assert channel.heard == [], "one job of the scheduled run is still to be retried"
         with psycopg.connect(both.database_url) as owner:
             owner.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2'")
         wait_until(lambda: channel.heard)
@@ -331,7 +332,7 @@ def test_a_night_of_many_accounts_is_told_once_when_the_last_of_them_is_done(lab
     assert message["message"].count("succeeded") == 1
 
 
-def test_no_secret_is_shown_or_stored_by_what_stays(lab: Labs, stay: Staying) -> None:
+def test_the_scheduler_shows_and_stores_no_secret(lab: Labs, stay: Staying) -> None:
     good, refused = demo_accounts(2)
     both = with_keys(lab(accounts=[good, refused], histories={good.name: [], refused.name: []}), [good, refused])
     both.command.environment["SECRET_1"] = DEMO_SECRET
