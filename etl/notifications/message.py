@@ -19,7 +19,7 @@ MAX_FAULT_LENGTH = 200
 Severity = Literal["failure", "warning", "info"]
 Item = TypeVar("Item")
 
-_BAD_STATUSES = {"failed": 0, "banned": 1, "incomplete": 2}
+_BAD_STATUSES = ("failed", "banned", "incomplete")
 """Statuses of runs that count as a failure, the worst first."""
 
 
@@ -54,12 +54,9 @@ def message_of(summary: NotificationSummary, about: Collection[str], gap_days: f
 
 
 def _sections(summary: NotificationSummary, about: Collection[str], gap_days: float) -> Iterator[Section]:
-    bad = sorted(
-        (run for run in summary.runs if run.status in _BAD_STATUSES), key=lambda run: _BAD_STATUSES[run.status]
-    )
-    soon_lost = sorted(
-        (one for one in summary.unread if one.days_until_loss < gap_days), key=lambda one: one.days_until_loss
-    )
+    bad = [run for status in _BAD_STATUSES for run in summary.runs if run.status == status]
+    oldest = sorted(summary.unread, key=lambda one: one.days_until_loss)
+    soon_lost = [one for one in oldest if one.days_until_loss < gap_days]
     if "failure" in about and bad:
         yield Section("failure", _failure_title(bad, summary), (*_failures(bad), *_incomplete_data(summary)))
     if "gap" in about and soon_lost:

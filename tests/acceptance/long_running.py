@@ -41,7 +41,7 @@ def history_of(lab: Lab, account: str) -> dict[tuple[str, int], dict[str, Any]]:
 
 @dataclass
 class Staying:
-    """Commands that stay until they are stopped, with what they say in files."""
+    """Commands that run until they are stopped, with their output in files."""
 
     directory: Path
     running: ExitStack
@@ -59,12 +59,12 @@ class Staying:
         return process
 
     def said(self, process: Process) -> tuple[str, str]:
-        """What a process said so far on stdout and stderr."""
+        """What a process has printed so far to stdout and stderr."""
         number = self.started.index(process)
         out, err = ((self.directory / f"{number}.{end}").read_text(encoding="utf-8") for end in ("out", "err"))
         return out, err
 
     def stop(self, process: Process, number: int = signal.SIGTERM) -> int:
-        """Its exit code after a signal: in a third of a second, in three where twelve processes share two cores."""
+        """Sends a signal and returns the exit code, after 0.3 s, or 3 s if twelve processes share two cores."""
         process.send_signal(number)
         return process.wait(20)
