@@ -160,7 +160,7 @@ def _enqueue(settings: "Settings", accounts: Sequence[str], symbols: Sequence[st
         jobs = backfill_jobs(settings, connection, accounts, symbols, span)
         count = enqueue(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
-    waiting = f"; {many(len(jobs) - count, 'job')} waited there already" if count < len(jobs) else ""
+    waiting = f"; {many(len(jobs) - count, 'job')} already in the queue" if count < len(jobs) else ""
     with best_effort():
         say(
             f"enqueued {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "

@@ -23,7 +23,7 @@ def notify_test(context: click.Context) -> None:
     from etl.notifications.message import Message
 
     settings = load_settings(context)
-    message = Message("info", "force-orders: test message", "This channel will receive notifications about runs.")
+    message = Message("info", "force-orders: a test", "If you can read this, you will hear of nights that go wrong.")
     deliveries = send(read_channels(settings), message, settings.notify_timeout_seconds)
     for one in deliveries:
         say(f"{one.channel.name}: {one.fault or 'sent'}")

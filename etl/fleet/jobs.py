@@ -27,7 +27,7 @@ class Job:
     """One account's job: the run that the command of the same name would make.
 
     `since` and `until` bound a backfill, in epoch milliseconds. None means as far back as the exchange keeps, and up to
-    now, both at the time the job runs. `scheduled_for` is when the job's scheduled run was due, in epoch seconds; None
+    now, both at the time the job runs. `due_at` is when the job's scheduled run was due, in epoch seconds; None
     if a person enqueued it.
     """
 
@@ -37,7 +37,7 @@ class Job:
     since: int | None = None
     until: int | None = None
     symbols: tuple[str, ...] = ()
-    scheduled_for: int | None = None
+    due_at: int | None = None
     is_last: bool = False
     """Whether the older weeks of its scheduled run are jobs of their own, enqueued before it: it is not split again."""
 
@@ -61,7 +61,7 @@ class Job:
             "since": self.since,
             "until": self.until,
             "symbols": list(self.symbols) or None,
-            "timestamp": self.scheduled_for,
+            "timestamp": self.due_at,
             "is_last": self.is_last or None,
         }
         return {name: value for name, value in written.items() if value is not None}

@@ -24,12 +24,12 @@ def notifier(settings: Settings, accounts: Sequence[str]) -> Callable[[int], boo
     settings it does nothing.
     """
 
-    def notify_if_ended(scheduled_for: int) -> bool:
+    def notify_if_ended(due_at: int) -> bool:
         if settings.notify_urls_file is None:
             return True
         try:
             with composition.store(settings) as connection:
-                run_ids = finished_runs(connection, scheduled_for, MAX_WAIT)
+                run_ids = finished_runs(connection, due_at, MAX_WAIT)
                 if run_ids is None:
                     return False
                 summary = stored_summary(settings, connection, run_ids, accounts)

@@ -30,12 +30,12 @@ _IS_SUPERSEDED = text("""
 
 _IS_UNFINISHED = text("""
     SELECT bool_or(status IN ('todo', 'doing')) AND min(handed_out_at) > now() - :max_wait
-      FROM jobs WHERE night = to_timestamp(:scheduled_for)
+      FROM jobs WHERE night = to_timestamp(:due_at)
 """)
 
 _RUN_IDS = text("""
     SELECT runs.id FROM procrastinate_jobs AS job JOIN runs ON runs.job_id = job.id
-     WHERE args ->> 'timestamp' = :scheduled_for ORDER BY runs.id
+     WHERE args ->> 'timestamp' = :due_at ORDER BY runs.id
 """)
 
 
@@ -62,23 +62,23 @@ def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
     return bool(found)
 
 
-def finished_runs(connection: Connection, scheduled_for: int, max_wait: timedelta) -> list[int] | None:
-    """The ids of a scheduled run's runs; None while one of its jobs has not ended. `scheduled_for`: epoch seconds.
+def finished_runs(connection: Connection, due_at: int, max_wait: timedelta) -> list[int] | None:
+    """The ids of a scheduled run's runs; None while one of its jobs has not ended. `due_at`: epoch seconds.
 
     After `max_wait` the ids so far are returned. It counts from when the jobs were enqueued, which may have been long
     after they were due.
     """
     with store_errors():
-        parameters = {"scheduled_for": scheduled_for, "max_wait": max_wait}
+        parameters = {"due_at": due_at, "max_wait": max_wait}
         is_unfinished = connection.scalar(_IS_UNFINISHED, parameters)
-        run_ids = list(connection.scalars(_RUN_IDS, {"scheduled_for": str(scheduled_for)}))
+        run_ids = list(connection.scalars(_RUN_IDS, {"due_at": str(due_at)}))
         connection.rollback()
     return None if is_unfinished else run_ids
 
 
 def _unscheduled(job: Job) -> Job:
     """The job without the time it was due: jobs that differ in it alone do the same."""
-    return replace(job, scheduled_for=None)
+    return replace(job, due_at=None)
 
 
 def _queued(job: Job) -> Queued:

@@ -55,7 +55,9 @@ def test_every_command_in_the_file_exists_with_its_options(name: str, command: C
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_variable_in_the_file_is_one_that_is_read(name: str) -> None:
-    keys = set(re.findall(r'"(BINANCE_[A-Z_]+)"', (ROOT / "etl" / "accounts" / "key_sources.py").read_text(encoding="utf-8")))
+    keys = set(
+        re.findall(r'"(BINANCE_[A-Z_]+)"', (ROOT / "etl" / "accounts" / "key_sources.py").read_text(encoding="utf-8"))
+    )
     settings = {PREFIX + name.upper() for name in ("config", *(one.name for one in fields(Settings)))}
     known = settings | keys | {f"{key}_FILE" for key in keys}
     assert set(re.findall(r"\b(?:BINANCE|FORCE_ORDERS)_[A-Z_]+\b", text_of(name))) <= known

@@ -54,7 +54,9 @@ def test_three_workers_read_many_accounts_and_one_of_them_is_killed(lab: Labs, s
 
 
 @pytest.mark.slow
-def test_three_workers_use_the_whole_weight_of_a_minute_and_never_more_though_one_is_killed(lab: Labs, stay: Staying) -> None:
+def test_three_workers_use_the_whole_weight_of_a_minute_and_never_more_though_one_is_killed(
+    lab: Labs, stay: Staying
+) -> None:
     turn = (int(time.time() * 1000) // MINUTE + 2) * MINUTE
     fleet = fleet_of(lab, 200, WEIGHT_A_MINUTE, clock_at_ms=turn - MINUTE)
     # One is killed before the measured minute: from then on its weight counts as other traffic, which is left room.

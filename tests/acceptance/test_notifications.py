@@ -93,7 +93,10 @@ def test_a_gap_is_reported_when_it_is_lost_soon(lab: Labs, channel: Listener) ->
     assert channel.heard == [], "there are ten days left"
     assert one(*words, **to_gaps).returncode == 3
     (sent,) = channel.heard
-    assert (sent["title"], sent["type"]) == ("force-orders: unread history of account main is lost in 10.0 days", "warning")
+    assert (sent["title"], sent["type"]) == (
+        "force-orders: unread history of account main is lost in 10.0 days",
+        "warning",
+    )
     assert re.search(r"^- main: from \S+Z, lost in 10.0 days$", sent["message"], re.MULTILINE)
     one.tell("faults", [])
     assert one("sync", **to_gaps).returncode == 0
@@ -214,9 +217,7 @@ def test_a_signal_ends_the_wait_for_a_channel_and_the_exit_code_of_the_run_stays
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
-def test_the_process_list_shows_no_url_and_plugins_get_no_key(
-    read: Lab, channels: Callable[..., Listener]
-) -> None:
+def test_the_process_list_shows_no_url_and_plugins_get_no_key(read: Lab, channels: Callable[..., Listener]) -> None:
     hanging = channels(silent=True)
     to_all = named(read.command, hanging.url(f"me:{TOKEN}@")) | {"FORCE_ORDERS_NOTIFY_TIMEOUT_SECONDS": "60"}
     process = read.command.start("notify", "test", **to_all)
@@ -264,7 +265,7 @@ def test_a_test_message_goes_to_each_channel_and_the_result_of_each_is_shown(
 ) -> None:
     done = command("notify", "test", **named(command, channel.url()))
     assert (done.returncode, done.stdout, done.stderr) == (0, "channel 1 (json): sent\n", "")
-    assert channel.titles == ["force-orders: test message"]
+    assert channel.titles == ["force-orders: a test"]
     done = command("notify", "test", **named(command, channels(404).url(), channel.url()))
     assert done.returncode == 1
     assert done.stdout == "channel 1 (json): it answered with HTTP 404\nchannel 2 (json): sent\n"

@@ -70,7 +70,9 @@ def assert_all_stored(lab: Lab, *accounts: str) -> None:
     assert lab.gaps() == []
 
 
-def test_a_run_that_is_due_is_made_at_once_and_only_once_however_often_the_scheduler_starts(lab: Labs, stay: Staying) -> None:
+def test_a_run_that_is_due_is_made_at_once_and_only_once_however_often_the_scheduler_starts(
+    lab: Labs, stay: Staying
+) -> None:
     every = with_keys(lab(accounts=demo_accounts(3)), list(demo_accounts(3)))
     for _ in range(2):
         scheduler = stay(every, "schedule", "--at", "02:15")
@@ -149,7 +151,7 @@ def test_a_worker_does_not_touch_other_queues(lab: Labs, stay: Staying) -> None:
         {"account": "main", "status": "todo"},
     ]
     again = apart(*backfill)
-    assert again.stdout == ("enqueued 1 job for 2 accounts, queues: default, tokyo; 1 job waited there already\n"), (
+    assert again.stdout == ("enqueued 1 job for 2 accounts, queues: default, tokyo; 1 job already in the queue\n"), (
         "proven history is not enqueued again, only the minutes since"
     )
 

@@ -47,7 +47,7 @@ def end(connection: Connection, claimed: ClaimedJob, status: str = "succeeded") 
 
 
 def test_enqueued_jobs_are_in_the_view_jobs(writer: Connection) -> None:
-    assert enqueue(writer, [WEEK, Job("main", "default", scheduled_for=SCHEDULED)]) == 2
+    assert enqueue(writer, [WEEK, Job("main", "default", due_at=SCHEDULED)]) == 2
     assert rows(writer, "SELECT command, account, queue, since::text, until::text, status FROM jobs ORDER BY id") == [
         ("backfill", "main", "default", "1970-01-01 00:00:01+00", "1970-01-01 00:00:02+00", "todo"),
         ("sync", "main", "default", None, None, "todo"),
@@ -73,18 +73,18 @@ def test_the_jobs_of_one_account_run_one_at_a_time_and_in_order(writer: Connecti
 
 
 def test_a_sync_is_superseded_by_a_later_one_that_waits(writer: Connection) -> None:
-    enqueue(writer, [Job("main", "default", scheduled_for=SCHEDULED)])
+    enqueue(writer, [Job("main", "default", due_at=SCHEDULED)])
     claimed = take(writer)
     assert not is_superseded(writer, claimed)
     enqueue(writer, [WEEK])
     assert not is_superseded(writer, claimed), "a week of history is not a sync"
-    enqueue(writer, [Job("main", "default", scheduled_for=SCHEDULED + 86_400)])
+    enqueue(writer, [Job("main", "default", due_at=SCHEDULED + 86_400)])
     assert is_superseded(writer, claimed)
 
 
 def test_a_scheduled_run_has_ended_once_each_of_its_jobs_has_whatever_the_result(writer: Connection) -> None:
-    enqueue(writer, [Job(name, "default", scheduled_for=SCHEDULED) for name in ("main", "hedge")])
-    enqueue(writer, [Job("grid", "default", scheduled_for=SCHEDULED + 86_400)])
+    enqueue(writer, [Job(name, "default", due_at=SCHEDULED) for name in ("main", "hedge")])
+    enqueue(writer, [Job("grid", "default", due_at=SCHEDULED + 86_400)])
     run_ids = []
     for status in ("succeeded", "failed"):
         assert finished_runs(writer, SCHEDULED, HALF_A_DAY) is None, "however long ago it was due"
@@ -99,7 +99,7 @@ def test_a_scheduled_run_has_ended_once_each_of_its_jobs_has_whatever_the_result
 def test_a_scheduled_run_is_awaited_for_a_limited_time_after_it_was_enqueued(
     writer: Connection, database_url: str
 ) -> None:
-    enqueue(writer, [Job("main", "default", scheduled_for=SCHEDULED)])
+    enqueue(writer, [Job("main", "default", due_at=SCHEDULED)])
     with connection_to(engine_for(database_url)) as owner:
         owner.execute(text("UPDATE procrastinate_events SET at = at - interval '13 hours'"))
         owner.commit()

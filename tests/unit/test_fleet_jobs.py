@@ -17,7 +17,7 @@ from etl.fleet.schedule import DEFAULT, cron_expression
 
 NOW = 1_790_000_000_000
 RULES = Rules(NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY - 2)
-SCHEDULED = Job("main", "default", scheduled_for=NOW // 1000)
+SCHEDULED = Job("main", "default", due_at=NOW // 1000)
 
 
 def catch_up(sync: Job, known: Known) -> list[Job]:
@@ -36,7 +36,7 @@ def test_a_sync_that_is_weeks_behind_becomes_a_job_for_each_week_and_itself_at_t
     *weeks, last = catch_up(SCHEDULED, proven_until(NOW - 20 * DAY))
     assert [week.command for week in weeks] == [BACKFILL, BACKFILL]
     assert last == replace(SCHEDULED, is_last=True)
-    assert {week.scheduled_for for week in weeks} == {SCHEDULED.scheduled_for}
+    assert {week.due_at for week in weeks} == {SCHEDULED.due_at}
 
 
 def test_the_sync_after_such_weeks_is_not_split_again() -> None:
@@ -85,7 +85,7 @@ instants = st.none() | st.integers(1, NOW)
         since=instants,
         until=instants,
         symbols=st.lists(st.text(min_size=1)).map(tuple),
-        scheduled_for=instants,
+        due_at=instants,
         is_last=st.booleans(),
     )
 )
