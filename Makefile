@@ -36,8 +36,8 @@ demo: .venv/run  ## 90 days into an embedded Postgres, from the built-in exchang
 test: setup lint  ## everything that needs no container engine and no real minute
 	@$(PYTEST) $(QUICK)
 
-test-fast: setup  ## unit and property tests with few examples, in seconds
-	@HYPOTHESIS_PROFILE=fast $(PYTEST) tests/unit tests/property
+test-fast: setup  ## what needs neither a database nor a process, in seconds
+	@HYPOTHESIS_PROFILE=fast $(PYTEST) tests/unit tests/test_architecture.py tests/property/test_walk.py
 
 test-dates: setup  ## the suite on five dates, at three hours, in three time zones; needs cc
 	@$(BIN)/python -m tests.dates -n $(WORKERS) --dist worksteal $(QUICK)

@@ -53,7 +53,13 @@ ROLE_PASSWORD = "pa55word-of-every-role"
 # A shell that starts the tests in the background has SIGINT ignored, and with them every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+LONGEST = ("property", "chaos")
 _numbers = count()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those with the longest tests first: a long one that is left to the end keeps everybody waiting."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -154,10 +154,13 @@ def exported(command: Command, file_format: str, *arguments: str) -> Rows:
 
 
 def piped(command: Command, file_format: str, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-    words = command.words("export", "--format", file_format, "--out", "-", *arguments)
-    return subprocess.run(
-        words, cwd=command.directory, env=command.environment, capture_output=True, timeout=120, check=False
-    )
+    reading, writing = os.pipe()
+    process = command.into(writing, None, "export", "--format", file_format, "--out", "-", *arguments)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        content = pipe.read()
+    done = process.end()
+    return subprocess.CompletedProcess(done.args, done.returncode, content, done.stderr.encode())
 
 
 def test_every_format_equals_the_exchanges_own_history_to_the_digit(lab: Labs) -> None:

@@ -14,10 +14,10 @@ from tests.acceptance.test_export import FORMATS, exporting, put
 from tests.acceptance.test_stopping import ended
 from tests.conftest import Command
 
-MANY = 200_000
-FEW = 20_000
+MANY = 100_000
+FEW = 10_000
 ROOM = 25_000
-"""In kB; all of the orders would take ten times as much."""
+"""In kB; all of the orders would take five times as much."""
 
 WITH_ITS_PEAK = """
 import sys

@@ -49,18 +49,15 @@ def parts(text: str) -> set[str]:
     return {text[at : at + TELLING] for at in range(max(1, len(text) - TELLING + 1))}
 
 
-PARTS = {kind: set().union(*map(parts, secrets)) for kind, secrets in SECRETS.items()}
+KIND_OF = {part: kind for kind, secrets in SECRETS.items() for secret in secrets for part in parts(secret)}
 
 
 def leaks(said: str, *signatures: str) -> set[str]:
     """The kinds of secrets of which a part, or the whole, stands in a text."""
-    sought = PARTS | {"signature": set().union(*map(parts, signatures))}
-    pieces = parts(said)
-    found = {
-        kind
-        for kind, secret in sought.items()
-        if secret & pieces or any(part in said for part in secret if len(part) < TELLING)
-    }
+    kind_of = KIND_OF | {part: "signature" for signature in signatures for part in parts(signature)}
+    pieces = (said[at : at + TELLING] for at in range(len(said)))
+    found = {kind_of[piece] for piece in pieces if piece in kind_of}
+    found |= {kind for part, kind in kind_of.items() if len(part) < TELLING and part in said}
     return found | ({"signature"} if SIGNATURES.search(said) else set())
 
 
