@@ -64,21 +64,21 @@ class ClockSkewError(ExchangeError):
 
 
 class ThrottledError(ExchangeError):
-    """The exchange wants silence (429, 403) until `until_ms`, epoch milliseconds by the exchange's clock."""
+    """The exchange wants silence (429, 403) until `cooldown_until`, epoch milliseconds by the exchange's clock."""
 
     exit_code = ExitCode.BANNED
 
-    def __init__(self, message: str, until_ms: int) -> None:
+    def __init__(self, message: str, cooldown_until: int) -> None:
         super().__init__(message)
-        self.until_ms = until_ms
+        self.cooldown_until = cooldown_until
 
 
 class BannedError(ThrottledError):
-    """The address is banned (418) until `until_ms`."""
+    """The address is banned (418) until `cooldown_until`."""
 
 
 class DoubtedKeyError(ThrottledError):
-    """A key that worked is refused, which may be a ban in disguise: try once more after `until_ms`."""
+    """A key that worked is refused, which may be a ban in disguise: try once more after `cooldown_until`."""
 
 
 class WindowTooWideError(ExchangeError):

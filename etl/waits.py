@@ -14,7 +14,7 @@ from threading import Lock, Timer
 from etl.core.timeline import SECOND, duration
 from etl.logs import INFO, WARNING, logger
 
-NOTICED_S = 1.0
+REPORTED_AFTER_S = 1.0
 """Seconds from which on a wait is told."""
 
 _log = logger(__name__)
@@ -54,7 +54,7 @@ class Wait:
 
     def is_long(self, now: float) -> bool:
         """Whether it lasts long enough to be told."""
-        return (now if self.until is None else self.until) - self.since > NOTICED_S
+        return (now if self.until is None else self.until) - self.since > REPORTED_AFTER_S
 
     def line(self, now: float) -> str:
         """For the progress line: the seconds left, or those waited so far, and what for."""
@@ -75,52 +75,52 @@ def _seconds(seconds: float) -> str:
 
 
 class Waits:
-    """The waits of several threads. Each begins and ends on its own; `tell` logs those that last."""
+    """The waits of several threads. Each begins and ends on its own; `report` logs those that last."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._waits: dict[int, Wait] = {}
-        self._told: set[tuple[Reason, str]] = set()
+        self._reported: set[tuple[Reason, str]] = set()
 
     @contextmanager
-    def place(self) -> Iterator["Place"]:
-        """A place on the board for what one thread waits for inside the block; it is empty at first."""
-        place = Place(self)
+    def slot(self) -> Iterator["WaitSlot"]:
+        """A slot on the board for what one thread waits for inside the block; it is empty at first."""
+        slot = WaitSlot(self)
         try:
-            yield place
+            yield slot
         finally:
-            place.clear()
+            slot.clear()
 
     @contextmanager
     def during(self, reason: Reason, detail: str = "", seconds: float | None = None) -> Iterator[None]:
         """The block waits for this, for so many seconds where that is known."""
-        with self.place() as place:
-            place.put(reason, detail, seconds)
+        with self.slot() as slot:
+            slot.put(reason, detail, seconds)
             yield
 
     @contextmanager
     def blocking(self, reason: Reason, detail: str = "") -> Iterator[None]:
         """As `during`, for a call that blocks and never looks up: a timer tells of it."""
         with self.during(reason, detail):
-            teller = Timer(NOTICED_S + 0.1, self.tell)
-            teller.daemon = True
-            teller.start()
+            timer = Timer(REPORTED_AFTER_S + 0.1, self.report)
+            timer.daemon = True
+            timer.start()
             try:
                 yield
             finally:
-                teller.cancel()
+                timer.cancel()
 
     def foremost(self) -> Wait | None:
         """The wait to show, of those that last; None where there is none."""
         return min(self._long(), key=lambda wait: (_RANK[wait.reason], wait.since), default=None)
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Log each wait that lasts, once; what several threads wait for is one wait."""
         for wait in self._long():
             key = wait.reason, wait.detail
             with self._lock:
-                is_new = key not in self._told
-                self._told.add(key)
+                is_new = key not in self._reported
+                self._reported.add(key)
             if is_new:
                 # The exchange's own word to stop is worth a line in every log.
                 level = WARNING if wait.reason is Reason.COOLDOWN else INFO
@@ -131,16 +131,16 @@ class Waits:
         with self._lock:
             return [wait for wait in self._waits.values() if wait.is_long(now)]
 
-    def _set(self, place: int, wait: Wait | None) -> None:
+    def _set(self, slot: int, wait: Wait | None) -> None:
         with self._lock:
             if wait is None:
-                self._waits.pop(place, None)
+                self._waits.pop(slot, None)
             else:
-                self._waits[place] = wait
-            self._told &= {(one.reason, one.detail) for one in self._waits.values()}
+                self._waits[slot] = wait
+            self._reported &= {(one.reason, one.detail) for one in self._waits.values()}
 
 
-class Place:
+class WaitSlot:
     """What one thread waits for. For that thread alone."""
 
     def __init__(self, board: Waits) -> None:
@@ -159,7 +159,7 @@ class Place:
             since = before.since if before is not None and is_same else now
         self._wait = Wait(reason, detail, since, None if seconds is None else now + seconds)
         self._board._set(id(self), self._wait)
-        self._board.tell()
+        self._board.report()
 
     def clear(self) -> None:
         """Wait for nothing."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_low
 
-from etl.core.observations import Kept
+from etl.core.observations import Truncation
 from etl.core.timeline import Window
 
 NARROWEST = 3
@@ -25,13 +25,13 @@ class Piece:
     """A window still to be asked for."""
 
     window: Window
-    expects: Kept | None = None
+    expects: Truncation | None = None
     """The belief under which its page will be short."""
     depth: int = 0
     """Cuts since the last one that followed a belief."""
 
 
-def cut(piece: Piece, times: Iterable[int], belief: Kept | None) -> list[Piece]:
+def cut(piece: Piece, times: Iterable[int], observed: Truncation | None) -> list[Piece]:
     """At least two smaller pieces that together make up `piece`, in the order in which to ask for them.
 
     `times` are the order times of its full page; those outside the window are left out of account. The window must be
@@ -41,15 +41,15 @@ def cut(piece: Piece, times: Iterable[int], belief: Kept | None) -> list[Piece]:
     inside = sorted(t for t in times if window.contains(t))
     if not inside:
         return _halves(piece, (window.start + window.end) // 2)
-    kept = None if piece.expects else belief or _guess(window, inside[0], inside[-1])
-    if kept is Kept.OLDEST:
+    kept = None if piece.expects else observed or _guess(window, inside[0], inside[-1])
+    if kept is Truncation.KEEPS_OLDEST:
         # The first part must end so early that its request no longer reaches the latest row.
         at = inside[-1] - 1
         if at <= window.start:
             return _halves(piece, window.start + NARROWEST)
         certain, rest = window.split(at)
         return [Piece(certain, kept), Piece(rest)]
-    if kept is Kept.NEWEST:
+    if kept is Truncation.KEEPS_NEWEST:
         at = inside[0] + 2
         if at >= window.end:
             return list(reversed(_halves(piece, window.end - NARROWEST)))
@@ -61,12 +61,12 @@ def cut(piece: Piece, times: Iterable[int], belief: Kept | None) -> list[Piece]:
     return _halves(piece, median if median > window.start else window.start + NARROWEST)
 
 
-def _guess(window: Window, first: int, last: int) -> Kept | None:
+def _guess(window: Window, first: int, last: int) -> Truncation | None:
     """The end that the rows crowd towards, where they leave a good part of the other side empty."""
     before, after = first - window.start, window.end - last
     if 8 * max(before, after) < window.width:
         return None
-    return Kept.OLDEST if after >= before else Kept.NEWEST
+    return Truncation.KEEPS_OLDEST if after >= before else Truncation.KEEPS_NEWEST
 
 
 def _halves(piece: Piece, at: int) -> list[Piece]:

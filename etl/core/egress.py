@@ -14,7 +14,7 @@ class Taken(NamedTuple):
     granted: bool
     spent: int
     """Weight that all of ours have sent in this minute, with what was granted."""
-    silent: int
+    cooldown: int
     """Milliseconds that the exchange still wants no request; 0: it takes them."""
 
 
@@ -27,7 +27,7 @@ class Egress(Protocol):
         Refused during a silence, and where all of ours would have spent more than `room` of the minute.
         """
 
-    def silence(self, left: int, reason: str) -> None:
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
         """Let nobody take anything for so many milliseconds, unless a longer silence is on."""
 
 
@@ -38,7 +38,7 @@ class OwnEgress:
     """
 
     def take(self, weight: int, now: int, room: int) -> Taken:
-        return Taken(granted=True, spent=0, silent=0)
+        return Taken(granted=True, spent=0, cooldown=0)
 
-    def silence(self, left: int, reason: str) -> None:
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
         """Nobody else is there to be told."""

@@ -11,29 +11,29 @@ from enum import Enum
 from etl.core.retention import Retention
 
 
-class Kept(Enum):
+class Truncation(Enum):
     """Which rows survive when more match than the limit lets through."""
 
-    OLDEST = "oldest"
-    NEWEST = "newest"
+    KEEPS_OLDEST = "oldest"
+    KEEPS_NEWEST = "newest"
 
 
-class KeptEnd:
+class TruncationSide:
     """Which end of a window the exchange counts from, as full pages have shown it."""
 
     def __init__(self) -> None:
-        self.belief: Kept | None = None
+        self.observed: Truncation | None = None
         self._failures = 0
 
-    def confirmed(self, kept: Kept) -> None:
+    def confirmed(self, kept: Truncation) -> None:
         """The part that should have been short was."""
-        self.belief, self._failures = kept, 0
+        self.observed, self._failures = kept, 0
 
     def failed(self) -> None:
         """It was full instead. Twice in a row, and the belief is dropped."""
         self._failures += 1
         if self._failures >= 2:
-            self.belief = None
+            self.observed = None
 
 
 class PageSize:
@@ -59,12 +59,12 @@ class PageSize:
         """The most orders on one page, in this run (`seen`) or known from before."""
         return max(self.seen, self._known)
 
-    def note(self, length: int, asked_for: int, *, whole: bool) -> None:
+    def note(self, length: int, requested: int, *, whole: bool) -> None:
         """Take note of a page and of how many distinct orders on it were asked for.
 
         `whole`: it was a walk's first, so that no two of these speak of the same rows.
         """
-        self.seen = max(self.seen, asked_for)
+        self.seen = max(self.seen, requested)
         self._whole[length] += whole
 
     def is_doubtful(self, length: int) -> bool:
@@ -90,9 +90,9 @@ class PageSize:
 
 
 @dataclass
-class Beliefs:
+class Observations:
     """All that one walk tells the next within a scope."""
 
-    kept_end: KeptEnd
+    truncation_side: TruncationSide
     page_size: PageSize
     retention: Retention

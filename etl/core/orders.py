@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
+class FieldType(StrEnum):
     """How a field is checked, and the Postgres type that reads it."""
 
     INTEGER = "bigint"
@@ -25,28 +25,28 @@ class Field(NamedTuple):
     """The key in the exchange's JSON."""
     column: str
     """Our column."""
-    kind: Kind
+    type: FieldType
 
 
 FIELDS = (
-    Field("symbol", "symbol", Kind.TEXT),
-    Field("orderId", "order_id", Kind.INTEGER),
-    Field("clientOrderId", "client_order_id", Kind.TEXT),
-    Field("status", "status", Kind.TEXT),
-    Field("side", "side", Kind.TEXT),
-    Field("positionSide", "position_side", Kind.TEXT),
-    Field("type", "type", Kind.TEXT),
-    Field("origType", "orig_type", Kind.TEXT),
-    Field("timeInForce", "time_in_force", Kind.TEXT),
-    Field("workingType", "working_type", Kind.TEXT),
-    Field("price", "price", Kind.DECIMAL),
-    Field("avgPrice", "avg_price", Kind.DECIMAL),
-    Field("stopPrice", "stop_price", Kind.DECIMAL),
-    Field("origQty", "orig_qty", Kind.DECIMAL),
-    Field("executedQty", "executed_qty", Kind.DECIMAL),
-    Field("cumQuote", "cum_quote", Kind.DECIMAL),
-    Field("reduceOnly", "reduce_only", Kind.BOOLEAN),
-    Field("closePosition", "close_position", Kind.BOOLEAN),
+    Field("symbol", "symbol", FieldType.TEXT),
+    Field("orderId", "order_id", FieldType.INTEGER),
+    Field("clientOrderId", "client_order_id", FieldType.TEXT),
+    Field("status", "status", FieldType.TEXT),
+    Field("side", "side", FieldType.TEXT),
+    Field("positionSide", "position_side", FieldType.TEXT),
+    Field("type", "type", FieldType.TEXT),
+    Field("origType", "orig_type", FieldType.TEXT),
+    Field("timeInForce", "time_in_force", FieldType.TEXT),
+    Field("workingType", "working_type", FieldType.TEXT),
+    Field("price", "price", FieldType.DECIMAL),
+    Field("avgPrice", "avg_price", FieldType.DECIMAL),
+    Field("stopPrice", "stop_price", FieldType.DECIMAL),
+    Field("origQty", "orig_qty", FieldType.DECIMAL),
+    Field("executedQty", "executed_qty", FieldType.DECIMAL),
+    Field("cumQuote", "cum_quote", FieldType.DECIMAL),
+    Field("reduceOnly", "reduce_only", FieldType.BOOLEAN),
+    Field("closePosition", "close_position", FieldType.BOOLEAN),
 )
 """What has a column of its own, but for the two times. Any other key stays in `raw`."""
 
@@ -60,7 +60,7 @@ class CloseType(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-ASKABLE_CLOSE_TYPES = (CloseType.LIQUIDATION, CloseType.ADL)
+REQUESTABLE_CLOSE_TYPES = (CloseType.LIQUIDATION, CloseType.ADL)
 """The values that `autoCloseType` takes; settlements come only where it is left out."""
 
 _PREFIXES = {

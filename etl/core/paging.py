@@ -44,7 +44,7 @@ class Page:
     def length(self) -> int:
         return len(self.orders) + len(self.rejects)
 
-    def asked_for(self, request: PageRequest) -> int:
+    def requested_orders(self, request: PageRequest) -> int:
         """Distinct orders that match the request under every reading: both their times lie within its ends."""
         start, end = request.window.wire()
         return len(

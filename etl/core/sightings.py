@@ -55,7 +55,7 @@ class Sightings:
 
 def _reach(target: Target) -> Window:
     """All instants that a request of its walk may ask for, its two ends counted in."""
-    start, end = target.ask.wire()
+    start, end = target.requested.wire()
     return Window(start, end + 1)
 
 

@@ -17,8 +17,8 @@ from enum import Enum, StrEnum
 from typing import Final, Literal, TypeGuard
 
 from etl.core.cutting import NARROWEST, Piece, cut
-from etl.core.observations import Beliefs
-from etl.core.orders import ASKABLE_CLOSE_TYPES, CloseType, Order
+from etl.core.observations import Observations
+from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Order
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.timeline import Window, merge, subtract
 
@@ -86,23 +86,23 @@ class Target:
     """
 
     need: Window
-    ask: Window
+    requested: Window
     symbol: str | None = None
 
 
-def walk(target: Target, beliefs: Beliefs) -> Steps:
+def walk(target: Target, observations: Observations) -> Steps:
     """All requests that it takes to prove `target.need`, or to say why that cannot be done."""
-    yield from _Walk(target, beliefs).steps()
+    yield from _Walk(target, observations).steps()
 
 
 class _Walk:
-    def __init__(self, target: Target, beliefs: Beliefs) -> None:
+    def __init__(self, target: Target, observations: Observations) -> None:
         self._target = target
-        self._claim = Window(target.ask.start, target.need.end)
-        self._limit = beliefs.page_size.limit
-        self._kept_end = beliefs.kept_end
-        self._page_size = beliefs.page_size
-        self._retention = beliefs.retention
+        self._claim = Window(target.requested.start, target.need.end)
+        self._limit = observations.page_size.limit
+        self._truncation_side = observations.truncation_side
+        self._page_size = observations.page_size
+        self._retention = observations.retention
         self._findings: list[Finding] = []
         self._seen: set[int] = set()
         self._unseen: tuple[Order, ...] = ()
@@ -111,13 +111,13 @@ class _Walk:
         self._verifies = False
 
     def steps(self) -> Steps:
-        whole = Piece(self._target.ask)
-        answer = yield from self._ask(whole.window, self._target.symbol)
+        whole = Piece(self._target.requested)
+        answer = yield from self._request(whole.window, self._target.symbol)
         if isinstance(answer, Page) and self._page_size.is_doubtful(answer.length):
             reply = yield self._step(None, doubtful=answer.length)
             self._verifies = reply is VERIFY
-        if self._target.ask.start < self._target.need.start and not self._is_short(answer, whole.window):
-            pending = [Piece(Window(self._target.need.start, self._target.ask.end))]
+        if self._target.requested.start < self._target.need.start and not self._is_short(answer, whole.window):
+            pending = [Piece(Window(self._target.need.start, self._target.requested.end))]
         else:
             pending = yield from self._consider(whole, answer)
         while pending:
@@ -125,7 +125,7 @@ class _Walk:
                 self._give_up(pending)
                 break
             piece, *later = pending
-            answer = yield from self._ask(piece.window, self._target.symbol)
+            answer = yield from self._request(piece.window, self._target.symbol)
             pending = (yield from self._consider(piece, answer)) + later
         yield self._step(None)
 
@@ -134,7 +134,7 @@ class _Walk:
         """Answers that prove nothing which this walk bears, by the orders it has seen."""
         return LEVELS * (1 + 3 * len(self._seen) // self._limit)
 
-    def _ask(
+    def _request(
         self, window: Window, symbol: str | None, close_type: CloseType | None = None
     ) -> Generator[Step, Reply, Answer]:
         if self._retention.is_refused(window):
@@ -144,7 +144,7 @@ class _Walk:
         if not isinstance(answer, Page | Refusal):
             raise TypeError(f"a page was asked for, not {answer!r}")
         if isinstance(answer, Page):
-            self._page_size.note(answer.length, answer.asked_for(request), whole=not self._seen_any)
+            self._page_size.note(answer.length, answer.requested_orders(request), whole=not self._seen_any)
             self._seen_any = True
             self._unseen = tuple(order for order in answer.orders if hash(order.key) not in self._seen)
             self._seen.update(hash(order.key) for order in self._unseen)
@@ -170,13 +170,13 @@ class _Walk:
             return [Piece(part) for part in worth_asking]
         if self._is_short(answer, window):
             if piece.expects:
-                self._kept_end.confirmed(piece.expects)
+                self._truncation_side.confirmed(piece.expects)
             self._prove(window, answer)
             return []
         if piece.expects:
-            self._kept_end.failed()
+            self._truncation_side.failed()
         if window.width > NARROWEST:
-            return cut(piece, (order.order_time for order in answer.orders), self._kept_end.belief)
+            return cut(piece, (order.order_time for order in answer.orders), self._truncation_side.observed)
         unproven = yield from self._narrow(window, self._target.symbol, answer)
         for finding in unproven:
             self._find(finding.window, finding.verdict)
@@ -199,7 +199,7 @@ class _Walk:
         unproven: list[Finding] = []
         for start in range(window.start, window.end):
             millisecond = Window(start, start + 1)
-            answer = yield from self._ask(millisecond, symbol)
+            answer = yield from self._request(millisecond, symbol)
             unproven += yield from self._narrow_answer(millisecond, symbol, answer)
         return unproven
 
@@ -212,8 +212,8 @@ class _Walk:
 
     def _by_close_type(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, bool]:
         shown: set[tuple[str, int]] = set()
-        for close_type in ASKABLE_CLOSE_TYPES:
-            answer = yield from self._ask(window, symbol, close_type)
+        for close_type in REQUESTABLE_CLOSE_TYPES:
+            answer = yield from self._request(window, symbol, close_type)
             if not self._is_short(answer, window):
                 return False
             shown.update(order.key for order in answer.orders)
@@ -228,7 +228,7 @@ class _Walk:
         unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
         proven: list[Finding] = []
         for symbol in sorted(shown | (listed or frozenset())):
-            answer = yield from self._ask(window, symbol)
+            answer = yield from self._request(window, symbol)
             if answer is Refusal.UNKNOWN_SYMBOL and symbol not in shown:
                 continue
             left = yield from self._narrow_answer(window, symbol, answer)

@@ -52,7 +52,7 @@ def _monotonic() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def said_of_machine(ahead: int | None) -> str:
+def compare_clocks(ahead: int | None) -> str:
     """What is to be mended on a machine whose clock is so many milliseconds ahead of the exchange's."""
     if ahead is None:
         return "the exchange's own clock could not be read"

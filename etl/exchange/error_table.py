@@ -62,12 +62,12 @@ def classify(
     """
     said = _one_line(f"HTTP {status}, code {code}: {message}" if code is not None else f"HTTP {status}")
     if status in (418, 429) or code == -1003:
-        until = silence_until(headers, message, now)
+        until = cooldown_until(headers, message, now)
         kind = BannedError if status == 418 or "banned until" in message else ThrottledError
         return kind(f"the exchange asks for silence ({said})", until)
     if code == -2015 and key_worked():
         doubt = "a key that worked is refused: it was withdrawn or changed, or this is a ban in disguise"
-        return DoubtedKeyError(f"{doubt} ({said})", silence_until(headers, message, now))
+        return DoubtedKeyError(f"{doubt} ({said})", cooldown_until(headers, message, now))
     kind_by_code = _BY_CODE.get(code) if code is not None else None
     if kind_by_code in (TransientError, None) and status >= 500 and "maintenance" in message.lower():
         kind_by_code = MaintenanceError
@@ -75,7 +75,7 @@ def classify(
         advice = _ADVICE.get(code or 0)
         return kind_by_code(f"{advice} ({said})" if advice else f"the exchange refused the request ({said})")
     if status == 403:
-        until = max(now + FIREWALL_PAUSE, silence_until(headers, message, now))
+        until = max(now + FIREWALL_PAUSE, cooldown_until(headers, message, now))
         return ThrottledError(f"the exchange's firewall, not the key, stands in the way ({said})", until)
     if status == 401:
         return CredentialsError(f"the exchange does not accept the key ({said})")
@@ -92,7 +92,7 @@ def classify(
     return RejectedError(f"the exchange refused the request ({said})")
 
 
-def silence_until(headers: Mapping[str, str], message: str, now: int) -> int:
+def cooldown_until(headers: Mapping[str, str], message: str, now: int) -> int:
     """When a request may be sent again: the latest of Retry-After, "banned until …" and the next full minute.
 
     Retry-After is often 0, so that it alone is not trusted; a deadline beyond the longest documented ban is cut.

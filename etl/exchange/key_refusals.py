@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class KeyTrust:
+class KeyRefusals:
     """For requests of several threads, which are told apart by when they were sent, epoch milliseconds.
 
     Until a key has worked its refusal is final. After that a refusal is doubted, and so is every other that was sent
@@ -19,18 +19,18 @@ class KeyTrust:
     def __init__(self) -> None:
         self._changed = Condition()
         self._final_from: float = 0
-        self._under_way = 0
+        self._in_flight = 0
 
     @contextmanager
-    def tried(self) -> Iterator[None]:
+    def in_flight(self) -> Iterator[None]:
         """While a signed request is under way: from before it is sent until what its answer tells is known."""
         with self._changed:
-            self._under_way += 1
+            self._in_flight += 1
         try:
             yield
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._in_flight -= 1
                 self._changed.notify_all()
 
     def accepted(self, sent: int) -> None:
@@ -39,16 +39,17 @@ class KeyTrust:
             if sent >= self._final_from:
                 self._final_from = math.inf
 
-    def worked(self, sent: int) -> bool:
+    def is_doubtful(self, sent: int) -> bool:
         """Whether a refusal of a request that was sent then, and is no longer under way, is to be doubted.
 
         Waits for what is under way where that may decide it.
         """
         with self._changed:
-            self._changed.wait_for(lambda: sent < self._final_from or not self._under_way)
+            self._changed.wait_for(lambda: sent < self._final_from or not self._in_flight)
             return sent < self._final_from
 
-    def doubted(self, until: int) -> None:
-        """A refusal is doubted, and nothing is sent before `until`."""
+    def doubt(self, cooldown_until: int) -> None:
+        """A refusal is doubted, and nothing is sent before `cooldown_until`."""
         with self._changed:
-            self._final_from = until if math.isinf(self._final_from) else max(self._final_from, until)
+            known = 0 if math.isinf(self._final_from) else self._final_from
+            self._final_from = max(known, cooldown_until)

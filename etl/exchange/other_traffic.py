@@ -9,7 +9,7 @@ from etl.core.egress import EDGE
 from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
 from etl.core.timeline import MINUTE, SECOND
 
-WATCH = SECOND
+SHORTEST_OBSERVATION = SECOND
 """How long others are watched, at least, before what they did meanwhile says how fast they go."""
 
 HEAVIEST = WEIGHT_WITHOUT_SYMBOL
@@ -17,7 +17,7 @@ HEAVIEST = WEIGHT_WITHOUT_SYMBOL
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Sample:
     """One header: what others had used of the minute when the exchange read our request, between sent and answered."""
 
     others: int
@@ -26,7 +26,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class OtherTraffic:
     """Others in the minute that begins at `start`, epoch milliseconds.
 
     `before`: what they were expected to use of the minute before, None where too little was heard of it. It counts only
@@ -41,21 +41,21 @@ class Company:
 
     start: int
     before: int | None = None
-    first: Heard | None = None
-    last: Heard | None = None
+    first: Sample | None = None
+    last: Sample | None = None
 
     @property
     def others(self) -> int:
-        """What others have used of the minute, as far as we heard."""
+        """What others have used of the minute, as far as we sample."""
         return self.last.others if self.last else 0
 
-    def hears(self, heard: Heard) -> "Company":
+    def with_sample(self, sample: Sample) -> "OtherTraffic":
         """The same after one more header. One that comes out of turn, or belongs to no minute for sure, is ignored."""
-        if not self.start + EDGE <= heard.sent <= heard.answered < self.start + MINUTE - EDGE:
+        if not self.start + EDGE <= sample.sent <= sample.answered < self.start + MINUTE - EDGE:
             return self
-        if self.last and (heard.sent, heard.others) < (self.last.sent, self.last.others):
+        if self.last and (sample.sent, sample.others) < (self.last.sent, self.last.others):
             return self
-        return Company(self.start, self.before, self.first or heard, heard)
+        return OtherTraffic(self.start, self.before, self.first or sample, sample)
 
     def expected(self) -> int | None:
         """What others will have used when the minute ends; None where nobody knows."""
@@ -63,40 +63,40 @@ class Company:
             return self.before
         ahead = self._ahead(self.last, self.last.others, self.last.sent - self.start)
         watched = self.last.sent - self.first.answered
-        if watched < WATCH:
+        if watched < SHORTEST_OBSERVATION:
             return max(self.before or 0, self.last.others + ahead)
         return self.last.others + min(ahead, self._ahead(self.last, self.last.others - self.first.others, watched))
 
-    def _ahead(self, last: Heard, grown: int, within: int) -> int:
+    def _ahead(self, last: Sample, grown: int, within: int) -> int:
         """What they will still use at the rate of `grown` within so many milliseconds.
 
         One more than was seen, because the header counts whole weights.
         """
         return -(-(grown + 1) * (self.start + MINUTE - last.sent) // within) if grown > 0 else 0
 
-    def questions(self, now: int) -> int:
+    def probes(self, now: int) -> int:
         """How many requests could have passed by now for the sake of their header."""
-        return max(0, (now - self._listening_since) // WATCH).bit_length()
+        return max(0, (now - self._observed_since) // SHORTEST_OBSERVATION).bit_length()
 
-    def next_question(self, now: int) -> int:
+    def next_probe(self, now: int) -> int:
         """When the next of them may pass."""
-        return self._listening_since + (WATCH << self.questions(now))
+        return self._observed_since + (SHORTEST_OBSERVATION << self.probes(now))
 
-    def claims(self, now: int, unknown: int) -> int:
+    def reserved(self, now: int, unknown: int) -> int:
         """What of this minute's allowance is not for us; `unknown` where nobody knows what others will use."""
         expected = self.expected()
         expected = unknown if expected is None else expected
-        return expected + (HEAVIEST * self._questions_left(now) if expected > self.others else 0)
+        return expected + (HEAVIEST * self._probes_left(now) if expected > self.others else 0)
 
-    def _questions_left(self, now: int) -> int:
+    def _probes_left(self, now: int) -> int:
         unheard = 0 if self.first else 1  # the first header begins the count anew
-        return self.questions(self.start + MINUTE - 1) - self.questions(now) + unheard
+        return self.probes(self.start + MINUTE - 1) - self.probes(now) + unheard
 
     @property
-    def _listening_since(self) -> int:
+    def _observed_since(self) -> int:
         return self.first.answered if self.first else self.start
 
-    def next_minute(self, start: int) -> "Company":
+    def next_minute(self, start: int) -> "OtherTraffic":
         """Who to expect in the minute that begins at `start`, from what was heard in the second half of this one."""
         is_known = self.last is not None and self.last.sent >= self.start + MINUTE // 2
-        return Company(start, self.expected() if is_known and start == self.start + MINUTE else None)
+        return OtherTraffic(start, self.expected() if is_known and start == self.start + MINUTE else None)

@@ -8,7 +8,7 @@ from tenacity.wait import wait_exponential_jitter
 
 from etl.errors import ClockSkewError, ContractError, MaintenanceError, ThrottledError, TransientError
 from etl.logs import logger
-from etl.waits import NOTICED_S, WAITS, Reason
+from etl.waits import REPORTED_AFTER_S, WAITS, Reason
 
 CLOCK_RETRIES = 3
 """How often a refused timestamp is signed anew: it is right at once, or something else is wrong."""
@@ -29,7 +29,7 @@ class RetryPolicy:
     maintenance_first: float = 10.0
     maintenance_longest: float = 60.0
 
-    def retrying(self, sleep: Callable[[float], object], is_patient: Callable[[], bool]) -> Retrying:
+    def retrying(self, sleep: Callable[[float], object], waits_for_cooldown: Callable[[], bool]) -> Retrying:
         """The tenacity controller of one request. A throttled one is tried again while the gate's patience lasts."""
         backoff = wait_exponential_jitter(multiplier=self.first, max=self.longest, jitter=self.first)
         maintenance = wait_exponential_jitter(
@@ -49,13 +49,13 @@ class RetryPolicy:
             nonlocal failure
             failure = str(error)
             if isinstance(error, ThrottledError):
-                return is_patient()
+                return waits_for_cooldown()
             if isinstance(error, ClockSkewError):
                 return next(clock_retries, None) is not None
             return isinstance(error, TransientError | ContractError)
 
         def pause(seconds: float) -> None:
-            if 0 < seconds <= NOTICED_S:
+            if 0 < seconds <= REPORTED_AFTER_S:
                 _log.info("trying again in %.1f s, as %s", seconds, failure)
             with WAITS.during(Reason.RETRY, failure, seconds):
                 sleep(seconds)

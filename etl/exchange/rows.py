@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Raw
 
-from etl.core.orders import FIELDS, Kind, Order, Reject, close_type_of
+from etl.core.orders import FIELDS, FieldType, Order, Reject, close_type_of
 
 LONGEST_SYMBOL = 64
 """Characters; what is longer is no symbol, and too long for an index."""
@@ -56,10 +56,10 @@ class _Row(msgspec.Struct, rename="camel", gc=False):
 _row = msgspec.json.Decoder(_Row)
 _json = msgspec.json.Decoder(Raw)
 
-_KINDS = {field.wire: field.kind.name.lower() for field in FIELDS} | dict.fromkeys(
+_KINDS = {field.wire: field.type.name.lower() for field in FIELDS} | dict.fromkeys(
     ("time", "updateTime"), "time in epoch milliseconds"
 )
-_DECIMALS = tuple(field for field in FIELDS if field.kind is Kind.DECIMAL)
+_DECIMALS = tuple(field for field in FIELDS if field.type is FieldType.DECIMAL)
 _decimals = attrgetter(*(field.column for field in _DECIMALS))
 
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,2})?")

@@ -14,7 +14,7 @@ from etl.core.timeline import duration
 from etl.core.walking import Target
 from etl.errors import ExitCode, ForceOrdersError
 from etl.exchange.clock import ExchangeClock
-from etl.exchange.rate_limiter import Gate
+from etl.exchange.rate_limiter import RateLimiter
 from etl.fleet.jobs import SYNC, Doing, Job, UnfinishedError, night_in_pieces, rest_before_retry
 from etl.fleet.queue import hand_out, is_superseded
 from etl.reporting.lines import summary_line
@@ -31,7 +31,7 @@ class Workplace:
 
     settings: Settings
     """They name a database that is up."""
-    gate: Gate
+    gate: RateLimiter
     clock: ExchangeClock
     stop: Event
     worker: str
@@ -47,7 +47,7 @@ class Workplace:
         if exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
             self.say(f"account {doing.job.account}: {said}")
             return
-        silent = self.gate.closed_until - self.clock.now()
+        silent = self.gate.cooldown_until - self.clock.now()
         rest = rest_before_retry(exit_code, doing.attempts, silent)
         if exit_code is not ExitCode.STOPPED:
             self.say(f"account {doing.job.account}: {said}; {_again(rest)}")

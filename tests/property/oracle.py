@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from etl.core.doubts import Doubts
-from etl.core.observations import Beliefs
+from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest
 from etl.core.sightings import Sightings
 from etl.core.timeline import DAY, Window
@@ -80,7 +80,7 @@ class Exchange:
         return answer
 
 
-def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_doubt: int = 8) -> list[Finding]:
+def drive(exchange: Exchange, targets: list[Target], beliefs: Observations, most_in_doubt: int = 8) -> list[Finding]:
     """Every walk to its end, one after the other, as the scheduler runs them; all findings."""
     findings: list[Finding] = []
     doubts: Doubts[tuple[Target, Steps]] = Doubts(most_in_doubt)

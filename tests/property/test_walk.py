@@ -7,7 +7,7 @@ missing only if one of its two times lies there, whichever of them the exchange 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.observations import Beliefs, KeptEnd, PageSize
+from etl.core.observations import Observations, PageSize, TruncationSide
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide, subtract
 from etl.core.walking import LEVELS, Finding, Target, Verdict
@@ -18,8 +18,8 @@ from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, drive, histor
 WIDEST = 7 * DAY - 2
 
 
-def beliefs() -> Beliefs:
-    return Beliefs(KeptEnd(), PageSize(LIMIT), Retention(None, NOW))
+def beliefs() -> Observations:
+    return Observations(TruncationSide(), PageSize(LIMIT), Retention(None, NOW))
 
 
 def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], symbol: str | None = None) -> list[Row]:

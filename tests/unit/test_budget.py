@@ -20,7 +20,7 @@ QUESTIONS = 6
 
 def heard(budget: Budget, used: int, at: int) -> None:
     """A header that came at the very instant at which its request was sent."""
-    budget.learn(used, at, at)
+    budget.note_used_weight(used, at, at)
 
 
 def test_what_fits_may_be_sent_at_once_and_what_does_not_waits_for_the_next_minute() -> None:
@@ -81,7 +81,7 @@ def test_what_is_sent_later_than_the_request_of_a_header_is_not_in_it() -> None:
     budget = Budget(ALLOWANCE)
     for at in (NOON, NOON + 1, NOON + 2):
         budget.spend(50, at)
-    budget.learn(250, NOON + 1, NOON + 100)
+    budget.note_used_weight(250, NOON + 1, NOON + 100)
     ours, others, kept_for_questions = 150, 150, 5 * HEAVIEST
     assert budget.delay(ALLOWANCE - ours - 2 * others - kept_for_questions - 1, NOON + 100) == 0
     assert budget.delay(ALLOWANCE - ours - 2 * others - kept_for_questions, NOON + 100) > 0
@@ -89,8 +89,8 @@ def test_what_is_sent_later_than_the_request_of_a_header_is_not_in_it() -> None:
 
 def test_headers_that_come_out_of_turn_do_not_lower_what_others_used() -> None:
     budget = Budget(1_000)
-    budget.learn(ALLOWANCE, NOON, NOON + 20)
-    budget.learn(10, NOON - 1, NOON + 30)
+    budget.note_used_weight(ALLOWANCE, NOON, NOON + 20)
+    budget.note_used_weight(10, NOON - 1, NOON + 30)
     assert budget.delay(1, NOON + 30) > 0
 
 
@@ -142,7 +142,7 @@ def test_what_little_was_heard_of_the_last_minute_is_not_expected_again() -> Non
 )
 def test_a_header_that_may_belong_to_another_minute_is_ignored(sent: int, answered: int) -> None:
     budget = Budget(800)
-    budget.learn(ALLOWANCE, sent, answered)
+    budget.note_used_weight(ALLOWANCE, sent, answered)
     assert budget.delay(800, answered) == 0
 
 
@@ -192,7 +192,7 @@ def test_an_estimate_that_leaves_nothing_is_looked_into_after_1_2_4_8_16_and_32_
 def test_what_was_heard_by_a_wrong_clock_can_be_forgotten() -> None:
     budget = Budget(800)
     heard(budget, ALLOWANCE, NOON)
-    budget.forget_others()
+    budget.forget_other_traffic()
     assert budget.delay(800, NOON) == 0
 
 
@@ -257,7 +257,7 @@ class Street:
             self.ours[minute] = self.ours.get(minute, 0) + weight
             if minute not in is_known:
                 self.blind[minute] = self.blind.get(minute, 0) + weight
-            budget.learn(self.ours[minute] + self.rate * (read % MINUTE) // MINUTE, now, now + latency)
+            budget.note_used_weight(self.ours[minute] + self.rate * (read % MINUTE) // MINUTE, now, now + latency)
             if (now - EDGE) // MINUTE == (now + latency + EDGE) // MINUTE:
                 is_known.add(minute)
             now += latency
@@ -299,11 +299,11 @@ def test_a_minute_that_others_used_up_is_not_held_against_those_that_follow() ->
     budget = Budget(1_200)
     now = 1_000 * MINUTE + 40 * SECOND
     budget.spend(50, now)
-    budget.learn(ALLOWANCE, now, now)
+    budget.note_used_weight(ALLOWANCE, now, now)
     sent = 0
     for now in range(1_001 * MINUTE, 1_003 * MINUTE, SECOND // 4):
         if budget.delay(50, now) == 0:
             budget.spend(50, now)
             sent += 1
-            budget.learn(50 * sum(at // MINUTE == now // MINUTE for at, _ in budget._sent), now, now)
+            budget.note_used_weight(50 * sum(at // MINUTE == now // MINUTE for at, _ in budget._sent), now, now)
     assert sent == 2 * (1_200 // 50), "both minutes are used"

@@ -160,17 +160,17 @@ def test_a_429_silences_everything_behind_the_gate(retry_after: str, connect: Co
     connected = connect(Fault("throttle", ONCE), switches={"retry_after": retry_after})
     error = connected.failure()
     assert type(error) is ThrottledError
-    assert connected.gate.closed_until == error.until_ms
-    assert 0 < error.until_ms - connected.clock.now() <= 61_000
+    assert connected.limiter.cooldown_until == error.cooldown_until
+    assert 0 < error.cooldown_until - connected.clock.now() <= 61_000
     assert isinstance(connected.failure(), BannedError)
     assert connected.stats.requests == 1
 
 
 def test_a_418_is_a_ban_until_its_deadline(connect: Connecting) -> None:
-    connected = connect(Fault("ban", ONCE, seconds=300), patience=60_000)
+    connected = connect(Fault("ban", ONCE, seconds=300), longest_cooldown=60_000)
     error = connected.failure()
     assert isinstance(error, BannedError)
-    assert 290_000 < error.until_ms - connected.clock.now() <= 302_000
+    assert 290_000 < error.cooldown_until - connected.clock.now() <= 302_000
     connected.failure()
     with pytest.raises(BannedError):
         connected.client.symbols()
@@ -183,13 +183,13 @@ def test_the_firewall_silences_everything_for_a_minute(connect: Connecting) -> N
     error = connected.failure()
     assert type(error) is ThrottledError
     assert "firewall" in str(error)
-    assert 55_000 < error.until_ms - connected.clock.now() <= 61_000
+    assert 55_000 < error.cooldown_until - connected.clock.now() <= 61_000
     assert isinstance(connected.failure(), BannedError)
     assert connected.stats.requests == 1
 
 
 def test_the_tries_against_the_firewall_spread_over_minutes(connect: Connecting) -> None:
-    connected = connect(Fault("status", status=403), attempts=4, patience=120_000, sits_out=True)
+    connected = connect(Fault("status", status=403), attempts=4, longest_cooldown=120_000, sits_out=True)
     began = connected.clock.now()
     assert type(connected.failure()) is ThrottledError
     assert connected.stats.requests == 4
@@ -197,7 +197,7 @@ def test_the_tries_against_the_firewall_spread_over_minutes(connect: Connecting)
 
 
 def test_a_single_403_loses_nothing(connect: Connecting) -> None:
-    connected = connect(Fault("status", ONCE, status=403), patience=120_000, sits_out=True)
+    connected = connect(Fault("status", ONCE, status=403), longest_cooldown=120_000, sits_out=True)
     assert connected.page().length == 2
     assert connected.waits == [0.0]
 
@@ -209,14 +209,14 @@ def test_an_exchange_that_is_being_worked_on_is_waited_for_longer(connect: Conne
 
 
 def test_a_key_that_worked_is_tried_once_more_after_a_silence(connect: Connecting) -> None:
-    connected = connect(Fault("key", When(2, 2)), patience=120_000, sits_out=True)
+    connected = connect(Fault("key", When(2, 2)), longest_cooldown=120_000, sits_out=True)
     for _ in range(2):
         assert connected.page().length == 2
     assert connected.waits == [0.0]
 
 
 def test_a_key_that_is_refused_again_after_the_silence_is_refused_for_good(connect: Connecting) -> None:
-    connected = connect(Fault("key", When(2)), patience=120_000, sits_out=True, attempts=9)
+    connected = connect(Fault("key", When(2)), longest_cooldown=120_000, sits_out=True, attempts=9)
     connected.page()
     assert isinstance(connected.failure(), CredentialsError)
     assert connected.stats.requests == 3
@@ -225,7 +225,7 @@ def test_a_key_that_is_refused_again_after_the_silence_is_refused_for_good(conne
 
 def test_a_key_that_works_again_is_given_another_chance(connect: Connecting) -> None:
     faults = [Fault("key", When(2, 2)), Fault("key", When(4, 4))]
-    connected = connect(*faults, patience=120_000, sits_out=True)
+    connected = connect(*faults, longest_cooldown=120_000, sits_out=True)
     for _ in range(3):
         assert connected.page().length == 2
     assert connected.waits == [0.0, 0.0]
@@ -236,8 +236,8 @@ def test_a_doubted_key_silences_everything_until_the_next_minute(connect: Connec
     connected.page()
     error = connected.failure()
     assert isinstance(error, DoubtedKeyError)
-    assert connected.gate.closed_until == error.until_ms
-    assert 0 < error.until_ms - connected.clock.now() <= 61_000
+    assert connected.limiter.cooldown_until == error.cooldown_until
+    assert 0 < error.cooldown_until - connected.clock.now() <= 61_000
     assert isinstance(connected.failure(), BannedError)
     assert connected.stats.requests == 2
 
@@ -258,7 +258,7 @@ def test_the_exchange_s_time_needs_no_key_and_proves_none(connect: Connecting) -
 
 
 def test_a_silence_within_the_patience_is_waited_for_by_the_gate_alone(connect: Connecting) -> None:
-    connected = connect(Fault("throttle", ONCE), patience=120_000)
+    connected = connect(Fault("throttle", ONCE), longest_cooldown=120_000)
     connected.stop_at_the_first_wait = True
     assert isinstance(connected.failure(), StoppedError)
     assert connected.waits == [0.0]

@@ -2,36 +2,36 @@
 
 import pytest
 
-from etl.core.observations import Kept, KeptEnd, PageSize
+from etl.core.observations import PageSize, Truncation, TruncationSide
 
 
 def test_nothing_is_believed_of_the_kept_end_at_first() -> None:
-    assert KeptEnd().belief is None
+    assert TruncationSide().observed is None
 
 
-@pytest.mark.parametrize("kept", list(Kept))
-def test_a_short_page_where_one_was_expected_confirms_the_kept_end(kept: Kept) -> None:
-    end = KeptEnd()
+@pytest.mark.parametrize("kept", list(Truncation))
+def test_a_short_page_where_one_was_expected_confirms_the_kept_end(kept: Truncation) -> None:
+    end = TruncationSide()
     end.confirmed(kept)
-    assert end.belief is kept
+    assert end.observed is kept
 
 
 def test_two_failures_in_a_row_drop_the_belief_and_one_does_not() -> None:
-    end = KeptEnd()
-    end.confirmed(Kept.OLDEST)
+    end = TruncationSide()
+    end.confirmed(Truncation.KEEPS_OLDEST)
     end.failed()
-    assert end.belief is Kept.OLDEST
+    assert end.observed is Truncation.KEEPS_OLDEST
     end.failed()
-    assert end.belief is None
+    assert end.observed is None
 
 
 def test_a_success_in_between_forgives_a_failure() -> None:
-    end = KeptEnd()
-    end.confirmed(Kept.OLDEST)
+    end = TruncationSide()
+    end.confirmed(Truncation.KEEPS_OLDEST)
     end.failed()
-    end.confirmed(Kept.NEWEST)
+    end.confirmed(Truncation.KEEPS_NEWEST)
     end.failed()
-    assert end.belief is Kept.NEWEST
+    assert end.observed is Truncation.KEEPS_NEWEST
 
 
 def noted(limit: int, *lengths: int, largest_known: int = 0) -> PageSize:

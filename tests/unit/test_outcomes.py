@@ -18,7 +18,7 @@ FROM_THE_SECOND = When(2)
 
 
 def seen(connected: Connected) -> dict[str, int]:
-    return {outcome: count for outcome, count in connected.gate.outcomes.counts().items() if count}
+    return {outcome: count for outcome, count in connected.limiter.outcomes.counts().items() if count}
 
 
 def test_an_outcome_is_called_as_the_error_is_without_its_last_word() -> None:
@@ -31,7 +31,7 @@ def test_every_error_of_the_exchange_is_an_outcome_that_is_counted_from_nothing_
     kinds = {one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ExchangeError)}
     outcomes = {outcome_of(kind) for kind in kinds - {ExchangeError}} | {ANSWERED}
     assert sorted(OUTCOMES) == sorted(outcomes)
-    assert connect().gate.outcomes.counts() == dict.fromkeys(outcomes, 0)
+    assert connect().limiter.outcomes.counts() == dict.fromkeys(outcomes, 0)
 
 
 def test_what_is_answered_is_counted_for_every_kind_of_request(connect: Connecting) -> None:

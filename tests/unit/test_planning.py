@@ -45,14 +45,14 @@ def test_ninety_days_are_thirteen_windows_that_make_up_all_that_is_settled() -> 
 
 def test_no_window_is_wider_than_the_widest_and_on_the_wire_all_stay_below_seven_days() -> None:
     for target in everything():
-        start, end = target.ask.wire()
-        assert target.ask.width <= WIDEST_WINDOW
+        start, end = target.requested.wire()
+        assert target.requested.width <= WIDEST_WINDOW
         assert end - start < 7 * DAY
 
 
 def test_a_window_as_wide_as_can_be_stays_below_seven_days_on_the_wire() -> None:
     (target,) = plan_backfill(Window(NOW - 10 * DAY, NOW - 10 * DAY + WIDEST_WINDOW), None, Known(), RULES)
-    start, end = target.ask.wire()
+    start, end = target.requested.wire()
     assert end - start == 7 * DAY - 1
 
 
@@ -61,7 +61,7 @@ def test_what_is_proven_is_not_asked_for() -> None:
     proven = Window(NOW - 25 * DAY, NOW - 5 * DAY)
     targets = plan_backfill(span, None, Known(proven=[proven]), RULES)
     assert needs(targets) == [Window(span.start, proven.start), Window(proven.end, span.end)]
-    assert [target.ask.intersect(proven) for target in targets] == [
+    assert [target.requested.intersect(proven) for target in targets] == [
         Window(proven.start, proven.start + STRADDLE),
         None,
     ]
@@ -113,13 +113,13 @@ def test_nothing_older_than_the_opening_of_the_exchange_is_asked_for(keeps: int 
     rules = Rules(now=NOW, settle_lag=10 * MINUTE, keeps=keeps, widest=WIDEST_WINDOW)
     targets = plan_backfill(Window(0, OPENED + 20 * DAY), None, Known(), rules)
     assert merge(needs(targets)) == [Window(OPENED, OPENED + 20 * DAY)]
-    assert min(target.ask.start for target in targets) == OPENED
+    assert min(target.requested.start for target in targets) == OPENED
     assert plan_backfill(Window(0, OPENED), None, Known(), rules) == []
 
 
 def test_the_window_that_ends_at_the_settled_edge_is_read_on_to_now() -> None:
     assert everything()[-1].ask.end == NOW
-    assert all(target.ask == target.need for target in everything()[:-1])
+    assert all(target.requested == target.need for target in everything()[:-1])
 
 
 def test_an_older_last_window_is_read_a_little_further_for_orders_that_straddle_its_end() -> None:
@@ -131,7 +131,7 @@ def test_an_older_last_window_is_read_a_little_further_for_orders_that_straddle_
 def test_the_read_on_does_not_reach_into_the_future() -> None:
     rules = Rules(now=NOW, settle_lag=0, keeps=None, widest=WIDEST_WINDOW)
     (target,) = plan_backfill(Window(NOW - DAY, NOW - 5), None, Known(), rules)
-    assert target.ask.end == NOW
+    assert target.requested.end == NOW
 
 
 def test_neighbouring_holes_are_asked_for_at_once_where_one_request_reaches_over_both() -> None:
@@ -179,9 +179,9 @@ def test_every_backfill_needs_all_that_is_unproven_and_settled_within_windows_th
     assert all(need.end <= rules.settled for need in needs(targets))
     assert sum(need.width for need in needs(targets)) == sum(window.width for window in merge(needs(targets)))
     for target in targets:
-        assert target.need.start == target.ask.start
-        assert target.need.end <= target.ask.end <= now
-        assert target.ask.width <= rules.widest
+        assert target.need.start == target.requested.start
+        assert target.need.end <= target.requested.end <= now
+        assert target.requested.width <= rules.widest
         assert target.symbol == "BTCUSDT"
 
 

@@ -44,12 +44,12 @@ def patient() -> bool:
 
 
 def outcome(
-    attempts: Attempts, policy: RetryPolicy = POLICY, is_patient: Callable[[], bool] = patient
+    attempts: Attempts, policy: RetryPolicy = POLICY, waits_for_cooldown: Callable[[], bool] = patient
 ) -> tuple[str | Exception, list[float]]:
     """The result or the error that came out, and the waits."""
     waits: list[float] = []
     try:
-        return policy.retrying(waits.append, is_patient)(attempts), waits
+        return policy.retrying(waits.append, waits_for_cooldown)(attempts), waits
     except ForceOrdersError as error:
         return error, waits
 
@@ -120,7 +120,7 @@ def test_other_failures_in_between_leave_the_tries_for_a_refused_clock_as_they_a
 @pytest.mark.parametrize("error", [ThrottledError("x", 5), BannedError("x", 5), DoubtedKeyError("x", 5)])
 def test_a_silence_is_left_to_the_gate_while_it_has_patience(error: Exception) -> None:
     assert outcome(Attempts(error)) == ("done", [0.0])
-    assert outcome(Attempts(error), is_patient=lambda: False) == (error, [])
+    assert outcome(Attempts(error), waits_for_cooldown=lambda: False) == (error, [])
 
 
 @pytest.mark.parametrize(

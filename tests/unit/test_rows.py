@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from etl.core.orders import FIELDS, CloseType, Kind, Order, Reject
+from etl.core.orders import FIELDS, CloseType, FieldType, Order, Reject
 from etl.exchange.rows import read_row
 from tests.documented import ROW, ROW_OF_2025
 
@@ -65,7 +65,9 @@ def test_keys_that_nobody_knows_yet_are_no_fault() -> None:
     assert '"goodTillDate": [1, {}]' in accepted(changed(pair="XRPUSD", goodTillDate=[1, {}])).raw
 
 
-@pytest.mark.parametrize("wire", [field.wire for field in FIELDS if field.kind is Kind.TEXT and field.wire != "symbol"])
+@pytest.mark.parametrize(
+    "wire", [field.wire for field in FIELDS if field.type is FieldType.TEXT and field.wire != "symbol"]
+)
 def test_values_are_open_sets(wire: str) -> None:
     accepted(changed(**{wire: "NEVER_SEEN_BEFORE"}))
 
@@ -84,7 +86,7 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
 @pytest.mark.parametrize(
     ("wire", "text", "reason"),
     [
-        *((field.wire, "[]", f"{field.wire} is no {field.kind.name.lower()}") for field in FIELDS),
+        *((field.wire, "[]", f"{field.wire} is no {field.type.name.lower()}") for field in FIELDS),
         ("symbol", '""', "symbol is missing"),
         ("symbol", "null", "symbol is missing"),
         ("symbol", "true", "symbol is no text"),

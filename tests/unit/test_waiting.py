@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from etl.waits import NOTICED_S, Reason, Wait, Waits
+from etl.waits import REPORTED_AFTER_S, Reason, Wait, Waits
 
 LONG = 60.0
 
@@ -45,8 +45,8 @@ def test_how_a_wait_is_worded(wait: Wait, line: str, message: str) -> None:
 
 def test_nothing_is_shown_or_logged_of_a_short_wait(log: pytest.LogCaptureFixture) -> None:
     board = Waits()
-    with board.during(Reason.BUDGET, seconds=NOTICED_S / 2), board.during(Reason.ANSWER):
-        board.tell()
+    with board.during(Reason.BUDGET, seconds=REPORTED_AFTER_S / 2), board.during(Reason.ANSWER):
+        board.report()
         assert board.foremost() is None
     assert log.messages == []
 
@@ -54,7 +54,7 @@ def test_nothing_is_shown_or_logged_of_a_short_wait(log: pytest.LogCaptureFixtur
 def test_one_that_will_be_long_is_shown_and_logged_at_once_and_once(log: pytest.LogCaptureFixture) -> None:
     board = Waits()
     with board.during(Reason.BUDGET, seconds=LONG), board.during(Reason.BUDGET, seconds=LONG):
-        board.tell()
+        board.report()
         shown = board.foremost()
         assert shown is not None
         assert shown.reason is Reason.BUDGET
@@ -72,20 +72,20 @@ def test_the_next_wait_for_the_same_is_logged_again(log: pytest.LogCaptureFixtur
 
 def test_a_wait_without_a_known_end_is_logged_by_whoever_looks_once_it_is_long(log: pytest.LogCaptureFixture) -> None:
     board = Waits()
-    with board.place() as place:
-        place.put(Reason.ANSWER, since=time.monotonic() - 2 * NOTICED_S)
-        board.tell()
+    with board.slot() as slot:
+        slot.put(Reason.ANSWER, since=time.monotonic() - 2 * REPORTED_AFTER_S)
+        board.report()
     assert log.messages == ["waiting: the exchange has not answered yet"]
 
 
 def test_the_same_wait_goes_on_and_another_one_begins_anew() -> None:
     board = Waits()
-    with board.place() as place:
-        place.put(Reason.ACCOUNT, "one", since=time.monotonic() - LONG)
+    with board.slot() as slot:
+        slot.put(Reason.ACCOUNT, "one", since=time.monotonic() - LONG)
         first = board.foremost()
-        place.put(Reason.ACCOUNT, "one")
+        slot.put(Reason.ACCOUNT, "one")
         assert board.foremost() == first
-        place.put(Reason.ACCOUNT, "two")
+        slot.put(Reason.ACCOUNT, "two")
         assert board.foremost() is None
 
 

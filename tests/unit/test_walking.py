@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from etl.core.observations import Beliefs, Kept, KeptEnd, PageSize
+from etl.core.observations import Observations, PageSize, Truncation, TruncationSide
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
@@ -27,11 +27,11 @@ def full(window: Window = WINDOW) -> Page:
     return page(window.start + window.width * number // (2 * LIMIT) for number in range(LIMIT))
 
 
-def beliefs(keeps: int | None = None, largest: int = 0) -> Beliefs:
-    return Beliefs(KeptEnd(), PageSize(LIMIT, largest), Retention(keeps, NOW))
+def beliefs(keeps: int | None = None, largest: int = 0) -> Observations:
+    return Observations(TruncationSide(), PageSize(LIMIT, largest), Retention(keeps, NOW))
 
 
-def dialogue(target: Target, script: Script, held: Beliefs | None = None) -> list[Step]:
+def dialogue(target: Target, script: Script, held: Observations | None = None) -> list[Step]:
     """All steps of a walk that hears these answers and not one more."""
     steps = walk(target, held or beliefs())
     said = [next(steps)]
@@ -96,12 +96,12 @@ def an_order(order_id: int = 1, symbol: str = "BTCUSDT", at: int = 15, updated: 
 def test_of_a_page_only_distinct_orders_that_match_the_whole_request_were_asked_for(order: Order, counts: bool) -> None:
     request = PageRequest(Window(10, 20), LIMIT, "BTCUSDT", CloseType.ADL)
     answer = Page((an_order(1), order), (Reject("5", "the row is no object", True),), NOW)
-    assert answer.asked_for(request) == 1 + counts
+    assert answer.requested_orders(request) == 1 + counts
 
 
 def test_a_request_for_everything_asks_for_every_symbol_and_close_type() -> None:
     strange = an_order(1, "ETHUSDT", close_type=CloseType.SETTLEMENT)
-    assert Page((an_order(), strange), (), NOW).asked_for(PageRequest(Window(10, 20), LIMIT)) == 2
+    assert Page((an_order(), strange), (), NOW).requested_orders(PageRequest(Window(10, 20), LIMIT)) == 2
 
 
 def test_strays_do_not_make_a_page_the_largest_of_a_walk() -> None:
@@ -130,7 +130,7 @@ def test_each_step_tells_the_orders_of_its_answer_that_the_walk_had_not_seen_bef
 def test_a_piece_that_was_short_as_expected_is_a_belief_for_the_next_walk() -> None:
     held = beliefs()
     dialogue(plain(), [full(), page(), page()], held)
-    assert held.kept_end.belief is Kept.OLDEST
+    assert held.truncation_side.observed is Truncation.KEEPS_OLDEST
 
 
 def test_a_window_that_is_too_wide_is_halved() -> None:
@@ -199,7 +199,7 @@ def test_a_small_page_is_taken_at_its_word_at_the_end_but_not_where_it_is_to_be_
 
 
 def test_a_piece_that_is_as_long_as_the_page_it_is_to_verify_is_verified_as_well() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
     steps = dialogue(target, [full_of(7), VERIFY, full_of(7), page(), page()])
     assert asked(steps)[:2] == [WINDOW, target.need]
     assert len(asked(steps)) == 4
@@ -210,19 +210,19 @@ def full_of(length: int) -> Page:
 
 
 def test_what_was_only_read_again_is_left_alone_where_the_page_was_full() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
     steps = dialogue(target, [full(), page()])
     assert asked(steps) == [WINDOW, target.need]
     assert found(steps) == [Finding(target.need, Verdict.PROVEN)]
 
 
 def test_what_was_read_again_is_proven_where_the_page_was_short() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
     assert found(dialogue(target, [page()])) == [Finding(WINDOW, Verdict.PROVEN)]
 
 
 def test_what_is_read_beyond_the_need_is_not_proven() -> None:
-    target = Target(need=Window(NOW - DAY, NOW - 600_000), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY, NOW - 600_000), requested=WINDOW)
     assert found(dialogue(target, [page()])) == [Finding(target.need, Verdict.PROVEN)]
 
 
