@@ -118,7 +118,7 @@ def test_nothing_older_than_the_opening_of_the_exchange_is_asked_for(keeps: int 
 
 
 def test_the_window_that_ends_at_the_settled_edge_is_read_on_to_now() -> None:
-    assert everything()[-1].ask.end == NOW
+    assert everything()[-1].requested.end == NOW
     assert all(target.requested == target.need for target in everything()[:-1])
 
 
