@@ -1,9 +1,10 @@
-"""One account's connection to the exchange: a request in, a checked answer out."""
+"""The client of one account: takes a request, returns a checked response."""
 
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -37,10 +38,10 @@ EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
 T = TypeVar("T")
 
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=%_-]{40,}")
-"""What no message needs to tell a person: a key, a signature (64 hex digits, or base64)."""
+"""What a message must not show: a key, or a signature (64 hex digits, or base64)."""
 
 LONGEST_ERROR = 1 << 16
-"""Bytes of an error's body that are looked at."""
+"""Bytes of an error's body that are read."""
 
 _REFUSALS = {
     WindowTooWideError: Refusal.TOO_WIDE,
@@ -51,9 +52,9 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the exchange is and how long to wait for it; times in seconds, `recv_window` in milliseconds.
+    """The exchange's address and its timeouts in seconds; `recv_window` in milliseconds.
 
-    `read_timeout` is for a whole answer, to its last byte.
+    `read_timeout` is for the whole response, to its last byte.
     """
 
     base_url: str
@@ -63,8 +64,9 @@ class Endpoint:
 
 
 class ExchangeClient:
-    """Safe to use from several threads. It does not decide what to ask, and keeps nothing but the clock's offset, how
-    far its key is trusted and what it has sent.
+    """Sends requests, does not choose them. Safe to use from several threads.
+
+    Its state: the clock's offset, refusals of the key, the weight it has sent, and the list of symbols.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class ExchangeClient:
         self._symbols: frozenset[str] | None = None
 
     def page(self, request: PageRequest) -> Answer:
-        """The answer to one request for force orders; a refusal that says how to ask instead is an answer too."""
+        """The response to one request for force orders; a refusal that calls for another request is one, too."""
         start, end = request.window.wire()
         parameters: dict[str, str | int] = {"startTime": start, "endTime": end, "limit": request.limit}
         if request.symbol is not None:
@@ -114,7 +116,7 @@ class ExchangeClient:
         self._retried(self._read_time)
 
     def symbols(self) -> frozenset[str] | None:
-        """The names of all symbols that the exchange lists; None where it does not say. Asked for once and kept."""
+        """The names of all symbols that the exchange lists; None where it gives none. Requested once and kept."""
         if self._symbols is None:
             self._symbols = self._read_symbols()
         return self._symbols
@@ -141,23 +143,23 @@ class ExchangeClient:
     def _read_time(self) -> None:
         exchange_time = read_object(self._get(TIME, 1)).get("serverTime")
         if not isinstance(exchange_time, str) or not re.fullmatch(r"\d{12,14}", exchange_time):
-            raise ContractError("the exchange does not tell its time")
+            raise ContractError("the exchange's response holds no valid serverTime")
         self._limiter.clock_moved(self._clock.set(int(exchange_time)))
 
     def _get(self, path: str, weight: int, signed: dict[str, str | int] | None = None) -> bytes:
-        """The body of a 200; anything else is raised. Passes the gate, so that every attempt is counted."""
+        """The body of a 200; any other response is raised. Every attempt passes the rate limiter and is counted."""
         sent = self._limiter.acquire(weight)
         with self._lock:
             self._sent += 1
             self._weight += weight
-        answer = self._send(path, sent) if signed is None else self._send_signed(path, signed, sent)
-        if answer.status == 200:
+        response = self._send(path, sent) if signed is None else self._send_signed(path, signed, sent)
+        if response.status == 200:
             self._limiter.outcomes.add(ANSWERED)
-            return answer.body
+            return response.body
         now = self._clock.now()
-        error = classify(
-            answer.status, *self._said(answer.body), answer.headers, now, lambda: self._key_refusals.is_doubtful(sent)
-        )
+        code, message = _error_body(response.body)
+        key_worked = partial(self._key_refusals.is_doubtful, sent)
+        error = classify(response.status, code, message, response.headers, now, key_worked)
         self._limiter.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
             self._key_refusals.doubt(error.cooldown_until)
@@ -169,37 +171,38 @@ class ExchangeClient:
 
     def _send_signed(self, path: str, parameters: dict[str, str | int], sent: int) -> Response:
         with self._key_refusals.in_flight():
-            answer = self._send(f"{path}?{self._sign(parameters)}", sent)
-            if answer.status == 200:
+            response = self._send(f"{path}?{self._sign(parameters)}", sent)
+            if response.status == 200:
                 self._key_refusals.accepted(sent)
-            return answer
+            return response
 
     def _send(self, target: str, sent: int) -> Response:
         try:
             with WAITS.during(Reason.ANSWER):
-                answer = self._transport.get(target)
+                response = self._transport.get(target)
         except ExchangeError as error:
             self._limiter.outcomes.add(outcome_of(type(error)))
             raise
-        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
         if re.fullmatch(r"[0-9]{1,9}", used):
             self._limiter.note_used_weight(int(used), sent)
-        return answer
+        return response
 
     def _sign(self, parameters: dict[str, str | int]) -> str:
         now = {"recvWindow": self._recv_window, "timestamp": self._clock.now()}
         query = urlencode(parameters | now, quote_via=quote, safe="")
         return f"{query}&signature={self._signer.sign(query)}"
 
-    def _said(self, body: bytes) -> tuple[int | None, str]:
-        """Code and message of an error's body, free of what identifies or signs for the account."""
-        text = body[:LONGEST_ERROR].decode(errors="replace")
-        code = None
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        if isinstance(value, dict):
-            code = value["code"] if type(value.get("code")) is int else None
-            text = str(value.get("msg", ""))
-        return code, _LONG_WORD.sub("…", re.sub(r"signature=[^&\s]*", "signature=…", text))
+
+def _error_body(body: bytes) -> tuple[int | None, str]:
+    """Code and message of an error's body, without keys and signatures."""
+    text = body[:LONGEST_ERROR].decode(errors="replace")
+    code = None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        code = value["code"] if type(value.get("code")) is int else None
+        text = str(value.get("msg", ""))
+    return code, _LONG_WORD.sub("…", re.sub(r"signature=[^&\s]*", "signature=…", text))

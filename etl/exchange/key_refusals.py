@@ -1,4 +1,4 @@
-"""How far an account's key is trusted: one that worked and is refused all at once is given a second chance."""
+"""Whether a refused key is final: a key that worked before and is suddenly refused is tried a second time."""
 
 import math
 from collections.abc import Iterator
@@ -7,13 +7,14 @@ from threading import Condition
 
 
 class KeyRefusals:
-    """For requests of several threads, which are told apart by when they were sent, epoch milliseconds.
+    """For requests of several threads. Each is identified by when it was sent, epoch milliseconds.
 
-    Until a key has worked its refusal is final. After that a refusal is doubted, and so is every other that was sent
-    before the wait is over, however many are in flight; a refusal after the wait is final, until the key works again.
+    Until a key has worked, its refusal is final. After that a refusal is doubtful, and so is every other refusal of a
+    request sent before the cooldown ends, however many are in flight. A refusal after the cooldown is final, until the
+    key works again.
 
-    A refusal may be read before an answer that the exchange gave earlier, by another thread. That is why nothing is
-    final while a request is under way.
+    One thread may read a refusal before another thread reads a success that the exchange sent earlier. So no refusal
+    is final while a request is in flight.
     """
 
     def __init__(self) -> None:
@@ -23,7 +24,7 @@ class KeyRefusals:
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:
-        """While a signed request is under way: from before it is sent until what its answer tells is known."""
+        """Covers a signed request from before it is sent until its response has been evaluated."""
         with self._changed:
             self._in_flight += 1
         try:
@@ -34,22 +35,22 @@ class KeyRefusals:
                 self._changed.notify_all()
 
     def accepted(self, sent: int) -> None:
-        """A request that was sent then was answered."""
+        """The exchange accepted the key of a request sent at `sent`."""
         with self._changed:
             if sent >= self._final_from:
                 self._final_from = math.inf
 
     def is_doubtful(self, sent: int) -> bool:
-        """Whether a refusal of a request that was sent then, and is no longer under way, is to be doubted.
+        """Whether the refusal of a request sent at `sent`, no longer in flight, is doubtful.
 
-        Waits for what is under way where that may decide it.
+        Waits for requests in flight where they may decide it.
         """
         with self._changed:
             self._changed.wait_for(lambda: sent < self._final_from or not self._in_flight)
             return sent < self._final_from
 
     def doubt(self, cooldown_until: int) -> None:
-        """A refusal is doubted, and nothing is sent before `cooldown_until`."""
+        """A refusal is doubtful, and nothing is sent before `cooldown_until`."""
         with self._changed:
             known = 0 if math.isinf(self._final_from) else self._final_from
             self._final_from = max(known, cooldown_until)

@@ -1,6 +1,6 @@
-"""The gate that every request of every thread passes: it waits for the budget and for the end of a ban.
+"""The rate limiter that every request of every thread passes: it waits for weight budget and for the end of a cooldown.
 
-Both are shared with other processes, those behind the same egress.
+Budget and cooldown are shared with the other processes on the same egress.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from etl.exchange.budget import Budget
 from etl.exchange.outcomes import Outcomes
 from etl.waits import WAITS, Reason, WaitSlot
 
-LONGEST_NAP = 0.5
-"""Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
+POLL_INTERVAL = 0.5
+"""Seconds after which a waiting thread checks again: a cooldown may have been lifted or a stop requested."""
 
 
 class RateLimiter:
-    """Lets a request through when the budget has room, no ban is on and nobody asked to stop.
+    """Lets a request through when the budget has room, no cooldown lasts and no stop is requested.
 
-    `clock` gives the exchange's time in epoch milliseconds. A cooldown that lasts longer than `longest_cooldown`
-    milliseconds is not waited for. How the requests ended that it let through is counted in `outcomes`.
+    `clock` gives the exchange's time in epoch milliseconds. A cooldown longer than `longest_cooldown` milliseconds is
+    not waited for. `outcomes` counts how the requests that passed ended.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class RateLimiter:
 
     @property
     def cooldown_until(self) -> int:
-        """The exchange wants silence until then, epoch milliseconds; 0: it never did."""
+        """The end of the latest cooldown, epoch milliseconds; 0: there was none."""
         return self._cooldown_until
 
     @property
     def waits_for_cooldown(self) -> bool:
-        """Whether the silence, if there is one, will be waited for."""
+        """Whether a request would wait for the end of the cooldown, if there is one, instead of failing."""
         return self._cooldown_until - self._clock() <= self._longest_cooldown
 
     def start_cooldown(self, until: int, reason: str) -> None:
-        """From now on nothing passes before `until`, here and in every process behind the same egress."""
+        """Let nothing pass before `until`, here and in every process on the same egress."""
         with self._changed:
             self._cooldown_until = max(self._cooldown_until, until)
             left = until - self._clock()
@@ -55,32 +55,32 @@ class RateLimiter:
                 self._egress.start_cooldown(left, reason)
 
     def acquire(self, weight: int) -> int:
-        """Wait until a request of `weight` may be sent, and count it; the instant at which it passed.
+        """Wait until a request of `weight` may be sent, and count it; returns the time at which it passed.
 
-        Raises BannedError where that would take longer than `longest_cooldown`, StoppedError when a stop is asked for.
+        Raises BannedError where a cooldown is longer than `longest_cooldown`, StoppedError when a stop is requested.
         """
         with self._changed, WAITS.slot() as slot:
             while not self._stop.is_set():
                 now = self._clock()
-                silence = self._cooldown_until - now
+                cooldown = self._cooldown_until - now
                 if not self.waits_for_cooldown:
                     raise BannedError(
                         f"the exchange wants no request before {iso(self._cooldown_until)}, "
-                        f"in {duration(silence + SECOND)}; nothing is sent until then",
+                        f"in {duration(cooldown + SECOND)}; nothing is sent until then",
                         self._cooldown_until,
                     )
-                wait = max(silence, self._budget.delay(weight, now))
+                wait = max(cooldown, self._budget.delay(weight, now))
                 if wait > 0:
-                    self._say(slot, weight, now, silence)
-                    self._changed.wait(min(wait / SECOND, LONGEST_NAP))
+                    self._show_wait(slot, weight, now, cooldown)
+                    self._changed.wait(min(wait / SECOND, POLL_INTERVAL))
                 elif self._take(weight, now):
                     return now
         raise StoppedError("stopped by a signal; what was proven is kept")
 
-    def _say(self, slot: WaitSlot, weight: int, now: int, silence: int) -> None:
-        """Others may let a request pass before their minute ends: its end is the latest."""
-        if silence > 0:
-            slot.put(Reason.COOLDOWN, iso(-(-self._cooldown_until // SECOND) * SECOND), silence / SECOND)
+    def _show_wait(self, slot: WaitSlot, weight: int, now: int, cooldown: int) -> None:
+        """For a budget the end of the minute is shown, the latest end: other traffic may leave room before it."""
+        if cooldown > 0:
+            slot.put(Reason.COOLDOWN, iso(-(-self._cooldown_until // SECOND) * SECOND), cooldown / SECOND)
         else:
             reason = Reason.BUDGET if self._budget.is_spent(weight, now) else Reason.OTHERS
             slot.put(reason, seconds=self._budget.until_next_minute(now) / SECOND)
@@ -96,15 +96,15 @@ class RateLimiter:
         return taken.granted
 
     def note_used_weight(self, used: int, sent: int) -> None:
-        """Take note of the used-weight header of the answer to a request that passed at `sent`."""
+        """Record the used-weight header of the response to a request that passed at `sent`."""
         with self._changed:
             self._budget.note_used_weight(used, sent, self._clock())
             self._changed.notify_all()
 
     def clock_moved(self, by: int) -> None:
-        """The clock was wrong until now, by so many milliseconds: a silence lasts as long as it would have lasted.
+        """The clock was corrected by so many milliseconds: move the end of the cooldown, so that its length stays.
 
-        The minutes in which others were heard of were other minutes.
+        Samples of other traffic are dropped after a large correction: they were dated to the wrong minutes.
         """
         with self._changed:
             self._cooldown_until += by if self._cooldown_until else 0

@@ -140,7 +140,7 @@ def test_the_firewall_wants_a_full_minute_from_now_and_says_nothing_of_the_key(m
     error = classify(403, None, message, {}, NOW, unasked)
     assert type(error) is ThrottledError
     assert error.cooldown_until == NOW + FIREWALL_PAUSE == NOW + MINUTE
-    assert str(error) == "the exchange's firewall, not the key, stands in the way (HTTP 403)"
+    assert str(error) == "the exchange's firewall refused the request, not because of the key (HTTP 403)"
 
 
 def test_a_firewall_that_says_how_long_is_believed() -> None:

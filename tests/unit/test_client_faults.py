@@ -79,7 +79,7 @@ def test_what_goes_on_failing_comes_out_after_the_last_attempt(
 
 def test_a_body_below_the_largest_is_read_to_its_end(connect: Connecting) -> None:
     page = connect(Fault("huge", mib=15)).page()
-    assert [reject.reason for reject in page.rejects] == ["the row is no object"]
+    assert [reject.reason for reject in page.rejects] == ["the row is not an object"]
     assert connect(Fault("gzip_bomb", mib=15)).page().length == 0
 
 

@@ -19,7 +19,7 @@ NOON = 1_000 * MINUTE + 30 * SECOND
 
 @pytest.fixture(autouse=True)
 def _no_naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LONGEST_NAP", 0)
+    monkeypatch.setattr(module, "POLL_INTERVAL", 0)
 
 
 def clock(*instants: int) -> Callable[[], int]:
