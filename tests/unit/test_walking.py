@@ -96,12 +96,12 @@ def an_order(order_id: int = 1, symbol: str = "BTCUSDT", at: int = 15, updated: 
 def test_of_a_page_only_distinct_orders_that_match_the_whole_request_were_asked_for(order: Order, counts: bool) -> None:
     request = PageRequest(Window(10, 20), LIMIT, "BTCUSDT", CloseType.ADL)
     answer = Page((an_order(1), order), (Reject("5", "the row is no object", True),), NOW)
-    assert answer.requested_orders(request) == 1 + counts
+    assert answer.count_requested(request) == 1 + counts
 
 
 def test_a_request_for_everything_asks_for_every_symbol_and_close_type() -> None:
     strange = an_order(1, "ETHUSDT", close_type=CloseType.SETTLEMENT)
-    assert Page((an_order(), strange), (), NOW).requested_orders(PageRequest(Window(10, 20), LIMIT)) == 2
+    assert Page((an_order(), strange), (), NOW).count_requested(PageRequest(Window(10, 20), LIMIT)) == 2
 
 
 def test_strays_do_not_make_a_page_the_largest_of_a_walk() -> None:
@@ -278,5 +278,5 @@ def test_an_exchange_that_shows_the_same_full_page_for_ever_is_given_up() -> Non
 def test_a_walk_that_is_sent_something_else_than_an_answer_says_so() -> None:
     steps = walk(plain(), beliefs())
     next(steps)
-    with pytest.raises(TypeError, match="a page was asked for"):
+    with pytest.raises(TypeError, match="a page was requested"):
         steps.send(None)
