@@ -55,7 +55,7 @@ class Known:
     proven: Sequence[Window] = ()
     given_up: Sequence[Window] = ()
     """Saturated or beyond retention: a nightly run does not request it again."""
-    asked_since: int | None = None
+    requested_since: int | None = None
     """The oldest instant that was ever requested, epoch milliseconds."""
 
     @property
@@ -64,7 +64,8 @@ class Known:
         if not self.proven:
             return []
         oldest = self.proven[0].start
-        hull = Window(min(oldest, oldest if self.asked_since is None else self.asked_since), self.proven[-1].end)
+        since = oldest if self.requested_since is None else min(oldest, self.requested_since)
+        hull = Window(since, self.proven[-1].end)
         return subtract([hull], [*self.proven, *self.given_up])
 
 
@@ -93,16 +94,16 @@ def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> li
 
     `every` is what is known without symbol; `by_name` what is known about each symbol, `every` included.
     """
-    asked = {name: known for name, known in by_name.items() if known.proven}
-    if not every.proven and asked:
-        cheapest = scopes(list(asked))
+    requested = {name: known for name, known in by_name.items() if known.proven}
+    if not every.proven and requested:
+        cheapest = scopes(list(requested))
         if cheapest != [None]:
-            return [target for name, known in asked.items() for target in plan_sync(name, known, rules)]
-        frontier = min(known.proven[-1].end for known in asked.values())
+            return [target for name, known in requested.items() for target in plan_sync(name, known, rules)]
+        frontier = min(known.proven[-1].end for known in requested.values())
         every = Known(proven=[Window(frontier - REREAD, frontier)])
     targets = plan_sync(None, every, rules)
     reached = [target.need for target in targets]
-    for name, known in asked.items():
+    for name, known in requested.items():
         targets += _targets(subtract(known.holes, reached), name, rules)
     return targets
 

@@ -22,7 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-def test_until_it_is_set_the_clock_shows_what_the_machine_believes(machine: Machine) -> None:
+def test_until_it_is_set_the_clock_shows_the_time_of_the_machine(machine: Machine) -> None:
     assert ExchangeClock().now() == local_now() == machine.wall
 
 

@@ -47,14 +47,14 @@ def test_a_piece_that_expects_to_be_short_no_longer_reaches_the_row_it_was_cut_a
             assert start > min(inside)
 
 
-def test_where_the_oldest_are_kept_the_part_before_the_latest_row_is_asked_first() -> None:
+def test_where_the_oldest_are_kept_the_part_before_the_latest_row_is_requested_first() -> None:
     assert cut(WHOLE, [300, 100, 200], Truncation.KEEPS_OLDEST) == [
         Piece(Window(0, 299), Truncation.KEEPS_OLDEST),
         Piece(Window(299, 1_000)),
     ]
 
 
-def test_where_the_newest_are_kept_the_part_after_the_earliest_row_is_asked_first() -> None:
+def test_where_the_newest_are_kept_the_part_after_the_earliest_row_is_requested_first() -> None:
     assert cut(WHOLE, [700, 900, 800], Truncation.KEEPS_NEWEST) == [
         Piece(Window(702, 1_000), Truncation.KEEPS_NEWEST),
         Piece(Window(0, 702)),
@@ -69,7 +69,7 @@ def test_where_the_newest_are_kept_the_part_after_the_earliest_row_is_asked_firs
         ([400, 500], Truncation.KEEPS_OLDEST),
     ],
 )
-def test_rows_that_crowd_towards_one_end_are_a_guess_without_a_belief(times: list[int], kept: Truncation) -> None:
+def test_without_an_observation_rows_that_crowd_towards_one_end_decide(times: list[int], kept: Truncation) -> None:
     assert cut(WHOLE, times, None)[0].expects is kept
 
 
@@ -80,7 +80,7 @@ def test_rows_all_over_the_window_are_halved_at_their_median() -> None:
     ]
 
 
-def test_a_belief_that_has_just_failed_is_not_followed_again() -> None:
+def test_a_truncation_side_that_has_just_failed_is_not_used_again() -> None:
     parts = cut(Piece(WHOLE.window, expects=Truncation.KEEPS_OLDEST), [100, 200, 300], Truncation.KEEPS_OLDEST)
     assert [part.expects for part in parts] == [None, None]
     assert parts[0].window.end == 200

@@ -25,7 +25,7 @@ def pieces(night: Job, known: Known) -> list[Job]:
 
 
 def proven_until(instant: int) -> Known:
-    return Known(proven=[Window(NOW - 80 * DAY, instant)], asked_since=NOW - 80 * DAY)
+    return Known(proven=[Window(NOW - 80 * DAY, instant)], requested_since=NOW - 80 * DAY)
 
 
 def test_a_night_that_follows_another_is_one_job() -> None:

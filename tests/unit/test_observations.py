@@ -1,37 +1,37 @@
-"""What a run believes of the exchange, and what makes it change its mind."""
+"""What a run observes about the exchange, and what changes an observation."""
 
 import pytest
 
 from etl.core.observations import PageSize, Truncation, TruncationSide
 
 
-def test_nothing_is_believed_of_the_kept_end_at_first() -> None:
+def test_the_truncation_side_is_unknown_at_first() -> None:
     assert TruncationSide().observed is None
 
 
 @pytest.mark.parametrize("kept", list(Truncation))
-def test_a_short_page_where_one_was_expected_confirms_the_kept_end(kept: Truncation) -> None:
-    end = TruncationSide()
-    end.confirmed(kept)
-    assert end.observed is kept
+def test_a_short_page_where_one_was_expected_confirms_the_truncation_side(kept: Truncation) -> None:
+    side = TruncationSide()
+    side.confirmed(kept)
+    assert side.observed is kept
 
 
-def test_two_failures_in_a_row_drop_the_belief_and_one_does_not() -> None:
-    end = TruncationSide()
-    end.confirmed(Truncation.KEEPS_OLDEST)
-    end.failed()
-    assert end.observed is Truncation.KEEPS_OLDEST
-    end.failed()
-    assert end.observed is None
+def test_two_failures_in_a_row_drop_the_observation_and_one_does_not() -> None:
+    side = TruncationSide()
+    side.confirmed(Truncation.KEEPS_OLDEST)
+    side.failed()
+    assert side.observed is Truncation.KEEPS_OLDEST
+    side.failed()
+    assert side.observed is None
 
 
 def test_a_success_in_between_forgives_a_failure() -> None:
-    end = TruncationSide()
-    end.confirmed(Truncation.KEEPS_OLDEST)
-    end.failed()
-    end.confirmed(Truncation.KEEPS_NEWEST)
-    end.failed()
-    assert end.observed is Truncation.KEEPS_NEWEST
+    side = TruncationSide()
+    side.confirmed(Truncation.KEEPS_OLDEST)
+    side.failed()
+    side.confirmed(Truncation.KEEPS_NEWEST)
+    side.failed()
+    assert side.observed is Truncation.KEEPS_NEWEST
 
 
 def noted(limit: int, *lengths: int, largest_known: int = 0) -> PageSize:
@@ -96,7 +96,7 @@ def test_an_empty_page_is_taken_at_its_word_under_the_smallest_limit() -> None:
     assert size.may_be_truncated(1)
 
 
-def test_rows_that_were_not_asked_for_do_not_make_a_page_the_largest() -> None:
+def test_rows_that_were_not_requested_do_not_make_a_page_the_largest() -> None:
     size = PageSize(100)
     size.note(60, 40, whole=True)
     assert (size.seen, size.largest) == (40, 40)
