@@ -176,12 +176,8 @@ def parse_end(text: str, now: int) -> int:
     Raises ValueError as `parse_instant` does.
     """
     instant = parse_instant(text, now)
-    return min(instant + DAY, now) if _is_bare_date(text) and instant <= now else instant
-
-
-def _is_bare_date(text: str) -> bool:
     try:
         date.fromisoformat(text.strip())
     except ValueError:
-        return False
-    return True
+        return instant
+    return min(instant + DAY, now) if instant <= now else instant

@@ -32,6 +32,9 @@ LONGEST_BAN = 3 * 24 * 60 * MINUTE
 FIREWALL_PAUSE = MINUTE
 """Milliseconds. The firewall gives neither reason nor duration; this spreads a request's attempts over minutes."""
 
+LONGEST_MESSAGE = 300
+"""Characters of the exchange's message that an error quotes."""
+
 _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-1000, -1001, -1006, -1007, -1008), TransientError),
     -1016: MaintenanceError,
@@ -60,7 +63,8 @@ def classify(
     `now` is the exchange's clock in epoch milliseconds. `key_worked` decides on DoubtedKeyError; it is called only
     where it decides, because it may wait for requests in flight.
     """
-    said = _one_line(f"HTTP {status}, code {code}: {message}" if code is not None else f"HTTP {status}")
+    said = printable(f"HTTP {status}" if code is None else f"HTTP {status}, code {code}: {message}")
+    said = said if len(said) <= LONGEST_MESSAGE else f"{said[:LONGEST_MESSAGE]}…"
     if status in (418, 429) or code == -1003:
         until = cooldown_until(headers, message, now)
         kind = BannedError if status == 418 or "banned until" in message else ThrottledError
@@ -108,8 +112,3 @@ def cooldown_until(headers: Mapping[str, str], message: str, now: int) -> int:
     if banned:
         deadlines.append(int(banned[1]) + SECOND)
     return min(max(deadlines), now + LONGEST_BAN)
-
-
-def _one_line(text: str) -> str:
-    line = printable(text)
-    return line if len(line) <= 300 else line[:300] + "…"

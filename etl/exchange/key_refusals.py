@@ -52,5 +52,5 @@ class KeyRefusals:
     def doubt(self, cooldown_until: int) -> None:
         """A refusal is doubtful, and nothing is sent before `cooldown_until`."""
         with self._changed:
-            known = 0 if math.isinf(self._final_from) else self._final_from
-            self._final_from = max(known, cooldown_until)
+            is_first = math.isinf(self._final_from)
+            self._final_from = cooldown_until if is_first else max(self._final_from, cooldown_until)

@@ -72,20 +72,18 @@ class Transport:
 
         Preparing each request would take as long as sending it.
         """
-        prepared: tuple[requests.Session, requests.PreparedRequest, Any]
-        prepared = getattr(self._local, "prepared", None) or self._prepare()
-        self._local.prepared = prepared
+        prepared: tuple[requests.Session, requests.PreparedRequest, Any] | None
+        prepared = getattr(self._local, "prepared", None)
+        if prepared is None:
+            session = requests.Session()
+            session.mount("https://", _Adapter())
+            session.mount("http://", _Adapter())
+            session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
+            session.auth = lambda request: request  # otherwise a .netrc entry for the host would add its own
+            request = session.prepare_request(requests.Request("GET", self._base_url))
+            settings = session.merge_environment_settings(request.url, {}, True, None, None)
+            prepared = self._local.prepared = session, request, settings
         return prepared
-
-    def _prepare(self) -> tuple[requests.Session, requests.PreparedRequest, Any]:
-        session = requests.Session()
-        session.mount("https://", _Adapter())
-        session.mount("http://", _Adapter())
-        session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
-        session.auth = lambda request: request  # otherwise a .netrc entry for the host would add its own
-        request = session.prepare_request(requests.Request("GET", self._base_url))
-        settings = session.merge_environment_settings(request.url, {}, True, None, None)
-        return session, request, settings
 
 
 class _Remaining(io.RawIOBase):

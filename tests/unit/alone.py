@@ -1,4 +1,4 @@
-"""An egress that nobody else uses: it grants everything, and notes what it hears of."""
+"""An egress of one process: it grants everything, and records the calls."""
 
 from etl.core.egress import Taken
 

@@ -1,4 +1,4 @@
-"""A client with a misbehaving exchange behind it, for the tests of the client. Waits are noted, not waited for."""
+"""A client with a misbehaving exchange behind it, for the tests of the client. Waits are recorded, not waited for."""
 
 import re
 from contextlib import ExitStack
@@ -50,7 +50,7 @@ class Connected:
         url: str | None = None,
         sits_out: bool = False,
     ) -> None:
-        """`sits_out`: where the client would wait, both clocks jump to the end of the silence."""
+        """`sits_out`: where the client would wait, both clocks jump to the end of the cooldown."""
         self._simulator = simulator
         self._sits_out = sits_out
         self.stats = simulator.exchange.stats
@@ -66,9 +66,9 @@ class Connected:
 
     def _no_sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        silence = self.limiter.cooldown_until - self.clock.now()
-        if self._sits_out and silence > 0:
-            self.pass_time(silence)
+        cooldown = self.limiter.cooldown_until - self.clock.now()
+        if self._sits_out and cooldown > 0:
+            self.pass_time(cooldown)
         if self.stop_at_the_first_wait:
             self.stop.set()
 
