@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from benchmarks.table import Figure
 from etl.core.doubts import Doubts
-from etl.core.observations import Beliefs, KeptEnd, PageSize
+from etl.core.observations import Observations, PageSize, TruncationSide
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide
@@ -43,7 +43,7 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
     scenario = Scenario(kept=kept, retention_days=0)
     symbols = frozenset(order.symbol for order in orders)
     cost, received = Cost(), set()
-    beliefs = Beliefs(KeptEnd(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
+    beliefs = Observations(TruncationSide(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
 
     def answer(request: PageRequest) -> Page:
         start, end = request.window.wire()

@@ -121,9 +121,9 @@ def run_backfill(
     recorded as a gap. Once `stop` is set the run ends as soon as the requests and statements in hand allow.
 
     A run that leaves gaps returns, with them in the summary. Else raises ConfigError (wrong settings or arguments),
-    ThrottledError (the exchange wants silence until its `until_ms`), StoreError (the database), StoppedError (`stop`
-    was set; what was proven is kept), RunFailedError (anything else, such as one account of several whose key cannot be
-    used: the others are read all the same); each is a ForceOrdersError and has the command's `exit_code`.
+    ThrottledError (no request before its `cooldown_until`), StoreError (the database), StoppedError (`stop` was set;
+    what was proven is kept), RunFailedError (anything else, such as one account of several whose key cannot be used:
+    the others are read all the same); each is a ForceOrdersError and has the command's `exit_code`.
     """
     chosen = _settings(settings, changes)
     span = SpanText(_instant("since", since), _instant("until", until), beyond_retention)

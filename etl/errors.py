@@ -1,10 +1,10 @@
-"""What can go wrong, named by what the caller does about it. An exception's docstring is its message's frame."""
+"""All errors, each named by what the caller does about it."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What the command tells the shell."""
+    """The exit codes of the command."""
 
     DONE = 0
     FAILED = 1
@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
 
 
 class ForceOrdersError(Exception):
-    """Every error of ours. Its text is one line for a person, free of keys, signatures and signed URLs."""
+    """The base of all our errors. Its text is one line for a user, without keys, signatures or signed URLs."""
 
     exit_code = ExitCode.FAILED
 
@@ -34,59 +34,59 @@ class StoreError(ForceOrdersError):
 
 
 class BusyError(ForceOrdersError):
-    """Another run has the account: try again when it is done."""
+    """Another run works on the account: try again when it has ended."""
 
 
 class OutputError(ForceOrdersError):
-    """What was found cannot be printed; what was stored is stored."""
+    """The result cannot be printed; what was stored stays stored."""
 
 
 class StoppedError(ForceOrdersError):
-    """A signal asked us to stop; what was proven is kept."""
+    """A signal requested a stop; what was proven is kept."""
 
     exit_code = ExitCode.STOPPED
 
 
 class ExchangeError(ForceOrdersError):
-    """Anything the exchange, or the way to it, did to a request."""
+    """A request failed at the exchange or on the way to it."""
 
 
 class TransientError(ExchangeError):
-    """It may work the next time: try again."""
+    """The next attempt may succeed: retry."""
 
 
 class MaintenanceError(TransientError):
-    """The exchange is being worked on: try again, but slowly."""
+    """The exchange is under maintenance: retry, with longer waits."""
 
 
 class ClockSkewError(ExchangeError):
-    """The exchange refused our timestamp: measure its clock anew and sign again."""
+    """The exchange refused our timestamp: measure its clock and sign again."""
 
 
 class ThrottledError(ExchangeError):
-    """The exchange wants silence (429, 403) until `until_ms`, epoch milliseconds by the exchange's clock."""
+    """A cooldown (429, 403): send nothing before `cooldown_until`, epoch milliseconds by the exchange's clock."""
 
     exit_code = ExitCode.BANNED
 
-    def __init__(self, message: str, until_ms: int) -> None:
+    def __init__(self, message: str, cooldown_until: int) -> None:
         super().__init__(message)
-        self.until_ms = until_ms
+        self.cooldown_until = cooldown_until
 
 
 class BannedError(ThrottledError):
-    """The address is banned (418) until `until_ms`."""
+    """The address is banned (418) until `cooldown_until`."""
 
 
 class DoubtedKeyError(ThrottledError):
-    """A key that worked is refused, which may be a ban in disguise: try once more after `until_ms`."""
+    """A key that worked before is refused, which may be a disguised ban: retry once after `cooldown_until`."""
 
 
 class WindowTooWideError(ExchangeError):
-    """The exchange answers for narrower windows only: halve."""
+    """The exchange accepts only narrower windows: halve the window."""
 
 
 class BeyondRetentionError(ExchangeError):
-    """The exchange no longer keeps what was asked for: record the gap."""
+    """The exchange no longer keeps the requested time: record a gap."""
 
 
 class UnknownSymbolError(ExchangeError):
@@ -96,7 +96,7 @@ class UnknownSymbolError(ExchangeError):
 
 
 class RejectedError(ExchangeError):
-    """This request is wrong and will stay so."""
+    """The request is wrong, and a retry cannot help."""
 
 
 class CredentialsError(ExchangeError):
@@ -104,4 +104,4 @@ class CredentialsError(ExchangeError):
 
 
 class ContractError(ExchangeError):
-    """A 200 that is not what the exchange promises."""
+    """A 200 whose content does not match the exchange's documentation."""

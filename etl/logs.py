@@ -1,4 +1,4 @@
-"""Logs: to stderr, as text or as one JSON object a line."""
+"""Logging to stderr, as text or as one JSON object per line."""
 
 import json
 import logging
@@ -20,23 +20,23 @@ def logger(name: str) -> logging.Logger:
 
 
 def configure(level: Level, form: Format) -> None:
-    """Send our own log to stderr. The HTTP library's log is never shown below warnings: it spells out signed URLs."""
-    handler = _OnStderr()
+    """Send our own log to stderr. Of the HTTP library's log only errors are shown: lower levels hold signed URLs."""
+    handler = _StderrHandler()
     handler.setFormatter(_Json() if form == "json" else _Text("%(levelname)s %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("etl").setLevel(level.upper())
     logging.getLogger("urllib3").setLevel(logging.ERROR)
-    for name in ("procrastinate", "asyncio", "psycopg.pool"):  # what goes wrong there is said in our own words
+    for name in ("procrastinate", "asyncio", "psycopg.pool"):  # our own messages report their errors
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-class _OnStderr(logging.Handler):
-    """Looks for stderr line by line: while a progress bar is shown, something else stands there and makes room."""
+class _StderrHandler(logging.Handler):
+    """Looks up `sys.stderr` for each line: a progress bar replaces it by an object that makes room for the line."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with suppress(OSError, AttributeError):  # nobody is left to hear of it
+        with suppress(OSError, AttributeError):  # stderr is closed or missing
             sys.stderr.write(f"{self.format(record)}\n")
 
 
@@ -45,14 +45,14 @@ def _moment(record: logging.LogRecord) -> str:
 
 
 class _Text(logging.Formatter):
-    """One line a message: what the exchange sends may be quoted in it, and must not steer a terminal."""
+    """One line per message. It may quote the exchange, so control characters must not reach the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         return f"{_moment(record)} {record.levelname.lower():7} {printable(record.getMessage())}"
 
 
 class _Json(logging.Formatter):
-    """One object a line, in printable ASCII: to a program nothing is lost, and a terminal is not steered either."""
+    """One object per line, in printable ASCII: programs lose nothing, and no control character reaches a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -61,4 +61,4 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        return json.dumps(line).replace("\x7f", r"\u007f")  # DEL is the one control that JSON leaves as it is
+        return json.dumps(line).replace("\x7f", r"\u007f")  # DEL is the one control character that JSON does not escape

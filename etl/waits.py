@@ -1,7 +1,7 @@
 """What this process waits for right now, for the progress line and the log.
 
-There is one board for the process, as there is one log: whoever waits may stand deep inside a driver's callback, and
-several threads wait at once.
+There is one registry for the process, as there is one log: a wait may happen deep inside a driver's callback, and
+several threads may wait at once.
 """
 
 import time
@@ -14,33 +14,33 @@ from threading import Lock, Timer
 from etl.core.timeline import SECOND, duration
 from etl.logs import INFO, WARNING, logger
 
-NOTICED_S = 1.0
-"""Seconds from which on a wait is told."""
+REPORTED_AFTER_S = 1.0
+"""Seconds after which a wait is reported."""
 
 _log = logger(__name__)
 
 
 class Reason(Enum):
-    """What may be waited for; where several are, the first of these is shown."""
+    """What may be waited for. Of several waits, the one listed first here is shown."""
 
     LOCK = "database locked by"
-    DATABASE = "the database works on a statement"
+    DATABASE = "the database is running a statement"
     CONNECTING = "connecting to the database"
     STARTING = "starting the embedded Postgres"
-    SCHEMA = "making the database's tables"
+    SCHEMA = "creating the database tables"
     STOPPING = "stopping the embedded Postgres"
     ACCOUNT = ""
-    """Another run of the account; the detail says all of it."""
+    """Another run of the account; the detail is the whole text."""
     COOLDOWN = "the exchange wants no request before"
     BUDGET = "this minute's weight budget is used up"
-    OTHERS = "others use this minute's weight"
-    RETRY = "trying again, as"
+    OTHERS = "other traffic uses this minute's weight"
+    RETRY = "retry after an error:"
     ANSWER = "the exchange has not answered yet"
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One wait; instants in seconds of the monotonic clock. `until`: its end, None where nobody knows it."""
+    """One wait; times in seconds of the monotonic clock. `until`: its end, None where it is unknown."""
 
     reason: Reason
     detail: str
@@ -53,11 +53,11 @@ class Wait:
         return f"{self.reason.value} {self.detail}".strip()
 
     def is_long(self, now: float) -> bool:
-        """Whether it lasts long enough to be told."""
-        return (now if self.until is None else self.until) - self.since > NOTICED_S
+        """Whether it lasts long enough to be reported."""
+        return (now if self.until is None else self.until) - self.since > REPORTED_AFTER_S
 
     def line(self, now: float) -> str:
-        """For the progress line: the seconds left, or those waited so far, and what for."""
+        """For the progress line: the time left, or the time waited so far, and the reason."""
         if self.until is None:
             return f"{_seconds(now - self.since)} so far: {self.text}"
         what = "the exchange wants no request" if self.reason is Reason.COOLDOWN else self.text
@@ -70,59 +70,59 @@ class Wait:
 
 
 def _seconds(seconds: float) -> str:
-    """Rounded up, so that the last second left is not called none."""
+    """Rounded up, so that the last second is not shown as 0."""
     return duration(max(0, -(-seconds // 1)) * SECOND)
 
 
 class Waits:
-    """The waits of several threads. Each begins and ends on its own; `tell` logs those that last."""
+    """The waits of several threads. Each begins and ends independently; `report` logs the long ones."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._waits: dict[int, Wait] = {}
-        self._told: set[tuple[Reason, str]] = set()
+        self._reported: set[tuple[Reason, str]] = set()
 
     @contextmanager
-    def place(self) -> Iterator["Place"]:
-        """A place on the board for what one thread waits for inside the block; it is empty at first."""
-        place = Place(self)
+    def slot(self) -> Iterator["WaitSlot"]:
+        """A slot for what one thread waits for inside the block; it is empty at first."""
+        slot = WaitSlot(self)
         try:
-            yield place
+            yield slot
         finally:
-            place.clear()
+            slot.clear()
 
     @contextmanager
     def during(self, reason: Reason, detail: str = "", seconds: float | None = None) -> Iterator[None]:
-        """The block waits for this, for so many seconds where that is known."""
-        with self.place() as place:
-            place.put(reason, detail, seconds)
+        """The block waits for this, for `seconds` where that is known."""
+        with self.slot() as slot:
+            slot.put(reason, detail, seconds)
             yield
 
     @contextmanager
     def blocking(self, reason: Reason, detail: str = "") -> Iterator[None]:
-        """As `during`, for a call that blocks and never looks up: a timer tells of it."""
+        """As `during`, for a call that blocks throughout: a timer reports it."""
         with self.during(reason, detail):
-            teller = Timer(NOTICED_S + 0.1, self.tell)
-            teller.daemon = True
-            teller.start()
+            timer = Timer(REPORTED_AFTER_S + 0.1, self.report)
+            timer.daemon = True
+            timer.start()
             try:
                 yield
             finally:
-                teller.cancel()
+                timer.cancel()
 
     def foremost(self) -> Wait | None:
-        """The wait to show, of those that last; None where there is none."""
+        """The long wait to show; None where there is none."""
         return min(self._long(), key=lambda wait: (_RANK[wait.reason], wait.since), default=None)
 
-    def tell(self) -> None:
-        """Log each wait that lasts, once; what several threads wait for is one wait."""
+    def report(self) -> None:
+        """Log each long wait once; the same wait in several threads counts as one."""
         for wait in self._long():
             key = wait.reason, wait.detail
             with self._lock:
-                is_new = key not in self._told
-                self._told.add(key)
+                is_new = key not in self._reported
+                self._reported.add(key)
             if is_new:
-                # The exchange's own word to stop is worth a line in every log.
+                # A cooldown demanded by the exchange belongs in every log.
                 level = WARNING if wait.reason is Reason.COOLDOWN else INFO
                 _log.log(level, "%s", wait.message(time.monotonic()))
 
@@ -131,26 +131,26 @@ class Waits:
         with self._lock:
             return [wait for wait in self._waits.values() if wait.is_long(now)]
 
-    def _set(self, place: int, wait: Wait | None) -> None:
+    def _set(self, slot: int, wait: Wait | None) -> None:
         with self._lock:
             if wait is None:
-                self._waits.pop(place, None)
+                self._waits.pop(slot, None)
             else:
-                self._waits[place] = wait
-            self._told &= {(one.reason, one.detail) for one in self._waits.values()}
+                self._waits[slot] = wait
+            self._reported &= {(one.reason, one.detail) for one in self._waits.values()}
 
 
-class Place:
-    """What one thread waits for. For that thread alone."""
+class WaitSlot:
+    """What one thread waits for. Only that thread may use it."""
 
-    def __init__(self, board: Waits) -> None:
-        self._board = board
+    def __init__(self, waits: Waits) -> None:
+        self._all = waits
         self._wait: Wait | None = None
 
     def put(self, reason: Reason, detail: str = "", seconds: float | None = None, since: float | None = None) -> None:
-        """Wait for this from now on, for so many seconds where that is known; the same again goes on.
+        """Wait for this from now on, for `seconds` where that is known; the same wait again continues.
 
-        `since`: the instant at which it began, if that was earlier.
+        `since`: when it began, if that was earlier.
         """
         now = time.monotonic()
         before = self._wait
@@ -158,17 +158,17 @@ class Place:
             is_same = before is not None and (before.reason, before.detail) == (reason, detail)
             since = before.since if before is not None and is_same else now
         self._wait = Wait(reason, detail, since, None if seconds is None else now + seconds)
-        self._board._set(id(self), self._wait)
-        self._board.tell()
+        self._all._set(id(self), self._wait)
+        self._all.report()
 
     def clear(self) -> None:
-        """Wait for nothing."""
+        """The wait is over."""
         if self._wait is not None:
             self._wait = None
-            self._board._set(id(self), None)
+            self._all._set(id(self), None)
 
 
 _RANK = {reason: rank for rank, reason in enumerate(Reason)}
 
 WAITS = Waits()
-"""The board of this process."""
+"""The registry of this process."""

@@ -135,7 +135,7 @@ def verdict(account: str, error: ForceOrdersError | None) -> Verdict:
 
 def _remedy(error: ForceOrdersError) -> tuple[str, str]:
     if isinstance(error, ThrottledError):
-        return "banned", f"wait until {iso(-(-error.until_ms // SECOND) * SECOND)}; nothing is sent before"
+        return "banned", f"wait until {iso(-(-error.cooldown_until // SECOND) * SECOND)}; nothing is sent before"
     if isinstance(error, CredentialsError):
         # The program does the same about all of these, so they are one error; the person who mends them does not.
         code = re.search(r"code (-\d+)", str(error))

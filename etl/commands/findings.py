@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from etl.commands.check_accounts import Verdict
 from etl.core.timeline import SECOND
-from etl.exchange.clock import said_of_machine
+from etl.exchange.clock import compare_clocks
 from etl.store.runs import Total
 
 OLDEST_PYTHON = (3, 11)
@@ -109,7 +109,7 @@ def of_clock(ahead: int | None) -> Finding:
     if ahead is not None and abs(ahead) < SECOND:
         return Finding("clock", Status.OK, "within a second of the exchange's")
     # Requests are signed by the exchange's clock, so that this stops none of them.
-    return Finding("clock", Status.WARNING, said_of_machine(ahead), "let this machine's clock be set by NTP")
+    return Finding("clock", Status.WARNING, compare_clocks(ahead), "let this machine's clock be set by NTP")
 
 
 def of_account(verdict: Verdict, open_files: Sequence[str]) -> Finding:

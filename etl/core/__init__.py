@@ -1,1 +1,1 @@
-"""The pure core: what to ask, what an answer proves, what is complete. Standard library only; no clock, no I/O."""
+"""The pure core: what to request, what a response proves, what is complete. Standard library only; no clock, no I/O."""

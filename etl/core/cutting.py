@@ -1,55 +1,55 @@
-"""Where to cut a window whose page was full: its own rows tell.
+"""Where to cut a window whose page was full, decided from the page's own rows.
 
-Whichever rows the exchange lets through, a full page begins or ends where it began to count. If it keeps the oldest
-rows, then everything before the latest of them was on the page, and that part asked for again is short: one request
-that shows where to cut, one that proves. If neither end gives a hint, the median row halves the rows, not the time.
+If the exchange keeps the oldest rows of a full page, then the page holds everything before its latest row. Requested
+again, that part is a short page: one request shows where to cut, the next one proves. The same holds from the other
+end if it keeps the newest rows. If neither end gives a hint, the median row halves the rows, not the time.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median_low
 
-from etl.core.observations import Kept
+from etl.core.observations import Truncation
 from etl.core.timeline import Window
 
 NARROWEST = 3
-"""Milliseconds below which cutting is pointless: a request reaches one millisecond beyond its window on either side, so
-that the three windows of one millisecond around a crowded instant would all find the same crowd."""
+"""Windows of at most this width in milliseconds are not cut: a request reaches one millisecond beyond its window on
+either side, so all three windows of one millisecond around a crowded instant would return the same full page."""
 
 MEDIAN_CUTS = 32
-"""Cuts in a row that may follow the rows before the time itself is halved, so that the depth has a bound."""
+"""The most consecutive cuts at a median row; after them the time is halved, so that the depth is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A window still to be asked for."""
+    """A window still to be requested."""
 
     window: Window
-    expects: Kept | None = None
-    """The belief under which its page will be short."""
+    expects: Truncation | None = None
+    """If the exchange truncates this way, the page of this piece is short."""
     depth: int = 0
-    """Cuts since the last one that followed a belief."""
+    """Cuts since the last one that followed a truncation side."""
 
 
-def cut(piece: Piece, times: Iterable[int], belief: Kept | None) -> list[Piece]:
-    """At least two smaller pieces that together make up `piece`, in the order in which to ask for them.
+def cut(piece: Piece, times: Iterable[int], observed: Truncation | None) -> list[Piece]:
+    """At least two smaller pieces that together make up `piece`, in the order in which to request them.
 
-    `times` are the order times of its full page; those outside the window are left out of account. The window must be
-    wider than NARROWEST.
+    `times` are the order times of its full page; times outside the window are ignored. The window must be wider than
+    NARROWEST.
     """
     window = piece.window
     inside = sorted(t for t in times if window.contains(t))
     if not inside:
         return _halves(piece, (window.start + window.end) // 2)
-    kept = None if piece.expects else belief or _guess(window, inside[0], inside[-1])
-    if kept is Kept.OLDEST:
-        # The first part must end so early that its request no longer reaches the latest row.
+    kept = None if piece.expects else observed or _guess(window, inside[0], inside[-1])
+    if kept is Truncation.KEEPS_OLDEST:
+        # The first part must end early enough that its request does not reach the latest row.
         at = inside[-1] - 1
         if at <= window.start:
             return _halves(piece, window.start + NARROWEST)
         certain, rest = window.split(at)
         return [Piece(certain, kept), Piece(rest)]
-    if kept is Kept.NEWEST:
+    if kept is Truncation.KEEPS_NEWEST:
         at = inside[0] + 2
         if at >= window.end:
             return list(reversed(_halves(piece, window.end - NARROWEST)))
@@ -61,12 +61,12 @@ def cut(piece: Piece, times: Iterable[int], belief: Kept | None) -> list[Piece]:
     return _halves(piece, median if median > window.start else window.start + NARROWEST)
 
 
-def _guess(window: Window, first: int, last: int) -> Kept | None:
-    """The end that the rows crowd towards, where they leave a good part of the other side empty."""
+def _guess(window: Window, first: int, last: int) -> Truncation | None:
+    """A guess from where the rows lie, if they leave an eighth of the window or more empty at one end."""
     before, after = first - window.start, window.end - last
     if 8 * max(before, after) < window.width:
         return None
-    return Kept.OLDEST if after >= before else Kept.NEWEST
+    return Truncation.KEEPS_OLDEST if after >= before else Truncation.KEEPS_NEWEST
 
 
 def _halves(piece: Piece, at: int) -> list[Piece]:

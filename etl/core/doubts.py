@@ -1,7 +1,7 @@
-"""Walks that wait, because their first page may have been cut, for a longer one to show that it was not.
+"""Walks that wait because their first page may be truncated, until a longer page of another walk shows that it is not.
 
-To wait costs nothing and usually saves the two requests that it takes to verify such a page. But what waits is not
-proven, and a crash repeats it: so only a bounded number of walks may wait.
+Waiting costs nothing and usually saves the two requests that verify such a page. But a waiting walk is not proven, and
+a crash repeats it, so only a bounded number of walks may wait.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class _Doubt(Generic[Job]):
 
 
 class Doubts(Generic[Job]):
-    """The walks that wait, the oldest first; at most `most` of them whenever `due` was called last."""
+    """The waiting walks, the oldest first; at most `most` after each call of `due`."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -35,21 +35,22 @@ class Doubts(Generic[Job]):
         return len(self._waiting)
 
     def add(self, job: Job, length: int, page_size: PageSize) -> None:
-        """A walk whose first page has `length` rows and, by what is known of the scope's pages, may have been cut."""
+        """Add a walk whose first page has `length` rows and may be truncated, judged by `page_size` of its scope."""
         self._waiting.append(_Doubt(job, length, page_size))
 
     def due(self) -> list[tuple[Job, Verify | None]]:
-        """Take out the walks that go on now, each with what it is to be sent.
+        """Remove and return the walks that continue now, each with the value to send to it.
 
-        Those whose doubt is over go on at no cost. Of the others the oldest beyond `most` verify their page.
+        Walks whose page is no longer doubtful continue at no cost. Of the others, the oldest beyond `most` verify
+        their page.
         """
         waiting = [doubt for doubt in self._waiting if not doubt.is_over]
         excess = max(0, len(waiting) - self._most)
-        going_on = [(doubt.job, None) for doubt in self._waiting if doubt.is_over]
+        continuing = [(doubt.job, None) for doubt in self._waiting if doubt.is_over]
         self._waiting = waiting[excess:]
-        return [*going_on, *((doubt.job, VERIFY) for doubt in waiting[:excess])]
+        return [*continuing, *((doubt.job, VERIFY) for doubt in waiting[:excess])]
 
     def take_all(self) -> list[Job]:
-        """Take out all of them, once there is no other walk left whose pages could be longer; each is sent None."""
+        """Remove and return all of them, once no other walk can return a longer page; send None to each."""
         waiting, self._waiting = self._waiting, []
         return [doubt.job for doubt in waiting]

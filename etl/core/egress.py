@@ -1,44 +1,44 @@
-"""An address that requests leave from, as everybody behind it has it in common: the weight of a minute, and silence."""
+"""What all processes behind one IP address share: the weight of the minute, and cooldowns."""
 
 from typing import NamedTuple, Protocol
 
 from etl.core.timeline import SECOND
 
 EDGE = SECOND
-"""How exactly we know when the exchange's minute begins: what lies so close to a turn may belong to either minute."""
+"""Milliseconds around the start of the exchange's minute in which a request may count in either minute."""
 
 
 class Taken(NamedTuple):
-    """What became of a wish to send: whether it was granted, and what it was decided by."""
+    """The decision on a request for weight, and what it is based on."""
 
     granted: bool
     spent: int
-    """Weight that all of ours have sent in this minute, with what was granted."""
-    silent: int
-    """Milliseconds that the exchange still wants no request; 0: it takes them."""
+    """The weight that all our processes have used in this minute, what was granted included."""
+    cooldown: int
+    """Milliseconds until the cooldown ends; 0: there is none."""
 
 
 class Egress(Protocol):
-    """Shared by every process that sends from the same address and uses the same database."""
+    """Shared by all processes that send from the same address and use the same database."""
 
     def take(self, weight: int, now: int, room: int) -> Taken:
-        """Write down `weight` for the exchange's minute of `now`, epoch milliseconds, before it is sent.
+        """Record `weight` in the exchange's minute of `now`, epoch milliseconds, before the request is sent.
 
-        Refused during a silence, and where all of ours would have spent more than `room` of the minute.
+        Refused during a cooldown, and where all our processes together would use more than `room` of the minute.
         """
 
-    def silence(self, left: int, reason: str) -> None:
-        """Let nobody take anything for so many milliseconds, unless a longer silence is on."""
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
+        """Refuse all requests for so many milliseconds, unless a longer cooldown lasts already."""
 
 
 class OwnEgress:
-    """An egress that no other process shares, for where there is no database to share it through.
+    """An egress that no other process shares, for use without a database.
 
-    It grants what the budget grants, and leaves it to the gate to keep a silence.
+    It grants everything: the rate limiter applies the budget and the cooldown.
     """
 
     def take(self, weight: int, now: int, room: int) -> Taken:
-        return Taken(granted=True, spent=0, silent=0)
+        return Taken(granted=True, spent=0, cooldown=0)
 
-    def silence(self, left: int, reason: str) -> None:
-        """Nobody else is there to be told."""
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
+        """Does nothing: no other process shares this egress."""

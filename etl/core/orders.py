@@ -1,7 +1,7 @@
-"""The force order as the exchange sends it, field by field, and what is read out of it.
+"""The force order as the exchange sends it, field by field, and what is derived from it.
 
-Source: the endpoint's page "User's Force Orders" and rows observed in public. The response does not say LIQUIDATION or
-ADL; the prefix of the client order id does.
+Source: the endpoint's page "User's Force Orders" and rows observed in public. The response has no field for LIQUIDATION
+or ADL; the prefix of the client order id shows it.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
-    """How a field is checked, and the Postgres type that reads it."""
+class FieldType(StrEnum):
+    """The type a field is checked against; the value is the Postgres type that reads it."""
 
     INTEGER = "bigint"
     DECIMAL = "numeric"
@@ -25,30 +25,30 @@ class Field(NamedTuple):
     """The key in the exchange's JSON."""
     column: str
     """Our column."""
-    kind: Kind
+    type: FieldType
 
 
 FIELDS = (
-    Field("symbol", "symbol", Kind.TEXT),
-    Field("orderId", "order_id", Kind.INTEGER),
-    Field("clientOrderId", "client_order_id", Kind.TEXT),
-    Field("status", "status", Kind.TEXT),
-    Field("side", "side", Kind.TEXT),
-    Field("positionSide", "position_side", Kind.TEXT),
-    Field("type", "type", Kind.TEXT),
-    Field("origType", "orig_type", Kind.TEXT),
-    Field("timeInForce", "time_in_force", Kind.TEXT),
-    Field("workingType", "working_type", Kind.TEXT),
-    Field("price", "price", Kind.DECIMAL),
-    Field("avgPrice", "avg_price", Kind.DECIMAL),
-    Field("stopPrice", "stop_price", Kind.DECIMAL),
-    Field("origQty", "orig_qty", Kind.DECIMAL),
-    Field("executedQty", "executed_qty", Kind.DECIMAL),
-    Field("cumQuote", "cum_quote", Kind.DECIMAL),
-    Field("reduceOnly", "reduce_only", Kind.BOOLEAN),
-    Field("closePosition", "close_position", Kind.BOOLEAN),
+    Field("symbol", "symbol", FieldType.TEXT),
+    Field("orderId", "order_id", FieldType.INTEGER),
+    Field("clientOrderId", "client_order_id", FieldType.TEXT),
+    Field("status", "status", FieldType.TEXT),
+    Field("side", "side", FieldType.TEXT),
+    Field("positionSide", "position_side", FieldType.TEXT),
+    Field("type", "type", FieldType.TEXT),
+    Field("origType", "orig_type", FieldType.TEXT),
+    Field("timeInForce", "time_in_force", FieldType.TEXT),
+    Field("workingType", "working_type", FieldType.TEXT),
+    Field("price", "price", FieldType.DECIMAL),
+    Field("avgPrice", "avg_price", FieldType.DECIMAL),
+    Field("stopPrice", "stop_price", FieldType.DECIMAL),
+    Field("origQty", "orig_qty", FieldType.DECIMAL),
+    Field("executedQty", "executed_qty", FieldType.DECIMAL),
+    Field("cumQuote", "cum_quote", FieldType.DECIMAL),
+    Field("reduceOnly", "reduce_only", FieldType.BOOLEAN),
+    Field("closePosition", "close_position", FieldType.BOOLEAN),
 )
-"""What has a column of its own, but for the two times. Any other key stays in `raw`."""
+"""All fields with a column of their own, except the two times. Any other key stays in `raw`."""
 
 
 class CloseType(StrEnum):
@@ -60,8 +60,8 @@ class CloseType(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-ASKABLE_CLOSE_TYPES = (CloseType.LIQUIDATION, CloseType.ADL)
-"""The values that `autoCloseType` takes; settlements come only where it is left out."""
+REQUESTABLE_CLOSE_TYPES = (CloseType.LIQUIDATION, CloseType.ADL)
+"""The values that `autoCloseType` takes; settlements appear only where it is left out."""
 
 _PREFIXES = {
     "autoclose-": CloseType.LIQUIDATION,
@@ -72,7 +72,7 @@ _PREFIXES = {
 
 
 def close_type_of(client_order_id: str | None) -> CloseType:
-    """Read off the prefix of the client order id; UNKNOWN for any other."""
+    """Derived from the prefix of the client order id; UNKNOWN for any other prefix."""
     for prefix, close_type in _PREFIXES.items():
         if client_order_id is not None and client_order_id.startswith(prefix):
             return close_type
@@ -84,10 +84,10 @@ Key = tuple[str, int]
 
 
 class Order(NamedTuple):
-    """One force order that was checked: every field of `raw` named in FIELDS is what its kind says, or null.
+    """One checked force order: every field of `raw` named in FIELDS has its type, or is null.
 
-    The times are epoch milliseconds; one stands in for the other where the exchange sends only one. `raw` is the row's
-    JSON text, character by character as received. `filled` is the executed quantity, 0 where it is not sent.
+    The times are epoch milliseconds; where the exchange sends only one, both are equal. `raw` is the row's JSON text,
+    character by character as received. `filled` is the executed quantity, 0 where it is not sent.
     """
 
     symbol: str
@@ -100,18 +100,18 @@ class Order(NamedTuple):
 
     @property
     def version(self) -> tuple[int, Decimal]:
-        """The greater is the later: of one millisecond the one that is filled further, because fills never shrink."""
+        """The later version is the greater: in one millisecond the one filled further, because fills never shrink."""
         return self.update_time, self.filled
 
     @property
     def key(self) -> Key:
-        """What identifies it within an account and market: order ids are counted per symbol."""
+        """Identifies the order within an account and market: order ids are counted per symbol."""
         return self[:2]
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that cannot be read, as received, and why. `is_json`: `raw` is JSON that Postgres can keep as such."""
+    """A rejected row as received, and the reason. `is_json`: `raw` is JSON that Postgres can store as such."""
 
     raw: str
     reason: str
@@ -119,7 +119,7 @@ class Reject:
 
 
 def latest_versions(orders: Iterable[Order]) -> list[Order]:
-    """The latest version of each order, of equal ones the last, sorted by key.
+    """The latest version of each order, the last one of equal versions, sorted by key.
 
     Sorted, so that two writers lock the same rows in the same order.
     """

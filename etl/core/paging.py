@@ -1,4 +1,4 @@
-"""One request and one answer, as the walk sees them."""
+"""One request and one response, as the walk sees them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -7,10 +7,10 @@ from etl.core.orders import CloseType, Order, Reject
 from etl.core.timeline import DAY, Window
 
 GREATEST_LIMIT = 100
-"""Rows a page, at most (the endpoint's page)."""
+"""The most rows on a page (the endpoint's documentation)."""
 
 WIDEST_WINDOW = 7 * DAY - 2
-"""The widest window in milliseconds: on the wire its ends lie one more apart, and that must be less than 7 days."""
+"""The widest window in milliseconds: the request's ends lie one more apart, and that must be less than 7 days."""
 
 WEIGHT_WITH_SYMBOL = 20
 WEIGHT_WITHOUT_SYMBOL = 50
@@ -18,7 +18,7 @@ WEIGHT_WITHOUT_SYMBOL = 50
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Ask for the orders of a window; None means: of every symbol, of every close type."""
+    """A request for the orders of a window; None means every symbol, every close type."""
 
     window: Window
     limit: int
@@ -27,25 +27,25 @@ class PageRequest:
 
     @property
     def weight(self) -> int:
-        """What the exchange charges for it (the endpoint's page)."""
+        """What the exchange charges for it (the endpoint's documentation)."""
         return WEIGHT_WITHOUT_SYMBOL if self.symbol is None else WEIGHT_WITH_SYMBOL
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One response: `length` rows as counted in its JSON, each of them either an order or a reject."""
+    """One response: `length` rows as counted in its JSON, each either an order or a reject."""
 
     orders: tuple[Order, ...]
     rejects: tuple[Reject, ...]
     received_at: int
-    """The exchange's clock when the answer was there, epoch milliseconds."""
+    """The exchange's clock when the response arrived, epoch milliseconds."""
 
     @property
     def length(self) -> int:
         return len(self.orders) + len(self.rejects)
 
-    def asked_for(self, request: PageRequest) -> int:
-        """Distinct orders that match the request under every reading: both their times lie within its ends."""
+    def count_requested(self, request: PageRequest) -> int:
+        """How many distinct orders match the request however it is read: both their times lie within its ends."""
         start, end = request.window.wire()
         return len(
             {
@@ -60,7 +60,7 @@ class Page:
 
 
 class Refusal(Enum):
-    """A no that says how to ask instead, and so is an answer to the walk rather than an error."""
+    """A refusal that tells the walk which request to send instead, and so is an answer rather than an error."""
 
     TOO_WIDE = "the window is too wide"
     BEYOND_RETENTION = "the window is older than the exchange keeps"

@@ -1,7 +1,7 @@
-"""What to ask for, and what it will cost.
+"""Which windows to request, and what they will cost.
 
-The cheapest layout follows from two facts of the endpoint's page: a window of seven days costs what a window of a
-minute costs, and a request without symbol (50) costs less than three with one (20 each).
+The cheapest layout follows from two documented facts: a window of seven days costs as much as a window of one minute,
+and a request without symbol (50) costs less than three requests with one (20 each).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,105 +13,106 @@ from etl.core.timeline import DAY, MINUTE, Window, divide, subtract, window_or_n
 from etl.core.walking import Target
 
 OPENED = 1_567_900_800_000
-"""2019-09-08, when the exchange opened its USDⓈ-M futures: no order is older."""
+"""2019-09-08, when the exchange opened its USDⓈ-M futures: no order is older. Epoch milliseconds."""
 
 CLOCK_WEIGHT = 1
-"""Each run begins with one request for the exchange's clock, of weight 1."""
+"""The weight of the request for the exchange's clock with which each run begins."""
 
 STRADDLE = MINUTE
-"""How far beyond its end the last window is read, for orders created before it and filtered by their later update. In
-known rows the two times lie at most 50 ms apart."""
+"""Milliseconds beyond its end that the last window is read, for orders created before the end and filtered by their
+later update time. In known rows the two times lie at most 50 ms apart."""
 
 REREAD = DAY
-"""What a nightly run reads again even where that costs requests of its own; up to a whole window where it is free."""
+"""Milliseconds that a nightly run reads again even if that costs requests; up to a whole window where it is free."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What planning needs to know of the settings and of this instant; all in milliseconds by the exchange's clock."""
+    """The settings and the time that planning needs, in milliseconds by the exchange's clock."""
 
     now: int
     settle_lag: int
     keeps: int | None
     """How long the exchange keeps orders; None: without limit."""
     widest: int
-    """The widest window that is asked for at once."""
+    """The widest window of one request."""
 
     @property
     def settled(self) -> int:
-        """Nothing from this instant on can be proven yet."""
+        """The instant from which on nothing can be proven yet."""
         return self.now - self.settle_lag
 
     @property
     def floor(self) -> int:
-        """The oldest instant that the exchange can still be asked for, with time for the request to get there."""
+        """The oldest instant that can still be requested, with a margin for the time the request takes."""
         return OPENED if self.keeps is None else max(OPENED, self.now - self.keeps + MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one scope so far, as sorted, disjoint windows."""
+    """What is known about one scope, as sorted, disjoint windows."""
 
     proven: Sequence[Window] = ()
     given_up: Sequence[Window] = ()
-    """Saturated or beyond retention: not asked for again by a nightly run."""
-    asked_since: int | None = None
-    """The oldest instant that was ever asked for, epoch milliseconds."""
+    """Saturated or beyond retention: a nightly run does not request it again."""
+    requested_since: int | None = None
+    """The oldest instant that was ever requested, epoch milliseconds."""
 
     @property
     def holes(self) -> list[Window]:
-        """What was asked for, lies before the newest proof, is not proven and may still be had."""
+        """Requested, earlier than the newest proof, not proven, and possibly still available."""
         if not self.proven:
             return []
         oldest = self.proven[0].start
-        hull = Window(min(oldest, oldest if self.asked_since is None else self.asked_since), self.proven[-1].end)
+        since = oldest if self.requested_since is None else min(oldest, self.requested_since)
+        hull = Window(since, self.proven[-1].end)
         return subtract([hull], [*self.proven, *self.given_up])
 
 
 def scopes(symbols: Sequence[str]) -> list[str | None]:
-    """The cheapest way to read these symbols, none meaning all: by name, or without symbol (None)."""
+    """The cheapest way to read these symbols: by name, or without symbol (None). No symbols means all of them."""
     distinct = list(dict.fromkeys(symbols))
     by_name = len(distinct) * WEIGHT_WITH_SYMBOL
     return [*distinct] if 0 < by_name < WEIGHT_WITHOUT_SYMBOL else [None]
 
 
 def plan_everything(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
-    """Walks that prove all that the exchange keeps and is not proven yet, and the holes that were left before."""
+    """Walks that prove everything the exchange keeps that is not proven yet, and the holes left before that."""
     kept = window_or_none(rules.floor, rules.settled)
     missing = subtract([*([kept] if kept else []), *known.holes], known.proven)
     return _targets(missing, symbol, rules)
 
 
 def plan_backfill(span: Window, symbol: str | None, known: Known, rules: Rules) -> list[Target]:
-    """Walks that prove what of `span` is not proven yet, the most perishable first."""
+    """Walks that prove the unproven parts of `span`, those soonest beyond retention first."""
     readable = window_or_none(max(span.start, OPENED), min(span.end, rules.settled))
     return _targets(subtract([readable] if readable else [], known.proven), symbol, rules)
 
 
 def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> list[Target]:
-    """Walks from each watermark to now: without symbol once that was ever asked for, else in the cheaper way.
+    """Walks from each watermark to now: without symbol if that was ever requested, else in the cheaper way.
 
-    `every` is what is known without symbol; `by_name` what is known of each symbol, that included.
+    `every` is what is known without symbol; `by_name` what is known about each symbol, `every` included.
     """
-    asked = {name: known for name, known in by_name.items() if known.proven}
-    if not every.proven and asked:
-        cheapest = scopes(list(asked))
+    requested = {name: known for name, known in by_name.items() if known.proven}
+    if not every.proven and requested:
+        cheapest = scopes(list(requested))
         if cheapest != [None]:
-            return [target for name, known in asked.items() for target in plan_sync(name, known, rules)]
-        frontier = min(known.proven[-1].end for known in asked.values())
+            return [target for name, known in requested.items() for target in plan_sync(name, known, rules)]
+        frontier = min(known.proven[-1].end for known in requested.values())
         every = Known(proven=[Window(frontier - REREAD, frontier)])
     targets = plan_sync(None, every, rules)
     reached = [target.need for target in targets]
-    for name, known in asked.items():
+    for name, known in requested.items():
         targets += _targets(subtract(known.holes, reached), name, rules)
     return targets
 
 
 def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
-    """Walks from the newest proof of a scope to now, and through the holes behind it that may still be filled.
+    """Walks from the newest proof of a scope to now, and through the older holes that may still be filled.
 
-    The windows at the newest end are as wide as they can be for the same number of requests: what they reach of the
-    past is read again for orders that changed or came late.
+    The windows at the newest end are as wide as the same number of requests allows: the past that they cover is read
+    again for orders that changed or appeared late.
     """
     if not known.proven:
         return plan_everything(symbol, known, rules)
@@ -137,7 +138,7 @@ def _targets(holes: Sequence[Window], symbol: str | None, rules: Rules) -> list[
 
 
 def _bundle(holes: Sequence[Window], widest: int) -> list[Window]:
-    """Neighbouring holes as one where a single request reaches over both: what lies between is read again for free."""
+    """Merges neighbouring holes that one request covers: reading what lies between them again is free."""
     bundles: list[Window] = []
     for hole in holes:
         if bundles and hole.end - bundles[-1].start <= widest:
@@ -156,13 +157,13 @@ def _divide(hole: Window, symbol: str | None, rules: Rules) -> list[Target]:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What walks will cost if no page is full, with the one request that reads the exchange's clock."""
+    """What walks will cost if no page is full, the request for the exchange's clock included."""
 
     requests: int
     weight: int
 
     def minutes(self, budget: int) -> float:
-        """At `budget` weight a minute, the first minute's being free at once."""
+        """The duration at `budget` weight per minute; the first minute's budget is available at once."""
         return 0 if self.weight <= budget else self.weight / budget
 
 

@@ -1,24 +1,24 @@
-"""How far back the exchange keeps orders: what is believed, and what its answers have shown.
+"""How far back the exchange keeps orders: what is configured, and what its responses have shown.
 
-Source: the exchange's change log of 2026-04-06, "Only support querying data in the past 90 days". What it answers for
+Source: the exchange's change log of 2026-04-06, "Only support querying data in the past 90 days". Its response for
 older times is not documented: a refusal (-4166) or an empty list.
 """
 
 from etl.core.timeline import HOUR, MINUTE, Window, clip, subtract
 
 FINEST = HOUR
-"""How closely the edge is searched where the exchange keeps less than believed, in milliseconds."""
+"""How precisely the edge is searched where the exchange keeps less than configured, in milliseconds."""
 
 MARGIN = MINUTE
-"""How far above the edge a request must begin, because the edge moves on while the request is under way."""
+"""Milliseconds above the edge at which a request must begin, because the edge moves while the request is in flight."""
 
 _FOREVER = 1 << 62
 
 
 class Retention:
-    """Judges short pages and refusals by age; one for each walk through a scope.
+    """Judges short pages and refusals by age; one instance for all walks through a scope.
 
-    `keeps` is in milliseconds, None for without limit; `now` is the exchange's clock, epoch milliseconds.
+    `keeps` is in milliseconds, None for no limit; `now` is the exchange's clock, epoch milliseconds.
     """
 
     def __init__(self, keeps: int | None, now: int) -> None:
@@ -30,18 +30,18 @@ class Retention:
 
     @property
     def floor(self) -> int | None:
-        """What is older counts as kept only where an answer has shown it. None: everything counts as kept."""
+        """Older times count as kept only if a response has shown it. None: everything counts as kept."""
         if self._keeps is None:
             return None
-        believed = self._now - self._keeps
-        return believed if self._shown_back_to is None else min(believed, self._shown_back_to)
+        configured = self._now - self._keeps
+        return configured if self._shown_back_to is None else min(configured, self._shown_back_to)
 
     def judge(self, window: Window, oldest: int | None, now: int) -> tuple[list[Window], list[Window]]:
-        """What a short page, received at `now`, proves, and what of its window is beyond retention.
+        """What a short page, received at `now`, proves, and which parts of its window are beyond retention.
 
-        An empty answer about a time that may no longer be kept is unknown, not none. But a row it does give (`oldest`:
-        the least update time on the page) shows that everything since is kept. That settles earlier doubts as well:
-        their windows are then among the proven.
+        An empty page for a time that may no longer be kept does not prove that there was no order. But a row on the
+        page (`oldest`: the least update time on it) shows that everything since then is kept. That also settles earlier
+        doubtful windows: they are then among the proven ones.
         """
         self._now = max(self._now, now)
         if oldest is not None:
@@ -54,17 +54,17 @@ class Retention:
         return proven, beyond
 
     def refuse(self, window: Window) -> None:
-        """The exchange said that this window begins too early."""
+        """Record that the exchange refused this window because it begins too early."""
         self._refused_from = max(window.start, self._refused_from or window.start)
 
     def is_refused(self, window: Window) -> bool:
-        """Whether an earlier refusal answers for this window: one that begins no later is refused as well."""
+        """Whether an earlier refusal covers this window: one that begins no later is refused as well."""
         return self._refused_from is not None and window.start <= self._refused_from
 
     def narrow_down(self, window: Window) -> tuple[list[Window], list[Window]]:
-        """Of a refused window the parts to give up, and the parts still worth asking for, in that order.
+        """The parts of a refused window to give up, and the parts still to request, in that order.
 
-        Cut at the believed floor where it lies inside; else the exchange keeps less than believed: halve, to FINEST.
+        Cut at the configured floor if it lies inside; else the exchange keeps less than configured: halve, to FINEST.
         """
         edge = window.start if self._keeps is None else self._now - self._keeps + MARGIN
         if window.start < edge < window.end:

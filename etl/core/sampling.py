@@ -1,4 +1,4 @@
-"""What a random sample of windows is worth."""
+"""What a random sample of windows says about all of them."""
 
 from collections.abc import Sequence
 from math import comb
@@ -11,14 +11,15 @@ CONFIDENCE = 0.95
 
 
 def draw(population: Sequence[T], count: int, random: Random) -> list[T]:
-    """`count` different members, or all where there are no more."""
+    """`count` different members, or all if there are fewer."""
     return random.sample(population, min(count, len(population)))
 
 
 def upper_bound(sampled: int, differing: int, population: int) -> float:
-    """With CONFIDENCE fewer than this share of the population differs, after `differing` of `sampled` did.
+    """The share of the population that differs is lower than this with CONFIDENCE, if `differing` of `sampled` differ.
 
-    Clopper-Pearson, one-sided; without replacement it errs on the safe side. 0 where all were looked at and agree.
+    Clopper-Pearson, one-sided; for sampling without replacement it errs on the safe side. 0 if all were sampled and
+    agree.
     """
     if sampled >= population:
         return differing / population if population else 0.0

@@ -1,7 +1,7 @@
-"""Which orders of a page a run sees for the first time, so that it counts each of them once.
+"""Which orders of a page a run sees for the first time, so that it counts each order once.
 
-A run sees many an order twice: on a full page and again in its pieces, which the walk itself knows, and in two windows
-that share an instant, which is known here. Neighbours share two milliseconds, as a request reaches beyond its window.
+A run may see an order twice: on a full page and again in its pieces, which the walk itself tracks, and in two windows
+that share an instant, which is tracked here. Neighbours share two milliseconds, as a request reaches beyond its window.
 """
 
 from bisect import bisect_right
@@ -14,10 +14,10 @@ from etl.core.walking import Target
 
 
 class Sightings:
-    """What one run has seen of one account. Remembers only orders that several of its walks may show, never all."""
+    """What one run has seen of one account. Remembers only orders that several walks may return, never all."""
 
     def __init__(self, targets: Iterable[Target]) -> None:
-        """`targets`: those of all walks of the run."""
+        """`targets`: the targets of all walks of the run."""
         reaches: defaultdict[str | None, list[Window]] = defaultdict(list)
         for target in targets:
             reaches[target.symbol].append(_reach(target))
@@ -28,14 +28,14 @@ class Sightings:
 
     @property
     def remembers(self) -> int:
-        """How many orders it remembers."""
+        """How many orders are remembered."""
         return len(self._remembered)
 
     def first(self, target: Target, orders: Iterable[Order]) -> frozenset[Key]:
         """The keys of the orders that the run now sees for the first time.
 
-        `orders` came in answer to the walk of that target, which had not seen them before. Orders that it did not ask
-        for are left out: the walk that asks for them will count them.
+        `orders` are new to the walk of that target. Orders that the walk did not request are left out: the walk that
+        requests them will count them.
         """
         found = set()
         reach = _reach(target)
@@ -54,8 +54,8 @@ class Sightings:
 
 
 def _reach(target: Target) -> Window:
-    """All instants that a request of its walk may ask for, its two ends counted in."""
-    start, end = target.ask.wire()
+    """All instants that a request of its walk may cover, both ends included."""
+    start, end = target.requested.wire()
     return Window(start, end + 1)
 
 

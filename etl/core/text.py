@@ -1,11 +1,11 @@
-"""Text for people: what comes from elsewhere made fit for a terminal, and numbers with their nouns."""
+"""Text for users: foreign text made safe for a terminal, and numbers with nouns."""
 
 
 def printable(text: str) -> str:
-    """The text on one line, without anything that steers a terminal or turns the reading direction.
+    """The text on one line, without anything that controls a terminal or changes the reading direction.
 
     Line breaks and other white space become spaces; control and format characters (escape sequences, C1 controls,
-    bidirectional marks, half surrogate pairs) become U+FFFD. Letters and signs of every script stay as they are.
+    bidirectional marks, unpaired surrogates) become U+FFFD. Letters and symbols of every script stay as they are.
     """
     return text if text.isprintable() else "".join(map(_shown, text))
 

@@ -1,7 +1,7 @@
 """Time: epoch milliseconds, half-open windows and their set operations.
 
-Every instant inside the program is an `int` of epoch milliseconds, UTC. The conversion to and from `datetime` and the
-step to the wire's two end points live here and nowhere else.
+Every instant inside the program is an `int` of epoch milliseconds, UTC. Only this module converts to and from
+`datetime` and to the two ends of a request.
 """
 
 import itertools
@@ -37,10 +37,10 @@ class Window:
         return self.end - self.start
 
     def wire(self) -> tuple[int, int]:
-        """`startTime` and `endTime` of a request whose answer covers the window under every reading.
+        """`startTime` and `endTime` of a request that covers the window however the exchange reads its ends.
 
-        Whether the exchange counts the two ends in is not documented. Counted in, these cover a millisecond more on
-        either side; left out, exactly the window. So they lie `width + 1` apart and are never equal.
+        Whether the ends are inclusive is not documented. Inclusive, these cover a millisecond more on either side;
+        exclusive, exactly the window. So they lie `width + 1` apart and are never equal.
         """
         return self.start - 1, self.end
 
@@ -106,7 +106,7 @@ def clip(windows: Iterable[Window], to: Window) -> list[Window]:
 
 
 def divide(window: Window, widest: int) -> list[Window]:
-    """The fewest windows of at most `widest` milliseconds that make up `window`, of equal width but for rounding."""
+    """The fewest windows of at most `widest` milliseconds that make up `window`, of equal width except for rounding."""
     count = -(-window.width // widest)
     cuts = [window.start + window.width * i // count for i in range(count + 1)]
     return [Window(a, b) for a, b in itertools.pairwise(cuts)]
@@ -118,12 +118,12 @@ def to_datetime(instant: int) -> datetime:
 
 
 def to_millis(moment: datetime) -> int:
-    """Epoch milliseconds of an aware datetime; parts of a millisecond are cut off downwards."""
+    """Epoch milliseconds of an aware datetime, rounded down."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def iso(instant: int) -> str:
-    """For people: `2026-09-01T12:00Z`, with seconds and milliseconds only where there are any."""
+    """For users: `2026-09-01T12:00Z`, with seconds and milliseconds only where they are not 0."""
     moment = to_datetime(instant)
     timespec = "milliseconds" if instant % SECOND else "seconds" if instant % MINUTE else "minutes"
     return moment.replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
@@ -135,7 +135,7 @@ def to_the_second(instant: int | None) -> str | None:
 
 
 def duration(milliseconds: float) -> str:
-    """For people: the two greatest units, `12 d 3 h`, `4 min 10 s`, `0 s`."""
+    """For users: the two greatest units, `12 d 3 h`, `4 min 10 s`, `0 s`."""
     left = int(milliseconds) // SECOND
     parts = []
     for name, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
@@ -148,9 +148,9 @@ def duration(milliseconds: float) -> str:
 
 
 def parse_instant(text: str, now: int) -> int:
-    """A time as it is typed: `2026-09-01`, `2026-09-01T12:00Z`, `90d` (before `now`), epoch milliseconds; all UTC.
+    """A time as a user types it: `2026-09-01`, `2026-09-01T12:00Z`, `90d` (before `now`), epoch milliseconds; all UTC.
 
-    Raises ValueError with one line that names the accepted forms.
+    Raises ValueError with one line that lists the accepted forms.
     """
     text = text.strip()
     if re.fullmatch(r"[0-9]{1,6}[smhdw]", text):
@@ -158,7 +158,7 @@ def parse_instant(text: str, now: int) -> int:
     if re.fullmatch(r"[0-9]{12,14}", text):
         return int(text)
     unreadable = ValueError(
-        f"{text!r} is no time; write 2026-09-01, 2026-09-01T12:00Z, 90d or epoch milliseconds (UTC)"
+        f"{text!r} is not a time; write 2026-09-01, 2026-09-01T12:00Z, 90d or epoch milliseconds (UTC)"
     )
     try:
         moment = datetime.fromisoformat(text)
@@ -171,17 +171,13 @@ def parse_instant(text: str, now: int) -> int:
 
 
 def parse_end(text: str, now: int) -> int:
-    """The end of a span as it is typed: as `parse_instant`, but a bare date includes its day, today as far as `now`.
+    """The end of a span as a user types it: as `parse_instant`, but a bare date includes its day, today up to `now`.
 
     Raises ValueError as `parse_instant` does.
     """
     instant = parse_instant(text, now)
-    return min(instant + DAY, now) if _is_bare_date(text) and instant <= now else instant
-
-
-def _is_bare_date(text: str) -> bool:
     try:
         date.fromisoformat(text.strip())
     except ValueError:
-        return False
-    return True
+        return instant
+    return min(instant + DAY, now) if instant <= now else instant

@@ -1,14 +1,14 @@
 """The time cursor: from what the last page proved to the next request.
 
-A walk is a generator. It yields a `Step`, the next request together with what the last answer proved, and is sent the
-answer. It does no I/O, and it assumes nothing about the order of rows, about which of them survive a cut, or about
-whether the ends of a window count: an interval is proven only by a page that cannot have been cut, asked for exactly
-that interval. A full page proves nothing; its own times only say where to cut next.
+A walk is a generator. It yields a `Step`, the next request together with what the last response proved, and is sent
+the response. It does no I/O, and it assumes nothing about the order of rows, about which rows a truncated page keeps,
+or about whether the ends of a window are inclusive. Only a page that cannot be truncated proves an interval, and only
+exactly the interval that was requested. A full page proves nothing; its times only show where to cut next.
 
-Bound: every full page either is cut in two smaller pieces or ends in a split by close type and symbol. Pieces on one
+Bound: every full page is either cut into two smaller pieces or ends in a split by close type and symbol. Pieces on one
 level are disjoint, so an order lies in at most three of them (a request reaches a millisecond beyond its window on
-either side); hence at most 3·N/limit full pages a level for N orders, on at most LEVELS levels. A walk that sees more
-full pages than that, N being the orders seen so far, is being told the same again and again, and gives up.
+either side). Hence there are at most 3·N/limit full pages a level for N orders, on at most LEVELS levels. A walk that
+sees more full pages than that, N being the orders seen so far, receives the same rows repeatedly, and gives up.
 """
 
 from collections.abc import Generator
@@ -17,17 +17,17 @@ from enum import Enum, StrEnum
 from typing import Final, Literal, TypeGuard
 
 from etl.core.cutting import NARROWEST, Piece, cut
-from etl.core.observations import Beliefs
-from etl.core.orders import ASKABLE_CLOSE_TYPES, CloseType, Order
+from etl.core.observations import Observations
+from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Order
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.timeline import Window, merge, subtract
 
 LEVELS = 64
-"""Cuts from a whole window down to a millisecond, generously: 32 that follow the rows, and 7 days are 2^29.2 ms."""
+"""More than the cuts from a whole window down to a millisecond: 32 that follow the rows, and 7 days are 2^29.2 ms."""
 
 
 class Verdict(StrEnum):
-    """What is known of an interval. All but the first are the reasons of a gap."""
+    """What is known about an interval. All but the first are the reasons of a gap."""
 
     PROVEN = "proven"
     SATURATED = "saturated"
@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict on an interval, for the whole scope of the walk or, `symbol` given, for that symbol alone."""
+    """A verdict on an interval, for the whole scope of the walk or, with `symbol`, for that symbol alone."""
 
     window: Window
     verdict: Verdict
@@ -45,7 +45,7 @@ class Finding:
 
 
 class SymbolsRequest:
-    """The walk needs the names of all symbols; answer with them, or with None where they cannot be had."""
+    """The walk needs the names of all symbols; send them, or None where they are not available."""
 
 
 class _Verify(Enum):
@@ -54,23 +54,23 @@ class _Verify(Enum):
 
 Verify = Literal[_Verify.VERIFY]
 VERIFY: Final = _Verify.VERIFY
-"""Sent to a walk that waits in doubt of its first page: find out now, by asking for the window in pieces."""
+"""Sent to a walk whose first page is doubtful: verify the page now, by requesting the window in pieces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the last answer proved, and what to ask next.
+    """What the last response proved, and the next request.
 
-    `request` is None at the walk's end, and where the walk waits in doubt of its first page: then `doubtful` is the
-    length of that page, in rows. Send None once that length is no longer doubtful or no other walk is left to find
-    out, VERIFY to have it verified before.
+    `request` is None at the walk's end, and where the walk waits because its first page is doubtful: then `doubtful` is
+    the length of that page, in rows. Send None once that length is no longer doubtful or no other walk is left that
+    could show it; send VERIFY to have it verified before.
     """
 
     findings: tuple[Finding, ...]
     request: PageRequest | SymbolsRequest | None
     doubtful: int | None = None
     unseen: tuple[Order, ...] = ()
-    """Orders of the last answer that the walk had not seen before."""
+    """Orders of the last response that the walk had not seen before."""
 
 
 Reply = Answer | frozenset[str] | Verify | None
@@ -79,62 +79,63 @@ Steps = Generator[Step, Reply, None]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What one walk is for.
+    """The goal of one walk.
 
-    `need` is to be proven; `ask`, which contains it, is what the first request asks for, since a wider window costs no
-    more. Where that answer is full, what lies before `need` is left alone again.
+    `need` is the window to prove. `requested` contains it and is the window of the first request, since a wider window
+    costs no more. If that page is full, what lies before `need` is not requested again.
     """
 
     need: Window
-    ask: Window
+    requested: Window
     symbol: str | None = None
 
 
-def walk(target: Target, beliefs: Beliefs) -> Steps:
-    """All requests that it takes to prove `target.need`, or to say why that cannot be done."""
-    yield from _Walk(target, beliefs).steps()
+def walk(target: Target, observations: Observations) -> Steps:
+    """All requests needed to prove `target.need`, or to find the reason why it cannot be proven."""
+    yield from _Walk(target, observations).steps()
 
 
 class _Walk:
-    def __init__(self, target: Target, beliefs: Beliefs) -> None:
+    def __init__(self, target: Target, observations: Observations) -> None:
         self._target = target
-        self._claim = Window(target.ask.start, target.need.end)
-        self._limit = beliefs.page_size.limit
-        self._kept_end = beliefs.kept_end
-        self._page_size = beliefs.page_size
-        self._retention = beliefs.retention
+        self._claim = Window(target.requested.start, target.need.end)
+        self._limit = observations.page_size.limit
+        self._truncation_side = observations.truncation_side
+        self._page_size = observations.page_size
+        self._retention = observations.retention
         self._findings: list[Finding] = []
         self._seen: set[int] = set()
         self._unseen: tuple[Order, ...] = ()
         self._seen_any = False
-        self._not_short = 0
+        self._proved_nothing = 0
         self._verifies = False
 
     def steps(self) -> Steps:
-        whole = Piece(self._target.ask)
-        answer = yield from self._ask(whole.window, self._target.symbol)
+        whole = Piece(self._target.requested)
+        answer = yield from self._request(whole.window, self._target.symbol)
         if isinstance(answer, Page) and self._page_size.is_doubtful(answer.length):
             reply = yield self._step(None, doubtful=answer.length)
             self._verifies = reply is VERIFY
-        if self._target.ask.start < self._target.need.start and not self._is_short(answer, whole.window):
-            pending = [Piece(Window(self._target.need.start, self._target.ask.end))]
+        if self._target.requested.start < self._target.need.start and not self._is_short(answer, whole.window):
+            pending = [Piece(Window(self._target.need.start, self._target.requested.end))]
         else:
             pending = yield from self._consider(whole, answer)
         while pending:
-            if self._not_short > self.bound:
-                self._give_up(pending)
+            if self._proved_nothing > self.bound:
+                for window in merge(piece.window for piece in pending):
+                    self._find(window, Verdict.FAILED)
                 break
             piece, *later = pending
-            answer = yield from self._ask(piece.window, self._target.symbol)
+            answer = yield from self._request(piece.window, self._target.symbol)
             pending = (yield from self._consider(piece, answer)) + later
         yield self._step(None)
 
     @property
     def bound(self) -> int:
-        """Answers that prove nothing which this walk bears, by the orders it has seen."""
+        """The most answers that prove nothing before the walk gives up, by the orders it has seen."""
         return LEVELS * (1 + 3 * len(self._seen) // self._limit)
 
-    def _ask(
+    def _request(
         self, window: Window, symbol: str | None, close_type: CloseType | None = None
     ) -> Generator[Step, Reply, Answer]:
         if self._retention.is_refused(window):
@@ -142,17 +143,17 @@ class _Walk:
         request = PageRequest(window, self._limit, symbol, close_type)
         answer = yield self._step(request)
         if not isinstance(answer, Page | Refusal):
-            raise TypeError(f"a page was asked for, not {answer!r}")
+            raise TypeError(f"a page was requested, not {answer!r}")
         if isinstance(answer, Page):
-            self._page_size.note(answer.length, answer.asked_for(request), whole=not self._seen_any)
+            self._page_size.note(answer.length, answer.count_requested(request), whole=not self._seen_any)
             self._seen_any = True
             self._unseen = tuple(order for order in answer.orders if hash(order.key) not in self._seen)
             self._seen.update(hash(order.key) for order in self._unseen)
-        self._not_short += not self._is_short(answer, window)
+        self._proved_nothing += not self._is_short(answer, window)
         return answer
 
     def _consider(self, piece: Piece, answer: Answer) -> Generator[Step, Reply, list[Piece]]:
-        """Record what an answer proves; the smaller pieces that are to be asked for instead where it proves nothing."""
+        """Record what an answer proves; returns the smaller pieces to request instead if it proves nothing."""
         window = piece.window
         if answer is Refusal.UNKNOWN_SYMBOL:
             self._find(window, Verdict.FAILED)
@@ -164,19 +165,19 @@ class _Walk:
             return [Piece(half, depth=piece.depth) for half in window.split((window.start + window.end) // 2)]
         if answer is Refusal.BEYOND_RETENTION:
             self._retention.refuse(window)
-            given_up, worth_asking = self._retention.narrow_down(window)
+            given_up, still_to_request = self._retention.narrow_down(window)
             for lost in given_up:
                 self._find(lost, Verdict.BEYOND_RETENTION)
-            return [Piece(part) for part in worth_asking]
+            return [Piece(part) for part in still_to_request]
         if self._is_short(answer, window):
             if piece.expects:
-                self._kept_end.confirmed(piece.expects)
+                self._truncation_side.confirmed(piece.expects)
             self._prove(window, answer)
             return []
         if piece.expects:
-            self._kept_end.failed()
+            self._truncation_side.failed()
         if window.width > NARROWEST:
-            return cut(piece, (order.order_time for order in answer.orders), self._kept_end.belief)
+            return cut(piece, (order.order_time for order in answer.orders), self._truncation_side.observed)
         unproven = yield from self._narrow(window, self._target.symbol, answer)
         for finding in unproven:
             self._find(finding.window, finding.verdict)
@@ -185,10 +186,10 @@ class _Walk:
         return []
 
     def _narrow(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, list[Finding]]:
-        """Prove a window too narrow to be cut by close type, by symbol, at last millisecond by millisecond.
+        """Prove a window too narrow to be cut: by close type, then by symbol, then millisecond by millisecond.
 
-        Gives back what stays unproven. The two close types are documented to make up the whole; settlements fit
-        neither, so a row of the full page that neither shows sends the walk on.
+        Returns what stays unproven. By the documentation the two close types make up the whole. Settlements have
+        neither, so if a row of the full page is missing from both, the walk continues with the symbols.
         """
         if (yield from self._by_close_type(window, symbol, full)):
             return []
@@ -199,7 +200,7 @@ class _Walk:
         unproven: list[Finding] = []
         for start in range(window.start, window.end):
             millisecond = Window(start, start + 1)
-            answer = yield from self._ask(millisecond, symbol)
+            answer = yield from self._request(millisecond, symbol)
             unproven += yield from self._narrow_answer(millisecond, symbol, answer)
         return unproven
 
@@ -212,23 +213,23 @@ class _Walk:
 
     def _by_close_type(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, bool]:
         shown: set[tuple[str, int]] = set()
-        for close_type in ASKABLE_CLOSE_TYPES:
-            answer = yield from self._ask(window, symbol, close_type)
+        for close_type in REQUESTABLE_CLOSE_TYPES:
+            answer = yield from self._request(window, symbol, close_type)
             if not self._is_short(answer, window):
                 return False
             shown.update(order.key for order in answer.orders)
         return all(order.key in shown for order in full.orders)
 
     def _by_symbol(self, window: Window, full: Page) -> Generator[Step, Reply, list[Finding]]:
-        """Every symbol that the exchange lists or has shown. Without its list, nothing is proven for the whole."""
+        """Request every symbol that the exchange lists or has shown. Without its list, the whole stays unproven."""
         listed = yield self._step(SymbolsRequest())
         if not isinstance(listed, frozenset | None):
-            raise TypeError("symbols were asked for, not a page")
+            raise TypeError("symbols were requested, not a page")
         shown = {order.symbol for order in full.orders}
         unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
         proven: list[Finding] = []
         for symbol in sorted(shown | (listed or frozenset())):
-            answer = yield from self._ask(window, symbol)
+            answer = yield from self._request(window, symbol)
             if answer is Refusal.UNKNOWN_SYMBOL and symbol not in shown:
                 continue
             left = yield from self._narrow_answer(window, symbol, answer)
@@ -245,7 +246,7 @@ class _Walk:
         narrow = window.width <= NARROWEST
         if self._verifies and not narrow and self._page_size.is_doubtful(answer.length):
             return False
-        return not self._page_size.may_be_cut(answer.length, narrow=narrow)
+        return not self._page_size.may_be_truncated(answer.length, narrow=narrow)
 
     def _prove(self, window: Window, page: Page) -> None:
         claimed = window.intersect(self._claim)
@@ -260,10 +261,6 @@ class _Walk:
         claimed = window.intersect(self._claim)
         if claimed is not None:
             self._findings.append(Finding(claimed, verdict, self._target.symbol))
-
-    def _give_up(self, pending: list[Piece]) -> None:
-        for window in merge(piece.window for piece in pending):
-            self._find(window, Verdict.FAILED)
 
     def _step(self, request: PageRequest | SymbolsRequest | None, doubtful: int | None = None) -> Step:
         findings, unseen = tuple(self._findings), self._unseen

@@ -1,6 +1,6 @@
-"""Weight: how much of the exchange's allowance is spent in the running minute, and when the next request fits.
+"""The weight budget of the running minute: how much is spent, and when the next request fits.
 
-Pure: the time is handed in. The exchange counts by the minutes of its own clock.
+Pure: the caller passes the time. The exchange counts by the minutes of its own clock.
 """
 
 from collections import deque
@@ -8,91 +8,91 @@ from itertools import chain, takewhile
 
 from etl.core.egress import EDGE
 from etl.core.timeline import MINUTE
-from etl.exchange.other_traffic import HEAVIEST, Company, Heard
+from etl.exchange.other_traffic import HEAVIEST, OtherTraffic, Sample
 
 ALLOWANCE = 2_400
-"""Weight a minute and address on USDⓈ-M futures (exchangeInfo.rateLimits)."""
+"""Weight per minute and address on USDⓈ-M futures (exchangeInfo.rateLimits)."""
 
 
 class Budget:
-    """What this program may use a minute, in however many processes, and what the address as a whole must not exceed.
+    """How much weight all our processes may use per minute, within the allowance of the address as a whole.
 
-    Others come first: what they are expected to use until the minute ends is left to them, so that a bot that burns
-    evenly is not refused at its end because we took everything at its beginning. While nothing is known of others, half
-    of the allowance is left to them.
+    Other traffic on the address has priority. What it is expected to use until the minute ends stays reserved for it,
+    so that a steady bot is not refused late in the minute because we used the allowance early. While nothing is known
+    of other traffic, half of the allowance is reserved.
     """
 
     def __init__(self, per_minute: int, allowance: int = ALLOWANCE) -> None:
         self.per_minute = per_minute
         self._allowance = max(allowance, per_minute)
         self._sent: deque[tuple[int, int]] = deque()
-        self._ours = 0
-        self._kin = 0
-        self._company = Company(0)
+        self._ours = 0  # the sum of `_sent`, kept so that a fast run does not add it up for each request
+        self._other_processes = 0
+        self._others = OtherTraffic(0)
 
     def delay(self, weight: int, now: int) -> int:
-        """Milliseconds until a request of `weight` may be sent, or is worth another look; 0: now."""
+        """Milliseconds until a request of `weight` may be sent or `delay` should be called again; 0: send now."""
         self._roll(now)
-        company, ours = self._company, self._ours + self._kin
+        others, spent = self._others, self._ours + self._other_processes
         next_minute = now + self.until_next_minute(now)
-        if self.is_spent(weight, now) or ours + weight + company.others > self._allowance:
+        if self.is_spent(weight, now) or spent + weight + others.used > self._allowance:
             return next_minute - now
-        if ours + weight + company.claims(now, unknown=self._allowance // 2) <= self._allowance:
+        if spent + weight + others.reserved(now, unknown=self._allowance // 2) <= self._allowance:
             return 0
         if weight > HEAVIEST:
             return next_minute - now
-        asked_at = self._sent[-1][0] if self._sent else 0
-        if company.questions(now) > company.questions(asked_at):
+        last_sent = self._sent[-1][0] if self._sent else 0
+        if others.probes(now) > others.probes(last_sent):
             return 0
-        return min(next_minute, company.next_question(now)) - now
+        return min(next_minute, others.next_probe(now)) - now
 
     def is_spent(self, weight: int, now: int) -> bool:
         """Whether our own budget has no room for a request of `weight` in this minute."""
         self._roll(now)
-        return self._ours + self._kin + weight > self.per_minute
+        return self._ours + self._other_processes + weight > self.per_minute
 
     def until_next_minute(self, now: int) -> int:
-        """Milliseconds until the next minute has begun for sure."""
+        """Milliseconds until the next minute has certainly begun."""
         self._roll(now)
-        return self._company.start + MINUTE + EDGE - now
+        return self._others.start + MINUTE + EDGE - now
 
     def room(self, now: int) -> int:
-        """What all of ours may have spent of this minute, at most."""
+        """The most weight that all our processes together may use in this minute."""
         self._roll(now)
-        return min(self.per_minute, self._allowance - self._company.others)
+        return min(self.per_minute, self._allowance - self._others.used)
 
     def spend(self, weight: int, now: int) -> None:
         self._roll(now)
         self._sent.append((now, weight))
         self._ours += weight
 
-    def note_all_of_ours(self, spent: int, now: int) -> None:
-        """Take note of what this process and its kin, those that share its egress, have spent of this minute."""
+    def note_shared_total(self, spent: int, now: int) -> None:
+        """Record the weight that this process and the others on the same egress have used in this minute."""
         self._roll(now)
-        self._kin = max(0, spent - self._ours)
+        self._other_processes = max(0, spent - self._ours)
 
-    def learn(self, used: int, sent: int, now: int) -> None:
-        """Take note of the used-weight header that came now: what it holds beyond our own was somebody else's.
+    def note_used_weight(self, used: int, sent: int, now: int) -> None:
+        """Record a used-weight header received at `now`: what exceeds our own weight is other traffic.
 
-        Our own is what this process sent in this minute up to that request, since later ones had not arrived, and what
-        its kin are known to have sent.
+        Our own weight is what this process sent in this minute up to that request, since later requests had not arrived
+        yet, plus the known weight of our other processes.
         """
         self._roll(now)
-        before = takewhile(lambda one: one[0] < self._company.start, self._sent)
+        before = takewhile(lambda one: one[0] < self._others.start, self._sent)
         later = takewhile(lambda one: one[0] > sent, reversed(self._sent))
-        ours = self._ours + self._kin - sum(weight for _, weight in chain(before, later))
-        self._company = self._company.hears(Heard(max(0, used - ours), sent, now))
+        ours = self._ours + self._other_processes - sum(weight for _, weight in chain(before, later))
+        self._others = self._others.with_sample(Sample(max(0, used - ours), sent, now))
 
-    def forget_others(self) -> None:
-        """What was heard of others was heard by a clock that was wrong."""
-        self._company = Company(self._company.start)
+    def forget_other_traffic(self) -> None:
+        """Drop all samples of other traffic, because the clock that dated them was wrong."""
+        self._others = OtherTraffic(self._others.start)
 
     def _roll(self, now: int) -> None:
         start = now // MINUTE * MINUTE
-        if start != self._company.start:
-            self._company = self._company.next_minute(start)
-            self._kin = 0
+        if start != self._others.start:
+            self._others = self._others.next_minute(start)
+            self._other_processes = 0
         while self._sent and self._sent[0][0] < start - EDGE:
             self._ours -= self._sent.popleft()[1]
-        if self._sent and self._sent[-1][0] > now:  # the clock was set back: it counts as sent now
+        if self._sent and self._sent[-1][0] > now:  # the clock was set back: these count as sent now
             self._sent = deque((min(at, now), w) for at, w in self._sent)

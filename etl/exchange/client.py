@@ -1,9 +1,10 @@
-"""One account's connection to the exchange: a request in, a checked answer out."""
+"""The client of one account: takes a request, returns a checked response."""
 
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
@@ -19,12 +20,12 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.clock import ExchangeClock, said_of_machine
+from etl.exchange.clock import ExchangeClock, compare_clocks
 from etl.exchange.error_table import classify
-from etl.exchange.key_refusals import KeyTrust
+from etl.exchange.key_refusals import KeyRefusals
 from etl.exchange.outcomes import ANSWERED, outcome_of
 from etl.exchange.pages import read_object, read_page
-from etl.exchange.rate_limiter import Gate
+from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import Signer
 from etl.exchange.transport import Response, Transport
@@ -37,10 +38,10 @@ EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
 T = TypeVar("T")
 
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=%_-]{40,}")
-"""What no message needs to tell a person: a key, a signature (64 hex digits, or base64)."""
+"""What a message must not show: a key, or a signature (64 hex digits, or base64)."""
 
 LONGEST_ERROR = 1 << 16
-"""Bytes of an error's body that are looked at."""
+"""Bytes of an error's body that are read."""
 
 _REFUSALS = {
     WindowTooWideError: Refusal.TOO_WIDE,
@@ -50,10 +51,10 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """Where the exchange is and how long to wait for it; times in seconds, `recv_window` in milliseconds.
+class Endpoint:
+    """The exchange's address and its timeouts in seconds; `recv_window` in milliseconds.
 
-    `read_timeout` is for a whole answer, to its last byte.
+    `read_timeout` is for the whole response, to its last byte.
     """
 
     base_url: str
@@ -63,36 +64,35 @@ class Connection:
 
 
 class ExchangeClient:
-    """Safe to use from several threads. It does not decide what to ask, and keeps nothing but the clock's offset, how
-    far its key is trusted and what it has sent.
+    """Sends requests, does not choose them. Safe to use from several threads.
+
+    Its state: the clock's offset, refusals of the key, the weight it has sent, and the list of symbols.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        endpoint: Endpoint,
         signer: Signer,
         clock: ExchangeClock,
-        gate: Gate,
+        limiter: RateLimiter,
         retry: RetryPolicy,
         sleep: Callable[[float], object],
     ) -> None:
-        self._recv_window = connection.recv_window
-        self._transport = Transport(
-            connection.base_url, signer.api_key, connection.connect_timeout, connection.read_timeout
-        )
+        self._recv_window = endpoint.recv_window
+        self._transport = Transport(endpoint.base_url, signer.api_key, endpoint.connect_timeout, endpoint.read_timeout)
         self._signer = signer
         self._clock = clock
-        self._gate = gate
+        self._limiter = limiter
         self._retry = retry
         self._sleep = sleep
-        self._trust = KeyTrust()
+        self._key_refusals = KeyRefusals()
         self._lock = Lock()
         self._sent = 0
         self._weight = 0
         self._symbols: frozenset[str] | None = None
 
     def page(self, request: PageRequest) -> Answer:
-        """The answer to one request for force orders; a refusal that says how to ask instead is an answer too."""
+        """The response to one request for force orders; a refusal that calls for another request is one, too."""
         start, end = request.window.wire()
         parameters: dict[str, str | int] = {"startTime": start, "endTime": end, "limit": request.limit}
         if request.symbol is not None:
@@ -100,7 +100,7 @@ class ExchangeClient:
         if request.close_type is not None:
             parameters["autoCloseType"] = request.close_type.value
         try:
-            return self._again(
+            return self._retried(
                 lambda: read_page(self._get(FORCE_ORDERS, request.weight, parameters), self._clock.now())
             )
         except (WindowTooWideError, BeyondRetentionError, UnknownSymbolError) as refusal:
@@ -113,10 +113,10 @@ class ExchangeClient:
 
     def set_clock(self) -> None:
         """Measure the exchange's clock (weight 1)."""
-        self._again(self._read_time)
+        self._retried(self._read_time)
 
     def symbols(self) -> frozenset[str] | None:
-        """The names of all symbols that the exchange lists; None where it does not say. Asked for once and kept."""
+        """The names of all symbols that the exchange lists; None where it gives none. Requested once and kept."""
         if self._symbols is None:
             self._symbols = self._read_symbols()
         return self._symbols
@@ -124,7 +124,7 @@ class ExchangeClient:
     def _read_symbols(self) -> frozenset[str] | None:
         """Weight 1, but over 1 MB."""
         try:
-            listed = self._again(lambda: read_object(self._get(EXCHANGE_INFO, 1))).get("symbols")
+            listed = self._retried(lambda: read_object(self._get(EXCHANGE_INFO, 1))).get("symbols")
         except ThrottledError:
             raise
         except ExchangeError:
@@ -134,72 +134,75 @@ class ExchangeClient:
         names = (entry.get("symbol") for entry in listed if isinstance(entry, dict))
         return frozenset(name for name in names if isinstance(name, str)) or None
 
-    def _again(self, attempt: Callable[[], T]) -> T:
+    def _retried(self, attempt: Callable[[], T]) -> T:
         try:
-            return self._retry.retrying(self._sleep, lambda: self._gate.is_patient)(attempt)
+            return self._retry.retrying(self._sleep, lambda: self._limiter.waits_for_cooldown)(attempt)
         except ClockSkewError as error:
-            raise ClockSkewError(f"{error}; {said_of_machine(self._clock.machine_is_ahead())}") from None
+            raise ClockSkewError(f"{error}; {compare_clocks(self._clock.machine_is_ahead())}") from None
 
     def _read_time(self) -> None:
         exchange_time = read_object(self._get(TIME, 1)).get("serverTime")
         if not isinstance(exchange_time, str) or not re.fullmatch(r"\d{12,14}", exchange_time):
-            raise ContractError("the exchange does not tell its time")
-        self._gate.clock_moved(self._clock.set(int(exchange_time)))
+            raise ContractError("the exchange's response holds no valid serverTime")
+        self._limiter.clock_moved(self._clock.set(int(exchange_time)))
 
     def _get(self, path: str, weight: int, signed: dict[str, str | int] | None = None) -> bytes:
-        """The body of a 200; anything else is raised. Passes the gate, so that every attempt is counted."""
-        sent = self._gate.enter(weight)
+        """The body of a 200; any other response is raised. Every attempt passes the rate limiter and is counted."""
+        sent = self._limiter.acquire(weight)
         with self._lock:
             self._sent += 1
             self._weight += weight
-        answer = self._send(path, sent) if signed is None else self._send_signed(path, signed, sent)
-        if answer.status == 200:
-            self._gate.outcomes.add(ANSWERED)
-            return answer.body
+        response = self._send(path, sent) if signed is None else self._send_signed(path, signed, sent)
+        if response.status == 200:
+            self._limiter.outcomes.add(ANSWERED)
+            return response.body
         now = self._clock.now()
-        error = classify(answer.status, *self._said(answer.body), answer.headers, now, lambda: self._trust.worked(sent))
-        self._gate.outcomes.add(outcome_of(type(error)))
+        code, message = _error_body(response.body)
+        key_worked = partial(self._key_refusals.is_doubtful, sent)
+        error = classify(response.status, code, message, response.headers, now, key_worked)
+        self._limiter.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
-            self._trust.doubted(error.until_ms)
+            self._key_refusals.doubt(error.cooldown_until)
         if isinstance(error, ThrottledError):
-            self._gate.close(error.until_ms, str(error))
+            self._limiter.start_cooldown(error.cooldown_until, str(error))
         elif isinstance(error, ClockSkewError) and path != TIME:
             self._read_time()
         raise error
 
     def _send_signed(self, path: str, parameters: dict[str, str | int], sent: int) -> Response:
-        with self._trust.tried():
-            answer = self._send(f"{path}?{self._sign(parameters)}", sent)
-            if answer.status == 200:
-                self._trust.accepted(sent)
-            return answer
+        with self._key_refusals.in_flight():
+            response = self._send(f"{path}?{self._sign(parameters)}", sent)
+            if response.status == 200:
+                self._key_refusals.accepted(sent)
+            return response
 
     def _send(self, target: str, sent: int) -> Response:
         try:
             with WAITS.during(Reason.ANSWER):
-                answer = self._transport.get(target)
+                response = self._transport.get(target)
         except ExchangeError as error:
-            self._gate.outcomes.add(outcome_of(type(error)))
+            self._limiter.outcomes.add(outcome_of(type(error)))
             raise
-        used = answer.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
         if re.fullmatch(r"[0-9]{1,9}", used):
-            self._gate.learn(int(used), sent)
-        return answer
+            self._limiter.note_used_weight(int(used), sent)
+        return response
 
     def _sign(self, parameters: dict[str, str | int]) -> str:
         now = {"recvWindow": self._recv_window, "timestamp": self._clock.now()}
         query = urlencode(parameters | now, quote_via=quote, safe="")
         return f"{query}&signature={self._signer.sign(query)}"
 
-    def _said(self, body: bytes) -> tuple[int | None, str]:
-        """Code and message of an error's body, free of what identifies or signs for the account."""
-        text = body[:LONGEST_ERROR].decode(errors="replace")
-        code = None
-        try:
-            value = json.loads(text)
-        except (ValueError, RecursionError):
-            value = None
-        if isinstance(value, dict):
-            code = value["code"] if type(value.get("code")) is int else None
-            text = str(value.get("msg", ""))
-        return code, _LONG_WORD.sub("…", re.sub(r"signature=[^&\s]*", "signature=…", text))
+
+def _error_body(body: bytes) -> tuple[int | None, str]:
+    """Code and message of an error's body, without keys and signatures."""
+    text = body[:LONGEST_ERROR].decode(errors="replace")
+    code = None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        code = value["code"] if type(value.get("code")) is int else None
+        text = str(value.get("msg", ""))
+    return code, _LONG_WORD.sub("…", re.sub(r"signature=[^&\s]*", "signature=…", text))

@@ -1,6 +1,6 @@
-"""What an answer other than a page means: one table from (status, code) to what the caller does about it.
+"""What a response other than a page means: one table from (status, code) to an error, named by what the caller does.
 
-Sources: the exchange's "Error Codes" page and answers observed in public. Nobody else looks at a status code.
+Sources: the exchange's "Error Codes" page and responses observed in public. No other module looks at a status code.
 """
 
 import re
@@ -27,10 +27,13 @@ from etl.errors import (
 )
 
 LONGEST_BAN = 3 * 24 * 60 * MINUTE
-"""The longest ban that the exchange documents; a deadline beyond it is a mistake of the answer."""
+"""The longest ban that the exchange documents, milliseconds; a later deadline is a mistake in the response."""
 
 FIREWALL_PAUSE = MINUTE
-"""The firewall says neither why nor for how long; so many tries as a request has then spread over minutes."""
+"""Milliseconds. The firewall gives neither reason nor duration; this spreads a request's attempts over minutes."""
+
+LONGEST_MESSAGE = 300
+"""Characters of the exchange's message that an error quotes."""
 
 _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-1000, -1001, -1006, -1007, -1008), TransientError),
@@ -43,11 +46,11 @@ _BY_CODE: dict[int, type[ExchangeError]] = {
 }
 
 _ADVICE = {
-    -2015: "the key is wrong, has no permission for futures, is bound to other IP addresses, or is of another host",
+    -2015: "the key is wrong, has no permission for futures, is bound to other IP addresses, or is for another host",
     -2014: "the API key has the wrong format",
     -2008: "the API key is unknown to this host",
     -2017: "the API key is locked on this account",
-    -1002: "the key may not do this",
+    -1002: "the key has no permission for this request",
     -1022: "the signature does not match: the secret does not belong to this key",
 }
 
@@ -55,19 +58,20 @@ _ADVICE = {
 def classify(
     status: int, code: int | None, message: str, headers: Mapping[str, str], now: int, key_worked: Callable[[], bool]
 ) -> ExchangeError:
-    """The error that an answer other than 200 stands for.
+    """The error that a response other than a page stands for.
 
-    `now` is the exchange's clock in epoch milliseconds; `key_worked`: see DoubtedKeyError; it is asked only
-    where that decides, because it may have to wait for the answer.
+    `now` is the exchange's clock in epoch milliseconds. `key_worked` decides on DoubtedKeyError; it is called only
+    where it decides, because it may wait for requests in flight.
     """
-    said = _one_line(f"HTTP {status}, code {code}: {message}" if code is not None else f"HTTP {status}")
+    said = printable(f"HTTP {status}" if code is None else f"HTTP {status}, code {code}: {message}")
+    said = said if len(said) <= LONGEST_MESSAGE else f"{said[:LONGEST_MESSAGE]}…"
     if status in (418, 429) or code == -1003:
-        until = silence_until(headers, message, now)
+        until = cooldown_until(headers, message, now)
         kind = BannedError if status == 418 or "banned until" in message else ThrottledError
-        return kind(f"the exchange asks for silence ({said})", until)
+        return kind(f"the exchange demands a cooldown ({said})", until)
     if code == -2015 and key_worked():
-        doubt = "a key that worked is refused: it was withdrawn or changed, or this is a ban in disguise"
-        return DoubtedKeyError(f"{doubt} ({said})", silence_until(headers, message, now))
+        doubt = "a key that worked before is refused: it was withdrawn or changed, or this is a ban in disguise"
+        return DoubtedKeyError(f"{doubt} ({said})", cooldown_until(headers, message, now))
     kind_by_code = _BY_CODE.get(code) if code is not None else None
     if kind_by_code in (TransientError, None) and status >= 500 and "maintenance" in message.lower():
         kind_by_code = MaintenanceError
@@ -75,8 +79,8 @@ def classify(
         advice = _ADVICE.get(code or 0)
         return kind_by_code(f"{advice} ({said})" if advice else f"the exchange refused the request ({said})")
     if status == 403:
-        until = max(now + FIREWALL_PAUSE, silence_until(headers, message, now))
-        return ThrottledError(f"the exchange's firewall, not the key, stands in the way ({said})", until)
+        until = max(now + FIREWALL_PAUSE, cooldown_until(headers, message, now))
+        return ThrottledError(f"the exchange's firewall refused the request, not because of the key ({said})", until)
     if status == 401:
         return CredentialsError(f"the exchange does not accept the key ({said})")
     if status >= 500 or status == 408:
@@ -86,16 +90,16 @@ def classify(
     if status == 404:
         return RejectedError(f"there is no such endpoint on this host; check the base URL ({said})")
     if status == 451:
-        return RejectedError(f"the exchange does not serve the place this address is in ({said})")
+        return RejectedError(f"the exchange does not serve the region of this IP address ({said})")
     if status == 200:
-        return ContractError(f"the exchange answered with something that is no page ({said})")
+        return ContractError(f"the exchange answered with something that is not a page ({said})")
     return RejectedError(f"the exchange refused the request ({said})")
 
 
-def silence_until(headers: Mapping[str, str], message: str, now: int) -> int:
+def cooldown_until(headers: Mapping[str, str], message: str, now: int) -> int:
     """When a request may be sent again: the latest of Retry-After, "banned until …" and the next full minute.
 
-    Retry-After is often 0, so that it alone is not trusted; a deadline beyond the longest documented ban is cut.
+    Retry-After is often 0, so it alone is not relied on. A deadline beyond the longest documented ban is shortened.
     """
     deadlines = [(now // MINUTE + 1) * MINUTE + SECOND]
     retry_after = headers.get("Retry-After", "").strip()
@@ -108,8 +112,3 @@ def silence_until(headers: Mapping[str, str], message: str, now: int) -> int:
     if banned:
         deadlines.append(int(banned[1]) + SECOND)
     return min(max(deadlines), now + LONGEST_BAN)
-
-
-def _one_line(text: str) -> str:
-    line = printable(text)
-    return line if len(line) <= 300 else line[:300] + "…"

@@ -1,4 +1,4 @@
-"""How far an account's key is trusted: one that worked and is refused all at once is given a second chance."""
+"""Whether a refused key is final: a key that worked before and is suddenly refused is tried a second time."""
 
 import math
 from collections.abc import Iterator
@@ -6,49 +6,51 @@ from contextlib import contextmanager
 from threading import Condition
 
 
-class KeyTrust:
-    """For requests of several threads, which are told apart by when they were sent, epoch milliseconds.
+class KeyRefusals:
+    """For requests of several threads. Each is identified by when it was sent, epoch milliseconds.
 
-    Until a key has worked its refusal is final. After that a refusal is doubted, and so is every other that was sent
-    before the wait is over, however many are in flight; a refusal after the wait is final, until the key works again.
+    Until a key has worked, its refusal is final. After that a refusal is doubtful, and so is every other refusal of a
+    request sent before the cooldown ends, however many are in flight. A refusal after the cooldown is final, until the
+    key works again.
 
-    A refusal may be read before an answer that the exchange gave earlier, by another thread. That is why nothing is
-    final while a request is under way.
+    One thread may read a refusal before another thread reads a success that the exchange sent earlier. So no refusal
+    is final while a request is in flight.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._final_from: float = 0
-        self._under_way = 0
+        self._in_flight = 0
 
     @contextmanager
-    def tried(self) -> Iterator[None]:
-        """While a signed request is under way: from before it is sent until what its answer tells is known."""
+    def in_flight(self) -> Iterator[None]:
+        """Covers a signed request from before it is sent until its response has been evaluated."""
         with self._changed:
-            self._under_way += 1
+            self._in_flight += 1
         try:
             yield
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._in_flight -= 1
                 self._changed.notify_all()
 
     def accepted(self, sent: int) -> None:
-        """A request that was sent then was answered."""
+        """The exchange accepted the key of a request sent at `sent`."""
         with self._changed:
             if sent >= self._final_from:
                 self._final_from = math.inf
 
-    def worked(self, sent: int) -> bool:
-        """Whether a refusal of a request that was sent then, and is no longer under way, is to be doubted.
+    def is_doubtful(self, sent: int) -> bool:
+        """Whether the refusal of a request sent at `sent`, no longer in flight, is doubtful.
 
-        Waits for what is under way where that may decide it.
+        Waits for requests in flight where they may decide it.
         """
         with self._changed:
-            self._changed.wait_for(lambda: sent < self._final_from or not self._under_way)
+            self._changed.wait_for(lambda: sent < self._final_from or not self._in_flight)
             return sent < self._final_from
 
-    def doubted(self, until: int) -> None:
-        """A refusal is doubted, and nothing is sent before `until`."""
+    def doubt(self, cooldown_until: int) -> None:
+        """A refusal is doubtful, and nothing is sent before `cooldown_until`."""
         with self._changed:
-            self._final_from = until if math.isinf(self._final_from) else max(self._final_from, until)
+            is_first = math.isinf(self._final_from)
+            self._final_from = cooldown_until if is_first else max(self._final_from, cooldown_until)

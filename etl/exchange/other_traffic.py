@@ -1,6 +1,6 @@
-"""Others on our address, a trading bot for instance: what the used-weight headers of one minute tell of them.
+"""Other traffic on our address, for instance a trading bot, estimated from the used-weight headers of one minute.
 
-Pure: the time is handed in.
+Pure: the caller passes the time.
 """
 
 from dataclasses import dataclass
@@ -9,94 +9,94 @@ from etl.core.egress import EDGE
 from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
 from etl.core.timeline import MINUTE, SECOND
 
-WATCH = SECOND
-"""How long others are watched, at least, before what they did meanwhile says how fast they go."""
+SHORTEST_OBSERVATION = SECOND
+"""Milliseconds to observe other traffic before its growth gives a rate."""
 
 HEAVIEST = WEIGHT_WITHOUT_SYMBOL
-"""The most that one request costs."""
+"""The greatest weight of one request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Sample:
     """One header: what others had used of the minute when the exchange read our request, between sent and answered."""
 
-    others: int
+    used: int
     sent: int
     answered: int
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
-    """Others in the minute that begins at `start`, epoch milliseconds.
+class OtherTraffic:
+    """The traffic of others in the minute that begins at `start`, epoch milliseconds.
 
-    `before`: what they were expected to use of the minute before, None where too little was heard of it. It counts only
-    until this minute has been watched for a while, so that one that was used up is not held against all that follow.
+    `before`: their expected weight of the minute before, None where too little was observed. It counts only until this
+    minute has been observed long enough, so that one used-up minute does not limit all later ones.
 
-    They are taken to go on evenly until the minute ends. How fast is the lesser of two rates: theirs since the minute
-    began, and, once it has been watched for a while, theirs since we are listening. For whoever burns evenly both are
-    right; the second keeps a burst of the past, a run of ours that just ended for instance, from being taken for a
-    habit. An estimate that holds us back is looked into: one request may pass a second after the first header, and
-    then each time that the time listened to has doubled. Room is kept for these questions.
+    Others are assumed to continue evenly until the minute ends, at the lower of two rates: their rate since the minute
+    began and, once observed long enough, their rate since the first sample. For even traffic both rates are right. The
+    second keeps a past burst, for instance a run of ours that just ended, from being projected. Probes check an
+    estimate that blocks us: one request may pass a second after the first header, and one more each time the observed
+    time has doubled. Weight for these probes is reserved.
     """
 
     start: int
     before: int | None = None
-    first: Heard | None = None
-    last: Heard | None = None
+    first: Sample | None = None
+    last: Sample | None = None
 
     @property
-    def others(self) -> int:
-        """What others have used of the minute, as far as we heard."""
-        return self.last.others if self.last else 0
+    def used(self) -> int:
+        """The weight that others have used in this minute, as far as the headers show."""
+        return self.last.used if self.last else 0
 
-    def hears(self, heard: Heard) -> "Company":
-        """The same after one more header. One that comes out of turn, or belongs to no minute for sure, is ignored."""
-        if not self.start + EDGE <= heard.sent <= heard.answered < self.start + MINUTE - EDGE:
+    def with_sample(self, sample: Sample) -> "OtherTraffic":
+        """The same after one more header. One that is out of order, or not certainly of this minute, is ignored."""
+        if not self.start + EDGE <= sample.sent <= sample.answered < self.start + MINUTE - EDGE:
             return self
-        if self.last and (heard.sent, heard.others) < (self.last.sent, self.last.others):
+        if self.last and (sample.sent, sample.used) < (self.last.sent, self.last.used):
             return self
-        return Company(self.start, self.before, self.first or heard, heard)
+        return OtherTraffic(self.start, self.before, self.first or sample, sample)
 
     def expected(self) -> int | None:
-        """What others will have used when the minute ends; None where nobody knows."""
+        """The weight that others will have used when the minute ends; None where it is unknown."""
         if self.first is None or self.last is None:
             return self.before
-        ahead = self._ahead(self.last, self.last.others, self.last.sent - self.start)
-        watched = self.last.sent - self.first.answered
-        if watched < WATCH:
-            return max(self.before or 0, self.last.others + ahead)
-        return self.last.others + min(ahead, self._ahead(self.last, self.last.others - self.first.others, watched))
+        remaining = self._projected(self.last, self.last.used, self.last.sent - self.start)
+        observed = self.last.sent - self.first.answered
+        if observed < SHORTEST_OBSERVATION:
+            return max(self.before or 0, self.last.used + remaining)
+        return self.last.used + min(remaining, self._projected(self.last, self.last.used - self.first.used, observed))
 
-    def _ahead(self, last: Heard, grown: int, within: int) -> int:
-        """What they will still use at the rate of `grown` within so many milliseconds.
+    def _projected(self, last: Sample, growth: int, within: int) -> int:
+        """The weight that others will still use at the rate of `growth` per `within` milliseconds.
 
-        One more than was seen, because the header counts whole weights.
+        One is added to the growth, because the header counts whole weights.
         """
-        return -(-(grown + 1) * (self.start + MINUTE - last.sent) // within) if grown > 0 else 0
+        return -(-(growth + 1) * (self.start + MINUTE - last.sent) // within) if growth > 0 else 0
 
-    def questions(self, now: int) -> int:
-        """How many requests could have passed by now for the sake of their header."""
-        return max(0, (now - self._listening_since) // WATCH).bit_length()
+    def probes(self, now: int) -> int:
+        """How many probes, requests sent for the sake of their header, are allowed up to now."""
+        return max(0, (now - self._observed_since) // SHORTEST_OBSERVATION).bit_length()
 
-    def next_question(self, now: int) -> int:
-        """When the next of them may pass."""
-        return self._listening_since + (WATCH << self.questions(now))
+    def next_probe(self, now: int) -> int:
+        """When the next probe is allowed."""
+        return self._observed_since + (SHORTEST_OBSERVATION << self.probes(now))
 
-    def claims(self, now: int, unknown: int) -> int:
-        """What of this minute's allowance is not for us; `unknown` where nobody knows what others will use."""
+    def reserved(self, now: int, unknown: int) -> int:
+        """The weight of this minute that we leave free; `unknown` stands in for an unknown estimate."""
         expected = self.expected()
         expected = unknown if expected is None else expected
-        return expected + (HEAVIEST * self._questions_left(now) if expected > self.others else 0)
+        return expected + (HEAVIEST * self._probes_left(now) if expected > self.used else 0)
 
-    def _questions_left(self, now: int) -> int:
-        unheard = 0 if self.first else 1  # the first header begins the count anew
-        return self.questions(self.start + MINUTE - 1) - self.questions(now) + unheard
+    def _probes_left(self, now: int) -> int:
+        without_sample = 0 if self.first else 1  # the first header restarts the count
+        return self.probes(self.start + MINUTE - 1) - self.probes(now) + without_sample
 
     @property
-    def _listening_since(self) -> int:
+    def _observed_since(self) -> int:
         return self.first.answered if self.first else self.start
 
-    def next_minute(self, start: int) -> "Company":
-        """Who to expect in the minute that begins at `start`, from what was heard in the second half of this one."""
+    def next_minute(self, start: int) -> "OtherTraffic":
+        """The estimate for the minute that begins at `start`, based on samples from the second half of this one."""
         is_known = self.last is not None and self.last.sent >= self.start + MINUTE // 2
-        return Company(start, self.expected() if is_known and start == self.start + MINUTE else None)
+        return OtherTraffic(start, self.expected() if is_known and start == self.start + MINUTE else None)

@@ -1,4 +1,4 @@
-"""How the requests ended that were sent, in one word each: answered, or what the error's class calls it."""
+"""Counts how requests ended, one word each: answered, or the name of the error's class."""
 
 import re
 from collections import Counter
@@ -15,19 +15,19 @@ def outcome_of(error: type[ExchangeError]) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__.removesuffix("Error")).lower()
 
 
-def _kinds(of: type[ExchangeError]) -> Iterator[type[ExchangeError]]:
-    for kind in of.__subclasses__():
-        yield kind
-        yield from _kinds(kind)
+def _subclasses(of: type[ExchangeError]) -> Iterator[type[ExchangeError]]:
+    for error in of.__subclasses__():
+        yield error
+        yield from _subclasses(error)
 
 
-OUTCOMES = (ANSWERED, *sorted(map(outcome_of, _kinds(ExchangeError))))
+OUTCOMES = (ANSWERED, *sorted(map(outcome_of, _subclasses(ExchangeError))))
 
 
 class Outcomes:
-    """Counts them, each from 0 on: to a monitor, the first of a kind that was not there before is no increase.
+    """Counts of all outcomes, each present from 0 on: a monitor sees no increase in a series that begins at 1.
 
-    Safe to use from several threads. Its lock is its own, because the gate's may wait for the database.
+    Safe to use from several threads. It has a lock of its own, because the rate limiter's may wait for the database.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""From the bytes of an answer to what they say: parsed once, every row checked, none dropped."""
+"""From the bytes of a response to a page: parsed once, every row checked, no row dropped."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _rows = msgspec.json.Decoder(list[msgspec.Raw])
 def read_page(body: bytes, received_at: int) -> Page:
     """The page in a 200's body; `received_at` is the exchange's clock, epoch milliseconds.
 
-    Raises TransientError where the body is no JSON (it may have been cut), ContractError where it is no array.
+    Raises TransientError where the body is not JSON (it may be cut off), ContractError where it is not an array.
     """
     rows = [read_row(bytes(row)) for row in _elements(body)]
     orders = tuple(row for row in rows if isinstance(row, Order))
@@ -29,22 +29,22 @@ def _elements(body: bytes) -> Sequence[bytes]:
     try:
         return _rows.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        pass  # by one row perhaps: the others are read all the same
+        pass  # perhaps because of one row: the other rows are still read
     try:
         elements = split(body)
     except ValueError:
-        raise TransientError("the exchange's answer is cut or unreadable") from None
+        raise TransientError("the exchange's response is cut off or unreadable") from None
     if elements is None:
-        raise ContractError("the exchange answered with JSON that is no array of orders")
+        raise ContractError("the exchange answered with JSON that is not an array of orders")
     return elements
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body, with numbers as text; raises as `read_page` does."""
+    """The JSON object in a body, with numbers as text; raises the errors of `read_page`."""
     try:
         value = json.loads(body.decode(), parse_float=str, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
-        raise TransientError("the exchange's answer is cut or unreadable") from None
+        raise TransientError("the exchange's response is cut off or unreadable") from None
     if not isinstance(value, dict):
-        raise ContractError("the exchange answered with JSON of another shape than it promises")
+        raise ContractError("the exchange answered with JSON of an undocumented shape")
     return value

@@ -1,6 +1,6 @@
-"""The gate that every request of every thread passes: it waits for the budget and for the end of a ban.
+"""The rate limiter that every request of every thread passes: it waits for weight budget and for the end of a cooldown.
 
-Both are shared with other processes, those behind the same egress.
+Budget and cooldown are shared with the other processes on the same egress.
 """
 
 from collections.abc import Callable
@@ -11,101 +11,103 @@ from etl.core.timeline import SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
 from etl.exchange.outcomes import Outcomes
-from etl.waits import WAITS, Place, Reason
+from etl.waits import WAITS, Reason, WaitSlot
 
-LONGEST_NAP = 0.5
-"""Seconds after which a waiting thread looks up again: a ban may have been lifted or a stop asked for."""
+POLL_INTERVAL = 0.5
+"""Seconds after which a waiting thread checks again: a cooldown may have been lifted or a stop requested."""
 
 
-class Gate:
-    """Lets a request through when the budget has room, no ban is on and nobody asked to stop.
+class RateLimiter:
+    """Lets a request through when the budget has room, no cooldown lasts and no stop is requested.
 
-    `clock` gives the exchange's time in epoch milliseconds. A silence that lasts longer than `patience` milliseconds
-    is not waited for. How the requests ended that it let through is counted in `outcomes`.
+    `clock` gives the exchange's time in epoch milliseconds. A cooldown longer than `longest_cooldown` milliseconds is
+    not waited for. `outcomes` counts how the requests that passed ended.
     """
 
-    def __init__(self, egress: Egress, budget: Budget, clock: Callable[[], int], stop: Event, patience: int) -> None:
+    def __init__(
+        self, egress: Egress, budget: Budget, clock: Callable[[], int], stop: Event, longest_cooldown: int
+    ) -> None:
         self._egress = egress
         self._budget = budget
         self._clock = clock
         self._stop = stop
-        self._patience = patience
-        self._closed_until = 0
+        self._longest_cooldown = longest_cooldown
+        self._cooldown_until = 0
         self._changed = Condition()
         self.outcomes = Outcomes()
 
     @property
-    def closed_until(self) -> int:
-        """The exchange wants silence until then, epoch milliseconds; 0: it never did."""
-        return self._closed_until
+    def cooldown_until(self) -> int:
+        """The end of the latest cooldown, epoch milliseconds; 0: there was none."""
+        return self._cooldown_until
 
     @property
-    def is_patient(self) -> bool:
-        """Whether the silence, if there is one, will be waited for."""
-        return self._closed_until - self._clock() <= self._patience
+    def waits_for_cooldown(self) -> bool:
+        """Whether a request would wait for the end of the cooldown, if there is one, instead of failing."""
+        return self._cooldown_until - self._clock() <= self._longest_cooldown
 
-    def close(self, until: int, reason: str) -> None:
-        """From now on nothing passes before `until`, here and in every process behind the same egress."""
+    def start_cooldown(self, until: int, reason: str) -> None:
+        """Let nothing pass before `until`, here and in every process on the same egress."""
         with self._changed:
-            self._closed_until = max(self._closed_until, until)
+            self._cooldown_until = max(self._cooldown_until, until)
             left = until - self._clock()
             if left > 0:
-                self._egress.silence(left, reason)
+                self._egress.start_cooldown(left, reason)
 
-    def enter(self, weight: int) -> int:
-        """Wait until a request of `weight` may be sent, and count it; the instant at which it passed.
+    def acquire(self, weight: int) -> int:
+        """Wait until a request of `weight` may be sent, and count it; returns the time at which it passed.
 
-        Raises BannedError where that would take longer than the patience, StoppedError when a stop is asked for.
+        Raises BannedError where a cooldown is longer than `longest_cooldown`, StoppedError when a stop is requested.
         """
-        with self._changed, WAITS.place() as place:
+        with self._changed, WAITS.slot() as slot:
             while not self._stop.is_set():
                 now = self._clock()
-                silence = self._closed_until - now
-                if not self.is_patient:
+                cooldown = self._cooldown_until - now
+                if not self.waits_for_cooldown:
                     raise BannedError(
-                        f"the exchange wants no request before {iso(self._closed_until)}, "
-                        f"in {duration(silence + SECOND)}; nothing is sent until then",
-                        self._closed_until,
+                        f"the exchange wants no request before {iso(self._cooldown_until)}, "
+                        f"in {duration(cooldown + SECOND)}; nothing is sent until then",
+                        self._cooldown_until,
                     )
-                wait = max(silence, self._budget.delay(weight, now))
+                wait = max(cooldown, self._budget.delay(weight, now))
                 if wait > 0:
-                    self._say(place, weight, now, silence)
-                    self._changed.wait(min(wait / SECOND, LONGEST_NAP))
+                    self._show_wait(slot, weight, now, cooldown)
+                    self._changed.wait(min(wait / SECOND, POLL_INTERVAL))
                 elif self._take(weight, now):
                     return now
         raise StoppedError("stopped by a signal; what was proven is kept")
 
-    def _say(self, place: Place, weight: int, now: int, silence: int) -> None:
-        """Others may let a request pass before their minute ends: its end is the latest."""
-        if silence > 0:
-            place.put(Reason.COOLDOWN, iso(-(-self._closed_until // SECOND) * SECOND), silence / SECOND)
+    def _show_wait(self, slot: WaitSlot, weight: int, now: int, cooldown: int) -> None:
+        """For a budget the end of the minute is shown, the latest end: other traffic may leave room before it."""
+        if cooldown > 0:
+            slot.put(Reason.COOLDOWN, iso(-(-self._cooldown_until // SECOND) * SECOND), cooldown / SECOND)
         else:
             reason = Reason.BUDGET if self._budget.is_spent(weight, now) else Reason.OTHERS
-            place.put(reason, seconds=self._budget.until_next_minute(now) / SECOND)
+            slot.put(reason, seconds=self._budget.until_next_minute(now) / SECOND)
 
     def _take(self, weight: int, now: int) -> bool:
         """Whether the other processes leave room for the request; then it counts as sent."""
         taken = self._egress.take(weight, now, self._budget.room(now))
-        if taken.silent:
-            self._closed_until = max(self._closed_until, now + taken.silent)
+        if taken.cooldown:
+            self._cooldown_until = max(self._cooldown_until, now + taken.cooldown)
         if taken.granted:
             self._budget.spend(weight, now)
-        self._budget.note_all_of_ours(taken.spent, now)
+        self._budget.note_shared_total(taken.spent, now)
         return taken.granted
 
-    def learn(self, used: int, sent: int) -> None:
-        """Take note of the used-weight header of the answer to a request that passed at `sent`."""
+    def note_used_weight(self, used: int, sent: int) -> None:
+        """Record the used-weight header of the response to a request that passed at `sent`."""
         with self._changed:
-            self._budget.learn(used, sent, self._clock())
+            self._budget.note_used_weight(used, sent, self._clock())
             self._changed.notify_all()
 
     def clock_moved(self, by: int) -> None:
-        """The clock was wrong until now, by so many milliseconds: a silence lasts as long as it would have lasted.
+        """The clock was corrected by so many milliseconds: move the end of the cooldown, so that its length stays.
 
-        The minutes in which others were heard of were other minutes.
+        Samples of other traffic are dropped after a large correction: they were dated to the wrong minutes.
         """
         with self._changed:
-            self._closed_until += by if self._closed_until else 0
+            self._cooldown_until += by if self._cooldown_until else 0
             if abs(by) > EDGE:
-                self._budget.forget_others()
+                self._budget.forget_other_traffic()
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""One row of an answer: an order, or why it is none. Nothing is coerced, and nothing becomes a float."""
+"""One row of a response: an order, or the reason why it is rejected. No value is coerced or becomes a float."""
 
 import json
 import re
@@ -9,15 +9,15 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Raw
 
-from etl.core.orders import FIELDS, Kind, Order, Reject, close_type_of
+from etl.core.orders import FIELDS, FieldType, Order, Reject, close_type_of
 
 LONGEST_SYMBOL = 64
-"""Characters; what is longer is no symbol, and too long for an index."""
+"""Characters; a longer text is not a symbol, and too long for an index."""
 
-_UNSTORABLE = "the row holds characters that a database cannot keep"
+_UNSTORABLE = "the row holds characters that the database cannot store"
 _BIGINT = 1 << 63
 _LATEST = 253_402_300_800_000
-"""Year 10000: beyond what a date can hold."""
+"""The year 10000, epoch milliseconds: the first instant that a date cannot hold."""
 
 _Integer: TypeAlias = int | Annotated[str, Meta(pattern=r"\A[+-]?[0-9]{1,19}\Z")] | None
 _Time: TypeAlias = Annotated[int, Meta(gt=0, lt=_LATEST)] | Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,13}\Z")] | None
@@ -26,9 +26,9 @@ _Text: TypeAlias = str | None
 
 
 class _Row(msgspec.Struct, rename="camel", gc=False):
-    """The keys that have a column, with the values that it takes. All other keys are looked at by nobody.
+    """The keys that have a column, with the values that it takes. All other keys are ignored here.
 
-    Decimals stay as they are written, text or number: a JSON number would be read as a float.
+    Decimals stay as they are written, text or number: a JSON number would become a float.
     """
 
     symbol: _Text = None
@@ -56,10 +56,16 @@ class _Row(msgspec.Struct, rename="camel", gc=False):
 _row = msgspec.json.Decoder(_Row)
 _json = msgspec.json.Decoder(Raw)
 
-_KINDS = {field.wire: field.kind.name.lower() for field in FIELDS} | dict.fromkeys(
-    ("time", "updateTime"), "time in epoch milliseconds"
+_TYPE_NAMES = {
+    FieldType.INTEGER: "an integer",
+    FieldType.DECIMAL: "a decimal",
+    FieldType.BOOLEAN: "a boolean",
+    FieldType.TEXT: "text",
+}
+_EXPECTED = {field.wire: _TYPE_NAMES[field.type] for field in FIELDS} | dict.fromkeys(
+    ("time", "updateTime"), "a time in epoch milliseconds"
 )
-_DECIMALS = tuple(field for field in FIELDS if field.kind is Kind.DECIMAL)
+_DECIMALS = tuple(field for field in FIELDS if field.type is FieldType.DECIMAL)
 _decimals = attrgetter(*(field.column for field in _DECIMALS))
 
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,2})?")
@@ -69,9 +75,9 @@ _PLACE = re.compile(r"\$\.(\w+)")
 
 
 def read_row(raw: bytes) -> Order | Reject:
-    """An order, or why the row is none. Unknown keys, unknown values and missing optional keys are no fault.
+    """An order, or why the row is rejected. Unknown keys, unknown values and missing optional keys are accepted.
 
-    Of a key that comes twice the last value counts, as in Postgres, and each must be of its kind.
+    If a key occurs twice, the last value counts, as in Postgres, and each value must have the key's type.
     """
     try:
         text = str(raw, "utf-8")
@@ -82,9 +88,9 @@ def read_row(raw: bytes) -> Order | Reject:
     except msgspec.ValidationError as error:
         return Reject(text, _reason_of(error), is_json=True)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
-        return Reject(_legible(raw), _why_no_json(raw, error), is_json=False)
-    fault = _fault_of(row)
-    return _order_of(row, text) if fault is None else Reject(text, fault, is_json=True)
+        return Reject(_legible(raw), _why_not_json(raw, error), is_json=False)
+    reason = _reason_to_reject(row)
+    return _order_of(row, text) if reason is None else Reject(text, reason, is_json=True)
 
 
 def _order_of(row: _Row, raw: str) -> Order:
@@ -102,16 +108,16 @@ def _order_of(row: _Row, raw: str) -> Order:
 
 
 def _reason_of(error: msgspec.ValidationError) -> str:
-    """Told by the key that the error names; without one it speaks of the row."""
+    """Built from the key that the error names; an error without a key is about the whole row."""
     place = _PLACE.search(str(error))
-    return f"{place[1]} is no {_KINDS[place[1]]}" if place else "the row is no object"
+    return f"{place[1]} is not {_EXPECTED[place[1]]}" if place else "the row is not an object"
 
 
-def _fault_of(row: _Row) -> str | None:
-    """What the types above cannot say."""
+def _reason_to_reject(row: _Row) -> str | None:
+    """What the types above cannot express."""
     for field, value in zip(_DECIMALS, _decimals(row), strict=True):
         if _DECIMAL.fullmatch(value) is None:
-            return f"{field.wire} is no decimal"
+            return f"{field.wire} is not a decimal"
     if not row.symbol:
         return "symbol is missing"
     if len(row.symbol) > LONGEST_SYMBOL:
@@ -119,24 +125,24 @@ def _fault_of(row: _Row) -> str | None:
     if row.order_id is None:
         return "orderId is missing"
     if not -_BIGINT <= int(row.order_id) < _BIGINT:
-        return "orderId is no integer"
+        return "orderId is not an integer"
     return "time and updateTime are missing" if row.time is None and row.update_time is None else None
 
 
-def _why_no_json(raw: bytes, error: Exception) -> str:
-    """Why no database keeps it as JSON."""
+def _why_not_json(raw: bytes, error: Exception) -> str:
+    """Why the database cannot store the row as JSON."""
     if isinstance(error, RecursionError):
         return "the row is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return "the row is no UTF-8"
+        return "the row is not UTF-8"
     constants: list[str] = []
     try:
         json.loads(raw, parse_float=str, parse_int=str, parse_constant=constants.append)
     except (ValueError, RecursionError):
-        return "the row is no JSON"
-    return "the row holds NaN or Infinity, which are no JSON" if constants else _UNSTORABLE
+        return "the row is not JSON"
+    return "the row holds NaN or Infinity, which are not JSON" if constants else _UNSTORABLE
 
 
 def _legible(raw: bytes) -> str:
-    r"""Its text, with `\x…` for bytes that no text holds; JSON knows no such escape, so it never passes for a row."""
+    r"""The row as text, with `\x…` for bytes that are not UTF-8. JSON has no such escape, so it is no valid row."""
     return raw.decode(errors="backslashreplace").replace("\0", r"\x00")

@@ -1,4 +1,4 @@
-"""Signatures over exactly the query string that is sent. Source: "Signed endpoint security" of the exchange's docs."""
+"""Signs exactly the query string that is sent. Source: "Signed endpoint security" in the exchange's docs."""
 
 import base64
 import hashlib
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 
 class Signer(Protocol):
-    """One account's key. Neither prints its secret."""
+    """One account's key. No implementation prints its secret."""
 
     api_key: str
 
@@ -31,7 +31,7 @@ class HmacSigner:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """A key that is ready to sign. Its repr tells its kind and nothing else."""
+    """A key that is ready to sign. Its repr shows its kind and nothing else."""
 
     kind: str
     """RSA or Ed25519."""
@@ -39,7 +39,7 @@ class PrivateKey:
 
     @classmethod
     def from_pem(cls, pem: bytes) -> "PrivateKey":
-        """Raises ValueError with a sentence about a PEM file (PKCS#8) that holds something else, without quoting it."""
+        """Reads PEM (PKCS#8). Raises ValueError with one line about anything else, without quoting it."""
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
         from cryptography.hazmat.primitives.hashes import SHA256

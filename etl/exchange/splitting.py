@@ -1,4 +1,4 @@
-"""Takes an array apart where one of its elements is what no JSON parser takes, so that the others are read."""
+"""Splits an array whose elements include one that JSON parsers refuse, so that the others can be read."""
 
 import re
 
@@ -18,10 +18,10 @@ _CLOSING = {b"[": b"]", b"{": b"}"}
 
 
 def split(body: bytes) -> list[bytes] | None:
-    """The elements of an array, each byte by byte as received; None where the body is something else than an array.
+    """The elements of an array, each byte by byte as received; None where the body is not an array.
 
-    By the grammar of JSON, but a text may hold any byte, nesting has no limit, and NaN and Infinity pass for numbers.
-    Nothing else is forgiven: where a quote or a bracket may be lost, nobody knows how many elements there were.
+    Follows the grammar of JSON, except that a text may hold any byte, nesting has no limit, and NaN and Infinity count
+    as numbers. Nothing else is tolerated: if a quote or a bracket may be lost, the number of elements is unknown.
     Raises ValueError.
     """
     elements: list[bytes] = []
@@ -31,7 +31,7 @@ def split(body: bytes) -> list[bytes] | None:
     while closing or awaited != "end":
         token = _TOKEN.match(body, at)
         if token is None:
-            raise ValueError("the document is cut or damaged")
+            raise ValueError("the document is cut off or damaged")
         kind = str(token.lastgroup)
         at = token.end()
         if len(closing) == 1 and awaited in ("value", "first value"):
@@ -56,5 +56,5 @@ def split(body: bytes) -> list[bytes] | None:
         if len(closing) == 1 and awaited == "end":
             elements.append(body[begun:at])
     if body[at:].strip(_SPACE):
-        raise ValueError("something follows the document")
+        raise ValueError("there is text after the document")
     return elements if body.lstrip(_SPACE).startswith(b"[") else None

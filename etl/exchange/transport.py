@@ -1,4 +1,4 @@
-"""The way to the exchange: one GET, and the whole of its answer within a time and a size."""
+"""The HTTP transport: one GET, and its whole response within a time and a size."""
 
 import http.client
 import io
@@ -16,18 +16,18 @@ from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 
 from etl.errors import ContractError, TransientError
-from etl.exchange.unreachable import no_answer
+from etl.exchange.unreachable import no_response
 
 LARGEST_BODY = 16 << 20
-"""Bytes after which an answer is not read on: a page has about 60 kB, exchangeInfo a little over 1 MB."""
+"""The largest response in bytes that is read: a page has about 60 kB, exchangeInfo a little over 1 MB."""
 
 _CHUNK = 1 << 16
-"""Bytes that are read, and at most unpacked, at once: what gzip makes of a small body never fills the memory."""
+"""The most bytes read or decompressed at once, so that a small gzip body that expands never fills the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer as it came, unpacked."""
+    """A response, decompressed."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,9 +35,9 @@ class Response:
 
 
 class Transport:
-    """Safe to use from several threads; each has a session, and so a connection, of its own. Times in seconds.
+    """Safe to use from several threads; each has its own session, and so its own connection. Times in seconds.
 
-    The read timeout is for an answer as a whole, head and body, however busily it drips. Follows no redirect.
+    The read timeout is for the response as a whole, head and body, even if bytes keep arriving. Follows no redirect.
     """
 
     def __init__(self, base_url: str, api_key: str, connect_timeout: float, read_timeout: float) -> None:
@@ -47,10 +47,10 @@ class Transport:
         self._local = threading.local()
 
     def get(self, target: str) -> Response:
-        """The answer to a GET of `target`, path and query.
+        """The response to a GET of `target`, path and query.
 
-        Raises TransientError where none comes whole and in time, ContractError where it is too large. Neither carries
-        the target, which is signed, nor what caused it; the text names the host and the cause.
+        Raises TransientError where no whole response arrives in time, ContractError where it is too large. Neither
+        carries the target, which is signed, nor the original exception; the message names the host and the cause.
         """
         session, prepared, settings = self._prepared()
         request = prepared.copy()
@@ -61,35 +61,33 @@ class Transport:
                 while chunk := response.raw.read(_CHUNK, decode_content=True):
                     body += chunk
                     if len(body) > LARGEST_BODY:
-                        raise ContractError(f"the exchange's answer is larger than {LARGEST_BODY >> 20} MiB")
+                        raise ContractError(f"the exchange's response is larger than {LARGEST_BODY >> 20} MiB")
                 return Response(response.status_code, response.headers, bytes(body))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             proxy = select_proxy(self._base_url, settings["proxies"])
-            raise TransientError(no_answer(error, self._base_url, proxy, self._timeout)) from None
+            raise TransientError(no_response(error, self._base_url, proxy, self._timeout)) from None
 
     def _prepared(self) -> tuple[requests.Session, requests.PreparedRequest, Any]:
-        """This thread's session, and what all requests have in common: to prepare each anew takes as long as to send.
+        """This thread's session, a prepared request to copy, and the environment's proxies and certificates.
 
-        The settings are what the environment says of proxies and certificates.
+        Preparing each request would take as long as sending it.
         """
-        prepared: tuple[requests.Session, requests.PreparedRequest, Any]
-        prepared = getattr(self._local, "prepared", None) or self._prepare()
-        self._local.prepared = prepared
+        prepared: tuple[requests.Session, requests.PreparedRequest, Any] | None
+        prepared = getattr(self._local, "prepared", None)
+        if prepared is None:
+            session = requests.Session()
+            session.mount("https://", _Adapter())
+            session.mount("http://", _Adapter())
+            session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
+            session.auth = lambda request: request  # otherwise a .netrc entry for the host would add its own
+            request = session.prepare_request(requests.Request("GET", self._base_url))
+            settings = session.merge_environment_settings(request.url, {}, True, None, None)
+            prepared = self._local.prepared = session, request, settings
         return prepared
-
-    def _prepare(self) -> tuple[requests.Session, requests.PreparedRequest, Any]:
-        session = requests.Session()
-        session.mount("https://", _Adapter())
-        session.mount("http://", _Adapter())
-        session.headers.update({"X-MBX-APIKEY": self._api_key, "User-Agent": "force-orders-etl"})
-        session.auth = lambda request: request  # else a .netrc entry for the host would add its own
-        request = session.prepare_request(requests.Request("GET", self._base_url))
-        settings = session.merge_environment_settings(request.url, {}, True, None, None)
-        return session, request, settings
 
 
 class _Remaining(io.RawIOBase):
-    """A socket's bytes for as long as its timeout says, counted once: by itself it starts anew with each byte."""
+    """Reads a socket under one timeout for the whole response; the socket's own timeout restarts with each byte."""
 
     def __init__(self, connected: socket.socket, raw: io.RawIOBase) -> None:
         self._socket = connected
@@ -102,7 +100,7 @@ class _Remaining(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the answer takes too long")
+            raise TimeoutError("the response takes too long")
         self._socket.settimeout(left)
         return self._raw.readinto(buffer)
 
@@ -112,7 +110,7 @@ class _Remaining(io.RawIOBase):
 
 
 class _TimedResponse(http.client.HTTPResponse):
-    """Everything of an answer, the head and the sizes of chunks included, comes through the one reader."""
+    """Reads all of a response, the head and the sizes of chunks included, through one timed reader."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -120,7 +118,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
 
 class _Adapter(HTTPAdapter):
-    """Makes connections whose answers are timed, directly or through a proxy."""
+    """Makes connections with timed responses, directly or through a proxy."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
@@ -136,6 +134,6 @@ def _timed(connection: type[Any]) -> type[Any]:
 
 
 class _Timed:
-    """What makes a class of connections hand out timed answers."""
+    """Makes a class of connections return timed responses."""
 
     response_class = _TimedResponse

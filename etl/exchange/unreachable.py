@@ -1,4 +1,4 @@
-"""Why no answer came, in words: which host, and what the network, TLS or a proxy did. Pure."""
+"""Explains in one line why no response came: which host, and what the network, TLS or a proxy did. Pure."""
 
 import http.client
 import socket
@@ -12,23 +12,23 @@ import urllib3
 _NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"
 
 
-def no_answer(error: Exception, base_url: str, proxy: str | None, timeout: tuple[float, float]) -> str:
-    """One line without anything of the request; `proxy` is its URL, `timeout` seconds to connect and to read."""
+def no_response(error: Exception, base_url: str, proxy: str | None, timeout: tuple[float, float]) -> str:
+    """One line that shows nothing of the request; `proxy` is a URL, `timeout` the seconds to connect and to read."""
     connect_s, read_s = timeout
     where = host_of(base_url) + (f" through the proxy {host_of(proxy)}" if proxy else "")
     causes = list(_causes(error))
-    # The library takes a connection that was refused for a kind of timeout.
+    # In the library a refused connection is a subclass of a timeout.
     slow = [one for one in causes if not isinstance(one, urllib3.exceptions.NewConnectionError)]
     if any(isinstance(one, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError) for one in slow):
         return f"no connection to the exchange at {where}: timed out after {connect_s:g} s"
     if any(isinstance(one, requests.Timeout | urllib3.exceptions.TimeoutError) for one in slow):
         return f"the exchange at {where} did not answer within {read_s:g} s"
-    said = next((text for one in causes if (text := _said(one))), type(error).__name__)
+    said = next((text for one in causes if (text := _explained(one))), type(error).__name__)
     return f"no connection to the exchange at {where}: {said}"
 
 
 def host_of(url: str) -> str:
-    """Host and port of a URL, and nothing else: a proxy's may hold a password."""
+    """Host and port of a URL, and nothing else: a proxy's URL may hold a password."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = f":{parts.port}" if parts.port else ""
@@ -38,11 +38,11 @@ def host_of(url: str) -> str:
     return f"[{host}]{port}" if ":" in host else f"{host}{port}"
 
 
-def _said(error: BaseException) -> str | None:
-    """What is known of one cause; None: nothing that a person could use."""
+def _explained(error: BaseException) -> str | None:
+    """What is known about one cause; None: nothing that helps a reader."""
     match error:
         case socket.gaierror():
-            return f"the name is not known ({error.strerror or 'DNS'})"
+            return f"unknown host name ({error.strerror or 'DNS'})"
         case ssl.SSLCertVerificationError():
             return f"the TLS certificate is not trusted ({error.verify_message or 'verification failed'})"
         case ssl.SSLError():
@@ -50,23 +50,23 @@ def _said(error: BaseException) -> str | None:
         case ConnectionRefusedError():
             return "refused"
         case http.client.RemoteDisconnected() | ConnectionResetError() | BrokenPipeError():
-            return "cut off without an answer"
+            return "closed without a response"
         case urllib3.exceptions.IncompleteRead() | http.client.IncompleteRead():
-            return "the answer was cut"
+            return "the response was cut off"
         case urllib3.exceptions.DecodeError():
-            return "the answer cannot be unpacked"
+            return "the response cannot be decompressed"
         case requests.exceptions.InvalidSchema():
             return "this kind of proxy is not supported"
         case requests.exceptions.InvalidURL():
             return "the address cannot be read"
         case OSError() if not isinstance(error, requests.RequestException):
-            return _of_the_system(error)
+            return _system_message(error)
         case _:
             return None
 
 
-def _of_the_system(error: OSError) -> str | None:
-    """What the system says of a socket, a proxy of a tunnel (its status), or the library of a missing bundle."""
+def _system_message(error: OSError) -> str | None:
+    """The system's message about a socket, a proxy's status for a tunnel, or the library's about a missing bundle."""
     text = str(error)
     if error.strerror:
         return error.strerror
@@ -74,7 +74,7 @@ def _of_the_system(error: OSError) -> str | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that it was made from, the outermost first; the libraries keep these in four places."""
+    """The error and all its causes, the outermost first; the libraries keep causes in four places."""
     waiting, seen = [error], set()
     while waiting:
         one = waiting.pop(0)

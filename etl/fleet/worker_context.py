@@ -14,7 +14,7 @@ from etl.core.timeline import duration
 from etl.core.walking import Target
 from etl.errors import ExitCode, ForceOrdersError
 from etl.exchange.clock import ExchangeClock
-from etl.exchange.rate_limiter import Gate
+from etl.exchange.rate_limiter import RateLimiter
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay
 from etl.fleet.queue import enqueue, is_superseded
 from etl.reporting.lines import summary_line
@@ -33,7 +33,7 @@ class WorkerContext:
 
     settings: Settings
     """Their database is up."""
-    gate: Gate
+    gate: RateLimiter
     clock: ExchangeClock
     stop: Event
     worker: str
@@ -49,7 +49,7 @@ class WorkerContext:
         if exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
             self.say(f"account {claimed.job.account}: {outcome}")
             return
-        retry_in = retry_delay(exit_code, claimed.attempts, self.gate.closed_until - self.clock.now())
+        retry_in = retry_delay(exit_code, claimed.attempts, self.gate.cooldown_until - self.clock.now())
         if exit_code is not ExitCode.STOPPED:
             retry = "no retry before the next run" if retry_in is None else f"retry in {duration(retry_in / _MS)}"
             self.say(f"account {claimed.job.account}: {outcome}; {retry}")

@@ -13,10 +13,9 @@ from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
 from etl.exchange.budget import Budget
-from etl.exchange.client import Connection as ExchangeConnection
-from etl.exchange.client import ExchangeClient
+from etl.exchange.client import Endpoint, ExchangeClient
 from etl.exchange.clock import ExchangeClock
-from etl.exchange.rate_limiter import Gate
+from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.run import Reader
@@ -36,14 +35,14 @@ def rules(settings: Settings, now: int) -> Rules:
     )
 
 
-def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> Gate:
+def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> RateLimiter:
     """What every request passes, of this process and of all that share its egress."""
-    return Gate(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
+    return RateLimiter(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
 
 
-def reader(settings: Settings, keys: Keyring, gate: Gate, clock: ExchangeClock, stop: Event) -> Reader:
+def reader(settings: Settings, keys: Keyring, gate: RateLimiter, clock: ExchangeClock, stop: Event) -> Reader:
     """The clients of these accounts, as far as their keys can be used, behind one gate."""
-    connection = ExchangeConnection(
+    connection = Endpoint(
         settings.base_url,
         settings.connect_timeout_seconds,
         settings.read_timeout_seconds,

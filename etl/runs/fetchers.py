@@ -75,7 +75,7 @@ def interruptibly(call: Callable[[], Answer], stop: threading.Event) -> Answer:
     try:
         while not stop.is_set():
             done = fetchers.next_done(TICK)
-            WAITS.tell()
+            WAITS.report()
             if done is not None:
                 if isinstance(done[1], Exception):
                     raise done[1]

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from etl.core.observations import Beliefs, KeptEnd, PageSize
+from etl.core.observations import Observations, PageSize, TruncationSide
 from etl.core.planning import Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
@@ -25,7 +25,7 @@ from etl.errors import (
 )
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
-from etl.exchange.rate_limiter import Gate
+from etl.exchange.rate_limiter import RateLimiter
 from etl.logs import logger
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.recorder import MARKET, Received, Recorder
@@ -46,7 +46,7 @@ class Reader:
     clients: dict[str, ExchangeClient]
     complaints: Sequence[str]
     """A line for each account that has no client, as its key cannot be used."""
-    gate: Gate
+    gate: RateLimiter
     clock: ExchangeClock
     stop: Event
     patience: int
@@ -170,7 +170,7 @@ class Run:
         reader = self._reader
 
         def tick(walks_done: int) -> None:
-            WAITS.tell()
+            WAITS.report()
             self._watch(Progress(walks_done, self._walks, purpose.said(walks_done)))
 
         self._hold_accounts()
@@ -206,7 +206,7 @@ class Run:
         waiting = dict(reader.clients)
         deadline = time.monotonic() + reader.patience / SECOND
         began = time.monotonic()
-        with WAITS.place() as place:
+        with WAITS.slot() as slot:
             while waiting:
                 for account in list(waiting):
                     if locks.hold_account(self.connection, account, MARKET):
@@ -215,7 +215,7 @@ class Run:
                 if time.monotonic() >= deadline:
                     break
                 if waiting:
-                    place.put(Reason.ACCOUNT, self._who_has(next(iter(waiting))), since=began)
+                    slot.put(Reason.ACCOUNT, self._who_has(next(iter(waiting))), since=began)
                     if reader.stop.wait(TICK):
                         raise StoppedError(STOPPED)
         if not self._clients:
@@ -238,7 +238,9 @@ class Run:
             targets = planner(coverage.known(self.connection, account, MARKET), rules)
             purpose.begin(account, targets)
             beliefs = {
-                symbol: Beliefs(KeptEnd(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now))
+                symbol: Observations(
+                    TruncationSide(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now)
+                )
                 for symbol in {target.symbol for target in targets}
             }
             sightings = Sightings(targets)
@@ -269,7 +271,7 @@ class Run:
         summary.status = _STATUS.get(summary.exit_code, "failed")
         summary.counts = counts
         counts.requests, counts.weight = self._reader.spent()
-        summary.silent_until = self._reader.gate.closed_until
+        summary.silent_until = self._reader.gate.cooldown_until
         summary.seconds = time.monotonic() - self._began
         try:
             with store_errors():

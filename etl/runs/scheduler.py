@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from etl.core.doubts import Doubts
-from etl.core.observations import Beliefs
+from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.sightings import Sightings
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
@@ -32,7 +32,7 @@ class Walk:
     account: str
     client: ExchangeClient
     target: Target
-    beliefs: Beliefs
+    beliefs: Observations
     sightings: Sightings
     steps: Steps = field(init=False)
 

@@ -1,4 +1,4 @@
-"""An exchange of our own: a loopback HTTP server that plays Binance USDⓈ-M force orders, switch by switch.
+"""A simulated exchange: a loopback HTTP server that behaves like Binance USDⓈ-M force orders, with switches.
 
-It imports nothing else from `etl`, so that a mistake shared with the product cannot cancel out.
+It imports nothing else from `etl`, so that simulator and product cannot share a mistake that cancels out.
 """

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-KEY_LENGTH = 64  # as Binance's HMAC keys: letters and digits
+KEY_LENGTH = 64  # like Binance's HMAC keys: letters and digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Account:
 
 
 def demo_account(name: str) -> Account:
-    """The account of that name with a key and a secret that cannot be taken for real ones."""
+    """The account of that name with a key and a secret that cannot be mistaken for real ones."""
     label = "".join(sign for sign in name.title() if sign.isalnum() and sign.isascii())
     return Account(name, _repeated(f"DemoKey{label}"), _repeated(f"DemoSecret{label}"))
 

@@ -1,4 +1,4 @@
-"""An account's orders, sorted so that a window is two bisections."""
+"""An account's orders, sorted so that two bisections find a window."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from etl.simulator.scenario import FilterField
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Orders in the order of one field; `latest[i]` is when the last of the first i + 1 became readable."""
+    """Orders sorted by one field; `latest[i]` is when the last of the first i + 1 became readable."""
 
     times: list[int]
     orders: list[Order]
@@ -40,7 +40,7 @@ class Book:
     def add(self, orders: Iterable[Order]) -> None:
         """Add orders, or replace those with the same symbol and id."""
         for order in orders:
-            # An unreadable row has no id of its own: its time keeps it apart from the next one.
+            # An unreadable row has no id: its time distinguishes it from others.
             self._orders[order.symbol, order.order_id, 0 if order.order_id else order.time] = order
         self._series.clear()
         self._by_symbol = None

@@ -1,4 +1,4 @@
-"""The server clock: a straight line over the real one, so that a test can move it without waiting."""
+"""The server clock: a linear function of the real one, so that a test can move it without waiting."""
 
 from dataclasses import dataclass, replace
 
@@ -20,18 +20,18 @@ class Clock:
         return int(self.server_anchor + (real_ms - self.real_anchor) * self.speed)
 
     def moved_to(self, server_ms: float, real_ms: float) -> "Clock":
-        """The clock that shows `server_ms` now and goes on at the same speed."""
+        """The clock that shows `server_ms` now and continues at the same speed."""
         return replace(self, real_anchor=real_ms, server_anchor=server_ms)
 
 
 def started(scenario: Scenario, real_ms: float) -> Clock:
-    """The clock as a scenario wants it at the start."""
+    """The clock that a scenario starts with."""
     at_ms = real_ms if scenario.clock_at_ms is None else float(scenario.clock_at_ms)
     return Clock(real_ms, at_ms + scenario.clock_offset_ms, scenario.clock_speed)
 
 
 def followed(clock: Clock, old: Scenario, new: Scenario, real_ms: float) -> Clock:
-    """The clock after a change of scenario: it jumps only as far as a clock switch says."""
+    """The clock after a change of scenario: it jumps only by what the clock switches change."""
     if new.clock_at_ms is not None and new.clock_at_ms != old.clock_at_ms:
         return started(new, real_ms)
     shift = new.clock_offset_ms - old.clock_offset_ms

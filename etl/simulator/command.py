@@ -20,13 +20,13 @@ from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, Switch, changed
 from etl.simulator.server import Simulator, history_seed
 
 ORIGIN_HELP = (
-    "the instant from which the days of a drawn history are counted: with one origin the past is the same whenever the "
-    "simulator starts; 'start' is its clock's start: the same history on every date and at every hour"
+    "the instant from which the days of a random history are counted: with one origin the past is the same whenever "
+    "the simulator starts; 'start': the start of its clock, for the same history on every date and at every hour"
 )
 
 
 def run(argv: Sequence[str]) -> int:
-    """Serve until SIGINT or SIGTERM (0). 1: the port is in use. 2: a wrong option, before anything else is done."""
+    """Serve until SIGINT or SIGTERM (0). 1: the port is in use. 2: a wrong option, found before anything else."""
     try:
         options = option_parser().parse_args(argv)
         simulator = simulator_from(options)
@@ -98,7 +98,7 @@ def _announce(simulator: Simulator) -> None:
 
 
 def announcement(url: str, accounts: Sequence[Account]) -> list[str]:
-    """What to paste into a shell, and as comments what a settings file needs for the accounts beside the first."""
+    """Lines to paste into a shell; as comments, what a settings file needs for the accounts after the first."""
     main, *others = accounts
     lines = [
         f"# force-orders simulator on {url} (loopback only, until SIGINT)",
@@ -106,8 +106,8 @@ def announcement(url: str, accounts: Sequence[Account]) -> list[str]:
     ]
     if main.secret == DEMO_SECRET:
         lines += [f"export BINANCE_API_KEY={main.key}", f"export BINANCE_API_SECRET={main.secret}"]
-    else:  # it may be a real one, taken from the environment
-        lines.append("# BINANCE_API_KEY and BINANCE_API_SECRET: as they were given")
+    else:  # it may be a real secret, taken from the environment
+        lines.append("# BINANCE_API_KEY and BINANCE_API_SECRET: as given")
     for number, one in enumerate(others, 2):
         lines += [f"export ACCOUNT{number}_API_KEY={one.key}", f"export ACCOUNT{number}_API_SECRET={one.secret}"]
     if others:
@@ -136,12 +136,12 @@ EXAMPLES = (
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults beside the options; what stands before and after them in its own lines."""
+    """Shows defaults beside the options, and keeps the line breaks of description and epilog."""
 
 
 class _OptionParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line instead of the usage, which is a page long here."""
+        """Raises one line instead of printing the usage, which is a page long here."""
         raise ValueError(message)
 
 
@@ -155,9 +155,9 @@ def option_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--port", type=int, default=0, help="port on 127.0.0.1; 0: a free one")
-    add("--profile", choices=get_args(Shape), default="demo", help="what kind of history is drawn")
-    add("--orders", type=count, default=5000, help="bursty: about so many orders over the days")
-    add("--days", type=count, default=100, help="a drawn history reaches so far back")
+    add("--profile", choices=get_args(Shape), default="demo", help="the kind of random history")
+    add("--orders", type=count, default=5000, help="bursty: approximate number of orders over all days")
+    add("--days", type=count, default=100, help="how many days a random history reaches back")
     add("--origin", type=origin, default=0, metavar="T", help=ORIGIN_HELP)
     add("--history", type=Path, metavar="FILE", help="replay a .csv recording or a .json of exchange rows instead")
     add("--faults", type=Path, metavar="FILE", help="a JSON array of faults")
@@ -171,7 +171,7 @@ def option_parser() -> argparse.ArgumentParser:
 
 
 def _add_switches(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("scenario", "what Binance does not document, and what a test wants to see")
+    group = parser.add_argument_group("scenario", "what Binance does not document, and what a test needs")
     for switch in SWITCHES.values():
         option = f"--{switch.name.replace('_', '-')}"
         names = ["--clock-at", option] if switch.optional else [option]

@@ -1,4 +1,4 @@
-"""The endpoints under /sim/: what a test asks and tells the simulator. Unsigned, uncounted, without weight."""
+"""The endpoints under /sim/, with which a test reads and controls the simulator. Unsigned, uncounted, free."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ PREFIX = "/sim/"
 
 
 def control(exchange: Exchange, request: Request, real_ms: float) -> Reply:
-    """The reply to a control request; 400 with {"error": one line} for what cannot be done."""
+    """The reply to a control request; 400 with {"error": one line} if it fails."""
     action = _ACTIONS.get((request.method, request.path))
     if action is None:
         return json_reply({"error": f"there is no {request.method} {request.path}"}, 404)
@@ -63,7 +63,7 @@ def _change_scenario(exchange: Exchange, _params: Mapping[str, str], body: Any, 
 
 
 def _set_faults(exchange: Exchange, _params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
-    """Set the faults that hold from now on, instead of the ones before; [] ends them."""
+    """Replace the faults from now on; [] ends them."""
     faults = faults_from(body)
     exchange.script = Script(faults)
     return json_reply({"faults": len(faults)})

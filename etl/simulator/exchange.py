@@ -25,7 +25,7 @@ PATHS = frozenset({FORCE_ORDERS, "/fapi/v1/time", "/fapi/v1/ping", "/fapi/v1/exc
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An exchange request as it is met: its parameters, the fault that hits it, the server time."""
+    """An exchange request with its parameters, the fault that hits it and the server time."""
 
     request: Request
     pairs: list[tuple[str, str]]
@@ -58,7 +58,7 @@ class Exchange:
         self._usage: dict[str, Usage] = {}
         self._generated: dict[str, Generated] = {}
         self._origins: dict[str, int] = {}
-        # A set in the order of arrival: a symbol stays listed once it is known.
+        # An ordered set: a symbol stays listed once it is known.
         self._symbols = dict.fromkeys(market.symbol for market in MARKETS)
         self._grown_to: dict[str, int] = {}
         for name, history in histories.items():
@@ -83,7 +83,7 @@ class Exchange:
         self._symbols.update(dict.fromkeys(order.symbol for order in orders if order.symbol))
 
     def change(self, scenario: Scenario, real_ms: float) -> None:
-        """Go on under another scenario."""
+        """Continue under another scenario."""
         self.clock = followed(self.clock, self.scenario, scenario, real_ms)
         self.scenario = scenario
 

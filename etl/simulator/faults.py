@@ -1,4 +1,4 @@
-"""Faults: what goes wrong on purpose, to which request, and what it makes of an honest reply."""
+"""Faults injected on purpose: which request they hit, and how they change the correct reply."""
 
 import json
 import zlib
@@ -28,7 +28,7 @@ BODIES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Which requests a fault hits, counted from 1 from the moment the fault was set, on its path only."""
+    """Which requests a fault hits, counted from 1 since the fault was set, on its path only."""
 
     first: int = 1
     last: int | None = None
@@ -37,7 +37,7 @@ class When:
     seed: int = 0
 
     def hits(self, number: int) -> bool:
-        """Whether the fault hits that request; chance depends on the number and the seed alone."""
+        """Whether the fault hits that request; the random choice depends on the number and the seed only."""
         if number < self.first or (self.last is not None and number > self.last) or (number - self.first) % self.every:
             return False
         return self.probability >= 1 or Random(f"{self.seed}/{number}").random() < self.probability
@@ -45,7 +45,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong. Each kind reads only the values it needs.
+    """One fault. Each kind reads only the values it needs.
 
     status: `status` with `body` · code: 400 with `code` and `msg` · key: 401 -2015 · skew: -1021 · redirect: 302 to
     `location` · garbage: 200 without JSON · object: 200 with an object · huge: 200 with `mib` MiB of no order ·
@@ -107,14 +107,14 @@ def _when(at: Any) -> When:
 
 
 class Script:
-    """The faults that are set, and how many requests each has seen."""
+    """The active faults, and how many requests each has counted."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._faults = tuple(faults)
         self._seen = [0] * len(self._faults)
 
     def next(self, path: str) -> Fault | None:
-        """The fault of the next request on that path: the first of the list that hits it."""
+        """The fault of the next request on that path: the first in the list that hits it."""
         found = None
         for index, fault in enumerate(self._faults):
             if fault.path in (None, path):
@@ -125,7 +125,7 @@ class Script:
 
 
 def replacement(fault: Fault) -> Reply | None:
-    """The reply that stands in for the honest one, which then is never computed; None for the other kinds."""
+    """The reply that replaces the correct one, which is then not computed; None for the other kinds."""
     match fault.kind:
         case "status":
             body = BODIES.get(fault.status, "") if fault.body is None else fault.body
@@ -154,7 +154,7 @@ def replacement(fault: Fault) -> Reply | None:
 
 
 def spoiled(reply: Reply, fault: Fault) -> Reply:
-    """The honest reply, damaged on its way; kinds that replace it leave it alone."""
+    """The correct reply, damaged in transit; kinds that replace the reply do not change it here."""
     match fault.kind:
         case "cut":
             return replace(reply, ending="cut")

@@ -1,4 +1,4 @@
-"""Random histories: the orders of a day depend on the seed and on the day's number alone.
+"""Random histories: the orders of a day depend only on the seed and the day's number.
 
 Days are counted from an origin. A simulator that starts at its origin shows the same history on every date and at every
 hour; one that keeps its origin and starts tomorrow shows the same past and one day more.
@@ -16,10 +16,10 @@ from etl.simulator.scenario import DAY_MS, RowShape
 Shape = Literal["demo", "quiet", "bursty", "empty"]
 Instant = tuple[int, Market]  # milliseconds after the origin
 
-IDS_A_DAY = 1_000_000  # order ids count up per symbol: so many are free for each day, the same in every symbol
-DAYS_BEFORE_ORIGIN = 20_000  # days that have ids before the origin, where days have negative numbers
+IDS_A_DAY = 1_000_000  # order ids count up per symbol; each day has this many, the same in every symbol
+DAYS_BEFORE_ORIGIN = 20_000  # days before the origin, with negative numbers, that have ids
 BLOCK_DAYS = 28  # demo: one cascade and one week without any order in each block
-BURST_BLOCK_DAYS = 10  # bursty: one day of the block has most of its orders
+BURST_BLOCK_DAYS = 10  # bursty: one day of each block has most of its orders
 BURST_SHARE = 0.7
 BURST_SIZE = 250
 CROWD = 40  # the most orders in one millisecond
@@ -27,7 +27,7 @@ CROWD = 40  # the most orders in one millisecond
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What kind of history. `orders_a_day` is for the bursty one: its mean."""
+    """The kind of history. `orders_a_day` is the mean of the bursty kind."""
 
     shape: Shape = "demo"
     orders_a_day: float = 50.0
@@ -36,7 +36,7 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A history without end: the simulator draws it from `days` before its clock to a day ahead of it.
+    """An endless history: the simulator generates it from `days` before its clock to a day ahead of it.
 
     `origin_ms`: the instant from which days are counted, epoch milliseconds; None: where the simulator's clock starts.
     """
@@ -75,64 +75,66 @@ def _day_orders(seed: str, day: int, profile: Profile, origin_ms: int, row_shape
 
 
 def _symbol_orders(seed: str, day: int, market: Market, times: list[int], row_shape: RowShape) -> list[Order]:
-    lot = Random(f"{seed}/{day}/{market.symbol}")
+    random = Random(f"{seed}/{day}/{market.symbol}")
     first_id = (DAYS_BEFORE_ORIGIN + day) * IDS_A_DAY + 1
     return [
-        order_from_row(exchange_row(lot, market, first_id + number, at, row_shape)) for number, at in enumerate(times)
+        order_from_row(exchange_row(random, market, first_id + number, at, row_shape))
+        for number, at in enumerate(times)
     ]
 
 
 def _day_instants(seed: str, day: int, profile: Profile) -> list[Instant]:
-    lot = Random(f"{seed}/{day}")
+    random = Random(f"{seed}/{day}")
     if profile.shape == "demo":
-        return _demo_day(seed, day, profile, lot)
+        return _demo_day(seed, day, profile, random)
     if profile.shape == "quiet":
         week = Random(f"{seed}/week/{day // 7}")
         count = [week.randrange(7) for _ in range(week.randint(0, 10))].count(day % 7)
-        return _scattered(lot, day, count, profile.markets)
-    return _bursty_day(seed, day, profile, lot) if profile.shape == "bursty" else []
+        return _scattered(random, day, count, profile.markets)
+    return _bursty_day(seed, day, profile, random) if profile.shape == "bursty" else []
 
 
-def _demo_day(seed: str, day: int, profile: Profile, lot: Random) -> list[Instant]:
+def _demo_day(seed: str, day: int, profile: Profile, random: Random) -> list[Instant]:
     """A few orders on most days, one cascade and one empty week in four weeks."""
     block = Random(f"{seed}/block/{day // BLOCK_DAYS}")
     cascade_day = block.randrange(BLOCK_DAYS)
     empty_week = block.choice([week for week in range(BLOCK_DAYS // 7) if week != cascade_day // 7])
     if day % BLOCK_DAYS // 7 == empty_week:
         return []
-    few = _scattered(lot, day, lot.choices((0, 1, 2, 3, 5), (25, 35, 22, 12, 6))[0], profile.markets)
+    few = _scattered(random, day, random.choices((0, 1, 2, 3, 5), (25, 35, 22, 12, 6))[0], profile.markets)
     if day % BLOCK_DAYS != cascade_day:
         return few
-    return few + _burst(lot, day, lot.randint(60, 150), profile.markets)
+    return few + _burst(random, day, random.randint(60, 150), profile.markets)
 
 
-def _bursty_day(seed: str, day: int, profile: Profile, lot: Random) -> list[Instant]:
+def _bursty_day(seed: str, day: int, profile: Profile, random: Random) -> list[Instant]:
     """`orders_a_day` on the average of each block of days, most of them in bursts on one day."""
     block_orders = profile.orders_a_day * BURST_BLOCK_DAYS
     burst_day = Random(f"{seed}/block/{day // BURST_BLOCK_DAYS}").randrange(BURST_BLOCK_DAYS)
     if day % BURST_BLOCK_DAYS != burst_day:
         mean = block_orders * (1 - BURST_SHARE) / (BURST_BLOCK_DAYS - 1)
-        return _scattered(lot, day, int(mean) + (lot.random() < mean % 1), profile.markets)
+        return _scattered(random, day, int(mean) + (random.random() < mean % 1), profile.markets)
     left = round(block_orders * BURST_SHARE)
     instants: list[Instant] = []
     while left > 0:
-        size = min(left, lot.randint(BURST_SIZE // 5, BURST_SIZE))
-        instants += _burst(lot, day, size, profile.markets)
+        size = min(left, random.randint(BURST_SIZE // 5, BURST_SIZE))
+        instants += _burst(random, day, size, profile.markets)
         left -= size
     return instants
 
 
-def _scattered(lot: Random, day: int, count: int, markets: tuple[Market, ...]) -> list[Instant]:
-    return [(day * DAY_MS + lot.randrange(DAY_MS), lot.choice(markets)) for _ in range(count)]
+def _scattered(random: Random, day: int, count: int, markets: tuple[Market, ...]) -> list[Instant]:
+    return [(day * DAY_MS + random.randrange(DAY_MS), random.choice(markets)) for _ in range(count)]
 
 
-def _burst(lot: Random, day: int, size: int, markets: tuple[Market, ...]) -> list[Instant]:
+def _burst(random: Random, day: int, size: int, markets: tuple[Market, ...]) -> list[Instant]:
     """A cascade: up to 40 orders in its first millisecond, the rest within seconds to minutes, half in one symbol."""
-    start_ms = day * DAY_MS + lot.randrange(DAY_MS // 12, DAY_MS * 11 // 12)
-    mean_ms = 10 ** lot.uniform(3.0, 4.5)
-    worst = lot.choice(markets)
-    crowd = min(size, lot.randint(CROWD // 3, CROWD))
-    later = (min(int(lot.expovariate(1 / mean_ms)) + 1, DAY_MS // 24) for _ in range(size - crowd))
+    start_ms = day * DAY_MS + random.randrange(DAY_MS // 12, DAY_MS * 11 // 12)
+    mean_ms = 10 ** random.uniform(3.0, 4.5)
+    worst = random.choice(markets)
+    crowd = min(size, random.randint(CROWD // 3, CROWD))
+    later = (min(int(random.expovariate(1 / mean_ms)) + 1, DAY_MS // 24) for _ in range(size - crowd))
     return [
-        (start_ms + delay, worst if lot.random() < 0.5 else lot.choice(markets)) for delay in [*[0] * crowd, *later]
+        (start_ms + delay, worst if random.random() < 0.5 else random.choice(markets))
+        for delay in [*[0] * crowd, *later]
     ]

@@ -1,4 +1,4 @@
-"""The symbols of the simulated exchange: scales of price and quantity, and what exchangeInfo says about them."""
+"""The symbols of the simulated exchange: scales of price and quantity, and what exchangeInfo lists for them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ FAR_DELIVERY_MS = 4_133_404_800_000  # 2100-12-25: how Binance writes "perpetual
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A symbol with its decimals and a price around which its history moves (in units of the quote asset)."""
+    """A symbol with its decimals and the price around which its history moves (in units of the quote asset)."""
 
     symbol: str
     price: float
@@ -31,7 +31,7 @@ MARKETS = (
 
 
 def exchange_info(symbols: Iterable[str], weight_limit: int, now_ms: int) -> dict[str, Any]:
-    """The document of /fapi/v1/exchangeInfo, as short as clients bear it."""
+    """The document of /fapi/v1/exchangeInfo, as short as clients accept it."""
     return {
         "timezone": "UTC",
         "serverTime": now_ms,

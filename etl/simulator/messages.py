@@ -1,4 +1,4 @@
-"""What travels: a request as it was received, and the reply with the way its connection ends."""
+"""A request as received, and a reply with the way its connection ends."""
 
 import json
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP answer and its fate.
+    """One HTTP reply and how it is sent.
 
     `ending`: whole; cut (half of the body under the full Content-Length, then closed); drip (the body comes byte by
     byte, one every `pace_ms`); reset (RST); close (nothing is sent); hang (nothing is sent, the connection stays open).
@@ -42,7 +42,7 @@ class Reply:
 
     @property
     def label(self) -> str:
-        """What statistics count it under: its status, or the way it ended."""
+        """Its name in the statistics: its status, or the way it ended."""
         return str(self.status) if self.ending == "whole" else self.ending
 
 

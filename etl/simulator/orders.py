@@ -1,4 +1,4 @@
-"""One force order as the exchange keeps it: where it stands in time, and its bytes on the wire."""
+"""One force order as the exchange stores it: its times, and its bytes in a response."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 class Order:
     """A row of GET /fapi/v1/forceOrders, rendered once. Times are epoch milliseconds.
 
-    `order_id` counts up per symbol and says nothing without it. A row posted to the simulator may be unreadable on
+    `order_id` counts up per symbol and is unique only with it. A row posted to the simulator may be unreadable on
     purpose; then symbol is "" or order_id 0.
     """
 
@@ -32,7 +32,7 @@ class Order:
 
 
 def order_from_row(row: Mapping[str, Any]) -> Order:
-    """The order of an exchange row; one time stands in for the other. Raises ValueError without any time."""
+    """The order of an exchange row; a missing time equals the other. Raises ValueError without any time."""
     times = [row[name] for name in ("time", "updateTime") if isinstance(row.get(name), int)]
     if not times:
         raise ValueError("a row needs time or updateTime in milliseconds")

@@ -1,4 +1,4 @@
-"""From a query to its page: match, cut, arrange, spoil. Pure, and the same page for the same query."""
+"""From a query to its page: match, truncate, arrange, add faults. Pure: the same query gives the same page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from etl.simulator.book import Book, instant
 from etl.simulator.orders import CloseType, Order
 from etl.simulator.scenario import DAY_MS, Kept, RowOrder, Scenario
 
-Lot = Callable[[str], Random]
-"""Gives the random source for a purpose: one per query and purpose, so that nothing depends on what came before."""
+RandomSource = Callable[[str], Random]
+"""Returns the random source for a purpose: one per query and purpose, so that earlier requests have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was asked for, after every default: both ends in milliseconds, the limit at most 100."""
+    """The request with all defaults filled in: both ends in milliseconds, the limit at most 100."""
 
     start_ms: int
     end_ms: int
@@ -24,25 +24,26 @@ class Query:
 
 
 def page(book: Book, query: Query, scenario: Scenario, now_ms: int) -> list[Order]:
-    """The rows of the answer in their order."""
+    """The rows of the response, in order."""
 
-    def lot(purpose: str) -> Random:
+    def random_for(purpose: str) -> Random:
         return Random(f"{scenario.seed}/{query}/{purpose}")
 
     limit = min(query.limit, scenario.page_limit_cap)
-    rows = arranged(survivors(matching(book, query, scenario, now_ms), scenario.kept, limit, lot), scenario, lot)
+    found = matching(book, query, scenario, now_ms)
+    rows = arranged(survivors(found, scenario.kept, limit, random_for), scenario, random_for)
     if scenario.duplicates:
-        draw = lot("duplicates")
-        rows = _mixed(rows, draw.sample(rows, min(scenario.duplicates, len(rows))), draw)
+        random = random_for("duplicates")
+        rows = _mixed(rows, random.sample(rows, min(scenario.duplicates, len(rows))), random)
     if scenario.strays:
-        draw = lot("strays")
+        random = random_for("strays")
         others = _not_asked_for(book, query, scenario, now_ms)
-        rows = _mixed(rows, draw.sample(others, min(scenario.strays, len(others))), draw)
+        rows = _mixed(rows, random.sample(others, min(scenario.strays, len(others))), random)
     return rows
 
 
 def matching(book: Book, query: Query, scenario: Scenario, now_ms: int) -> list[Order]:
-    """Every readable row inside the window, oldest first, before any cut."""
+    """Every readable row inside the window, oldest first, before truncation."""
     low = query.start_ms + (0 if scenario.start_inclusive else 1)
     high = query.end_ms + (1 if scenario.end_inclusive else 0)
     if scenario.retention_days:
@@ -51,8 +52,8 @@ def matching(book: Book, query: Query, scenario: Scenario, now_ms: int) -> list[
     return series.between(low, high, now_ms - scenario.visibility_delay_ms)
 
 
-def survivors(rows: list[Order], kept: Kept, limit: int, lot: Lot) -> list[Order]:
-    """The rows that survive the cut to `limit`; sister endpoints contradict each other about which."""
+def survivors(rows: list[Order], kept: Kept, limit: int, random_for: RandomSource) -> list[Order]:
+    """The rows that remain after truncation to `limit`; Binance's similar endpoints differ in which rows they keep."""
     if len(rows) <= limit:
         return rows
     if kept == "oldest":
@@ -61,23 +62,23 @@ def survivors(rows: list[Order], kept: Kept, limit: int, lot: Lot) -> list[Order
         return rows[-limit:]
     if kept == "by_symbol":
         return sorted(rows, key=lambda order: order.symbol)[:limit]
-    return [rows[index] for index in sorted(lot("survivors").sample(range(len(rows)), limit))]
+    return [rows[index] for index in sorted(random_for("survivors").sample(range(len(rows)), limit))]
 
 
-def arranged(rows: list[Order], scenario: Scenario, lot: Lot) -> list[Order]:
-    """The rows in the order the scenario lists them."""
+def arranged(rows: list[Order], scenario: Scenario, random_for: RandomSource) -> list[Order]:
+    """The rows in the scenario's order."""
     order: RowOrder = scenario.order
     if order == "shuffled":
-        return lot("order").sample(rows, len(rows))
+        return random_for("order").sample(rows, len(rows))
     if scenario.kept == "by_symbol":
         rows = sorted(rows, key=lambda row: instant(row, scenario.filter_field))
     return rows[::-1] if order == "descending" else rows
 
 
-def _mixed(rows: list[Order], more: list[Order], draw: Random) -> list[Order]:
+def _mixed(rows: list[Order], more: list[Order], random: Random) -> list[Order]:
     mixed = list(rows)
     for row in more:
-        mixed.insert(draw.randint(0, len(mixed)), row)
+        mixed.insert(random.randint(0, len(mixed)), row)
     return mixed
 
 

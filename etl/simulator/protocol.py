@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one connection, by hand: pages go out as fast as they come, and faults need the bare socket."""
+"""HTTP/1.1 over one connection, written by hand: for speed, and because faults need the raw socket."""
 
 import asyncio
 import socket
@@ -17,17 +17,17 @@ Answer = Callable[[Request], Reply]
 
 
 class Connection(asyncio.Protocol):
-    """One client connection: takes one request after the other and sends each reply before it reads on."""
+    """One client connection: reads one request at a time and sends its reply before it reads the next."""
 
     def __init__(self, answer: Answer, open_connections: set["Connection"]) -> None:
         self._answer = answer
         self._open = open_connections
         self._buffer = bytearray()
-        self._waiting = False  # a reply is held back or never comes; what arrives meanwhile stays in the buffer
+        self._waiting = False  # a reply is delayed or never sent; what arrives meanwhile stays in the buffer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # the type is the loop's promise
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # the loop guarantees the type
         self._transport = transport
         self._ip = str(transport.get_extra_info("peername")[0])
         self._open.add(self)
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
                 self._waiting = True
 
     def _drip(self, reply: Reply, keep: bool, sent: int) -> None:
-        """Send the byte that comes after so many, and the rest later."""
+        """Send the byte after the first `sent` bytes, and the rest later."""
         if self._transport.is_closing():
             return
         self._transport.write(reply.body[sent : sent + 1])
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
 def take_request(buffer: bytearray, ip: str) -> tuple[Request, int] | None:
     """The first request in the buffer and its length in bytes, or None while it is not complete.
 
-    Raises ValueError for what is no HTTP/1.x, too long, or chunked.
+    Raises ValueError for anything that is not HTTP/1.x, too long, or chunked.
     """
     end = buffer.find(HEAD_END)
     if end < 0:

@@ -11,11 +11,11 @@ from typing import Any
 from etl.simulator.orders import Order, order_from_row, orders_from_json
 from etl.simulator.rows import exact
 
-FIRST_ID = 8_389_000_001  # any: the stream has no ids, so each symbol counts up from here
+FIRST_ID = 8_389_000_001  # arbitrary: the stream has no ids, so each symbol counts up from here
 
 
 def replayed(path: Path) -> dict[str, list[Order]]:
-    """The orders of a file by account. Raises ValueError, one line, for a file it cannot read.
+    """The orders of a file by account. Raises ValueError, one line, for an unreadable file.
 
     `.csv`: the columns of recorded-liquidations.csv, for the account `main`. `.json`: an array of exchange rows for
     `main`, or an object {account: rows}.
@@ -34,7 +34,7 @@ def replayed(path: Path) -> dict[str, list[Order]]:
 
 
 def recorded_rows(records: Iterable[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Recorded stream events as exchange rows; what the stream does not send is filled in."""
+    """Recorded stream events as exchange rows; fields that the stream lacks are filled in."""
     ids: Counter[str] = Counter()
     rows: list[dict[str, Any]] = []
     for record in records:

@@ -1,4 +1,4 @@
-"""What the exchange refuses, in the order it looks: key, parameters, clock, signature, window.
+"""What the exchange refuses, in the order in which it checks: key, parameters, clock, signature, window.
 
 Codes and messages: Binance's error-code page; windows and retention as sister endpoints refuse them.
 """
@@ -21,7 +21,7 @@ DEFAULT_LIMIT = 50
 GREATEST_LIMIT = 100
 DEFAULT_RECV_WINDOW_MS = 5_000
 GREATEST_RECV_WINDOW_MS = 60_000
-GREATEST_LEAD_MS = 1_000  # a timestamp may not be so far ahead of the server, whatever recvWindow says
+GREATEST_LEAD_MS = 1_000  # a timestamp must be less than this ahead of the server, whatever recvWindow is
 
 
 def signer_of(request: Request, params: Mapping[str, str], accounts: Mapping[str, Account], now_ms: int) -> Account:
@@ -42,7 +42,7 @@ def signer_of(request: Request, params: Mapping[str, str], accounts: Mapping[str
 
 
 def check_clock(timestamp_ms: int, recv_window_ms: int | None, now_ms: int) -> None:
-    """Refuse a request that was stamped outside of `timestamp < now + 1000 and now - timestamp <= recvWindow`."""
+    """Refuse a request whose timestamp is outside `timestamp < now + 1000 and now - timestamp <= recvWindow`."""
     recv_window_ms = DEFAULT_RECV_WINDOW_MS if recv_window_ms is None else recv_window_ms
     if recv_window_ms > GREATEST_RECV_WINDOW_MS:
         raise RefusedError(400, -1131, f"recvWindow must be less than {GREATEST_RECV_WINDOW_MS}")
@@ -53,7 +53,7 @@ def check_clock(timestamp_ms: int, recv_window_ms: int | None, now_ms: int) -> N
 
 
 def check_parameters(pairs: Sequence[tuple[str, str]]) -> None:
-    """Refuse a parameter that comes twice, is empty, or that forceOrders does not know."""
+    """Refuse a parameter that is duplicate, empty or unknown to forceOrders."""
     counts = Counter(name for name, _ in pairs)
     if len(counts) < len(pairs):
         raise RefusedError(400, -1101, "Duplicate values for a parameter detected.")
@@ -67,7 +67,7 @@ def check_parameters(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def query_of(params: Mapping[str, str], symbols: Collection[str], scenario: Scenario, now_ms: int) -> Query:
-    """The query that the parameters ask for, every default filled in; raises RefusedError."""
+    """The query of these parameters with all defaults filled in; raises RefusedError."""
     symbol, close_type = params.get("symbol"), params.get("autoCloseType")
     if symbol is not None and symbol not in symbols:
         raise RefusedError(400, -1121, "Invalid symbol.")
@@ -90,7 +90,7 @@ def _window(start_ms: int | None, end_ms: int | None, scenario: Scenario, now_ms
     if start_ms is None:
         end_ms = now_ms if end_ms is None else end_ms
         start_ms = end_ms - WEEK_MS
-    elif end_ms is None:  # seen: startTime alone is silently cut to 7 days
+    elif end_ms is None:  # observed: startTime alone is silently shortened to 7 days
         end_ms = min(now_ms, start_ms + WEEK_MS)
     elif end_ms < start_ms:
         raise RefusedError(400, -4188, "startTime can not be later than endTime.")

@@ -17,14 +17,14 @@ WindowRule = Literal["lt", "le", "none", "cut"]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One way the exchange could behave. The defaults are the likeliest; a correct client survives all of them.
+    """One way the exchange could behave. The defaults are the most likely; a correct client works with all of them.
 
-    Each field is annotated with its meaning and, for a number, its least value (0 unless said).
+    Each field is annotated with its meaning and, for a number, its least value (0 by default).
     """
 
-    kept: Annotated[Kept, "which rows survive when more match than the limit allows"] = "oldest"
+    kept: Annotated[Kept, "which rows remain when more match than the limit allows"] = "oldest"
     order: Annotated[RowOrder, "in which order a page lists its rows"] = "ascending"
-    row_shape: Annotated[RowShape, "the keys of a row that is drawn; 2026-08: with pair and cumBase"] = "2026-08"
+    row_shape: Annotated[RowShape, "the keys of a random row; 2026-08: with pair and cumBase"] = "2026-08"
     start_inclusive: Annotated[bool, "whether a row exactly at startTime matches"] = True
     end_inclusive: Annotated[bool, "whether a row exactly at endTime matches"] = True
     filter_field: Annotated[FilterField, "the field that startTime and endTime filter and that rows sort by"] = "time"
@@ -33,32 +33,32 @@ class Scenario:
         WindowRule, "a window is less than (lt) or at most (le) the longest; none: any; cut: shortened"
     ] = "lt"
     longest_window_ms: Annotated[int, "the longest window, milliseconds", 1] = WEEK_MS
-    limit_above_max: Annotated[Literal["cut", "refused"], "a limit above 100; cut: 100 is meant, refused: -1130"] = (
+    limit_above_max: Annotated[Literal["cut", "refused"], "a limit above 100; cut: reduced to 100, refused: -1130"] = (
         "cut"
     )
-    page_limit_cap: Annotated[int, "no page has more rows than this, whatever limit was asked for", 1] = 100
-    duplicates: Annotated[int, "so many rows of a page come twice"] = 0
-    strays: Annotated[int, "so many rows that were not asked for are mixed into a page"] = 0
-    retention_days: Annotated[int, "how far back the exchange answers, days; 0: without end"] = 90
-    beyond_retention: Annotated[Literal["error", "empty"], "what is older: error: -4166, empty: not shown"] = "error"
-    visibility_delay_ms: Annotated[int, "an order can first be read so long after its time, milliseconds"] = 0
-    weight_limit: Annotated[int, "weight a minute and IP address", 1] = 2400
+    page_limit_cap: Annotated[int, "the most rows of a page, whatever limit was requested", 1] = 100
+    duplicates: Annotated[int, "how many rows of a page are duplicated"] = 0
+    strays: Annotated[int, "how many rows that were not requested are mixed into a page"] = 0
+    retention_days: Annotated[int, "how many days back the exchange answers; 0: no limit"] = 90
+    beyond_retention: Annotated[Literal["error", "empty"], "older times; error: -4166, empty: no rows"] = "error"
+    visibility_delay_ms: Annotated[int, "milliseconds after its time until an order can be read"] = 0
+    weight_limit: Annotated[int, "weight per minute and IP address", 1] = 2400
     weight_with_symbol: Annotated[int, "weight of forceOrders with a symbol"] = 20
     weight_without_symbol: Annotated[int, "weight of forceOrders without a symbol"] = 50
-    others_weight: Annotated[int, "weight a minute that a bot on the same address burns, evenly"] = 0
-    retry_after: Annotated[Literal["seconds", "0", "missing"], "what the Retry-After of a 429 or 418 says"] = "seconds"
-    strikes: Annotated[int, "so many requests after a 429, within its minute, get another 429; the next one a ban"] = 3
-    ban_seconds: Annotated[int, "how long a ban lasts, seconds of the server clock", 1] = 120
-    latency_ms: Annotated[int, "every answer is held back so long, milliseconds"] = 0
-    clock_offset_ms: Annotated[int, "the server clock stands so far ahead of the real one, milliseconds", None] = 0
-    clock_speed: Annotated[float, "seconds of the server clock in one real second", 0.001] = 1.0
+    others_weight: Annotated[int, "weight per minute of a steady bot on the same address"] = 0
+    retry_after: Annotated[Literal["seconds", "0", "missing"], "the Retry-After header of a 429 or 418"] = "seconds"
+    strikes: Annotated[int, "how many requests after a 429, in its minute, get another 429; the next gets a ban"] = 3
+    ban_seconds: Annotated[int, "length of a ban, seconds of the server clock", 1] = 120
+    latency_ms: Annotated[int, "milliseconds by which every response is delayed"] = 0
+    clock_offset_ms: Annotated[int, "milliseconds by which the server clock is ahead of the real one", None] = 0
+    clock_speed: Annotated[float, "seconds of the server clock per real second", 0.001] = 1.0
     clock_at_ms: Annotated[int | None, "the server clock starts at this instant instead of now, milliseconds"] = None
-    seed: Annotated[int, "of all that is drawn by lot, drawn histories included"] = 1
+    seed: Annotated[int, "the seed of all random choices, random histories included"] = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A field of Scenario as an option sees it. `kind` is bool, int, float or str; `least` bounds a number."""
+    """A field of Scenario as an option of the command. `kind` is bool, int, float or str; `least` bounds a number."""
 
     name: str
     kind: type

@@ -1,4 +1,4 @@
-"""The simulator as a server on a loopback port: in the foreground for the command, in a thread for a program."""
+"""The simulator as a server on a loopback port: in the foreground for the command, in a thread for programs."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from etl.simulator.messages import Reply, Request
 from etl.simulator.protocol import Connection
 from etl.simulator.scenario import Scenario
 
-HOST = "127.0.0.1"  # and no other: it plays an exchange and its control endpoints are open
+HOST = "127.0.0.1"  # and no other: its control endpoints have no access control
 SEND_BUFFER = 512 * 1024  # bytes: several pages, so that one write sends one page
 
 AccessLog = Callable[[Request, Reply], None]
@@ -30,10 +30,10 @@ def real_time_ms() -> float:
 
 
 class Simulator:
-    """The exchange behind a socket. Listens on `port` (0: a free one) of 127.0.0.1 as soon as it is made.
+    """The exchange behind a socket. Listens on `port` (0: a free one) of 127.0.0.1 as soon as it is created.
 
     `histories`: by account name, exchange orders or `Generated`; without it every account gets a demo history of its
-    own. `real_ms` is the clock under the server clock; a test may inject its own. Raises OSError for a port in use.
+    own. `real_ms` is the clock that drives the server clock; a test may pass its own. Raises OSError for a port in use.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Simulator:
         self._ended: asyncio.Event | None = None
 
     def serve_forever(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Serve in this (the main) thread until SIGINT or SIGTERM; `ready` is called once both would be heard."""
-        gc.freeze()  # the history stays to the end; searching it for garbage would cost a tenth of the pages
+        """Serve in this (the main) thread until SIGINT or SIGTERM; `ready` is called once both are handled."""
+        gc.freeze()  # the history is never freed; collecting it would cost a tenth of the speed
         asyncio.run(self._serve(ready, (signal.SIGINT, signal.SIGTERM)))
 
     def start(self) -> "Simulator":
-        """Serve in a daemon thread with a loop of its own; requests that come earlier wait in the socket."""
+        """Serve in a daemon thread with its own loop; earlier requests wait in the socket."""
         ready = threading.Event()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve(ready.set)), name="simulator", daemon=True

@@ -1,4 +1,4 @@
-"""What the exchange saw: counts, and the log of every question for force orders."""
+"""What the exchange received: counts, and a log of every request for force orders."""
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from etl.simulator.clock import MINUTE_MS
 
-LOG_LENGTH = 200_000  # the oldest entries fall out
+LOG_LENGTH = 200_000  # the oldest entries are dropped
 
 
 class LogEntry(NamedTuple):
-    """One question for force orders: its parameters as they were sent, and how it was answered at which server time."""
+    """One request for force orders: its parameters as sent, its status and the server time."""
 
     start: str | None
     end: str | None
@@ -41,7 +41,7 @@ class LogEntry(NamedTuple):
 class Stats:
     """Counts of exchange requests since the last reset; control requests are not counted.
 
-    `throttled` counts 429s, `bans` how often a ban began, `requests_during_ban` what was sent in spite of one, `pages`
+    `throttled` counts 429s, `bans` how often a ban began, `requests_during_ban` the requests sent during one, `pages`
     and `rows` the pages of force orders that went out whole.
     """
 

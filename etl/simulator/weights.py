@@ -1,4 +1,4 @@
-"""Weight: what a request costs, what an address has used in the running minute, and what follows above the limit."""
+"""Weight: the cost of a request, what an address has used in the running minute, and the refusals above the limit."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -24,13 +24,13 @@ class Usage:
     banned_until_ms: int = 0
 
     def standing(self, scenario: Scenario, now_ms: int) -> Standing:
-        """How the exchange meets the request that led to this usage."""
+        """How the exchange treats the request that led to this usage."""
         if now_ms < self.banned_until_ms:
             return "banned"
         return "throttled" if self.used(scenario, now_ms) > scenario.weight_limit else "free"
 
     def used(self, scenario: Scenario, now_ms: int) -> int:
-        """What X-MBX-USED-WEIGHT-1M says: everybody's weight behind this address."""
+        """The value of X-MBX-USED-WEIGHT-1M: the weight of all traffic from this address."""
         return self.own + scenario.others_weight * (now_ms % MINUTE_MS) // MINUTE_MS
 
 
@@ -42,13 +42,13 @@ def price(path: str, has_symbol: bool, scenario: Scenario) -> int:
 
 
 def current(usage: Usage, now_ms: int) -> Usage:
-    """The usage in the minute of `now_ms`: a new minute begins with nothing, a ban goes on."""
+    """The usage in the minute of `now_ms`: a new minute begins at 0, a ban continues."""
     minute = now_ms // MINUTE_MS
     return usage if usage.minute == minute else Usage(minute, banned_until_ms=usage.banned_until_ms)
 
 
 def charged(usage: Usage, weight: int, scenario: Scenario, now_ms: int) -> Usage:
-    """The usage after one more request. RefusedError ones cost too; those sent during a ban no longer count."""
+    """The usage after one more request. Refused requests cost too; those sent during a ban do not."""
     usage = current(usage, now_ms)
     if now_ms < usage.banned_until_ms:
         return usage
@@ -70,7 +70,7 @@ def used_up(usage: Usage, scenario: Scenario) -> Usage:
 
 
 def refusal(ip: str, usage: Usage, scenario: Scenario, now_ms: int) -> RefusedError | None:
-    """The 429 or 418 that this usage earns, if any."""
+    """The 429 or 418 that this usage causes, if any."""
     standing = usage.standing(scenario, now_ms)
     if standing == "throttled":
         limit = f"current limit of IP({ip}) is {scenario.weight_limit} requests per minute"
@@ -82,7 +82,7 @@ def refusal(ip: str, usage: Usage, scenario: Scenario, now_ms: int) -> RefusedEr
 
 
 def retry_after(usage: Usage, scenario: Scenario, now_ms: int) -> str | None:
-    """The Retry-After header of a 429 or 418: real seconds to its end, rounded up, unless the scenario says less."""
+    """The Retry-After header of a 429 or 418: real seconds to its end, rounded up, or as the scenario says."""
     if scenario.retry_after != "seconds":
         return "0" if scenario.retry_after == "0" else None
     end_ms = usage.banned_until_ms if now_ms < usage.banned_until_ms else (now_ms // MINUTE_MS + 1) * MINUTE_MS

@@ -86,9 +86,9 @@ class SharedEgress:
         self._lease = lease._replace(weight=lease.weight - weight)
         return Taken(True, lease.spent - self._lease.weight, 0)
 
-    def silence(self, left: int, reason: str) -> None:
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
         with self._connection() as connection:
-            cooldowns.keep(connection, self._silence, left, reason)
+            cooldowns.keep(connection, self._silence, milliseconds, reason)
 
     def close(self) -> None:
         """Disconnect: nothing that was taken here counts any longer."""

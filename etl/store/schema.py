@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
 from sqlalchemy.types import TypeEngine
 
-from etl.core.orders import FIELDS, CloseType, Kind
+from etl.core.orders import FIELDS, CloseType, FieldType
 
 metadata = MetaData(
     naming_convention={
@@ -36,11 +36,11 @@ EVERY_SYMBOL = "*"
 
 RUN_STATUSES = ("running", "succeeded", "incomplete", "failed", "banned", "stopped")
 
-_TYPES: dict[Kind, TypeEngine[Any]] = {
-    Kind.TEXT: Text(),
-    Kind.INTEGER: BigInteger(),
-    Kind.DECIMAL: Numeric(),
-    Kind.BOOLEAN: Boolean(),
+_TYPES: dict[FieldType, TypeEngine[Any]] = {
+    FieldType.TEXT: Text(),
+    FieldType.INTEGER: BigInteger(),
+    FieldType.DECIMAL: Numeric(),
+    FieldType.BOOLEAN: Boolean(),
 }
 _KEY = ("symbol", "order_id")
 
@@ -59,8 +59,8 @@ def _order_columns() -> list[Column[Any]]:
     return [
         Column("account", Text, primary_key=True),
         Column("market", Text, primary_key=True),
-        *(Column(field.column, _TYPES[field.kind], primary_key=True) for field in FIELDS if field.column in _KEY),
-        *(Column(field.column, _TYPES[field.kind]) for field in FIELDS if field.column not in _KEY),
+        *(Column(field.column, _TYPES[field.type], primary_key=True) for field in FIELDS if field.column in _KEY),
+        *(Column(field.column, _TYPES[field.type]) for field in FIELDS if field.column not in _KEY),
         Column("close_type", Text, nullable=False),
         _moment("order_time"),
         _moment("update_time"),

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from etl.waits import NOTICED_S, WAITS, Place, Reason
+from etl.waits import REPORTED_AFTER_S, WAITS, Reason, WaitSlot
 
 LOOK_AGAIN_S = 5.0
 """Seconds after which it is looked again who is in the way."""
@@ -41,18 +41,18 @@ class Session(psycopg.Connection[Any]):
 
     def wait(self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As psycopg's own."""
-        with WAITS.place() as place:
-            return super().wait(self._timed(gen, place), interval, timeout)
+        with WAITS.slot() as slot:
+            return super().wait(self._timed(gen, slot), interval, timeout)
 
-    def _timed(self, gen: Generator[Any, Any, T], place: Place) -> Generator[Any, Any, T]:
-        began, look_at = time.monotonic(), NOTICED_S
+    def _timed(self, gen: Generator[Any, Any, T], slot: WaitSlot) -> Generator[Any, Any, T]:
+        began, look_at = time.monotonic(), REPORTED_AFTER_S
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
                 if not ready and time.monotonic() - began > look_at:
                     look_at += LOOK_AGAIN_S
-                    place.put(*self._in_the_way(), since=began)
+                    slot.put(*self._in_the_way(), since=began)
                 wanted = gen.send(ready)
         except StopIteration as end:
             result: T = end.value

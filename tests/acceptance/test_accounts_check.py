@@ -133,7 +133,7 @@ def test_nothing_secret_is_printed_by_either_command(lab: Labs) -> None:
         ({"kind": "code", "code": -2017, "msg": "locked"}, "locked", "the API key is locked"),
         ({"kind": "code", "code": -2008, "msg": "Invalid Api-Key ID."}, "wrong key", "API management"),
         ({"kind": "status", "status": 401, "body": ""}, "refused", "does not accept the key"),
-        ({"kind": "status", "status": 451}, "wrong host", "the place this address is in"),
+        ({"kind": "status", "status": 451}, "wrong host", "the region of this IP address"),
         ({"kind": "redirect"}, "wrong host", "base_url"),
         ({"kind": "object"}, "wrong host", "fapi.binance.com"),
         ({"kind": "garbage"}, "unreachable", "look at base_url"),

@@ -143,15 +143,15 @@ def test_rows_that_cannot_be_read_are_kept_and_counted_and_the_rest_is_stored(la
     kept = odd.sql("SELECT raw, reason FROM quarantined_orders")
     assert {row["reason"] for row in kept} == {
         "orderId is missing",
-        "price is no decimal",
-        "time is no time in epoch milliseconds",
-        "the row is no object",
+        "price is not a decimal",
+        "time is not a time in epoch milliseconds",
+        "the row is not an object",
     }
     assert any(row["raw"] == 17 for row in kept)
     assert odd.gaps() == []
     listed = odd("quarantine", "list")
     assert listed.returncode == 3
-    assert "price is no decimal" in listed.stdout
+    assert "price is not a decimal" in listed.stdout
     retried = odd("quarantine", "retry")
     assert (retried.returncode, retried.stdout) == (3, "0 read and stored, 4 still in quarantine\n")
 

@@ -21,7 +21,7 @@ def test_a_ban_ends_the_run_with_4_and_the_next_one_sends_nothing(lab: Labs, hou
     done = banned("backfill", FORCE_ORDERS_CONCURRENCY="1")
     assert done.returncode == 4, done.stderr
     (line,) = done.stderr.splitlines()
-    assert "silence" in line
+    assert "cooldown" in line
     assert banned.last_run()["status"] == "banned"
     sent = banned.stats()["requests"]
     again = banned("sync")

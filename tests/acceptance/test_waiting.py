@@ -86,9 +86,9 @@ SO_FAR = r"\d s so far: "
 
 WAITS = {
     "its own budget": (little_budget, LEFT, "this minute's weight budget is used up"),
-    "others on the address": (others, LEFT, "others use this minute's weight"),
+    "others on the address": (others, LEFT, "other traffic uses this minute's weight"),
     "a cooldown": (a_ban, LEFT, "the exchange wants no request"),
-    "a retry": (a_failing_exchange, LEFT, "trying again, as "),
+    "a retry": (a_failing_exchange, LEFT, "retry after an error: "),
     "a slow answer": (a_slow_exchange, SO_FAR, "the exchange has not answered yet"),
     "another run": (another_run, SO_FAR, "account main is being read by another program"),
     "a lock": (a_lock, SO_FAR, r"database locked by pid \d+ \(\w+, psql\)"),

@@ -52,9 +52,9 @@ def processes(writer_url: str) -> Iterator[Egresses]:
 
 def test_two_processes_have_one_budget(processes: Egresses) -> None:
     one, other = processes(), processes()
-    assert one.take(50, NOON, 100) == Taken(granted=True, spent=50, silent=0)
-    assert other.take(50, NOON, 100) == Taken(granted=True, spent=100, silent=0)
-    assert one.take(1, NOON, 100) == Taken(granted=False, spent=100, silent=0)
+    assert one.take(50, NOON, 100) == Taken(granted=True, spent=50, cooldown=0)
+    assert other.take(50, NOON, 100) == Taken(granted=True, spent=100, cooldown=0)
+    assert one.take(1, NOON, 100) == Taken(granted=False, spent=100, cooldown=0)
 
 
 def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress(
@@ -78,14 +78,14 @@ def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress(
 def test_a_new_minute_begins_with_nothing_spent(processes: Egresses) -> None:
     one = processes()
     assert one.take(100, NOON, 100).granted
-    assert one.take(100, NEXT, 100) == Taken(granted=True, spent=100, silent=0)
+    assert one.take(100, NEXT, 100) == Taken(granted=True, spent=100, cooldown=0)
 
 
 def test_what_was_taken_in_the_last_second_of_a_minute_counts_in_the_next_as_well(processes: Egresses) -> None:
     one, other = processes(), processes()
     assert one.take(60, LATE, 100).granted
-    assert other.take(50, NEXT, 100) == Taken(granted=False, spent=60, silent=0)
-    assert other.take(40, NEXT, 100) == Taken(granted=True, spent=100, silent=0)
+    assert other.take(50, NEXT, 100) == Taken(granted=False, spent=60, cooldown=0)
+    assert other.take(40, NEXT, 100) == Taken(granted=True, spent=100, cooldown=0)
     assert other.take(100, NEXT + MINUTE, 100).granted
 
 
@@ -99,7 +99,7 @@ def test_without_a_name_the_weight_is_the_machine_s_and_the_silence_everybody_s(
 ) -> None:
     unnamed = processes()
     unnamed.take(50, NOON, 100)
-    unnamed.silence(HOUR, "banned")
+    unnamed.start_cooldown(HOUR, "banned")
     with psycopg.connect(database_url) as looking:
         assert looking.execute("SELECT egress FROM spent_weight").fetchall() == [(gethostname(),)]
         assert looking.execute("SELECT egress FROM silences").fetchall() == [(UNNAMED,)]
@@ -108,7 +108,7 @@ def test_without_a_name_the_weight_is_the_machine_s_and_the_silence_everybody_s(
 
 def test_nobody_takes_anything_during_a_silence_that_another_process_was_asked_for(processes: Egresses) -> None:
     one, other = processes(), processes()
-    other.silence(HOUR, "banned")
+    other.start_cooldown(HOUR, "banned")
     granted, spent, silent = one.take(1, NOON, 100)
     assert (granted, spent) == (False, 0)
     assert HOUR - 10 * SECOND < silent <= HOUR
@@ -117,9 +117,9 @@ def test_nobody_takes_anything_during_a_silence_that_another_process_was_asked_f
 def test_a_budget_without_limit_asks_the_database_for_many_requests_at_once(processes: Egresses) -> None:
     one, other = processes(), processes()
     plenty = 6_400_000
-    assert one.take(50, NOON, plenty) == Taken(granted=True, spent=50, silent=0)
+    assert one.take(50, NOON, plenty) == Taken(granted=True, spent=50, cooldown=0)
     assert other.take(50, NOON, plenty).spent == plenty // module.LEASES + 50
-    assert one.take(50, NOON, plenty) == Taken(granted=True, spent=100, silent=0)
+    assert one.take(50, NOON, plenty) == Taken(granted=True, spent=100, cooldown=0)
 
 
 def test_a_lease_is_looked_at_again_soon_so_that_a_silence_ends_it(
@@ -128,7 +128,7 @@ def test_a_lease_is_looked_at_again_soon_so_that_a_silence_ends_it(
     monkeypatch.setattr(module, "FRESH_S", 0)
     one, other = processes(), processes()
     assert one.take(50, NOON, 6_400_000).granted
-    other.silence(HOUR, "banned")
+    other.start_cooldown(HOUR, "banned")
     assert not one.take(50, NOON, 6_400_000).granted
 
 
@@ -163,8 +163,10 @@ def test_what_a_process_took_counts_until_it_ends_however_it_does(processes: Egr
         assert ending.take(60, NOON, 100).granted
         assert ending.take(30, LATE, 100).granted
         assert not other.take(50, LATE, 100).granted
-    wait_until(lambda: other.take(50, LATE, 100) == Taken(granted=True, spent=50, silent=0))  # the server has to notice
-    assert other.take(50, NEXT, 100) == Taken(granted=True, spent=100, silent=0)
+    wait_until(
+        lambda: other.take(50, LATE, 100) == Taken(granted=True, spent=50, cooldown=0)
+    )  # the server has to notice
+    assert other.take(50, NEXT, 100) == Taken(granted=True, spent=100, cooldown=0)
 
 
 def test_a_lost_connection_is_replaced_by_the_next_request(processes: Egresses, database_url: str) -> None:
@@ -173,7 +175,9 @@ def test_a_lost_connection_is_replaced_by_the_next_request(processes: Egresses, 
     cut_connections(database_url)
     with pytest.raises(StoreError):
         one.take(1, NOON, 100)
-    assert one.take(100, NOON, 100) == Taken(granted=True, spent=100, silent=0), "of what went before the header tells"
+    assert one.take(100, NOON, 100) == Taken(granted=True, spent=100, cooldown=0), (
+        "of what went before the header tells"
+    )
 
 
 def test_minutes_that_are_long_over_are_forgotten(processes: Egresses, database_url: str) -> None:

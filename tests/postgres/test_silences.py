@@ -15,7 +15,7 @@ def left(connection: Connection, egress: str) -> int:
     """Milliseconds that a silence still lasts, as whoever wants to send is told."""
     connection.commit()
     with shared_egress(connection.engine, egress) as shared:
-        return shared.take(1, 0, 1_000_000).silent
+        return shared.take(1, 0, 1_000_000).cooldown
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from etl.core.doubts import Doubts
-from etl.core.observations import Beliefs
+from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest
 from etl.core.sightings import Sightings
 from etl.core.timeline import DAY, Window
@@ -80,7 +80,9 @@ class Exchange:
         return answer
 
 
-def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_doubt: int = 8) -> list[Finding]:
+def drive(
+    exchange: Exchange, targets: list[Target], observations: Observations, most_in_doubt: int = 8
+) -> list[Finding]:
     """Every walk to its end, one after the other, as the scheduler runs them; all findings."""
     findings: list[Finding] = []
     doubts: Doubts[tuple[Target, Steps]] = Doubts(most_in_doubt)
@@ -92,7 +94,7 @@ def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_d
             findings.extend(step.findings)
             exchange.seen_first.extend(sightings.first(target, step.unseen))
             if step.doubtful is not None:
-                doubts.add((target, steps), step.doubtful, beliefs.page_size)
+                doubts.add((target, steps), step.doubtful, observations.page_size)
             if step.request is None:
                 return
             if isinstance(step.request, SymbolsRequest):
@@ -101,7 +103,7 @@ def drive(exchange: Exchange, targets: list[Target], beliefs: Beliefs, most_in_d
                 reply = exchange.answer(step.request)
 
     for target in targets:
-        go_on(target, walk(target, beliefs), None)
+        go_on(target, walk(target, observations), None)
         for doubted, reply in doubts.due():
             go_on(*doubted, reply)
         assert len(doubts) <= most_in_doubt

@@ -7,7 +7,7 @@ missing only if one of its two times lies there, whichever of them the exchange 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.observations import Beliefs, KeptEnd, PageSize
+from etl.core.observations import Observations, PageSize, TruncationSide
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide, subtract
 from etl.core.walking import LEVELS, Finding, Target, Verdict
@@ -18,8 +18,8 @@ from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, drive, histor
 WIDEST = 7 * DAY - 2
 
 
-def beliefs() -> Beliefs:
-    return Beliefs(KeptEnd(), PageSize(LIMIT), Retention(None, NOW))
+def observations() -> Observations:
+    return Observations(TruncationSide(), PageSize(LIMIT), Retention(None, NOW))
 
 
 def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], symbol: str | None = None) -> list[Row]:
@@ -47,7 +47,7 @@ def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_int
     rows: list[Row], scenario: Scenario, lists_symbols: bool, widest: int, most_in_doubt: int
 ) -> None:
     exchange = Exchange(rows, scenario, lists_symbols)
-    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], beliefs(), most_in_doubt)
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], observations(), most_in_doubt)
     assert missing_from_what_is_proven(exchange, findings) == []
     assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
 
@@ -59,7 +59,7 @@ def test_each_order_that_is_received_is_seen_first_exactly_once(
     exchange = Exchange(rows, scenario)
     targets = [Target(w, w) for w in divide(SPAN, widest)]
     hole = Window(SPAN.start + DAY, SPAN.start + 5 * DAY)
-    drive(exchange, targets + [Target(hole, hole)] * overlap, beliefs())
+    drive(exchange, targets + [Target(hole, hole)] * overlap, observations())
     assert len(exchange.seen_first) == len(set(exchange.seen_first))
     assert set(exchange.seen_first) <= exchange.received
     if not scenario.strays:
@@ -69,7 +69,7 @@ def test_each_order_that_is_received_is_seen_first_exactly_once(
 @given(rows=histories(), symbol=st.sampled_from("ABCD"), scenario=scenarios)
 def test_the_same_holds_for_a_symbol_asked_for_by_name(rows: list[Row], symbol: str, scenario: Scenario) -> None:
     exchange = Exchange(rows, scenario)
-    findings = drive(exchange, [Target(w, w, symbol) for w in divide(SPAN, WIDEST)], beliefs())
+    findings = drive(exchange, [Target(w, w, symbol) for w in divide(SPAN, WIDEST)], observations())
     assert {request.symbol for request in exchange.requests} == {symbol}
     assert missing_from_what_is_proven(exchange, findings, symbol) == []
 
@@ -78,7 +78,7 @@ def test_the_same_holds_for_a_symbol_asked_for_by_name(rows: list[Row], symbol: 
 def test_the_number_of_requests_has_a_bound(rows: list[Row], scenario: Scenario, lists_symbols: bool) -> None:
     exchange = Exchange(rows, scenario, lists_symbols)
     whole = Window(SPAN.start, SPAN.start + WIDEST)
-    drive(exchange, [Target(whole, whole)], beliefs())
+    drive(exchange, [Target(whole, whole)], observations())
     full_pages = LEVELS * (1 + 3 * len(rows) // LIMIT)
     # A full page leads to two pieces, or to two close types, every symbol and three milliseconds.
     assert len(exchange.requests) <= 1 + full_pages * (5 + len(exchange.symbols))
@@ -89,7 +89,7 @@ def test_a_settlement_in_a_crowd_which_neither_close_type_shows_sends_the_walk_o
     kinds = ["autoclose-"] * 5 + ["settlement_autoclose-"] * 5
     crowd = [Row("AB"[n % 2], n, at, at, prefix) for n, prefix in enumerate(kinds)]
     exchange = Exchange(crowd, Scenario(retention_days=0))
-    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, WIDEST)], beliefs())
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, WIDEST)], observations())
     assert {row.key for row in crowd} <= exchange.received
     assert {finding.verdict for finding in findings} == {Verdict.PROVEN}
 
@@ -104,7 +104,7 @@ def test_an_exchange_that_always_gives_the_same_full_page_is_given_up_on() -> No
     same = read_page(b"[" + b",".join(row.wire() for row in crowd) + b"]", NOW)
     exchange = Stuck([], Scenario())
     whole = Window(SPAN.start, SPAN.start + WIDEST)
-    findings = drive(exchange, [Target(whole, whole)], beliefs())
+    findings = drive(exchange, [Target(whole, whole)], observations())
     assert len(exchange.requests) <= 2 * LEVELS * 4
     assert {finding.verdict for finding in findings} <= {Verdict.FAILED, Verdict.SATURATED}
     assert subtract([whole], [finding.window for finding in findings]) == []

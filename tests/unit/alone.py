@@ -1,16 +1,16 @@
-"""An egress that nobody else uses: it grants everything, and notes what it hears of."""
+"""An egress of one process: it grants everything, and records the calls."""
 
 from etl.core.egress import Taken
 
 
 class Alone:
     def __init__(self) -> None:
-        self.silences: list[tuple[int, str]] = []
+        self.cooldowns: list[tuple[int, str]] = []
         self.taken: list[int] = []
 
     def take(self, weight: int, now: int, room: int) -> Taken:
         self.taken.append(weight)
-        return Taken(granted=True, spent=0, silent=0)
+        return Taken(granted=True, spent=0, cooldown=0)
 
-    def silence(self, left: int, reason: str) -> None:
-        self.silences.append((left, reason))
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
+        self.cooldowns.append((milliseconds, reason))

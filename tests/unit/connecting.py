@@ -1,4 +1,4 @@
-"""A client with a misbehaving exchange behind it, for the tests of the client. Waits are noted, not waited for."""
+"""A client with a misbehaving exchange behind it, for the tests of the client. Waits are recorded, not waited for."""
 
 import re
 from contextlib import ExitStack
@@ -11,9 +11,9 @@ from etl.core.paging import Page, PageRequest
 from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ForceOrdersError
 from etl.exchange.budget import Budget
-from etl.exchange.client import Connection, ExchangeClient
+from etl.exchange.client import Endpoint, ExchangeClient
 from etl.exchange.clock import ExchangeClock, local_now
-from etl.exchange.rate_limiter import Gate
+from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
@@ -45,12 +45,12 @@ class Connected:
         key: str = DEMO_KEY,
         secret: str = DEMO_SECRET,
         attempts: int = 3,
-        patience: int = 0,
+        longest_cooldown: int = 0,
         read_timeout: float = 20,
         url: str | None = None,
         sits_out: bool = False,
     ) -> None:
-        """`sits_out`: where the client would wait, both clocks jump to the end of the silence."""
+        """`sits_out`: where the client would wait, both clocks jump to the end of the cooldown."""
         self._simulator = simulator
         self._sits_out = sits_out
         self.stats = simulator.exchange.stats
@@ -59,16 +59,16 @@ class Connected:
         self.stop = Event()
         self.stop_at_the_first_wait = False
         self.budget = Budget(2_400)
-        self.gate = Gate(Alone(), self.budget, self.clock.now, self.stop, patience)
-        connection = Connection(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
-        retry = RetryPolicy(attempts)
-        self.client = ExchangeClient(connection, HmacSigner(key, secret), self.clock, self.gate, retry, self._no_sleep)
+        self.limiter = RateLimiter(Alone(), self.budget, self.clock.now, self.stop, longest_cooldown)
+        endpoint = Endpoint(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
+        retry, signer = RetryPolicy(attempts), HmacSigner(key, secret)
+        self.client = ExchangeClient(endpoint, signer, self.clock, self.limiter, retry, self._no_sleep)
 
     def _no_sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
-        silence = self.gate.closed_until - self.clock.now()
-        if self._sits_out and silence > 0:
-            self.pass_time(silence)
+        cooldown = self.limiter.cooldown_until - self.clock.now()
+        if self._sits_out and cooldown > 0:
+            self.pass_time(cooldown)
         if self.stop_at_the_first_wait:
             self.stop.set()
 

@@ -14,13 +14,13 @@ START = 1_000 * MINUTE
 NOON = START + 30 * SECOND
 """The middle of a minute."""
 
-QUESTIONS = 6
-"""How many requests a minute may pass for the sake of their header: 1, 2, 4, 8, 16, 32 seconds after the first."""
+PROBES = 6
+"""How many probes a minute may pass: 1, 2, 4, 8, 16, 32 seconds after the first header."""
 
 
-def heard(budget: Budget, used: int, at: int) -> None:
+def sampled(budget: Budget, used: int, at: int) -> None:
     """A header that came at the very instant at which its request was sent."""
-    budget.learn(used, at, at)
+    budget.note_used_weight(used, at, at)
 
 
 def test_what_fits_may_be_sent_at_once_and_what_does_not_waits_for_the_next_minute() -> None:
@@ -56,24 +56,24 @@ def test_what_was_sent_in_the_last_second_of_a_minute_counts_in_the_next_as_well
 
 def test_what_others_used_leaves_less_of_the_allowance() -> None:
     budget = Budget(1_000)
-    heard(budget, ALLOWANCE - 100, NOON)
+    sampled(budget, ALLOWANCE - 100, NOON)
     assert budget.delay(101, NOON) == 30 * SECOND + EDGE
 
 
 def test_what_others_will_use_at_their_pace_is_left_to_them() -> None:
     budget = Budget(ALLOWANCE)
-    heard(budget, 599, NOON)
-    kept_for_questions = 5 * HEAVIEST
-    assert budget.delay(ALLOWANCE - 599 - 600 - kept_for_questions, NOON) == 0
-    assert budget.delay(ALLOWANCE - 599 - 600 - kept_for_questions + 1, NOON) > 0
+    sampled(budget, 599, NOON)
+    kept_for_probes = 5 * HEAVIEST
+    assert budget.delay(ALLOWANCE - 599 - 600 - kept_for_probes, NOON) == 0
+    assert budget.delay(ALLOWANCE - 599 - 600 - kept_for_probes + 1, NOON) > 0
 
 
 def test_the_used_weight_is_not_charged_twice_for_what_we_sent_ourselves() -> None:
     budget = Budget(ALLOWANCE)
     budget.spend(1_400, NOON)
-    heard(budget, 1_400, NOON)
+    sampled(budget, 1_400, NOON)
     assert budget.delay(1_000, NOON) == 0
-    heard(budget, 1_401, NOON)
+    sampled(budget, 1_401, NOON)
     assert budget.delay(1_000, NOON) > 0
 
 
@@ -81,32 +81,32 @@ def test_what_is_sent_later_than_the_request_of_a_header_is_not_in_it() -> None:
     budget = Budget(ALLOWANCE)
     for at in (NOON, NOON + 1, NOON + 2):
         budget.spend(50, at)
-    budget.learn(250, NOON + 1, NOON + 100)
-    ours, others, kept_for_questions = 150, 150, 5 * HEAVIEST
-    assert budget.delay(ALLOWANCE - ours - 2 * others - kept_for_questions - 1, NOON + 100) == 0
-    assert budget.delay(ALLOWANCE - ours - 2 * others - kept_for_questions, NOON + 100) > 0
+    budget.note_used_weight(250, NOON + 1, NOON + 100)
+    ours, others, kept_for_probes = 150, 150, 5 * HEAVIEST
+    assert budget.delay(ALLOWANCE - ours - 2 * others - kept_for_probes - 1, NOON + 100) == 0
+    assert budget.delay(ALLOWANCE - ours - 2 * others - kept_for_probes, NOON + 100) > 0
 
 
 def test_headers_that_come_out_of_turn_do_not_lower_what_others_used() -> None:
     budget = Budget(1_000)
-    budget.learn(ALLOWANCE, NOON, NOON + 20)
-    budget.learn(10, NOON - 1, NOON + 30)
+    budget.note_used_weight(ALLOWANCE, NOON, NOON + 20)
+    budget.note_used_weight(10, NOON - 1, NOON + 30)
     assert budget.delay(1, NOON + 30) > 0
 
 
 def test_what_others_used_is_expected_of_them_for_one_more_minute() -> None:
     budget = Budget(800)
-    heard(budget, ALLOWANCE, NOON)
+    sampled(budget, ALLOWANCE, NOON)
     assert budget.delay(HEAVIEST + 1, START + MINUTE) > 0
     assert budget.delay(800, START + 2 * MINUTE) == 0
 
 
 def test_what_others_used_of_the_last_minute_is_left_to_them_until_this_one_has_been_watched() -> None:
     budget = Budget(ALLOWANCE)
-    heard(budget, 1_000, START + 58 * SECOND)
-    heard(budget, 0, START + MINUTE + 10 * SECOND)
+    sampled(budget, 1_000, START + 58 * SECOND)
+    sampled(budget, 0, START + MINUTE + 10 * SECOND)
     assert budget.delay(ALLOWANCE - 1_000, START + MINUTE + 11 * SECOND) > 0
-    heard(budget, 0, START + MINUTE + 12 * SECOND)
+    sampled(budget, 0, START + MINUTE + 12 * SECOND)
     assert budget.delay(ALLOWANCE - 1_000, START + MINUTE + 13 * SECOND) == 0
 
 
@@ -114,19 +114,19 @@ def test_what_we_sent_just_before_the_minute_began_is_not_taken_out_of_its_heade
     budget = Budget(ALLOWANCE)
     budget.spend(500, START - EDGE // 2)
     budget.spend(50, NOON)
-    heard(budget, 550, NOON)
+    sampled(budget, 550, NOON)
     assert budget.delay(ALLOWANCE - 550 - 2 * 500, NOON) > 0
 
 
-def test_nothing_is_asked_where_others_used_the_allowance_up() -> None:
+def test_nothing_is_sent_where_others_have_used_the_allowance() -> None:
     budget = Budget(1_000)
-    heard(budget, ALLOWANCE, START + 10 * SECOND)
+    sampled(budget, ALLOWANCE, START + 10 * SECOND)
     assert budget.delay(1, START + 20 * SECOND) == 40 * SECOND + EDGE
 
 
-def test_what_little_was_heard_of_the_last_minute_is_not_expected_again() -> None:
+def test_a_few_early_samples_of_the_last_minute_are_not_projected() -> None:
     budget = Budget(800)
-    heard(budget, ALLOWANCE, START + 5 * SECOND)
+    sampled(budget, ALLOWANCE, START + 5 * SECOND)
     assert budget.delay(800, START + MINUTE) == 0
 
 
@@ -142,16 +142,16 @@ def test_what_little_was_heard_of_the_last_minute_is_not_expected_again() -> Non
 )
 def test_a_header_that_may_belong_to_another_minute_is_ignored(sent: int, answered: int) -> None:
     budget = Budget(800)
-    budget.learn(ALLOWANCE, sent, answered)
+    budget.note_used_weight(ALLOWANCE, sent, answered)
     assert budget.delay(800, answered) == 0
 
 
 def test_half_of_the_allowance_is_left_to_others_until_something_is_known_of_them() -> None:
     budget = Budget(ALLOWANCE)
-    kept_for_questions = 2 * HEAVIEST
-    assert budget.delay(ALLOWANCE // 2 - kept_for_questions, NOON) == 0
-    assert budget.delay(ALLOWANCE // 2 - kept_for_questions + 1, NOON) > 0
-    heard(budget, 0, NOON)
+    kept_for_probes = 2 * HEAVIEST
+    assert budget.delay(ALLOWANCE // 2 - kept_for_probes, NOON) == 0
+    assert budget.delay(ALLOWANCE // 2 - kept_for_probes + 1, NOON) > 0
+    sampled(budget, 0, NOON)
     assert budget.delay(ALLOWANCE, NOON) == 0
 
 
@@ -159,17 +159,17 @@ def test_a_burst_before_we_came_is_no_habit_once_it_has_been_watched() -> None:
     budget = Budget(1_200)
     at = START + 10 * SECOND
     budget.spend(1, at)
-    heard(budget, 1_001, at)
+    sampled(budget, 1_001, at)
     assert budget.delay(50, at) == SECOND, "at that pace nothing is left"
     budget.spend(50, at + SECOND)
-    heard(budget, 1_051, at + SECOND)
+    sampled(budget, 1_051, at + SECOND)
     assert budget.delay(1_149, at + SECOND) == 0
 
 
 def test_a_burst_after_a_quiet_half_minute_is_no_habit_either() -> None:
     budget = Budget(1_200)
-    heard(budget, 0, NOON)
-    heard(budget, 300, NOON + SECOND)
+    sampled(budget, 0, NOON)
+    sampled(budget, 300, NOON + SECOND)
     assert budget.delay(1_200, NOON + SECOND) == 0
 
 
@@ -177,7 +177,7 @@ def test_an_estimate_that_leaves_nothing_is_looked_into_after_1_2_4_8_16_and_32_
     budget = Budget(1_200)
     now = START + 2 * SECOND
     budget.spend(1, now)
-    heard(budget, 1_201, now)
+    sampled(budget, 1_201, now)
     passed = []
     while now < START + 50 * SECOND:
         wait = budget.delay(50, now)
@@ -185,14 +185,14 @@ def test_an_estimate_that_leaves_nothing_is_looked_into_after_1_2_4_8_16_and_32_
         if not wait:
             budget.spend(50, now)
             passed.append((now - START) // SECOND - 2)
-            heard(budget, 1_201 + 40 * len(passed) + 50 * len(passed), now)
+            sampled(budget, 1_201 + 40 * len(passed) + 50 * len(passed), now)
     assert passed[:5] == [1, 2, 4, 8, 16]
 
 
-def test_what_was_heard_by_a_wrong_clock_can_be_forgotten() -> None:
+def test_samples_dated_by_a_wrong_clock_can_be_dropped() -> None:
     budget = Budget(800)
-    heard(budget, ALLOWANCE, NOON)
-    budget.forget_others()
+    sampled(budget, ALLOWANCE, NOON)
+    budget.forget_other_traffic()
     assert budget.delay(800, NOON) == 0
 
 
@@ -207,14 +207,14 @@ def test_what_was_sent_before_the_clock_was_set_back_counts_as_sent_now(jump: in
 def test_a_budget_above_the_allowance_is_taken_at_its_word() -> None:
     budget = Budget(6_000)
     budget.spend(5_000, NOON)
-    heard(budget, 5_000, NOON)
+    sampled(budget, 5_000, NOON)
     assert budget.delay(1_000, NOON) == 0
     assert budget.delay(1_001, NOON) > 0
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([1, 20, 50]), st.integers(0, 20_000)), max_size=60), st.integers(50, 200))
-def test_whoever_waits_as_told_never_sends_more_in_a_minute_than_the_budget(
+def test_waiting_for_each_delay_never_sends_more_in_a_minute_than_the_budget(
     requests: list[tuple[int, int]], per_minute: int
 ) -> None:
     budget, now = Budget(per_minute), START
@@ -257,7 +257,7 @@ class Street:
             self.ours[minute] = self.ours.get(minute, 0) + weight
             if minute not in is_known:
                 self.blind[minute] = self.blind.get(minute, 0) + weight
-            budget.learn(self.ours[minute] + self.rate * (read % MINUTE) // MINUTE, now, now + latency)
+            budget.note_used_weight(self.ours[minute] + self.rate * (read % MINUTE) // MINUTE, now, now + latency)
             if (now - EDGE) // MINUTE == (now + latency + EDGE) // MINUTE:
                 is_known.add(minute)
             now += latency
@@ -281,13 +281,13 @@ def test_a_bot_that_burns_evenly_finds_room_to_the_end_of_each_minute(
     street = Street(rate, ALLOWANCE)
     street.run(START + since, START + 3 * MINUTE, weight, latencies, nap)
     for minute, ours in street.ours.items():
-        unasked = 0 if rate <= ALLOWANCE // 2 else street.blind.get(minute, 0) + (QUESTIONS + 1) * weight
+        unasked = 0 if rate <= ALLOWANCE // 2 else street.blind.get(minute, 0) + (PROBES + 1) * weight
         assert ours + rate <= max(ALLOWANCE, unasked + rate)
 
 
 @settings(deadline=None)
 @given(SINCE, LATENCIES, WEIGHTS, st.sampled_from([1_200, ALLOWANCE]))
-def test_without_company_the_whole_budget_is_used(
+def test_without_other_traffic_the_whole_budget_is_used(
     since: int, latencies: list[int], weight: int, per_minute: int
 ) -> None:
     street = Street(0, per_minute)
@@ -299,11 +299,11 @@ def test_a_minute_that_others_used_up_is_not_held_against_those_that_follow() ->
     budget = Budget(1_200)
     now = 1_000 * MINUTE + 40 * SECOND
     budget.spend(50, now)
-    budget.learn(ALLOWANCE, now, now)
+    budget.note_used_weight(ALLOWANCE, now, now)
     sent = 0
     for now in range(1_001 * MINUTE, 1_003 * MINUTE, SECOND // 4):
         if budget.delay(50, now) == 0:
             budget.spend(50, now)
             sent += 1
-            budget.learn(50 * sum(at // MINUTE == now // MINUTE for at, _ in budget._sent), now, now)
+            budget.note_used_weight(50 * sum(at // MINUTE == now // MINUTE for at, _ in budget._sent), now, now)
     assert sent == 2 * (1_200 // 50), "both minutes are used"

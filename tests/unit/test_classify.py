@@ -1,4 +1,4 @@
-"""What each answer other than a page means, and until when the exchange wants silence."""
+"""What each response other than a page means, and when a cooldown ends."""
 
 from email.utils import format_datetime
 
@@ -23,12 +23,12 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.error_table import FIREWALL_PAUSE, LONGEST_BAN, classify, silence_until
+from etl.exchange.error_table import FIREWALL_PAUSE, LONGEST_BAN, classify, cooldown_until
 
 START = 26_920_000 * MINUTE
 NOW = START + 20 * SECOND
 NEXT_MINUTE = START + MINUTE + SECOND
-"""The earliest end of any silence: a second into the next minute."""
+"""The earliest end of any cooldown: a second into the next minute."""
 
 
 def never() -> bool:
@@ -97,7 +97,7 @@ def test_a_code_counts_for_more_than_the_status_it_comes_with() -> None:
 def test_a_message_that_speaks_of_a_ban_is_one_whatever_the_status() -> None:
     error = classified(429, -1003, f"Way too many requests; IP(1.2.3.4) banned until {NOW + 5 * MINUTE}.")
     assert isinstance(error, BannedError)
-    assert error.until_ms == NOW + 5 * MINUTE + SECOND
+    assert error.cooldown_until == NOW + 5 * MINUTE + SECOND
     assert error.exit_code is ExitCode.BANNED
 
 
@@ -116,7 +116,7 @@ def test_a_refused_key_is_explained(code: int | None) -> None:
 def test_a_key_that_worked_and_is_refused_may_be_a_ban_in_disguise(status: int) -> None:
     error = classify(status, -2015, "Invalid API-key, IP, or permissions for action.", {}, NOW, once)
     assert isinstance(error, DoubtedKeyError)
-    assert error.until_ms == NEXT_MINUTE
+    assert error.cooldown_until == NEXT_MINUTE
     assert "withdrawn or changed, or this is a ban in disguise" in str(error)
     assert error.exit_code is ExitCode.BANNED
 
@@ -126,10 +126,10 @@ def test_no_other_refusal_of_a_key_is_doubted(code: int) -> None:
     assert type(classify(401, code, "no.", {}, NOW, unasked)) is CredentialsError
 
 
-def test_a_silence_that_is_asked_for_with_a_doubted_key_is_kept() -> None:
+def test_a_cooldown_demanded_with_a_doubted_key_is_kept() -> None:
     error = classify(401, -2015, "no.", {"Retry-After": "600"}, NOW, once)
     assert isinstance(error, DoubtedKeyError)
-    assert error.until_ms == NOW + 600 * SECOND
+    assert error.cooldown_until == NOW + 600 * SECOND
 
 
 FIREWALL = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n</html>"
@@ -139,14 +139,14 @@ FIREWALL = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n</html>"
 def test_the_firewall_wants_a_full_minute_from_now_and_says_nothing_of_the_key(message: str) -> None:
     error = classify(403, None, message, {}, NOW, unasked)
     assert type(error) is ThrottledError
-    assert error.until_ms == NOW + FIREWALL_PAUSE == NOW + MINUTE
-    assert str(error) == "the exchange's firewall, not the key, stands in the way (HTTP 403)"
+    assert error.cooldown_until == NOW + FIREWALL_PAUSE == NOW + MINUTE
+    assert str(error) == "the exchange's firewall refused the request, not because of the key (HTTP 403)"
 
 
-def test_a_firewall_that_says_how_long_is_believed() -> None:
+def test_a_firewall_that_sends_retry_after_is_obeyed() -> None:
     error = classify(403, None, FIREWALL, {"Retry-After": "300"}, NOW, unasked)
     assert isinstance(error, ThrottledError)
-    assert error.until_ms == NOW + 300 * SECOND
+    assert error.cooldown_until == NOW + 300 * SECOND
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_firewall_that_says_how_long_is_believed() -> None:
         (400, -4000, "the maintenance margin is too low", RejectedError),
     ],
 )
-def test_an_exchange_that_says_it_is_being_worked_on_is_believed(
+def test_an_exchange_that_announces_maintenance_is_in_maintenance(
     status: int, code: int | None, message: str, expected: type[ExchangeError]
 ) -> None:
     assert type(classified(status, code, message)) is expected
@@ -185,11 +185,11 @@ def test_an_exchange_that_says_it_is_being_worked_on_is_believed(
         ("1 Jan 99999999999999999999 00:00:00 GMT", NEXT_MINUTE),
     ],
 )
-def test_retry_after_is_obeyed_but_never_trusted_to_be_short_or_believed_to_be_absurd(
+def test_retry_after_is_obeyed_within_the_shortest_and_the_longest_cooldown(
     retry_after: str | None, deadline: int
 ) -> None:
     headers = {} if retry_after is None else {"Retry-After": retry_after}
-    assert silence_until(headers, "", NOW) == deadline
+    assert cooldown_until(headers, "", NOW) == deadline
 
 
 @pytest.mark.parametrize(
@@ -203,24 +203,24 @@ def test_retry_after_is_obeyed_but_never_trusted_to_be_short_or_believed_to_be_a
     ],
 )
 def test_a_ban_lasts_as_long_as_the_body_says(message: str, deadline: int) -> None:
-    assert silence_until({}, message, NOW) == deadline
+    assert cooldown_until({}, message, NOW) == deadline
 
 
 def test_of_two_deadlines_the_later_one_counts() -> None:
     message = f"banned until {NOW + 10 * MINUTE}"
-    assert silence_until({"Retry-After": "1200"}, message, NOW) == NOW + 20 * MINUTE
-    assert silence_until({"Retry-After": "60"}, message, NOW) == NOW + 10 * MINUTE + SECOND
+    assert cooldown_until({"Retry-After": "1200"}, message, NOW) == NOW + 20 * MINUTE
+    assert cooldown_until({"Retry-After": "60"}, message, NOW) == NOW + 10 * MINUTE + SECOND
 
 
 @pytest.mark.parametrize("now", [START, START + MINUTE - 1])
-def test_a_silence_ends_a_second_into_the_next_minute_at_the_earliest(now: int) -> None:
-    assert silence_until({"Retry-After": "0"}, "", now) == NEXT_MINUTE
+def test_a_cooldown_ends_a_second_into_the_next_minute_at_the_earliest(now: int) -> None:
+    assert cooldown_until({"Retry-After": "0"}, "", now) == NEXT_MINUTE
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.text(max_size=40) | st.from_regex(r"\A\w{3}, \d\d? \w{3} \d{1,6} \d\d:\d\d:\d\d [+-]\d{1,6}\Z"), st.text())
-def test_a_silence_always_has_an_end_that_can_be_waited_for(retry_after: str, message: str) -> None:
-    assert NEXT_MINUTE <= silence_until({"Retry-After": retry_after}, message, NOW) <= NOW + LONGEST_BAN
+def test_a_cooldown_always_has_an_end_that_can_be_waited_for(retry_after: str, message: str) -> None:
+    assert NEXT_MINUTE <= cooldown_until({"Retry-After": retry_after}, message, NOW) <= NOW + LONGEST_BAN
 
 
 @settings(deadline=None, max_examples=300)

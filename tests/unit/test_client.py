@@ -1,4 +1,4 @@
-"""One account's connection: what is asked, and how the exchange's answers and refusals are understood."""
+"""One account's client: what it requests, and how it reads the exchange's responses and refusals."""
 
 import socket
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def test_a_page_holds_the_rows_of_its_window(connect: Connecting) -> None:
     assert abs(page.received_at - local_now()) < MINUTE
 
 
-def test_a_request_says_what_was_asked_for_and_costs_what_it_costs(connect: Connecting) -> None:
+def test_a_request_holds_what_was_requested_and_its_weight_is_counted(connect: Connecting) -> None:
     connected = connect()
     request = PageRequest(LAST_WEEK.window, 50, "币安人生USDT", CloseType.LIQUIDATION)
     assert [order.key for order in connected.page(request).orders] == [("币安人生USDT", 1)]
@@ -60,7 +60,7 @@ def test_what_others_use_is_learned_from_the_header(connect: Connecting) -> None
     assert connected.budget.delay(850, page.received_at + 2 * MINUTE) == 0
 
 
-def test_what_a_wrong_clock_heard_of_others_is_forgotten_when_it_is_set(connect: Connecting) -> None:
+def test_samples_of_other_traffic_are_dropped_when_a_wrong_clock_is_set(connect: Connecting) -> None:
     connected = connect(switches={"others_weight": 4_600, "clock_at_ms": NOON})
     connected.clock.set(NOON - 10 * SECOND)
     connected.client.set_clock()

@@ -1,4 +1,4 @@
-"""The client against an exchange that fails, goes silent or lies. Waits are noted, not waited for."""
+"""The client against an exchange that fails, stops answering or lies. Waits are recorded, not waited for."""
 
 import re
 import time
@@ -43,7 +43,7 @@ def timeout_for(fault: Fault) -> float:
     ],
     ids=lambda fault: f"{fault.kind} {fault.status} {fault.code}",
 )
-def test_what_fails_once_is_asked_again_with_a_new_signature(fault: Fault, connect: Connecting) -> None:
+def test_what_fails_once_is_retried_with_a_new_signature(fault: Fault, connect: Connecting) -> None:
     connected = connect(fault, read_timeout=timeout_for(fault))
     assert connected.page().length == 2
     assert connected.stats.by_path == {FORCE_ORDERS: 2}
@@ -79,11 +79,11 @@ def test_what_goes_on_failing_comes_out_after_the_last_attempt(
 
 def test_a_body_below_the_largest_is_read_to_its_end(connect: Connecting) -> None:
     page = connect(Fault("huge", mib=15)).page()
-    assert [reject.reason for reject in page.rejects] == ["the row is no object"]
+    assert [reject.reason for reject in page.rejects] == ["the row is not an object"]
     assert connect(Fault("gzip_bomb", mib=15)).page().length == 0
 
 
-def test_an_answer_that_drips_holds_nobody_longer_than_one_that_never_comes(connect: Connecting) -> None:
+def test_an_answer_that_drips_is_given_up_as_early_as_one_that_never_comes(connect: Connecting) -> None:
     connected = connect(Fault("drip", ms=50), attempts=1, read_timeout=0.3)
     began = time.monotonic()
     assert re.fullmatch(r"the exchange at 127\.0\.0\.1:\d+ did not answer within 0\.3 s", str(connected.failure()))
@@ -113,7 +113,7 @@ def test_a_redirect_is_refused_and_not_followed(connect: Connecting) -> None:
     assert connected.stats.requests == 1
 
 
-def test_a_clock_that_is_refused_is_measured_anew(connect: Connecting) -> None:
+def test_a_clock_that_is_refused_is_measured_again(connect: Connecting) -> None:
     connected = connect(switches={"clock_offset_ms": HOUR})
     assert connected.page().length == 2
     assert connected.stats.by_path == {FORCE_ORDERS: 2, TIME: 1}
@@ -134,7 +134,7 @@ def test_a_clock_that_stays_refused_is_an_error_that_says_how_far_off_this_machi
 
 
 @pytest.mark.parametrize("kind", ["object", "garbage"])
-def test_an_exchange_that_does_not_tell_its_time_is_asked_again(kind: Any, connect: Connecting) -> None:
+def test_an_exchange_that_does_not_send_its_time_is_retried(kind: Any, connect: Connecting) -> None:
     connected = connect(Fault(kind, ONCE, path=TIME))
     connected.client.set_clock()
     assert connected.stats.by_path == {TIME: 2}
@@ -156,21 +156,21 @@ def test_a_clock_that_can_be_neither_used_nor_read_comes_out_after_the_last_atte
 
 
 @pytest.mark.parametrize("retry_after", ["seconds", "0", "missing"])
-def test_a_429_silences_everything_behind_the_gate(retry_after: str, connect: Connecting) -> None:
+def test_a_429_starts_a_cooldown_for_every_request(retry_after: str, connect: Connecting) -> None:
     connected = connect(Fault("throttle", ONCE), switches={"retry_after": retry_after})
     error = connected.failure()
     assert type(error) is ThrottledError
-    assert connected.gate.closed_until == error.until_ms
-    assert 0 < error.until_ms - connected.clock.now() <= 61_000
+    assert connected.limiter.cooldown_until == error.cooldown_until
+    assert 0 < error.cooldown_until - connected.clock.now() <= 61_000
     assert isinstance(connected.failure(), BannedError)
     assert connected.stats.requests == 1
 
 
 def test_a_418_is_a_ban_until_its_deadline(connect: Connecting) -> None:
-    connected = connect(Fault("ban", ONCE, seconds=300), patience=60_000)
+    connected = connect(Fault("ban", ONCE, seconds=300), longest_cooldown=60_000)
     error = connected.failure()
     assert isinstance(error, BannedError)
-    assert 290_000 < error.until_ms - connected.clock.now() <= 302_000
+    assert 290_000 < error.cooldown_until - connected.clock.now() <= 302_000
     connected.failure()
     with pytest.raises(BannedError):
         connected.client.symbols()
@@ -178,18 +178,18 @@ def test_a_418_is_a_ban_until_its_deadline(connect: Connecting) -> None:
     assert connected.stats.requests_during_ban == 0
 
 
-def test_the_firewall_silences_everything_for_a_minute(connect: Connecting) -> None:
+def test_the_firewall_starts_a_cooldown_of_a_minute(connect: Connecting) -> None:
     connected = connect(Fault("status", ONCE, status=403))
     error = connected.failure()
     assert type(error) is ThrottledError
     assert "firewall" in str(error)
-    assert 55_000 < error.until_ms - connected.clock.now() <= 61_000
+    assert 55_000 < error.cooldown_until - connected.clock.now() <= 61_000
     assert isinstance(connected.failure(), BannedError)
     assert connected.stats.requests == 1
 
 
 def test_the_tries_against_the_firewall_spread_over_minutes(connect: Connecting) -> None:
-    connected = connect(Fault("status", status=403), attempts=4, patience=120_000, sits_out=True)
+    connected = connect(Fault("status", status=403), attempts=4, longest_cooldown=120_000, sits_out=True)
     began = connected.clock.now()
     assert type(connected.failure()) is ThrottledError
     assert connected.stats.requests == 4
@@ -197,7 +197,7 @@ def test_the_tries_against_the_firewall_spread_over_minutes(connect: Connecting)
 
 
 def test_a_single_403_loses_nothing(connect: Connecting) -> None:
-    connected = connect(Fault("status", ONCE, status=403), patience=120_000, sits_out=True)
+    connected = connect(Fault("status", ONCE, status=403), longest_cooldown=120_000, sits_out=True)
     assert connected.page().length == 2
     assert connected.waits == [0.0]
 
@@ -208,15 +208,15 @@ def test_an_exchange_that_is_being_worked_on_is_waited_for_longer(connect: Conne
     assert [wait >= least for wait, least in zip(connected.waits, (10, 20), strict=True)] == [True, True]
 
 
-def test_a_key_that_worked_is_tried_once_more_after_a_silence(connect: Connecting) -> None:
-    connected = connect(Fault("key", When(2, 2)), patience=120_000, sits_out=True)
+def test_a_key_that_worked_is_tried_once_more_after_a_cooldown(connect: Connecting) -> None:
+    connected = connect(Fault("key", When(2, 2)), longest_cooldown=120_000, sits_out=True)
     for _ in range(2):
         assert connected.page().length == 2
     assert connected.waits == [0.0]
 
 
-def test_a_key_that_is_refused_again_after_the_silence_is_refused_for_good(connect: Connecting) -> None:
-    connected = connect(Fault("key", When(2)), patience=120_000, sits_out=True, attempts=9)
+def test_a_key_that_is_refused_again_after_the_cooldown_is_refused_for_good(connect: Connecting) -> None:
+    connected = connect(Fault("key", When(2)), longest_cooldown=120_000, sits_out=True, attempts=9)
     connected.page()
     assert isinstance(connected.failure(), CredentialsError)
     assert connected.stats.requests == 3
@@ -225,19 +225,19 @@ def test_a_key_that_is_refused_again_after_the_silence_is_refused_for_good(conne
 
 def test_a_key_that_works_again_is_given_another_chance(connect: Connecting) -> None:
     faults = [Fault("key", When(2, 2)), Fault("key", When(4, 4))]
-    connected = connect(*faults, patience=120_000, sits_out=True)
+    connected = connect(*faults, longest_cooldown=120_000, sits_out=True)
     for _ in range(3):
         assert connected.page().length == 2
     assert connected.waits == [0.0, 0.0]
 
 
-def test_a_doubted_key_silences_everything_until_the_next_minute(connect: Connecting) -> None:
+def test_a_doubted_key_starts_a_cooldown_until_the_next_minute(connect: Connecting) -> None:
     connected = connect(Fault("key", When(2)))
     connected.page()
     error = connected.failure()
     assert isinstance(error, DoubtedKeyError)
-    assert connected.gate.closed_until == error.until_ms
-    assert 0 < error.until_ms - connected.clock.now() <= 61_000
+    assert connected.limiter.cooldown_until == error.cooldown_until
+    assert 0 < error.cooldown_until - connected.clock.now() <= 61_000
     assert isinstance(connected.failure(), BannedError)
     assert connected.stats.requests == 2
 
@@ -257,14 +257,14 @@ def test_the_exchange_s_time_needs_no_key_and_proves_none(connect: Connecting) -
     assert isinstance(connected.failure(), CredentialsError)
 
 
-def test_a_silence_within_the_patience_is_waited_for_by_the_gate_alone(connect: Connecting) -> None:
-    connected = connect(Fault("throttle", ONCE), patience=120_000)
+def test_only_the_rate_limiter_waits_for_a_cooldown(connect: Connecting) -> None:
+    connected = connect(Fault("throttle", ONCE), longest_cooldown=120_000)
     connected.stop_at_the_first_wait = True
     assert isinstance(connected.failure(), StoppedError)
     assert connected.waits == [0.0]
 
 
-def test_no_request_is_sent_once_a_stop_is_asked_for(connect: Connecting) -> None:
+def test_no_request_is_sent_once_a_stop_is_requested(connect: Connecting) -> None:
     connected = connect()
     connected.stop.set()
     assert isinstance(connected.failure(), StoppedError)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from etl.core.timeline import HOUR, MINUTE, SECOND
-from etl.exchange.clock import ExchangeClock, local_now, said_of_machine
+from etl.exchange.clock import ExchangeClock, compare_clocks, local_now
 
 
 class Machine:
@@ -22,7 +22,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return Machine(monkeypatch)
 
 
-def test_until_it_is_set_the_clock_shows_what_the_machine_believes(machine: Machine) -> None:
+def test_until_it_is_set_the_clock_shows_the_time_of_the_machine(machine: Machine) -> None:
     assert ExchangeClock().now() == local_now() == machine.wall
 
 
@@ -77,7 +77,7 @@ def test_it_tells_by_how_much_the_machine_is_ahead_of_the_exchange(machine: Mach
     ],
 )
 def test_what_is_to_be_mended_is_said(ahead: int | None, said: str) -> None:
-    assert said_of_machine(ahead).startswith(said)
+    assert compare_clocks(ahead).startswith(said)
 
 
 def test_the_real_clock_does_not_run_backwards() -> None:

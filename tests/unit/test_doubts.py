@@ -1,4 +1,4 @@
-"""Which walks wait in doubt of their first page, and which go on."""
+"""Which walks wait because their first page is doubtful, and which continue."""
 
 import pytest
 

@@ -25,7 +25,7 @@ def catch_up(sync: Job, known: Known) -> list[Job]:
 
 
 def proven_until(instant: int) -> Known:
-    return Known(proven=[Window(NOW - 80 * DAY, instant)], asked_since=NOW - 80 * DAY)
+    return Known(proven=[Window(NOW - 80 * DAY, instant)], requested_since=NOW - 80 * DAY)
 
 
 def test_a_sync_that_is_a_day_behind_is_one_job() -> None:

@@ -18,7 +18,7 @@ FROM_THE_SECOND = When(2)
 
 
 def seen(connected: Connected) -> dict[str, int]:
-    return {outcome: count for outcome, count in connected.gate.outcomes.counts().items() if count}
+    return {outcome: count for outcome, count in connected.limiter.outcomes.counts().items() if count}
 
 
 def test_an_outcome_is_called_as_the_error_is_without_its_last_word() -> None:
@@ -31,7 +31,7 @@ def test_every_error_of_the_exchange_is_an_outcome_that_is_counted_from_nothing_
     kinds = {one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ExchangeError)}
     outcomes = {outcome_of(kind) for kind in kinds - {ExchangeError}} | {ANSWERED}
     assert sorted(OUTCOMES) == sorted(outcomes)
-    assert connect().gate.outcomes.counts() == dict.fromkeys(outcomes, 0)
+    assert connect().limiter.outcomes.counts() == dict.fromkeys(outcomes, 0)
 
 
 def test_what_is_answered_is_counted_for_every_kind_of_request(connect: Connecting) -> None:
@@ -54,7 +54,7 @@ def test_what_is_answered_is_counted_for_every_kind_of_request(connect: Connecti
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
-def test_what_fails_and_is_asked_again_is_counted_twice(fault: Fault, outcome: str, connect: Connecting) -> None:
+def test_what_fails_and_is_retried_is_counted_twice(fault: Fault, outcome: str, connect: Connecting) -> None:
     connected = connect(fault)
     connected.page()
     assert seen(connected) == {outcome: 1, "answered": 1}
@@ -76,7 +76,7 @@ def test_a_refusal_that_says_how_to_ask_instead_is_counted_as_what_it_says(
     assert seen(connected) == {outcome: 1}
 
 
-def test_a_key_that_is_not_accepted_and_one_that_worked_before_are_told_apart(connect: Connecting) -> None:
+def test_a_key_that_is_not_accepted_and_one_that_worked_before_are_distinguished(connect: Connecting) -> None:
     stranger = connect(key="X" * 64)
     stranger.failure()
     assert seen(stranger) == {"credentials": 1}
@@ -96,7 +96,7 @@ def test_a_refused_timestamp_and_the_look_at_the_clock_that_follows_are_counted_
 
 
 @pytest.mark.parametrize(("status", "outcome"), [(429, "throttled"), (418, "banned")])
-def test_what_the_gate_itself_refuses_was_not_sent_and_is_not_counted(
+def test_what_the_rate_limiter_refuses_was_not_sent_and_is_not_counted(
     status: int, outcome: str, connect: Connecting
 ) -> None:
     connected = connect(Fault("status", status=status, path=FORCE_ORDERS))

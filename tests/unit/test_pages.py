@@ -36,7 +36,7 @@ WHOLE = f"[{json.dumps(ROW)}, {json.dumps(ROW)}]"
 
 @pytest.mark.parametrize("length", range(0, len(WHOLE), 7))
 def test_a_body_that_was_cut_anywhere_may_work_the_next_time(length: int) -> None:
-    with pytest.raises(TransientError, match="cut or unreadable"):
+    with pytest.raises(TransientError, match="cut off or unreadable"):
         read(WHOLE[:length])
 
 
@@ -77,13 +77,13 @@ def test_a_body_that_was_cut_anywhere_may_work_the_next_time(length: int) -> Non
     ],
 )
 def test_garbage_may_work_the_next_time(body: bytes) -> None:
-    with pytest.raises(TransientError, match=r"\Athe exchange's answer is cut or unreadable\Z"):
+    with pytest.raises(TransientError, match=r"\Athe exchange's response is cut off or unreadable\Z"):
         read_page(body, 7)
 
 
 @pytest.mark.parametrize("body", ["{}", '{"code":-1,"msg":"x"}', "null", "1", '"[]"', "true", "NaN"])
 def test_json_that_is_no_array_is_not_what_the_exchange_promises(body: str) -> None:
-    with pytest.raises(ContractError, match="no array of orders"):
+    with pytest.raises(ContractError, match="not an array of orders"):
         read(body)
 
 
@@ -150,7 +150,7 @@ def test_where_two_quotes_are_lost_rows_are_never_miscounted() -> None:
 
 @pytest.mark.parametrize("body", [b'{"a":"\xff"}', b'"\x01"', b"-Infinity", b'{"a":{"b":["\x00"],"c":{}}}'])
 def test_damage_in_what_is_no_array_changes_nothing(body: bytes) -> None:
-    with pytest.raises(ContractError, match="no array of orders"):
+    with pytest.raises(ContractError, match="not an array of orders"):
         read_page(body, 7)
 
 

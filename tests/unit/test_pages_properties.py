@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from etl.core.orders import FIELDS, Kind
+from etl.core.orders import FIELDS, FieldType
 from etl.core.paging import Page
 from etl.errors import ContractError, ExchangeError, TransientError
 from etl.exchange.pages import read_object, read_page
@@ -92,9 +92,9 @@ def test_what_became_an_order_is_what_its_columns_say(documents: list[Any]) -> N
         assert (order.symbol, order.order_id, order.order_time) == (row["symbol"], row["orderId"], row["time"])
         for field in FIELDS:
             value = row.get(field.wire)
-            if field.kind is Kind.BOOLEAN:
+            if field.type is FieldType.BOOLEAN:
                 assert value in (None, True, False, "true", "false")
-            if field.kind is Kind.DECIMAL and value is not None:
+            if field.type is FieldType.DECIMAL and value is not None:
                 assert Decimal(str(value)).is_finite()
 
 

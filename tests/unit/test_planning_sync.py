@@ -1,4 +1,4 @@
-"""What the nightly job asks for: from each watermark to now, what is read again, what is tried again."""
+"""What a nightly run requests: from each watermark to now, what is read again, what is retried."""
 
 import pytest
 from hypothesis import given, settings
@@ -22,14 +22,14 @@ def needs(targets: list[Target]) -> list[Window]:
 
 def test_a_nightly_run_is_one_request_that_reads_a_week_again_for_free() -> None:
     assert plan_sync(None, Known(proven=[MONTH]), RULES) == [
-        Target(need=Window(MONTH.end - REREAD, SETTLED), ask=Window(NOW - WIDEST_WINDOW, NOW))
+        Target(need=Window(MONTH.end - REREAD, SETTLED), requested=Window(NOW - WIDEST_WINDOW, NOW))
     ]
 
 
-def test_what_was_never_asked_for_is_not_read_again() -> None:
+def test_what_was_never_requested_is_not_read_again() -> None:
     young = Window(NOW - 2 * DAY, NOW - DAY)
     (target,) = plan_sync(None, Known(proven=[young]), RULES)
-    assert target.ask == Window(young.start, NOW)
+    assert target.requested == Window(young.start, NOW)
 
 
 def test_a_job_that_slept_for_weeks_reads_all_of_them_and_a_day_before() -> None:
@@ -37,7 +37,7 @@ def test_a_job_that_slept_for_weeks_reads_all_of_them_and_a_day_before() -> None
     targets = plan_sync(None, Known(proven=[slept]), RULES)
     assert len(targets) == 3
     assert merge(needs(targets)) == [Window(max(slept.end - REREAD, NOW - 3 * WIDEST_WINDOW), SETTLED)]
-    assert merge(target.ask for target in targets) == [Window(NOW - 3 * WIDEST_WINDOW, NOW)]
+    assert merge(target.requested for target in targets) == [Window(NOW - 3 * WIDEST_WINDOW, NOW)]
 
 
 def test_a_job_that_slept_beyond_the_retention_does_not_read_again_what_is_gone() -> None:
@@ -58,14 +58,14 @@ def test_a_hole_behind_the_newest_proof_is_tried_again_and_one_given_up_is_not()
     targets = plan_sync(None, Known(proven=proven, given_up=[lost]), RULES)
     assert targets[0].need == hole
     assert len(targets) == 2
-    assert all(target.ask.intersect(lost) is None for target in targets)
+    assert all(target.requested.intersect(lost) is None for target in targets)
 
 
 def test_a_run_right_after_another_reads_again_and_needs_nothing_new() -> None:
     proven = Window(NOW - 30 * DAY, SETTLED)
     (target,) = plan_sync(None, Known(proven=[proven]), RULES)
     assert target.need.end == SETTLED
-    assert target.ask.end == NOW
+    assert target.requested.end == NOW
 
 
 def test_a_proof_from_the_future_leaves_only_the_holes() -> None:
@@ -82,7 +82,7 @@ def test_a_proof_from_the_future_leaves_only_the_holes() -> None:
     ],
     ids=["floor", "widest"],
 )
-def test_where_nothing_new_is_left_to_need_only_the_holes_are_asked_for(rules: Rules, newest: int) -> None:
+def test_where_nothing_new_is_left_to_need_only_the_holes_are_requested(rules: Rules, newest: int) -> None:
     whole = Window(NOW - 2 * DAY, newest)
     hole = Window(whole.start + HOUR, whole.start + HOUR + MINUTE)
     assert plan_sync(None, Known(proven=[whole]), rules) == []
@@ -112,26 +112,26 @@ def test_after_every_sync_all_from_the_oldest_proof_to_the_settled_edge_was_need
     assert subtract([whole], [*proven, *needs(targets)]) == []
     assert subtract(needs(targets), [whole]) == []
     for target in targets:
-        assert target.ask.width <= widest
-        assert target.need.intersect(target.ask) == target.need
-        assert target.ask.end <= now
+        assert target.requested.width <= widest
+        assert target.need.intersect(target.requested) == target.need
+        assert target.requested.end <= now
 
 
-def test_a_night_with_two_symbols_asked_by_name_asks_each_by_name() -> None:
+def test_a_nightly_run_with_two_symbols_requests_each_by_name() -> None:
     names = {name: Known(proven=[MONTH]) for name in ("BTCUSDT", "ETHUSDT")}
     targets = plan_nightly(Known(), names, RULES)
     assert [target.symbol for target in targets] == ["BTCUSDT", "ETHUSDT"]
     assert [target.need.end for target in targets] == [SETTLED, SETTLED]
 
 
-def test_a_night_with_three_symbols_asks_once_without_symbol_from_the_farthest_behind() -> None:
+def test_a_nightly_run_with_three_symbols_requests_once_without_symbol_from_the_farthest_behind() -> None:
     ends = {"BTCUSDT": NOW - DAY, "ETHUSDT": NOW - 3 * DAY, "SOLUSDT": NOW - 2 * DAY}
     names = {name: Known(proven=[Window(MONTH.start, end)]) for name, end in ends.items()}
     (target,) = plan_nightly(Known(), names, RULES)
     assert target == Target(Window(NOW - 4 * DAY, SETTLED), Window(NOW - 4 * DAY, NOW))
 
 
-def test_once_all_symbols_were_asked_for_none_is_asked_by_name() -> None:
+def test_once_all_symbols_were_requested_none_is_requested_by_name() -> None:
     every = Known(proven=[MONTH])
     targets = plan_nightly(every, {"BTCUSDT": Known(proven=[MONTH])}, RULES)
     assert targets == plan_sync(None, every, RULES)
@@ -148,7 +148,7 @@ def test_a_hole_of_one_symbol_is_tried_again_by_name() -> None:
     assert (last.symbol, last.need) == ("BTCUSDT", hole)
 
 
-def test_a_hole_of_a_symbol_that_the_night_reaches_anyway_is_not_asked_twice() -> None:
+def test_a_hole_of_a_symbol_that_the_nightly_run_covers_anyway_is_not_requested_twice() -> None:
     hole = Window(NOW - DAY - HOUR, NOW - DAY - HOUR // 2)
     holed = Known(proven=subtract([MONTH], [hole]))
     every = Known(proven=[MONTH])

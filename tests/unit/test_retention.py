@@ -90,7 +90,7 @@ def test_a_refused_window_below_the_floor_is_given_up_whole() -> None:
 
 
 @pytest.mark.parametrize("keeps", [KEEPS, None])
-def test_where_less_is_kept_than_believed_the_edge_is_searched_newer_half_first(keeps: int | None) -> None:
+def test_where_less_is_kept_than_configured_the_edge_is_searched_newer_half_first(keeps: int | None) -> None:
     window = Window(FLOOR + DAY, FLOOR + 3 * DAY)
     given_up, worth_asking = Retention(keeps, NOW).narrow_down(window)
     assert given_up == []

@@ -39,17 +39,17 @@ class Attempts:
         return "done"
 
 
-def patient() -> bool:
+def waiting() -> bool:
     return True
 
 
 def outcome(
-    attempts: Attempts, policy: RetryPolicy = POLICY, is_patient: Callable[[], bool] = patient
+    attempts: Attempts, policy: RetryPolicy = POLICY, waits_for_cooldown: Callable[[], bool] = waiting
 ) -> tuple[str | Exception, list[float]]:
     """The result or the error that came out, and the waits."""
     waits: list[float] = []
     try:
-        return policy.retrying(waits.append, is_patient)(attempts), waits
+        return policy.retrying(waits.append, waits_for_cooldown)(attempts), waits
     except ForceOrdersError as error:
         return error, waits
 
@@ -73,7 +73,7 @@ def test_the_waits_double_up_to_the_longest() -> None:
         assert shortest <= wait <= min(shortest + 1, 6)
 
 
-def test_an_exchange_that_is_being_worked_on_is_asked_again_slowly() -> None:
+def test_an_exchange_that_is_under_maintenance_is_retried_slowly() -> None:
     _, waits = outcome(Attempts(*[MaintenanceError("x")] * 5), RetryPolicy())
     assert len(waits) == 5
     for wait, shortest in zip(waits, (10, 20, 40, 60, 60), strict=True):
@@ -94,7 +94,7 @@ def test_one_attempt_means_none_again() -> None:
     assert outcome(Attempts(error), RetryPolicy(attempts=1)) == (error, [])
 
 
-def test_a_refused_timestamp_is_signed_anew_without_a_wait() -> None:
+def test_a_refused_timestamp_is_signed_again_without_a_wait() -> None:
     assert outcome(Attempts(ClockSkewError("x"), ClockSkewError("x"))) == ("done", [0.0, 0.0])
 
 
@@ -118,9 +118,9 @@ def test_other_failures_in_between_leave_the_tries_for_a_refused_clock_as_they_a
 
 
 @pytest.mark.parametrize("error", [ThrottledError("x", 5), BannedError("x", 5), DoubtedKeyError("x", 5)])
-def test_a_silence_is_left_to_the_gate_while_it_has_patience(error: Exception) -> None:
+def test_the_wait_for_a_cooldown_is_left_to_the_rate_limiter(error: Exception) -> None:
     assert outcome(Attempts(error)) == ("done", [0.0])
-    assert outcome(Attempts(error), is_patient=lambda: False) == (error, [])
+    assert outcome(Attempts(error), waits_for_cooldown=lambda: False) == (error, [])
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from etl.core.orders import FIELDS, CloseType, Kind, Order, Reject
+from etl.core.orders import FIELDS, CloseType, FieldType, Order, Reject
 from etl.exchange.rows import read_row
 from tests.documented import ROW, ROW_OF_2025
+
+EXPECTED = {
+    FieldType.INTEGER: "an integer",
+    FieldType.DECIMAL: "a decimal",
+    FieldType.BOOLEAN: "a boolean",
+    FieldType.TEXT: "text",
+}
 
 
 def accepted(row: str) -> Order:
@@ -65,7 +72,9 @@ def test_keys_that_nobody_knows_yet_are_no_fault() -> None:
     assert '"goodTillDate": [1, {}]' in accepted(changed(pair="XRPUSD", goodTillDate=[1, {}])).raw
 
 
-@pytest.mark.parametrize("wire", [field.wire for field in FIELDS if field.kind is Kind.TEXT and field.wire != "symbol"])
+@pytest.mark.parametrize(
+    "wire", [field.wire for field in FIELDS if field.type is FieldType.TEXT and field.wire != "symbol"]
+)
 def test_values_are_open_sets(wire: str) -> None:
     accepted(changed(**{wire: "NEVER_SEEN_BEFORE"}))
 
@@ -84,41 +93,41 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
 @pytest.mark.parametrize(
     ("wire", "text", "reason"),
     [
-        *((field.wire, "[]", f"{field.wire} is no {field.kind.name.lower()}") for field in FIELDS),
+        *((field.wire, "[]", f"{field.wire} is not {EXPECTED[field.type]}") for field in FIELDS),
         ("symbol", '""', "symbol is missing"),
         ("symbol", "null", "symbol is missing"),
-        ("symbol", "true", "symbol is no text"),
+        ("symbol", "true", "symbol is not text"),
         ("orderId", "null", "orderId is missing"),
-        ("orderId", '""', "orderId is no integer"),
-        ("orderId", "1.0", "orderId is no integer"),
-        ("orderId", "1e3", "orderId is no integer"),
-        ("orderId", "true", "orderId is no integer"),
-        *(("orderId", text, "orderId is no integer") for text in (str(2**63), f'"{2**63}"', str(-(2**63) - 1))),
-        ("orderId", "9" * 5_000, "orderId is no integer"),
-        ("orderId", '"١٢٣"', "orderId is no integer"),
-        ("price", '"1,5"', "price is no decimal"),
-        ("price", '"abc"', "price is no decimal"),
-        ("price", '""', "price is no decimal"),
-        ("price", '"NaN"', "price is no decimal"),
-        ("price", "NaN", "the row holds NaN or Infinity, which are no JSON"),
-        ("price", "-Infinity", "the row holds NaN or Infinity, which are no JSON"),
-        *((wire, "[1.5]", f"{wire} is no decimal") for wire in ("price", "executedQty")),
-        ("price", '"1', "the row is no JSON"),
-        ("price", "1e999", "price is no decimal"),
-        ("price", "1" + "0" * 61, "price is no decimal"),
-        ("price", '" 1"', "price is no decimal"),
-        *(("price", text, "price is no decimal") for text in ('"１.5"', '"1.٥"', '".٥"', '"1e٢"')),
-        ("price", r'"1\n"', "price is no decimal"),
-        ("reduceOnly", "1", "reduceOnly is no boolean"),
-        ("reduceOnly", '"yes"', "reduceOnly is no boolean"),
-        *(("status", text, "status is no text") for text in ("{}", "5", "1e3")),
-        ("clientOrderId", "false", "clientOrderId is no text"),
-        ("time", "0", "time is no time in epoch milliseconds"),
-        ("time", "-1", "time is no time in epoch milliseconds"),
-        ("time", "253402300800000", "time is no time in epoch milliseconds"),
-        ("updateTime", '"now"', "updateTime is no time in epoch milliseconds"),
-        ("updateTime", '"١٢٣"', "updateTime is no time in epoch milliseconds"),
-        ("updateTime", "1.5", "updateTime is no time in epoch milliseconds"),
+        ("orderId", '""', "orderId is not an integer"),
+        ("orderId", "1.0", "orderId is not an integer"),
+        ("orderId", "1e3", "orderId is not an integer"),
+        ("orderId", "true", "orderId is not an integer"),
+        *(("orderId", text, "orderId is not an integer") for text in (str(2**63), f'"{2**63}"', str(-(2**63) - 1))),
+        ("orderId", "9" * 5_000, "orderId is not an integer"),
+        ("orderId", '"١٢٣"', "orderId is not an integer"),
+        ("price", '"1,5"', "price is not a decimal"),
+        ("price", '"abc"', "price is not a decimal"),
+        ("price", '""', "price is not a decimal"),
+        ("price", '"NaN"', "price is not a decimal"),
+        ("price", "NaN", "the row holds NaN or Infinity, which are not JSON"),
+        ("price", "-Infinity", "the row holds NaN or Infinity, which are not JSON"),
+        *((wire, "[1.5]", f"{wire} is not a decimal") for wire in ("price", "executedQty")),
+        ("price", '"1', "the row is not JSON"),
+        ("price", "1e999", "price is not a decimal"),
+        ("price", "1" + "0" * 61, "price is not a decimal"),
+        ("price", '" 1"', "price is not a decimal"),
+        *(("price", text, "price is not a decimal") for text in ('"１.5"', '"1.٥"', '".٥"', '"1e٢"')),
+        ("price", r'"1\n"', "price is not a decimal"),
+        ("reduceOnly", "1", "reduceOnly is not a boolean"),
+        ("reduceOnly", '"yes"', "reduceOnly is not a boolean"),
+        *(("status", text, "status is not text") for text in ("{}", "5", "1e3")),
+        ("clientOrderId", "false", "clientOrderId is not text"),
+        ("time", "0", "time is not a time in epoch milliseconds"),
+        ("time", "-1", "time is not a time in epoch milliseconds"),
+        ("time", "253402300800000", "time is not a time in epoch milliseconds"),
+        ("updateTime", '"now"', "updateTime is not a time in epoch milliseconds"),
+        ("updateTime", '"١٢٣"', "updateTime is not a time in epoch milliseconds"),
+        ("updateTime", "1.5", "updateTime is not a time in epoch milliseconds"),
     ],
 )
 def test_a_value_of_the_wrong_kind_sets_its_row_aside_with_the_reason(wire: str, text: str, reason: str) -> None:
@@ -133,17 +142,17 @@ def test_without_any_time_a_row_is_set_aside() -> None:
 
 @pytest.mark.parametrize("row", ["1", '"text"', "null", "[]", "true", '[{"symbol": "A"}]'])
 def test_what_is_no_object_is_set_aside(row: str) -> None:
-    assert rejected(row) == Reject(row, "the row is no object", is_json=True)
+    assert rejected(row) == Reject(row, "the row is not an object", is_json=True)
 
 
 @pytest.mark.parametrize("row", ["", "{", '{"a": 1,}', '{"a": 01}', '{"a": 1} {}', "[", "tru", '{"a": "\\x41"}'])
 def test_what_is_no_json_is_set_aside_as_text(row: str) -> None:
-    assert rejected(row) == Reject(row, "the row is no JSON", is_json=False)
+    assert rejected(row) == Reject(row, "the row is not JSON", is_json=False)
 
 
 @pytest.mark.parametrize(
     ("first", "last", "reason"),
-    [("1", "null", "orderId is missing"), ("null", "1", None), ("[]", "1", "orderId is no integer")],
+    [("1", "null", "orderId is missing"), ("null", "1", None), ("[]", "1", "orderId is not an integer")],
 )
 def test_of_a_key_that_comes_twice_the_last_value_counts_and_each_must_be_of_its_kind(
     first: str, last: str, reason: str | None
@@ -165,18 +174,18 @@ def test_without_an_executed_quantity_nothing_is_filled(quantity: Any) -> None:
 @pytest.mark.parametrize(
     ("note", "shown", "reason"),
     [
-        (b"\xff", r"\xff", "the row is no UTF-8"),
-        (b"\xed\xa0\x80", r"\xed\xa0\x80", "the row is no UTF-8"),
-        (b"a\x00b", r"a\x00b", "the row is no JSON"),
-        (b"a\x1fb", "a\x1fb", "the row is no JSON"),
-        (b"a\nb", "a\nb", "the row is no JSON"),
+        (b"\xff", r"\xff", "the row is not UTF-8"),
+        (b"\xed\xa0\x80", r"\xed\xa0\x80", "the row is not UTF-8"),
+        (b"a\x00b", r"a\x00b", "the row is not JSON"),
+        (b"a\x1fb", "a\x1fb", "the row is not JSON"),
+        (b"a\nb", "a\nb", "the row is not JSON"),
     ],
 )
 def test_bytes_that_no_json_holds_set_the_row_aside_legibly(note: bytes, shown: str, reason: str) -> None:
     row = changed(note="@")
     reject = rejected(row.encode().replace(b"@", note))
     assert reject == Reject(row.replace("@", shown), reason, is_json=False)
-    assert rejected(reject.raw).reason == "the row is no JSON"
+    assert rejected(reject.raw).reason == "the row is not JSON"
 
 
 @pytest.mark.parametrize("key", ["note", "price", "status", "orderId"])
@@ -189,7 +198,7 @@ def test_a_row_that_is_nested_too_deeply_is_set_aside_as_text(key: str) -> None:
 @pytest.mark.parametrize("place", ["status", "note"])
 def test_characters_that_a_database_cannot_keep_set_the_row_aside_as_text(place: str, escape: str) -> None:
     reject = rejected(literal(place, f'"a{escape}b"'))
-    assert reject.reason == "the row holds characters that a database cannot keep"
+    assert reject.reason == "the row holds characters that the database cannot store"
     assert not reject.is_json
 
 
@@ -201,13 +210,13 @@ def test_a_key_can_hold_such_characters_as_well() -> None:
 def test_a_backslash_before_u0000_is_text_like_any_other(place: str) -> None:
     order = accepted(literal(place, r'"a\\u0000b"'))
     assert json.loads(order.raw)[place] == r"a\u0000b"
-    assert rejected(literal(place, r'"a\\\u0000b"')).reason == "the row holds characters that a database cannot keep"
+    assert rejected(literal(place, r'"a\\\u0000b"')).reason == "the row holds characters that the database cannot store"
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", '[{"a": NaN}]'])
 def test_a_number_that_is_none_sets_the_row_aside_even_under_a_key_that_nobody_knows(value: str) -> None:
     reject = rejected(literal("note", value))
-    assert (reject.reason, reject.is_json) == ("the row holds NaN or Infinity, which are no JSON", False)
+    assert (reject.reason, reject.is_json) == ("the row holds NaN or Infinity, which are not JSON", False)
     assert accepted(changed(note=value)).raw == changed(note=value)
 
 

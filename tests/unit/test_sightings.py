@@ -42,7 +42,7 @@ def test_an_order_between_whose_times_a_window_ends_is_seen_first_once(at: int, 
     assert seen_first(Sightings([EARLY, LATE]), [EARLY, LATE], across) == [keys(across), keys()]
 
 
-def test_an_order_that_was_not_asked_for_is_left_to_the_walk_that_asks_for_it() -> None:
+def test_an_order_that_was_not_requested_is_left_to_the_walk_that_requests_it() -> None:
     stray = order(1, 250)
     assert seen_first(Sightings([EARLY, LATE]), [EARLY, LATE, EARLY], stray) == [keys(), keys(stray), keys()]
 

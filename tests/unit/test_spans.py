@@ -38,7 +38,7 @@ def test_a_span_ends_with_the_day_that_a_bare_date_names(span: SpanText, expecte
         (SpanText(None, "2026-09-02"), "--until 2026-09-02T00:00Z lies in the future; it is 2026-09-01T18:00Z"),
         (SpanText("2026-09-02"), "--since 2026-09-02T00:00Z lies in the future; it is 2026-09-01T18:00Z"),
         (SpanText("2026-08-31", "2026-08-30"), "--since 2026-08-31T00:00Z does not lie before --until"),
-        (SpanText(None, "soon"), "'soon' is no time"),
+        (SpanText(None, "soon"), "'soon' is not a time"),
     ],
 )
 def test_a_span_that_cannot_be_is_refused(span: SpanText, said: str) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from etl.errors import ContractError, TransientError
 from etl.exchange.transport import LARGEST_BODY, Transport
-from etl.exchange.unreachable import no_answer
+from etl.exchange.unreachable import no_response
 from etl.simulator.faults import Fault
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
@@ -170,7 +170,7 @@ def test_what_the_network_did_is_said_with_the_host(monkeypatch: pytest.MonkeyPa
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert said_of("https://exchange.invalid") == "exchange.invalid: the name is not known (Name or service not known)"
+    assert said_of("https://exchange.invalid") == "exchange.invalid: unknown host name (Name or service not known)"
 
 
 def test_what_tls_did_is_said(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,12 +185,12 @@ def test_what_tls_did_is_said(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPat
 
 def test_a_connection_that_is_cut_is_said() -> None:
     with server(b"") as url:
-        assert said_of(url).endswith(": cut off without an answer")
+        assert said_of(url).endswith(": closed without a response")
 
 
 def test_a_connection_that_takes_too_long_is_said() -> None:
     slow = requests.ConnectTimeout(urllib3.exceptions.ConnectTimeoutError("slow"))
-    said = no_answer(slow, "https://exchange.test", None, (5, 30))
+    said = no_response(slow, "https://exchange.test", None, (5, 30))
     assert said == "no connection to the exchange at exchange.test: timed out after 5 s"
 
 

@@ -1,11 +1,11 @@
-"""What is waited for stands on one board: what is shown of it, and what is logged."""
+"""What is waited for stands on one waits: what is shown of it, and what is logged."""
 
 import logging
 import time
 
 import pytest
 
-from etl.waits import NOTICED_S, Reason, Wait, Waits
+from etl.waits import REPORTED_AFTER_S, Reason, Wait, Waits
 
 LONG = 60.0
 
@@ -44,59 +44,59 @@ def test_how_a_wait_is_worded(wait: Wait, line: str, message: str) -> None:
 
 
 def test_nothing_is_shown_or_logged_of_a_short_wait(log: pytest.LogCaptureFixture) -> None:
-    board = Waits()
-    with board.during(Reason.BUDGET, seconds=NOTICED_S / 2), board.during(Reason.ANSWER):
-        board.tell()
-        assert board.foremost() is None
+    waits = Waits()
+    with waits.during(Reason.BUDGET, seconds=REPORTED_AFTER_S / 2), waits.during(Reason.ANSWER):
+        waits.report()
+        assert waits.foremost() is None
     assert log.messages == []
 
 
 def test_one_that_will_be_long_is_shown_and_logged_at_once_and_once(log: pytest.LogCaptureFixture) -> None:
-    board = Waits()
-    with board.during(Reason.BUDGET, seconds=LONG), board.during(Reason.BUDGET, seconds=LONG):
-        board.tell()
-        shown = board.foremost()
+    waits = Waits()
+    with waits.during(Reason.BUDGET, seconds=LONG), waits.during(Reason.BUDGET, seconds=LONG):
+        waits.report()
+        shown = waits.foremost()
         assert shown is not None
         assert shown.reason is Reason.BUDGET
-    assert board.foremost() is None
+    assert waits.foremost() is None
     assert log.messages == ["waiting 1 min: this minute's weight budget is used up"]
 
 
 def test_the_next_wait_for_the_same_is_logged_again(log: pytest.LogCaptureFixture) -> None:
-    board = Waits()
+    waits = Waits()
     for _ in range(2):
-        with board.during(Reason.OTHERS, seconds=LONG):
+        with waits.during(Reason.OTHERS, seconds=LONG):
             pass
     assert len(log.messages) == 2
 
 
-def test_a_wait_without_a_known_end_is_logged_by_whoever_looks_once_it_is_long(log: pytest.LogCaptureFixture) -> None:
-    board = Waits()
-    with board.place() as place:
-        place.put(Reason.ANSWER, since=time.monotonic() - 2 * NOTICED_S)
-        board.tell()
+def test_a_wait_without_a_known_end_is_logged_at_the_next_look_once_it_is_long(log: pytest.LogCaptureFixture) -> None:
+    waits = Waits()
+    with waits.slot() as slot:
+        slot.put(Reason.ANSWER, since=time.monotonic() - 2 * REPORTED_AFTER_S)
+        waits.report()
     assert log.messages == ["waiting: the exchange has not answered yet"]
 
 
-def test_the_same_wait_goes_on_and_another_one_begins_anew() -> None:
-    board = Waits()
-    with board.place() as place:
-        place.put(Reason.ACCOUNT, "one", since=time.monotonic() - LONG)
-        first = board.foremost()
-        place.put(Reason.ACCOUNT, "one")
-        assert board.foremost() == first
-        place.put(Reason.ACCOUNT, "two")
-        assert board.foremost() is None
+def test_the_same_wait_goes_on_and_another_one_begins_again() -> None:
+    waits = Waits()
+    with waits.slot() as slot:
+        slot.put(Reason.ACCOUNT, "one", since=time.monotonic() - LONG)
+        first = waits.foremost()
+        slot.put(Reason.ACCOUNT, "one")
+        assert waits.foremost() == first
+        slot.put(Reason.ACCOUNT, "two")
+        assert waits.foremost() is None
 
 
 def test_of_several_the_one_that_holds_up_the_most_is_shown() -> None:
-    board = Waits()
+    waits = Waits()
     with (
-        board.during(Reason.OTHERS, seconds=LONG),
-        board.during(Reason.COOLDOWN, "then", LONG),
-        board.during(Reason.RETRY, "it failed", LONG),
+        waits.during(Reason.OTHERS, seconds=LONG),
+        waits.during(Reason.COOLDOWN, "then", LONG),
+        waits.during(Reason.RETRY, "it failed", LONG),
     ):
-        shown = board.foremost()
+        shown = waits.foremost()
         assert shown is not None
         assert shown.reason is Reason.COOLDOWN
 

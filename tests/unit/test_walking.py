@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from etl.core.observations import Beliefs, Kept, KeptEnd, PageSize
+from etl.core.observations import Observations, PageSize, Truncation, TruncationSide
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
@@ -27,13 +27,13 @@ def full(window: Window = WINDOW) -> Page:
     return page(window.start + window.width * number // (2 * LIMIT) for number in range(LIMIT))
 
 
-def beliefs(keeps: int | None = None, largest: int = 0) -> Beliefs:
-    return Beliefs(KeptEnd(), PageSize(LIMIT, largest), Retention(keeps, NOW))
+def observations(keeps: int | None = None, largest: int = 0) -> Observations:
+    return Observations(TruncationSide(), PageSize(LIMIT, largest), Retention(keeps, NOW))
 
 
-def dialogue(target: Target, script: Script, held: Beliefs | None = None) -> list[Step]:
-    """All steps of a walk that hears these answers and not one more."""
-    steps = walk(target, held or beliefs())
+def dialogue(target: Target, script: Script, held: Observations | None = None) -> list[Step]:
+    """All steps of a walk that receives exactly these answers."""
+    steps = walk(target, held or observations())
     said = [next(steps)]
     for answer in script:
         said.append(steps.send(answer))
@@ -43,7 +43,7 @@ def dialogue(target: Target, script: Script, held: Beliefs | None = None) -> lis
     return said
 
 
-def asked(steps: Sequence[Step]) -> list[Window]:
+def requested(steps: Sequence[Step]) -> list[Window]:
     return [step.request.window for step in steps if isinstance(step.request, PageRequest)]
 
 
@@ -71,7 +71,7 @@ def test_rows_that_cannot_be_read_count_towards_the_length_of_a_page() -> None:
     unread = Page((), (Reject("5", "the row is no object", True),) * LIMIT, NOW)
     steps = dialogue(plain(), [unread, page(), page()])
     assert steps[1].findings == ()
-    assert asked(steps)[1:] == list(WINDOW.split(NOW - DAY // 2))
+    assert requested(steps)[1:] == list(WINDOW.split(NOW - DAY // 2))
 
 
 def an_order(order_id: int = 1, symbol: str = "BTCUSDT", at: int = 15, updated: int = 15, **kind: CloseType) -> Order:
@@ -93,30 +93,30 @@ def an_order(order_id: int = 1, symbol: str = "BTCUSDT", at: int = 15, updated: 
         (an_order(2, at=9, updated=8), False),
     ],
 )
-def test_of_a_page_only_distinct_orders_that_match_the_whole_request_were_asked_for(order: Order, counts: bool) -> None:
+def test_only_distinct_orders_that_match_the_whole_request_count_as_requested(order: Order, counts: bool) -> None:
     request = PageRequest(Window(10, 20), LIMIT, "BTCUSDT", CloseType.ADL)
     answer = Page((an_order(1), order), (Reject("5", "the row is no object", True),), NOW)
-    assert answer.asked_for(request) == 1 + counts
+    assert answer.count_requested(request) == 1 + counts
 
 
-def test_a_request_for_everything_asks_for_every_symbol_and_close_type() -> None:
+def test_a_request_for_everything_covers_every_symbol_and_close_type() -> None:
     strange = an_order(1, "ETHUSDT", close_type=CloseType.SETTLEMENT)
-    assert Page((an_order(), strange), (), NOW).asked_for(PageRequest(Window(10, 20), LIMIT)) == 2
+    assert Page((an_order(), strange), (), NOW).count_requested(PageRequest(Window(10, 20), LIMIT)) == 2
 
 
 def test_strays_do_not_make_a_page_the_largest_of_a_walk() -> None:
-    held = beliefs()
+    held = observations()
     stray = Order("BTCUSDT", 7, WINDOW.start - DAY, WINDOW.start - DAY, CloseType.ADL, "{}")
     once = page([WINDOW.start]).orders
     dialogue(plain(), [Page(once * 2 + (stray,), (), NOW)], held)
     assert held.page_size.largest == 1
 
 
-def test_a_full_page_proves_nothing_and_its_window_is_asked_again_in_two_pieces() -> None:
+def test_a_full_page_proves_nothing_and_its_window_is_requested_again_in_two_pieces() -> None:
     steps = dialogue(plain(), [full(), page(), page()])
     cursor = max(order.order_time for order in full().orders) - 1
     assert [step.findings for step in steps[:2]] == [(), ()]
-    assert asked(steps) == [WINDOW, *WINDOW.split(cursor)]
+    assert requested(steps) == [WINDOW, *WINDOW.split(cursor)]
     assert found(steps) == [Finding(part, Verdict.PROVEN) for part in WINDOW.split(cursor)]
 
 
@@ -127,16 +127,16 @@ def test_each_step_tells_the_orders_of_its_answer_that_the_walk_had_not_seen_bef
     assert [step.unseen for step in steps] == [(), whole.orders, (), (an_order(7, "ETHUSDT"),)]
 
 
-def test_a_piece_that_was_short_as_expected_is_a_belief_for_the_next_walk() -> None:
-    held = beliefs()
+def test_a_piece_that_was_short_as_expected_is_an_observation_for_the_next_walk() -> None:
+    held = observations()
     dialogue(plain(), [full(), page(), page()], held)
-    assert held.kept_end.belief is Kept.OLDEST
+    assert held.truncation_side.observed is Truncation.KEEPS_OLDEST
 
 
 def test_a_window_that_is_too_wide_is_halved() -> None:
     halves = WINDOW.split(NOW - DAY // 2)
     steps = dialogue(plain(), [Refusal.TOO_WIDE, page(), page()])
-    assert asked(steps) == [WINDOW, *halves]
+    assert requested(steps) == [WINDOW, *halves]
     assert found(steps) == [Finding(half, Verdict.PROVEN) for half in halves]
 
 
@@ -148,23 +148,25 @@ def test_a_millisecond_that_is_too_wide_has_failed() -> None:
 def test_a_window_that_begins_beyond_the_retention_is_narrowed_to_what_is_kept() -> None:
     across = Window(NOW - 91 * DAY, NOW - 89 * DAY)
     lost, kept = across.split(NOW - 90 * DAY + MARGIN)
-    steps = dialogue(plain(across), [Refusal.BEYOND_RETENTION, page()], beliefs(keeps=90 * DAY))
-    assert asked(steps) == [across, kept]
+    steps = dialogue(plain(across), [Refusal.BEYOND_RETENTION, page()], observations(keeps=90 * DAY))
+    assert requested(steps) == [across, kept]
     assert found(steps) == [Finding(lost, Verdict.BEYOND_RETENTION), Finding(kept, Verdict.PROVEN)]
 
 
-def test_what_a_refusal_has_answered_is_not_asked_again() -> None:
-    held = beliefs(keeps=90 * DAY)
+def test_what_a_refusal_has_answered_is_not_requested_again() -> None:
+    held = observations(keeps=90 * DAY)
     newer, older = Window(NOW - 95 * DAY, NOW - 94 * DAY), Window(NOW - 96 * DAY, NOW - 95 * DAY)
     dialogue(plain(newer), [Refusal.BEYOND_RETENTION], held)
     steps = dialogue(plain(older), [], held)
-    assert asked(steps) == []
+    assert requested(steps) == []
     assert found(steps) == [Finding(older, Verdict.BEYOND_RETENTION)]
 
 
 def test_an_empty_page_beyond_the_retention_is_a_gap_and_no_proof() -> None:
     old = Window(NOW - 96 * DAY, NOW - 95 * DAY)
-    assert found(dialogue(plain(old), [page()], beliefs(keeps=90 * DAY))) == [Finding(old, Verdict.BEYOND_RETENTION)]
+    assert found(dialogue(plain(old), [page()], observations(keeps=90 * DAY))) == [
+        Finding(old, Verdict.BEYOND_RETENTION)
+    ]
 
 
 def test_a_symbol_that_the_exchange_does_not_know_has_failed() -> None:
@@ -173,7 +175,7 @@ def test_a_symbol_that_the_exchange_does_not_know_has_failed() -> None:
 
 
 def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -> None:
-    held = beliefs()
+    held = observations()
     suspicious = page(WINDOW.start + number for number in range(50))
     steps = walk(plain(), held)
     assert next(steps).request == PageRequest(WINDOW, LIMIT)
@@ -183,10 +185,10 @@ def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -
 
 
 def test_a_doubt_that_no_longer_page_has_cleared_is_verified() -> None:
-    held = beliefs()
+    held = observations()
     steps = dialogue(plain(), [full_of(50), None, page(), page()], held)
     assert steps[1].doubtful == 50
-    assert len(asked(steps)) == 3
+    assert len(requested(steps)) == 3
     assert [finding.verdict for finding in found(steps)] == [Verdict.PROVEN, Verdict.PROVEN]
 
 
@@ -194,15 +196,15 @@ def test_a_small_page_is_taken_at_its_word_at_the_end_but_not_where_it_is_to_be_
     small = full_of(7)
     assert found(dialogue(plain(), [small, None])) == [Finding(WINDOW, Verdict.PROVEN)]
     verified = dialogue(plain(), [small, VERIFY, page(), page()])
-    assert len(asked(verified)) == 3
-    assert found(verified) == [Finding(one, Verdict.PROVEN) for one in asked(verified)[1:]]
+    assert len(requested(verified)) == 3
+    assert found(verified) == [Finding(one, Verdict.PROVEN) for one in requested(verified)[1:]]
 
 
 def test_a_piece_that_is_as_long_as_the_page_it_is_to_verify_is_verified_as_well() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
     steps = dialogue(target, [full_of(7), VERIFY, full_of(7), page(), page()])
-    assert asked(steps)[:2] == [WINDOW, target.need]
-    assert len(asked(steps)) == 4
+    assert requested(steps)[:2] == [WINDOW, target.need]
+    assert len(requested(steps)) == 4
 
 
 def full_of(length: int) -> Page:
@@ -210,19 +212,19 @@ def full_of(length: int) -> Page:
 
 
 def test_what_was_only_read_again_is_left_alone_where_the_page_was_full() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
     steps = dialogue(target, [full(), page()])
-    assert asked(steps) == [WINDOW, target.need]
+    assert requested(steps) == [WINDOW, target.need]
     assert found(steps) == [Finding(target.need, Verdict.PROVEN)]
 
 
 def test_what_was_read_again_is_proven_where_the_page_was_short() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
     assert found(dialogue(target, [page()])) == [Finding(WINDOW, Verdict.PROVEN)]
 
 
 def test_what_is_read_beyond_the_need_is_not_proven() -> None:
-    target = Target(need=Window(NOW - DAY, NOW - 600_000), ask=WINDOW)
+    target = Target(need=Window(NOW - DAY, NOW - 600_000), requested=WINDOW)
     assert found(dialogue(target, [page()])) == [Finding(target.need, Verdict.PROVEN)]
 
 
@@ -263,7 +265,7 @@ def test_without_the_list_of_symbols_a_crowded_millisecond_is_saturated() -> Non
 
 
 def test_an_exchange_that_shows_the_same_full_page_for_ever_is_given_up() -> None:
-    steps = walk(plain(), beliefs())
+    steps = walk(plain(), observations())
     step = next(steps)
     findings = list(step.findings)
     answers = 0
@@ -276,7 +278,7 @@ def test_an_exchange_that_shows_the_same_full_page_for_ever_is_given_up() -> Non
 
 
 def test_a_walk_that_is_sent_something_else_than_an_answer_says_so() -> None:
-    steps = walk(plain(), beliefs())
+    steps = walk(plain(), observations())
     next(steps)
-    with pytest.raises(TypeError, match="a page was asked for"):
+    with pytest.raises(TypeError, match="a page was requested"):
         steps.send(None)
