@@ -14,10 +14,13 @@ from pathlib import Path
 from threading import Event
 from typing import TypedDict, Unpack, get_type_hints
 
-from etl.commands.history import Work, backfill_work, store_history, sync_work
+from etl.commands.backfill import backfill_spec
+from etl.commands.sync import sync_spec
 from etl.core.timeline import to_datetime
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError, ThrottledError
 from etl.logs import logger
+from etl.runs import composition
+from etl.runs.ingest import IngestSpec
 from etl.runs.run import Summary
 from etl.runs.spans import SpanText
 from etl.settings.loading import load
@@ -127,7 +130,7 @@ def run_backfill(
     """
     chosen = _settings(settings, changes)
     span = SpanText(_instant("since", since), _instant("until", until), beyond_retention)
-    return _run(chosen, backfill_work(chosen, _names(accounts), _names(symbols), span), stop)
+    return _run(chosen, backfill_spec(chosen, _names(accounts), _names(symbols), span), stop)
 
 
 def run_sync(
@@ -142,7 +145,7 @@ def run_sync(
     Arguments, result and errors are those of `run_backfill`.
     """
     chosen = _settings(settings, changes)
-    return _run(chosen, sync_work(chosen, _names(accounts)), stop)
+    return _run(chosen, sync_spec(chosen, _names(accounts)), stop)
 
 
 def _settings(source: SettingsSource | None, changes: Mapping[str, object]) -> Settings:
@@ -179,9 +182,9 @@ def _names(given: Sequence[str]) -> Sequence[str]:
     return (given,) if isinstance(given, str) else given
 
 
-def _run(settings: Settings, work: Work, stop: Event | None) -> RunSummary:
+def _run(settings: Settings, spec: IngestSpec, stop: Event | None) -> RunSummary:
     logging.getLogger("urllib3.connectionpool").addFilter(_is_unsigned)
-    ended = store_history(settings, work, stop or Event(), nullcontext(lambda standing: None))
+    ended = composition.ingest(settings, spec, stop or Event(), nullcontext(lambda standing: None))
     if ended.clipped is not None:
         _log.warning("%s", ended.clipped)
     return _returned(ended)
@@ -201,7 +204,7 @@ def _returned(ended: Summary) -> RunSummary:
         case ExitCode.WRONG_INPUT:
             raise ConfigError(said)
         case ExitCode.BANNED:
-            raise ThrottledError(said, ended.silent_until)
+            raise ThrottledError(said, ended.cooldown_until)
         case ExitCode.DATABASE:
             raise StoreError(said)
         case ExitCode.STOPPED:

@@ -41,7 +41,7 @@ class Keyring:
     """By account, in a sentence that shows no secret."""
 
     @property
-    def complaints(self) -> list[str]:
+    def fault_lines(self) -> list[str]:
         """A line for each account whose key cannot be used."""
         return [f"account {printable(name)}: {fault}" for name, fault in self.faults.items()]
 

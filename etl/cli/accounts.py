@@ -103,12 +103,12 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
 
 def _watermarks(settings: "Settings") -> dict[str, int]:
     """By account, as far as there is a database that can be read: the list is of use without."""
-    from etl.commands.check_accounts import has_database, read_account_watermarks
-
-    if not has_database(settings):
-        return {}
-    from etl.errors import StoreError
     from etl.runs import composition
+
+    if not composition.has_database(settings):
+        return {}
+    from etl.commands.check_accounts import read_account_watermarks
+    from etl.errors import StoreError
 
     try:
         with waits_shown(), composition.store(settings) as connection:

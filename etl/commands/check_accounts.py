@@ -80,11 +80,6 @@ def _kind(secret: Place, private_key: PrivateKey | None) -> str | None:
     return None if isinstance(secret, PrivateKeyFile | Nowhere) else "HMAC"
 
 
-def has_database(settings: Settings) -> bool:
-    """Whether there is one to look into: an embedded one that was never used is not made just to find it empty."""
-    return settings.database_url is not None or (settings.data_dir / "postgres").is_dir()
-
-
 def read_account_watermarks(connection: Connection) -> dict[str, int]:
     """Each account's watermark of all symbols together, epoch milliseconds."""
     mark = coverage.watermarks.c

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.accounts.key_sources import MAIN
-from etl.runs.spans import Planner, SpanText, backfill_planner
+from etl.runs.ingest import IngestSpec
+from etl.runs.spans import SpanText, backfill_planner
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
@@ -33,20 +34,19 @@ class Demo:
     """Settings that point at a running simulator and at the demo's own data; the user's own settings do not count."""
 
     settings: Settings
-    keys: Keyring
-    planner: Planner
+    spec: IngestSpec
 
 
 @contextmanager
 def prepare_demo(settings: Settings) -> Iterator[Demo]:
     """A simulator as long as the block lasts: the first demo shows the same history on every date, later ones go on."""
     own = demo_dir(settings)
+    credentials = Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))
     history = Generated(seed=history_seed(1, MAIN), origin_ms=_origin(own))
     with Simulator(Scenario(weight_limit=ROOM), histories={MAIN: history}) as simulator:
         yield Demo(
             Settings(data_dir=own, base_url=simulator.url, weight_budget=ROOM),
-            Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))]),
-            backfill_planner(SpanText(), []),
+            IngestSpec("demo", Keyring([credentials]), backfill_planner(SpanText(), [])),
         )
 
 

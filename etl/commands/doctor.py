@@ -21,7 +21,7 @@ from etl.accounts.credentials import Credentials, Keyring, read_keys
 from etl.accounts.key_sources import KeySource, SecretFile, key_sources
 from etl.accounts.secret_files import is_read_by_others
 from etl.commands import findings
-from etl.commands.check_accounts import ask, has_database, hasty_reader, verdict
+from etl.commands.check_accounts import ask, hasty_reader, verdict
 from etl.commands.directories import fault_of, nearest
 from etl.commands.findings import Finding, Status
 from etl.core.egress import Egress, OwnEgress
@@ -29,6 +29,7 @@ from etl.core.text import printable
 from etl.embedded.cluster import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.notifications.channels import read_channels
+from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.settings.loading import load, settings_file
 from etl.settings.model import Settings
@@ -108,7 +109,7 @@ class _Rounds:
 
     def _database(self) -> Iterator[Finding]:
         own = self._settings.database_url
-        if own is None and not has_database(self._settings):
+        if own is None and not composition.has_database(self._settings):
             binaries()
             yield Finding("database", Status.OK, "an embedded Postgres, made by the first command that needs it")
             for name in DATABASE[1:3]:

@@ -15,7 +15,7 @@ from typing import Any
 from etl.accounts.credentials import Credentials, Keyring, read_keys
 from etl.accounts.key_sources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, source_of_variables
 from etl.commands import toml_text
-from etl.commands.check_accounts import Verdict, ask, has_database, hasty_reader
+from etl.commands.check_accounts import Verdict, ask, hasty_reader
 from etl.commands.directories import fault_of
 from etl.core.egress import Egress, OwnEgress
 from etl.embedded.cluster import binaries
@@ -221,7 +221,7 @@ def _egress(settings: Settings) -> Iterator[tuple[Egress, bool]]:
 
     An embedded Postgres that was never used is not made for this: whoever has none yet knows of no ban.
     """
-    if settings.database_url is None and not has_database(settings):
+    if settings.database_url is None and not composition.has_database(settings):
         binaries()
         yield OwnEgress(), False
     elif settings.database_url is None:

@@ -7,7 +7,7 @@ from threading import Event
 
 from sqlalchemy import Connection
 
-from etl.accounts.credentials import Keyring, read_keys
+from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import key_sources
 from etl.core.text import many
 from etl.core.timeline import duration
@@ -19,8 +19,8 @@ from etl.fleet.jobs import SYNC, Doing, Job, UnfinishedError, night_in_pieces, r
 from etl.fleet.queue import hand_out, is_superseded
 from etl.reporting.lines import summary_line
 from etl.runs import composition
-from etl.runs.ingest import Storing
-from etl.runs.run import Run, Summary, plan_only
+from etl.runs.ingest import IngestSpec
+from etl.runs.run import Summary, plan_only, unwatched
 from etl.settings.model import Settings
 from etl.store.runs import Assignment
 
@@ -73,16 +73,11 @@ class Workplace:
         return night_in_pieces(job, targets, rules)
 
     def _run(self, connection: Connection, doing: Doing) -> Summary:
-        job, keys = doing.job, self._keys(doing.job.account)
+        job = doing.job
+        keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
+        spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
         reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop)
-        run = Run(connection, reader, job.command, lambda standing: None, Assignment(doing.id, self.worker))
-        if not keys.usable:
-            return run.refuse()
-        return run.execute(job.planner(), Storing(connection, run.recorder, job.symbols))
-
-    def _keys(self, account: str) -> Keyring:
-        """Read anew for each job, so that a key that was changed is taken up."""
-        return read_keys(key_sources(self.settings, (account,)))
+        return composition.ingest_with(connection, reader, spec, unwatched, Assignment(doing.id, self.worker))
 
 
 def _again(rest: timedelta | None) -> str:

@@ -193,9 +193,9 @@ def test_the_keys_that_can_be_used_are_used_and_what_is_wrong_with_the_others_is
     desk = "accounts.desk.api_secret_variable: the variable DESK_SECRET is not set"
     fund = "accounts.fund.private_key_file: the file that it names holds no unencrypted PEM (PKCS#8) key"
     assert keys.faults == {"desk": desk, "fund": fund}
-    assert keys.complaints == [f"account desk: {desk}", f"account fund: {fund}"]
+    assert keys.fault_lines == [f"account desk: {desk}", f"account fund: {fund}"]
     assert refusal("fund", "desk") == f"{desk}; {fund}"
-    assert keyring(load(), ["main", "fund"]).complaints == [f"account fund: {fund}"]
+    assert keyring(load(), ["main", "fund"]).fault_lines == [f"account fund: {fund}"]
 
 
 @pytest.mark.usefixtures("two_accounts")
@@ -204,7 +204,7 @@ def test_an_unknown_account_is_refused_even_where_another_can_be_read() -> None:
 
 
 def test_a_complaint_is_one_line_whatever_the_account_is_called() -> None:
-    assert Keyring([], {"a\nb\x1b": "it is no name"}).complaints == ["account a b�: it is no name"]
+    assert Keyring([], {"a\nb\x1b": "it is no name"}).fault_lines == ["account a b�: it is no name"]
 
 
 EC_PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
