@@ -20,10 +20,10 @@ from sqlalchemy import Connection, text
 from etl.accounts.credentials import Credentials, Keyring, read_keys
 from etl.accounts.key_sources import KeySource, SecretFile, key_sources
 from etl.accounts.secret_files import is_read_by_others
-from etl.commands import findings
-from etl.commands.check_accounts import ask, hasty_reader, verdict
+from etl.commands import doctor_checks
 from etl.commands.directories import fault_of, nearest
-from etl.commands.findings import Finding, Status
+from etl.commands.doctor_checks import CheckResult, Status
+from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.core.egress import Egress, OwnEgress
 from etl.core.text import printable
 from etl.embedded.cluster import binaries
@@ -52,21 +52,21 @@ class Group:
     """Checks that build on each other, by name, and what performs them in that order."""
 
     names: Sequence[str]
-    perform: Callable[[], Iterator[Finding]]
+    perform: Callable[[], Iterator[CheckResult]]
 
 
-def examine(config: Path | None, stop: Event) -> Iterator[Finding]:
+def examine(config: Path | None, stop: Event) -> Iterator[CheckResult]:
     """Everything there is to see, as soon as it is seen; `config` is the settings file; raises StoppedError."""
-    yield findings.of_python(sys.version_info[:3])
+    yield doctor_checks.of_python(sys.version_info[:3])
     try:
         settings = load(config)
         file = settings_file(config)
     except ConfigError as error:
-        yield Finding("settings", Status.FAILED, str(error), "'force-orders config example' shows what can be set")
+        yield CheckResult("settings", Status.FAILED, str(error), "'force-orders config example' shows what can be set")
         for name in (*LOCAL, *DATABASE, *EXCHANGE, "accounts", "notifications"):
-            yield Finding(name, Status.SKIPPED, "not checked: the settings cannot be used")
+            yield CheckResult(name, Status.SKIPPED, "not checked: the settings cannot be used")
         return
-    yield Finding("settings", Status.OK, str(file.absolute()) if file else "no file: defaults and variables")
+    yield CheckResult("settings", Status.OK, str(file.absolute()) if file else "no file: defaults and variables")
     with ExitStack() as kept:
         rounds = _Rounds(_hasty(settings), stop, kept)
         for group in rounds.groups():
@@ -97,80 +97,80 @@ class _Rounds:
         yield Group(names, self._accounts)
         yield Group(["notifications"], self._notifications)
 
-    def _local(self) -> Iterator[Finding]:
+    def _local(self) -> Iterator[CheckResult]:
         if self._settings.database_url is not None:
             for name in LOCAL:
-                yield Finding(name, Status.OK, "not needed: the database is a server")
+                yield CheckResult(name, Status.OK, "not needed: the database is a server")
             return
         directory = self._settings.data_dir.absolute()
         mode = stat.S_IMODE(directory.stat().st_mode) if directory.is_dir() else None
-        yield findings.of_directory(str(directory), fault_of(directory), mode)
-        yield findings.of_disk(shutil.disk_usage(nearest(directory)).free)
+        yield doctor_checks.of_directory(str(directory), fault_of(directory), mode)
+        yield doctor_checks.of_disk(shutil.disk_usage(nearest(directory)).free)
 
-    def _database(self) -> Iterator[Finding]:
+    def _database(self) -> Iterator[CheckResult]:
         own = self._settings.database_url
         if own is None and not composition.has_database(self._settings):
             binaries()
-            yield Finding("database", Status.OK, "an embedded Postgres, made by the first command that needs it")
+            yield CheckResult("database", Status.OK, "an embedded Postgres, made by the first command that needs it")
             for name in DATABASE[1:3]:
-                yield Finding(name, Status.OK, "made with the database")
-            yield findings.of_schedule([], datetime.now(UTC))
+                yield CheckResult(name, Status.OK, "made with the database")
+            yield doctor_checks.of_schedule([], datetime.now(UTC))
             return
         url = self._kept.enter_context(address(own.get_secret_value() if own else None, self._settings.data_dir))
         with connection_to(engine_for(url, WAIT_S)) as connection:
-            yield Finding("database", Status.OK, f"PostgreSQL {_version(connection)}")
+            yield CheckResult("database", Status.OK, f"PostgreSQL {_version(connection)}")
             found, wanted = migrate.current(connection), migrate.head()
-            yield findings.of_schema(found, wanted, is_embedded=own is None)
+            yield doctor_checks.of_schema(found, wanted, is_embedded=own is None)
             if found != wanted:
                 return
-            rights = findings.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
+            rights = doctor_checks.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
             yield rights
             self._url = url if rights.status is Status.OK else None
-            yield findings.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))
+            yield doctor_checks.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))
 
-    def _exchange(self) -> Iterator[Finding]:
+    def _exchange(self) -> Iterator[CheckResult]:
         keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange tells its time without a key
         with self._egress() as egress:
-            reader = hasty_reader(self._settings, keyless, egress, self._stop)
+            reader = interactive_reader(self._settings, keyless, egress, self._stop)
             try:
                 reader.clients[""].set_clock()
             except ExchangeError as error:
-                found = verdict("", error)
-                yield Finding("address", Status.FAILED, f"{self._settings.base_url}: {found.wrong}", found.remedy)
+                found = key_check("", error)
+                yield CheckResult("address", Status.FAILED, f"{self._settings.base_url}: {found.wrong}", found.remedy)
                 return
         self._is_reached = True
         how = "over TLS" if self._settings.base_url.startswith("https:") else "over plain http, on this machine"
-        yield Finding("address", Status.OK, f"{self._settings.base_url} answers {how}")
-        yield findings.of_clock(reader.clock.machine_is_ahead())
+        yield CheckResult("address", Status.OK, f"{self._settings.base_url} answers {how}")
+        yield doctor_checks.of_clock(reader.clock.machine_is_ahead())
 
-    def _accounts(self) -> Iterator[Finding]:
+    def _accounts(self) -> Iterator[CheckResult]:
         sources = self._sources()
         if not sources:
-            yield Finding("accounts", Status.FAILED, "there is no key", "run: force-orders init")
+            yield CheckResult("accounts", Status.FAILED, "there is no key", "run: force-orders init")
             return
         keys = read_keys(sources)
         for name, fault in keys.faults.items():
-            yield findings.of_account(verdict(name, ConfigError(fault)), [])
+            yield doctor_checks.of_account(key_check(name, ConfigError(fault)), [])
         if not self._is_reached:
             for one in keys.usable:
-                yield Finding(f"account {one.account}", Status.SKIPPED, "not checked: the exchange is not reached")
+                yield CheckResult(f"account {one.account}", Status.SKIPPED, "not checked: the exchange is not reached")
         elif keys.usable:
             open_files = {one.account: _open_files(one) for one in sources}
             with self._egress() as egress:
-                for said in ask(hasty_reader(self._settings, keys, egress, self._stop)):
-                    yield findings.of_account(said, open_files[said.account])
+                for key in check_keys(interactive_reader(self._settings, keys, egress, self._stop)):
+                    yield doctor_checks.of_account(key, open_files[key.account])
 
-    def _notifications(self) -> Iterator[Finding]:
+    def _notifications(self) -> Iterator[CheckResult]:
         file = self._settings.notify_urls_file
         if file is None:
-            yield Finding("notifications", Status.OK, "none wanted: nobody hears of a night that went wrong")
+            yield CheckResult("notifications", Status.OK, "none wanted: nobody hears of a night that went wrong")
             return
         channels = read_channels(self._settings)
         if is_read_by_others(file):
-            yield Finding("notifications", Status.WARNING, f"others can read {file}", f"chmod 600 {file}")
+            yield CheckResult("notifications", Status.WARNING, f"others can read {file}", f"chmod 600 {file}")
             return
         names = ", ".join(one.name for one in channels)
-        yield Finding("notifications", Status.OK, f"{names}; 'force-orders notify test' tries them")
+        yield CheckResult("notifications", Status.OK, f"{names}; 'force-orders notify test' tries them")
 
     def _sources(self) -> list[KeySource]:
         try:
@@ -198,19 +198,19 @@ def _hasty(settings: Settings) -> Settings:
     )
 
 
-def _performed(group: Group, stop: Event) -> list[Finding]:
+def _performed(group: Group, stop: Event) -> list[CheckResult]:
     """The group's findings, in the order of its names, with one for each; raises StoppedError."""
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     fault = _fault_of(group, found, stop)
     missing = [name for name in group.names if name not in {one.check for one in found}]
     if fault is not None and missing:
         found.append(_failed(missing.pop(0), fault))
     cause = next((one.check for one in found if one.status is Status.FAILED), "what comes before it")
-    found += [Finding(name, Status.SKIPPED, f"not checked: {cause} is not fine") for name in missing]
+    found += [CheckResult(name, Status.SKIPPED, f"not checked: {cause} is not fine") for name in missing]
     return sorted(found, key=lambda one: group.names.index(one.check))
 
 
-def _fault_of(group: Group, found: list[Finding], stop: Event) -> Exception | None:
+def _fault_of(group: Group, found: list[CheckResult], stop: Event) -> Exception | None:
     """Perform the checks and add what they find; what ended them early, if anything did."""
     fetchers: Fetchers[None, None] = Fetchers(1)
     fetchers.submit(None, lambda: found.extend(group.perform()))
@@ -227,11 +227,11 @@ def _fault_of(group: Group, found: list[Finding], stop: Event) -> Exception | No
     raise StoppedError(STOPPED)
 
 
-def _failed(check: str, error: Exception) -> Finding:
+def _failed(check: str, error: Exception) -> CheckResult:
     """Where the error is not one of ours its text is not shown: it may hold anything."""
     if isinstance(error, ForceOrdersError | TimeoutError):
-        return Finding(check, Status.FAILED, printable(str(error)), REMEDIES.get(check))
-    return Finding(check, Status.FAILED, f"this should not happen ({type(error).__name__})", "please report it")
+        return CheckResult(check, Status.FAILED, printable(str(error)), REMEDIES.get(check))
+    return CheckResult(check, Status.FAILED, f"this should not happen ({type(error).__name__})", "please report it")
 
 
 REMEDIES = {

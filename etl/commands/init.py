@@ -15,8 +15,8 @@ from typing import Any
 from etl.accounts.credentials import Credentials, Keyring, read_keys
 from etl.accounts.key_sources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, source_of_variables
 from etl.commands import toml_text
-from etl.commands.check_accounts import Verdict, ask, hasty_reader
 from etl.commands.directories import fault_of
+from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader
 from etl.core.egress import Egress, OwnEgress
 from etl.embedded.cluster import binaries
 from etl.errors import ConfigError
@@ -80,7 +80,7 @@ class Draft:
 class Checked:
     """What the exchange says of the key, and how the database stands."""
 
-    verdict: Verdict
+    key: KeyCheck
     lacks_tables: bool
     """Whether `db upgrade` is to come next."""
 
@@ -128,8 +128,8 @@ def check(made: Draft, stop: Event) -> Checked:
     A ban that the database knows of is kept.
     """
     with _egress(made.settings) as (egress, lacks_tables):
-        (found,) = ask(hasty_reader(made.settings, Keyring([made.credentials]), egress, stop))
-    return Checked(found, lacks_tables)
+        (key,) = check_keys(interactive_reader(made.settings, Keyring([made.credentials]), egress, stop))
+    return Checked(key, lacks_tables)
 
 
 def write(made: Draft) -> list[Path]:
