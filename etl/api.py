@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import TypedDict, Unpack, get_type_hints
+from typing import TypedDict, Unpack
 
 from etl.commands.backfill import backfill_spec
 from etl.commands.sync import sync_spec
@@ -23,7 +23,7 @@ from etl.runs import composition
 from etl.runs.ingest import IngestSpec
 from etl.runs.run import Summary
 from etl.runs.spans import SpanText
-from etl.settings.loading import load
+from etl.settings.loading import checked_by_name, load
 from etl.settings.model import Settings
 
 _log = logger(__name__)
@@ -33,7 +33,7 @@ SettingsSource = Settings | str | os.PathLike[str]
 
 
 class SettingsByName(TypedDict, total=False):
-    """The settings that can be given one by one; `force-orders config example` explains them."""
+    """The settings that can be given by name, for type checkers; `force-orders config example` explains them."""
 
     database_url: str
     data_dir: str | os.PathLike[str]
@@ -150,23 +150,7 @@ def run_sync(
 
 def _settings(source: SettingsSource | None, changes: Mapping[str, object]) -> Settings:
     settings = source if isinstance(source, Settings) else load(None if source is None else Path(source))
-    checks = {
-        name: hint.__metadata__[0]
-        for name, hint in get_type_hints(Settings, include_extras=True).items()
-        if name in SettingsByName.__annotations__
-    }
-    values, faults = {}, []
-    for name, value in changes.items():
-        if name not in checks:
-            faults.append(f"there is no setting {name!r} to give by name; 'force-orders config example' lists them all")
-            continue
-        try:
-            values[name] = checks[name](os.fspath(value) if isinstance(value, os.PathLike) else value)
-        except ValueError as error:
-            faults.append(f"{name}: {error}")
-    if faults:
-        raise ConfigError("; ".join(faults))
-    return replace(settings, **values)
+    return replace(settings, **checked_by_name(changes, SettingsByName.__annotations__))
 
 
 def _instant(name: str, moment: datetime | str | None) -> str | None:

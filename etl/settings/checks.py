@@ -6,6 +6,7 @@ means; it raises ValueError with a sentence that does not show the value, which 
 
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -74,11 +75,12 @@ def some_of(*names: str) -> Check:
 
 
 def path(value: Any) -> Path:
-    """The path of a file or directory; `~` is the user's home."""
-    if not isinstance(value, str) or not value:
+    """The path of a file or directory; `~` is the user's home directory."""
+    written = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(written, str) or not written:
         raise ValueError("must be a path")
     try:
-        return Path(value).expanduser()
+        return Path(written).expanduser()
     except RuntimeError:
         raise ValueError("must be a path; the home directory of ~ is not known") from None
 

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,16 @@ def values_without_file(named: Mapping[str, str]) -> dict[str, Any]:
     if faults:
         raise ConfigError("; ".join(faults))
     return values | options
+
+
+def checked_by_name(values: Mapping[str, object], allowed: Collection[str]) -> dict[str, Any]:
+    """The values of settings that a program gives by name; raises ConfigError with one line for all faults."""
+    faults: list[str] = []
+    accepted = {name: check for name, check in _checks(Settings).items() if name in allowed}
+    found = _checked(values, accepted, faults, str)
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return found
 
 
 def variable_of(setting: str) -> str:
@@ -177,7 +187,8 @@ def _checked(
     found = {}
     for name, value in written.items():
         if name not in accepted:
-            faults.append(f"{file}: there is no setting {_quoted(name)!r}{_meant(name, accepted)}")
+            where = "" if file is None else f"{file}: "
+            faults.append(f"{where}there is no setting {_quoted(name)!r}{_meant(name, accepted)}")
             continue
         try:
             found[name] = accepted[name](value)
