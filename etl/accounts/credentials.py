@@ -1,4 +1,4 @@
-"""The keys of the accounts: read from where they are looked for, and not shown."""
+"""Reads the keys of the accounts, and never shows them."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from etl.settings.secret import SecretStr
 
 @dataclass(frozen=True)
 class Credentials:
-    """One account's key, with either a secret or a private key. Its repr shows neither."""
+    """One account's key, with either a secret or a private key. The repr shows none of them."""
 
     account: str
     api_key: SecretStr
@@ -34,11 +34,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Keyring:
-    """The keys that can be used, and what is wrong with the others."""
+    """The usable keys, and what is wrong with the others."""
 
     usable: Sequence[Credentials]
     faults: Mapping[str, str] = field(default_factory=dict)
-    """By account, in a sentence that shows no secret."""
+    """By account: a sentence without any secret."""
 
     @property
     def fault_lines(self) -> list[str]:
@@ -49,7 +49,7 @@ class Keyring:
 def keyring(settings: Settings, only: Sequence[str] = ()) -> Keyring:
     """The keys of the accounts named, or of all.
 
-    Raises ConfigError where there is no account, none of a name, or not one key among them that can be used.
+    Raises ConfigError if there is no account, no account of a name, or no usable key among them.
     """
     keys = read_keys(key_sources(settings, only))
     if not keys.usable:
@@ -58,7 +58,7 @@ def keyring(settings: Settings, only: Sequence[str] = ()) -> Keyring:
 
 
 def read_keys(sources: Iterable[KeySource]) -> Keyring:
-    """Never raises: what is wrong with one key is no reason not to read the others."""
+    """Never raises: a fault of one key does not stop the others."""
     usable, faults = [], {}
     for source in sources:
         try:
@@ -69,7 +69,7 @@ def read_keys(sources: Iterable[KeySource]) -> Keyring:
 
 
 def _read(source: KeySource) -> Credentials:
-    """Raises ConfigError with a sentence that shows no secret."""
+    """Raises ConfigError with a sentence without any secret."""
     api_key = _secret(source.key)
     if isinstance(source.secret, PrivateKeyFile):
         return Credentials(source.account, api_key, private_key=_private_key(source.secret))
@@ -81,7 +81,7 @@ def _secret(place: Place) -> SecretStr:
     if not text:
         raise ConfigError(f"{place} is empty")
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigError(f"{place} holds spaces or other characters that no key has; copy it again")
+        raise ConfigError(f"{place} contains spaces or other characters that no key has; copy it again")
     return SecretStr(text)
 
 

@@ -1,6 +1,6 @@
-"""Where the keys of the accounts are looked for: which variable, which file. What is there is not looked at.
+"""Where the keys of the accounts are stored: which variable, which file. Does not read them.
 
-A name is told only where it cannot be the secret itself, put where its variable or its file should be named.
+A name is shown only if it cannot be the secret itself, written where its variable or its file should be named.
 """
 
 import os
@@ -16,21 +16,21 @@ from etl.settings.model import AccountKeys, BrokenAccount, Settings
 from etl.settings.secret import SecretStr
 
 MAIN = "main"
-"""The account whose key stands in BINANCE_API_KEY and its companions."""
+"""The account of BINANCE_API_KEY and the related variables."""
 
 NO_KEY = (
     "no key: run 'force-orders init', or set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), "
-    "or name accounts in a settings file; 'force-orders demo' needs none"
+    "or add accounts to a settings file; 'force-orders demo' needs no key"
 )
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable that holds a key or a secret. As text it begins a sentence about what is wrong with it."""
+    """A variable that holds a key or a secret. Its text begins a sentence about what is wrong with it."""
 
     name: str
     setting: str | None = None
-    """What names the variable; None: it is a setting itself."""
+    """The setting that names the variable; None: the variable is a setting itself."""
 
     @property
     def shown(self) -> str:
@@ -49,15 +49,15 @@ class Variable:
 
 @dataclass(frozen=True)
 class SecretFile:
-    """A file that holds a key or a secret. As text it begins a sentence about what is wrong with it."""
+    """A file that holds a key or a secret. Its text begins a sentence about what is wrong with it."""
 
     path: Path
     setting: str
-    """What names the file."""
+    """The setting that names the file."""
 
     @property
     def shown(self) -> str:
-        if os.path.isfile(self.path):  # noqa: PTH113 - the one that answers False for whatever is no path
+        if os.path.isfile(self.path):  # noqa: PTH113 - it returns False for an invalid path
             return printable(str(self.path))
         return f"{printable(str(self.path))} (not there)" if self.path.is_absolute() else "a file that is not there"
 
@@ -67,12 +67,12 @@ class SecretFile:
 
 @dataclass(frozen=True)
 class PrivateKeyFile(SecretFile):
-    """A file that holds an RSA or Ed25519 key (PEM), which stands in for a secret."""
+    """A file with an RSA or Ed25519 key (PEM), which is used in place of a secret."""
 
 
 @dataclass(frozen=True)
 class Entered:
-    """A key or a secret that somebody entered. As text it begins a sentence about what is wrong with it."""
+    """A key or a secret that a user entered. Its text begins a sentence about what is wrong with it."""
 
     text: SecretStr
     name: str
@@ -87,7 +87,7 @@ class Entered:
 
 @dataclass(frozen=True)
 class Nowhere:
-    """No place to look into, and why."""
+    """There is no key or no secret, and why."""
 
     fault: str
 
@@ -101,7 +101,7 @@ Place = Variable | SecretFile | Entered | Nowhere
 
 @dataclass(frozen=True)
 class KeySource:
-    """Where an account's key and its secret, or its private key, are looked for."""
+    """Where an account's key and its secret, or its private key, are stored."""
 
     account: str
     key: Place
@@ -109,9 +109,9 @@ class KeySource:
 
 
 def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]:
-    """Of the accounts named, or of all; `main` first, then by the settings. What its variables say goes before them.
+    """The sources of the accounts named, or of all: `main` first, then in the order of the settings.
 
-    Raises ConfigError where there is no account, or none of a name.
+    For `main` the variables win over the settings. Raises ConfigError if there is no account, or none of a name.
     """
     sources = {name: _of_settings(name, keys) for name, keys in settings.accounts.items()}
     if (main := source_of_variables()) is not None:
@@ -125,7 +125,7 @@ def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]
 
 
 def source_of_variables() -> KeySource | None:
-    """The account `main`, as soon as one of its variables is set; an empty one is not."""
+    """The account `main` if one of its variables is set. An empty variable counts as unset."""
     key = _variable_or_file("BINANCE_API_KEY")
     private_key = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
     secret = (
@@ -143,7 +143,7 @@ def source_of_variables() -> KeySource | None:
 
 
 def _variable_or_file(variable: str) -> Place | None:
-    """The variable itself, else the file that its companion names."""
+    """The variable itself, else the file that VARIABLE_FILE names."""
     file = f"{variable}_FILE"
     if os.environ.get(variable):
         return Variable(variable)

@@ -273,7 +273,7 @@ class Run:
         """Stop reading symbols that the exchange does not know. Those that were asked for by name only."""
         forgotten = set()
         for symbol in sorted(unknown):
-            self.summary.faults.append(f"the exchange does not know the symbol {symbol}; it is written like BTCUSDT")
+            self.summary.faults.append(f"the exchange does not know the symbol {symbol}; write it like BTCUSDT")
             by_account = [coverage.forget(self.connection, name, MARKET, symbol) for name in self._clients]
             if any(by_account):
                 forgotten.add(symbol)

@@ -47,9 +47,9 @@ TYPED = "accounts.a.api_key_file in DIRECTORY/a.toml: must be a path"
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
-        ("a", f"api_key = {SECRET}", "DIRECTORY/a.toml is no valid TOML: "),
-        ("a", b"\xff", "DIRECTORY/a.toml is no valid TOML: "),
-        ("a", f"api_key_file = {'9' * 5_000}", "DIRECTORY/a.toml is no valid TOML: "),
+        ("a", f"api_key = {SECRET}", "DIRECTORY/a.toml is not valid TOML: "),
+        ("a", b"\xff", "DIRECTORY/a.toml is not valid TOML: "),
+        ("a", f"api_key_file = {'9' * 5_000}", "DIRECTORY/a.toml is not valid TOML: "),
         ("a", f"api_key_file = {'[' * 5_000}", "DIRECTORY/a.toml is nested too deeply"),
         ("a", f'api_secret = "{SECRET}"', "DIRECTORY/a.toml: there is no setting 'accounts.a.api_secret'; "),
         ("a", f'api_key_file = ["{SECRET}"]', TYPED),
@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_read_is_a_broken_account(accounts_dir: Path) -> N
 @pytest.mark.usefixtures("two_accounts")
 def test_a_name_that_stands_in_both_is_refused(accounts_dir: Path) -> None:
     (accounts_dir / "fund.toml").write_text(f"broken = {SECRET}")
-    assert refusal() == f"accounts.fund stands twice: in force-orders.toml and in {accounts_dir}/fund.toml"
+    assert refusal() == f"accounts.fund is defined twice: in force-orders.toml and in {accounts_dir}/fund.toml"
 
 
 def test_a_broken_settings_file_is_refused_whatever_is_in_the_directory(accounts_dir: Path) -> None:

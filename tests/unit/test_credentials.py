@@ -73,7 +73,7 @@ def test_half_a_key_is_refused_by_what_is_missing(variable: str, missing: str, m
 def test_a_key_with_characters_that_no_key_has_is_refused_by_its_variable_or_file(
     text: str, bare_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    odd = "holds spaces or other characters that no key has; copy it again"
+    odd = "contains spaces or other characters that no key has; copy it again"
     monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
     monkeypatch.setenv("BINANCE_API_KEY", text)
     assert refusal() == f"BINANCE_API_KEY {odd}"
@@ -179,7 +179,7 @@ def test_an_account_without_its_key_is_refused_by_name(
 )
 def test_a_path_that_is_none_is_refused_in_one_printable_line(path: str, shown: str) -> None:
     private("force-orders.toml", f'[accounts.a]\napi_key_file = "{path}"')
-    assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: that is no path"
+    assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: invalid path"
 
 
 @pytest.mark.usefixtures("two_accounts", "main_account")

@@ -95,7 +95,7 @@ def test_an_account_whose_file_is_broken_has_no_place_but_a_fault(accounts_dir: 
     ((account, key, secret),) = [(one.account, one.key, one.secret) for one in sources()]
     assert isinstance(key, Nowhere)
     assert (account, key, shown()) == ("odd", secret, [("odd", None, None)])
-    assert key.fault.startswith(f"{accounts_dir}/odd.toml is no valid TOML: ")
+    assert key.fault.startswith(f"{accounts_dir}/odd.toml is not valid TOML: ")
 
 
 def test_a_secret_put_where_its_place_should_be_named_is_not_told() -> None:
