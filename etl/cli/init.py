@@ -72,12 +72,13 @@ def init(
     """
     from etl.commands import init as command
     from etl.commands.crontab import crontab_line, own_command
+    from etl.commands.output_paths import refuse_existing
 
     file = context.obj or Path(os.environ.get("FORCE_ORDERS_CONFIG") or "force-orders.toml")
     options = {"database_url": database_url, "data_dir": data_dir, "base_url": base_url}
     given = {name: value for name, value in options.items() if value is not None}
     files = command.KeyFiles(api_key_file, api_secret_file, private_key_file)
-    command.refuse_existing(file, force=force)
+    refuse_existing(file, force=force)
     draft = command.draft(file, command.key_source(account, files, _lines(reads_stdin), _question), given, force=force)
     words = [*own_command(), "--config", str(draft.file)]
     nightly = crontab_line([*words, "sync"])

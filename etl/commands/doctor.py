@@ -1,7 +1,7 @@
-"""`doctor`: a look at everything that a night needs. Changes nothing, sends no notification and stores no order.
+"""`doctor`: checks everything that a nightly run needs. Changes nothing, sends no notification and stores no order.
 
-The checks stand in groups. What goes wrong in one is told of the check that it happened in, the rest of its group is
-skipped, and the other groups go on. Each group has a time after which it is given up.
+The checks run in groups. An error fails the check in which it happens and skips the rest of its group; the other
+groups still run. Each group has a timeout.
 """
 
 import shutil
@@ -21,9 +21,9 @@ from etl.accounts.credentials import Credentials, Keyring, read_keys
 from etl.accounts.key_sources import KeySource, SecretFile, key_sources
 from etl.accounts.secret_files import is_read_by_others
 from etl.commands import doctor_checks
-from etl.commands.directories import fault_of, nearest
 from etl.commands.doctor_checks import CheckResult, Status
 from etl.commands.key_checks import check_keys, interactive_reader, key_check
+from etl.commands.output_paths import fault_of, nearest_existing
 from etl.core.egress import Egress, OwnEgress
 from etl.core.text import printable
 from etl.embedded.cluster import binaries
@@ -40,23 +40,23 @@ from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for
 from etl.store.rights import is_read_only, lacking_to_write
 
-WAIT_S = 5
-"""Seconds for a connection, a statement, or an answer of the exchange."""
+TIMEOUT_S = 5
+"""Seconds for a connection, a statement, or a response of the exchange."""
 
-GROUP_S = 20
+GROUP_TIMEOUT_S = 20
 """Seconds for a group: an embedded Postgres may have to start, and there may be many accounts."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Checks that build on each other, by name, and what performs them in that order."""
+    """Checks that depend on the ones before them: their names, and what performs them in this order."""
 
     names: Sequence[str]
     perform: Callable[[], Iterator[CheckResult]]
 
 
 def examine(config: Path | None, stop: Event) -> Iterator[CheckResult]:
-    """Everything there is to see, as soon as it is seen; `config` is the settings file; raises StoppedError."""
+    """Each result as soon as its group is done; `config` is the settings file. Raises StoppedError."""
     yield doctor_checks.of_python(sys.version_info[:3])
     try:
         settings = load(config)
@@ -68,8 +68,8 @@ def examine(config: Path | None, stop: Event) -> Iterator[CheckResult]:
         return
     yield CheckResult("settings", Status.OK, str(file.absolute()) if file else "no file: defaults and variables")
     with ExitStack() as kept:
-        rounds = _Rounds(_hasty(settings), stop, kept)
-        for group in rounds.groups():
+        checks = _Checks(_with_short_timeouts(settings), stop, kept)
+        for group in checks.groups():
             yield from _performed(group, stop)
 
 
@@ -78,15 +78,15 @@ DATABASE = ("database", "schema", "rights", "schedule")
 EXCHANGE = ("address", "clock")
 
 
-class _Rounds:
-    """The groups. What a later one needs of an earlier one is kept here."""
+class _Checks:
+    """The groups, and what a later group needs of an earlier one."""
 
     def __init__(self, settings: Settings, stop: Event, kept: ExitStack) -> None:
         self._settings = settings
         self._stop = stop
         self._kept = kept
         self._url: str | None = None
-        """Of a database that a run could use."""
+        """The database, if a run could use it."""
         self._is_reached = False
 
     def groups(self) -> Iterator[Group]:
@@ -105,19 +105,19 @@ class _Rounds:
         directory = self._settings.data_dir.absolute()
         mode = stat.S_IMODE(directory.stat().st_mode) if directory.is_dir() else None
         yield doctor_checks.of_directory(str(directory), fault_of(directory), mode)
-        yield doctor_checks.of_disk(shutil.disk_usage(nearest(directory)).free)
+        yield doctor_checks.of_disk(shutil.disk_usage(nearest_existing(directory)).free)
 
     def _database(self) -> Iterator[CheckResult]:
         own = self._settings.database_url
         if own is None and not composition.has_database(self._settings):
             binaries()
-            yield CheckResult("database", Status.OK, "an embedded Postgres, made by the first command that needs it")
+            yield CheckResult("database", Status.OK, "an embedded Postgres; the first command that needs it creates it")
             for name in DATABASE[1:3]:
-                yield CheckResult(name, Status.OK, "made with the database")
+                yield CheckResult(name, Status.OK, "created with the database")
             yield doctor_checks.of_schedule([], datetime.now(UTC))
             return
         url = self._kept.enter_context(address(own.get_secret_value() if own else None, self._settings.data_dir))
-        with connection_to(engine_for(url, WAIT_S)) as connection:
+        with connection_to(engine_for(url, TIMEOUT_S)) as connection:
             yield CheckResult("database", Status.OK, f"PostgreSQL {_version(connection)}")
             found, wanted = migrate.current(connection), migrate.head()
             yield doctor_checks.of_schema(found, wanted, is_embedded=own is None)
@@ -129,7 +129,7 @@ class _Rounds:
             yield doctor_checks.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))
 
     def _exchange(self) -> Iterator[CheckResult]:
-        keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange tells its time without a key
+        keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange's time needs no key
         with self._egress() as egress:
             reader = interactive_reader(self._settings, keyless, egress, self._stop)
             try:
@@ -153,7 +153,9 @@ class _Rounds:
             yield doctor_checks.of_account(key_check(name, ConfigError(fault)), [])
         if not self._is_reached:
             for one in keys.usable:
-                yield CheckResult(f"account {one.account}", Status.SKIPPED, "not checked: the exchange is not reached")
+                yield CheckResult(
+                    f"account {one.account}", Status.SKIPPED, "not checked: the exchange cannot be reached"
+                )
         elif keys.usable:
             open_files = {one.account: _open_files(one) for one in sources}
             with self._egress() as egress:
@@ -163,14 +165,14 @@ class _Rounds:
     def _notifications(self) -> Iterator[CheckResult]:
         file = self._settings.notify_urls_file
         if file is None:
-            yield CheckResult("notifications", Status.OK, "none wanted: nobody hears of a night that went wrong")
+            yield CheckResult("notifications", Status.OK, "not configured: nobody is notified of a failed run")
             return
         channels = read_channels(self._settings)
         if is_read_by_others(file):
-            yield CheckResult("notifications", Status.WARNING, f"others can read {file}", f"chmod 600 {file}")
+            yield CheckResult("notifications", Status.WARNING, f"other users can read {file}", f"chmod 600 {file}")
             return
         names = ", ".join(one.name for one in channels)
-        yield CheckResult("notifications", Status.OK, f"{names}; 'force-orders notify test' tries them")
+        yield CheckResult("notifications", Status.OK, f"{names}; 'force-orders notify test' sends a test message")
 
     def _sources(self) -> list[KeySource]:
         try:
@@ -180,26 +182,26 @@ class _Rounds:
 
     @contextmanager
     def _egress(self) -> Iterator[Egress]:
-        """That of the database, so that a ban which it knows of is kept; without it, one of our own."""
+        """The egress of the database, which knows of a ban; without a database, one of our own."""
         if self._url is None:
             yield OwnEgress()
         else:
-            with shared_egress(engine_for(self._url, WAIT_S), self._settings.egress) as shared:
+            with shared_egress(engine_for(self._url, TIMEOUT_S), self._settings.egress) as shared:
                 yield shared
 
 
-def _hasty(settings: Settings) -> Settings:
-    """The same for somebody who waits for the answer."""
+def _with_short_timeouts(settings: Settings) -> Settings:
+    """The same settings for a person who waits for the result."""
     return replace(
         settings,
-        connect_timeout_seconds=min(settings.connect_timeout_seconds, WAIT_S),
-        read_timeout_seconds=min(settings.read_timeout_seconds, WAIT_S),
+        connect_timeout_seconds=min(settings.connect_timeout_seconds, TIMEOUT_S),
+        read_timeout_seconds=min(settings.read_timeout_seconds, TIMEOUT_S),
         patience_seconds=0,
     )
 
 
 def _performed(group: Group, stop: Event) -> list[CheckResult]:
-    """The group's findings, in the order of its names, with one for each; raises StoppedError."""
+    """One result for each name of the group, in their order; raises StoppedError."""
     found: list[CheckResult] = []
     fault = _fault_of(group, found, stop)
     missing = [name for name in group.names if name not in {one.check for one in found}]
@@ -211,34 +213,34 @@ def _performed(group: Group, stop: Event) -> list[CheckResult]:
 
 
 def _fault_of(group: Group, found: list[CheckResult], stop: Event) -> Exception | None:
-    """Perform the checks and add what they find; what ended them early, if anything did."""
+    """Perform the checks and add their results to `found`. Returns the error that ended them early, if any."""
     fetchers: Fetchers[None, None] = Fetchers(1)
     fetchers.submit(None, lambda: found.extend(group.perform()))
-    deadline = time.monotonic() + GROUP_S
+    deadline = time.monotonic() + GROUP_TIMEOUT_S
     try:
         while not stop.is_set():
             done = fetchers.next_done(TICK)
             if done is not None:
                 return done[1] if isinstance(done[1], Exception) else None
             if time.monotonic() > deadline:
-                return TimeoutError(f"not done within {GROUP_S} s")
+                return TimeoutError(f"not done within {GROUP_TIMEOUT_S} s")
     finally:
         fetchers.close()
     raise StoppedError(STOPPED)
 
 
 def _failed(check: str, error: Exception) -> CheckResult:
-    """Where the error is not one of ours its text is not shown: it may hold anything."""
+    """Does not show the text of an error that is not ours, because it may hold a secret."""
     if isinstance(error, ForceOrdersError | TimeoutError):
         return CheckResult(check, Status.FAILED, printable(str(error)), REMEDIES.get(check))
     return CheckResult(check, Status.FAILED, f"this should not happen ({type(error).__name__})", "please report it")
 
 
 REMEDIES = {
-    "database": "look at database_url, at the server and its log; without database_url an embedded Postgres is used",
-    "notifications": "mend notify_urls_file, then try it: force-orders notify test",
+    "database": "check database_url, the server and its log; without database_url an embedded Postgres is used",
+    "notifications": "correct notify_urls_file, then run: force-orders notify test",
 }
-"""What to do about an error whose text does not say so."""
+"""What to do about an error whose text does not say it."""
 
 
 def _open_files(source: KeySource) -> list[str]:
