@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from etl.accounts.key_sources import (
     Entered,
+    KeyLocation,
     KeySource,
-    Nowhere,
-    Place,
+    Missing,
     PrivateKeyFile,
     SecretFile,
     Variable,
     key_sources,
 )
-from etl.accounts.secret_files import private_bytes, private_text
+from etl.accounts.secret_files import read_secret_bytes, read_secret_text
 from etl.core.text import printable
 from etl.errors import ConfigError
 from etl.exchange.signing import PrivateKey
@@ -76,31 +76,31 @@ def _read(source: KeySource) -> Credentials:
     return Credentials(source.account, api_key, _secret(source.secret))
 
 
-def _secret(place: Place) -> SecretStr:
-    text = _text(place)
+def _secret(location: KeyLocation) -> SecretStr:
+    text = _text(location)
     if not text:
-        raise ConfigError(f"{place} is empty")
+        raise ConfigError(f"{location} is empty")
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigError(f"{place} contains spaces or other characters that no key has; copy it again")
+        raise ConfigError(f"{location} contains spaces or other characters that no key has; copy it again")
     return SecretStr(text)
 
 
-def _text(place: Place) -> str:
-    match place:
-        case Nowhere(fault):
+def _text(location: KeyLocation) -> str:
+    match location:
+        case Missing(fault):
             raise ConfigError(fault)
         case Variable(name):
             if name not in os.environ:
-                raise ConfigError(f"{place} is not set")
+                raise ConfigError(f"{location} is not set")
             return os.environ[name]
         case Entered(text):
             return text.get_secret_value()
         case SecretFile(path, setting):
-            return private_text(setting, path)
+            return read_secret_text(setting, path)
 
 
 def _private_key(file: PrivateKeyFile) -> PrivateKey:
     try:
-        return PrivateKey.from_pem(private_bytes(file.setting, file.path))
+        return PrivateKey.from_pem(read_secret_bytes(file.setting, file.path))
     except ValueError as error:
         raise ConfigError(f"{file} {error}") from None

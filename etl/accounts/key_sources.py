@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.accounts.secret_files import called
+from etl.accounts.secret_files import describe_file
 from etl.core.text import printable
 from etl.errors import ConfigError
-from etl.settings.model import AccountKeys, BrokenAccount, Settings
+from etl.settings.model import AccountKeys, InvalidAccount, Settings
 from etl.settings.secret import SecretStr
 
 MAIN = "main"
@@ -62,7 +62,7 @@ class SecretFile:
         return f"{printable(str(self.path))} (not there)" if self.path.is_absolute() else "a file that is not there"
 
     def __str__(self) -> str:
-        return called(self.setting, self.path)
+        return describe_file(self.setting, self.path)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Entered:
 
 
 @dataclass(frozen=True)
-class Nowhere:
+class Missing:
     """There is no key or no secret, and why."""
 
     fault: str
@@ -96,7 +96,7 @@ class Nowhere:
         return None
 
 
-Place = Variable | SecretFile | Entered | Nowhere
+KeyLocation = Variable | SecretFile | Entered | Missing
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class KeySource:
     """Where an account's key and its secret, or its private key, are stored."""
 
     account: str
-    key: Place
-    secret: Place
+    key: KeyLocation
+    secret: KeyLocation
 
 
 def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]:
@@ -137,12 +137,12 @@ def source_of_variables() -> KeySource | None:
         return None
     return KeySource(
         MAIN,
-        key or Nowhere("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set"),
-        secret or Nowhere("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE"),
+        key or Missing("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set"),
+        secret or Missing("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE"),
     )
 
 
-def _variable_or_file(variable: str) -> Place | None:
+def _variable_or_file(variable: str) -> KeyLocation | None:
     """The variable itself, else the file that VARIABLE_FILE names."""
     file = f"{variable}_FILE"
     if os.environ.get(variable):
@@ -150,9 +150,9 @@ def _variable_or_file(variable: str) -> Place | None:
     return SecretFile(Path(os.environ[file]), file) if os.environ.get(file) else None
 
 
-def _of_settings(account: str, keys: AccountKeys | BrokenAccount) -> KeySource:
-    if isinstance(keys, BrokenAccount):
-        return KeySource(account, Nowhere(keys.fault), Nowhere(keys.fault))
+def _of_settings(account: str, keys: AccountKeys | InvalidAccount) -> KeySource:
+    if isinstance(keys, InvalidAccount):
+        return KeySource(account, Missing(keys.fault), Missing(keys.fault))
     where = f"accounts.{account}"
     key = _named(f"{where}.api_key", keys.api_key_variable, keys.api_key_file)
     secret = (
@@ -162,12 +162,12 @@ def _of_settings(account: str, keys: AccountKeys | BrokenAccount) -> KeySource:
     )
     return KeySource(
         account,
-        key or Nowhere(f"{where}: set api_key_file or api_key_variable"),
-        secret or Nowhere(f"{where}: set api_secret_file, api_secret_variable or private_key_file"),
+        key or Missing(f"{where}: set api_key_file or api_key_variable"),
+        secret or Missing(f"{where}: set api_secret_file, api_secret_variable or private_key_file"),
     )
 
 
-def _named(setting: str, variable: str | None, file: Path | None) -> Place | None:
+def _named(setting: str, variable: str | None, file: Path | None) -> KeyLocation | None:
     if variable is not None:
         return Variable(variable, f"{setting}_variable")
     return SecretFile(file, f"{setting}_file") if file is not None else None

@@ -11,19 +11,19 @@ from etl.logs import logger
 _log = logger(__name__)
 
 
-def private_text(setting: str, file: Path) -> str:
+def read_secret_text(setting: str, file: Path) -> str:
     """The text of the file that a setting names, without the line end that editors append."""
-    return private_bytes(setting, file).decode("utf-8", errors="replace").rstrip("\r\n")
+    return read_secret_bytes(setting, file).decode("utf-8", errors="replace").rstrip("\r\n")
 
 
-def private_bytes(setting: str, file: Path) -> bytes:
+def read_secret_bytes(setting: str, file: Path) -> bytes:
     """The content of the file; logs a warning if others can read it. Raises ConfigError if it cannot be read."""
     try:
         with file.open("rb") as opened:
             content, mode = opened.read(), os.fstat(opened.fileno()).st_mode
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "invalid path"
-        raise ConfigError(f"{called(setting, file)} cannot be read: {reason}") from None
+        raise ConfigError(f"{describe_file(setting, file)} cannot be read: {reason}") from None
     if _is_open(mode):
         _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
     return content
@@ -41,7 +41,7 @@ def _is_open(mode: int) -> bool:
     return bool(mode & (stat.S_IRGRP | stat.S_IROTH)) and os.name == "posix"
 
 
-def called(setting: str, file: Path) -> str:
+def describe_file(setting: str, file: Path) -> str:
     """The beginning of a sentence about the file.
 
     A relative path is not shown: it may be the secret itself, written where its file should be named.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from etl.accounts.key_sources import KeySource, Place, SecretFile, Variable, key_sources
+from etl.accounts.key_sources import KeyLocation, KeySource, SecretFile, Variable, key_sources
 from etl.errors import ConfigError
 from etl.settings.model import AccountKeys, Settings
 from etl.settings.secret import SecretStr
@@ -46,9 +46,9 @@ def masked_url(url: str) -> str:
     login = ":".join(quote(query.pop(name), safe="*") for name in ("user", "password") if name in query)
     database = quote(query.pop("dbname", ""), safe="")
     is_one_host = re.fullmatch(r"[\w.-]+", query.get("host", "")) and "," not in query.get("port", "")
-    place = ":".join(query.pop(name) for name in ("host", "port") if name in query) if is_one_host else ""
+    location = ":".join(query.pop(name) for name in ("host", "port") if name in query) if is_one_host else ""
     rest = f"?{urlencode(query, safe='/,*:')}" if query else ""
-    return f"postgresql://{f'{login}@' if login else ''}{place}/{database}{rest}"
+    return f"postgresql://{f'{login}@' if login else ''}{location}/{database}{rest}"
 
 
 def _is_secret(parameter: str) -> bool:
@@ -80,23 +80,23 @@ def _of_account(source: KeySource, settings: Settings, origins: Mapping[str, str
     """Where its key and its secret are stored. For `main` the variables win over the file."""
     table = f"accounts.{source.account}"
     origin = origins.get(table, DEFAULT)
-    places = {f"{table}.api_key": source.key, f"{table}.api_secret": source.secret}
-    rows = [_of_place(setting, place, origin) for setting, place in places.items()]
+    locations = {f"{table}.api_key": source.key, f"{table}.api_secret": source.secret}
+    rows = [_of_location(setting, location, origin) for setting, location in locations.items()]
     keys = settings.accounts.get(source.account)
     if isinstance(keys, AccountKeys) and keys.queue is not None:
         rows.append(ShownSetting(f"{table}.queue", keys.queue, origin))
     return rows
 
 
-def _of_place(setting: str, place: Place, origin: str) -> ShownSetting:
-    match place:
+def _of_location(setting: str, location: KeyLocation, origin: str) -> ShownSetting:
+    match location:
         case Variable(name, None):
             return ShownSetting(setting, MASK, f"variable {name}")
         case Variable(_, named):
-            return ShownSetting(str(named), place.shown, origin)
+            return ShownSetting(str(named), location.shown, origin)
         case SecretFile(_, named):
             if named.startswith("accounts."):
-                return ShownSetting(named, place.shown, origin)
-            return ShownSetting(f"{setting}_file", place.shown, f"variable {named}")
+                return ShownSetting(named, location.shown, origin)
+            return ShownSetting(f"{setting}_file", location.shown, f"variable {named}")
         case _:
             return ShownSetting(setting, None, origin)

@@ -12,7 +12,15 @@ from threading import Event
 from typing import Any
 
 from etl.accounts.credentials import Credentials, Keyring, read_keys
-from etl.accounts.key_sources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, source_of_variables
+from etl.accounts.key_sources import (
+    Entered,
+    KeyLocation,
+    KeySource,
+    Missing,
+    PrivateKeyFile,
+    SecretFile,
+    source_of_variables,
+)
 from etl.commands import toml_text
 from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader
 from etl.commands.output_paths import fault_of, refuse_existing
@@ -91,15 +99,15 @@ def key_source(account: str, files: KeyFiles, from_stdin: Prompt, from_terminal:
     """
     if files.api_secret and files.private_key:
         raise ConfigError("--api-secret-file and --private-key-file exclude each other: a key has one of the two")
-    own = source_of_variables() or KeySource(account, Nowhere(""), Nowhere(""))
+    own = source_of_variables() or KeySource(account, Missing(""), Missing(""))
     key = SecretFile(files.api_key.absolute(), "--api-key-file") if files.api_key else None
     secret = SecretFile(files.api_secret.absolute(), "--api-secret-file") if files.api_secret else None
     if files.private_key:
         secret = PrivateKeyFile(files.private_key.absolute(), "--private-key-file")
     return KeySource(
         account,
-        key or _place("API key", own.key, from_stdin, from_terminal),
-        secret or _place("API secret", own.secret, from_stdin, from_terminal),
+        key or _location("API key", own.key, from_stdin, from_terminal),
+        secret or _location("API secret", own.secret, from_stdin, from_terminal),
     )
 
 
@@ -153,15 +161,15 @@ def settings_text(made: Draft) -> str:
     return f"{head}{toml_text.table(values)}\n[accounts.{toml_text.key(made.account)}]\n{toml_text.table(keys)}"
 
 
-def _place(name: str, own: Place, from_stdin: Prompt, from_terminal: Prompt) -> Place:
+def _location(name: str, own: KeyLocation, from_stdin: Prompt, from_terminal: Prompt) -> KeyLocation:
     """Where a key or a secret comes from if no option names its file; `own`: where variables say it is."""
     text = from_stdin(name)
-    if text is None and not isinstance(own, Nowhere):
+    if text is None and not isinstance(own, Missing):
         return own
     if text is None and (text := from_terminal(name)) is None:
         words = name.upper().split()
         option, variable = "-".join(["-", *words, "file"]).lower(), "_".join(["BINANCE", *words])
-        return Nowhere(f"no {name}: name its file with {option}, set {variable}, or pass it with --stdin")
+        return Missing(f"no {name}: name its file with {option}, set {variable}, or pass it with --stdin")
     return Entered(SecretStr(text), f"the {name}")
 
 
@@ -185,9 +193,9 @@ def _key_files(file: Path, source: KeySource, credentials: Credentials) -> tuple
     """An existing file stays where it is; anything else goes into a directory beside the settings file."""
     directory = file.with_name(f"{file.stem}.keys")
 
-    def key_file(setting: str, place: Place, name: str, text: SecretStr | None) -> KeyFile:
-        if isinstance(place, SecretFile):
-            return KeyFile(setting, place.path.absolute(), None)
+    def key_file(setting: str, location: KeyLocation, name: str, text: SecretStr | None) -> KeyFile:
+        if isinstance(location, SecretFile):
+            return KeyFile(setting, location.path.absolute(), None)
         return KeyFile(setting, directory / f"{source.account}.{name}", text)
 
     secret = "private_key_file" if isinstance(source.secret, PrivateKeyFile) else "api_secret_file"
@@ -200,9 +208,9 @@ def _key_files(file: Path, source: KeySource, credentials: Credentials) -> tuple
 def _check_directories(made: Draft) -> None:
     """Raises ConfigError if the settings file or the embedded Postgres could not be created."""
     home = made.file.parent
-    places = [home] if made.settings.database_url else [home, made.settings.data_dir]
+    directories = [home] if made.settings.database_url else [home, made.settings.data_dir]
     faults = [] if home.is_dir() else [f"the directory {home} does not exist"]
-    faults += [f"{place} cannot be used: {fault}" for place in places if (fault := fault_of(place))]
+    faults += [f"{one} cannot be used: {fault}" for one in directories if (fault := fault_of(one))]
     if faults:
         raise ConfigError(faults[0])
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from etl.accounts.credentials import read_keys
-from etl.accounts.key_sources import KeySource, Nowhere, Place, PrivateKeyFile, key_sources
+from etl.accounts.key_sources import KeyLocation, KeySource, Missing, PrivateKeyFile, key_sources
 from etl.core.timeline import to_millis
 from etl.exchange.signing import PrivateKey
 from etl.runs.recorder import MARKET
@@ -36,10 +36,10 @@ def list_accounts(settings: Settings) -> list[ListedAccount]:
     ]
 
 
-def _kind(secret: Place, private_key: PrivateKey | None) -> str | None:
+def _kind(secret: KeyLocation, private_key: PrivateKey | None) -> str | None:
     if private_key is not None:
         return private_key.kind
-    return None if isinstance(secret, PrivateKeyFile | Nowhere) else "HMAC"
+    return None if isinstance(secret, PrivateKeyFile | Missing) else "HMAC"
 
 
 def read_account_watermarks(connection: Connection) -> dict[str, int]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl.accounts.secret_files import private_text
+from etl.accounts.secret_files import read_secret_text
 from etl.errors import ConfigError
 from etl.notifications import delivery
 from etl.notifications.message import Message, message_of
@@ -67,7 +67,7 @@ def read_channels(settings: Settings) -> list[Channel]:
     """Those of `notify_urls_file`; raises ConfigError where there is none, or no Apprise to reach it by."""
     if settings.notify_urls_file is None:
         raise ConfigError(f"no channel: set {_SETTING}; 'force-orders config example' explains it")
-    lines = private_text(_SETTING, settings.notify_urls_file).splitlines()
+    lines = read_secret_text(_SETTING, settings.notify_urls_file).splitlines()
     urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not urls:
         raise ConfigError(f"{_SETTING}: there is no URL in the file")

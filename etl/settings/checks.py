@@ -24,7 +24,9 @@ def whole(least: int, greatest: int) -> Check:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value).strip()):
             raise ValueError("must be a whole number")
-        return within(int(value), least, greatest)
+        if not least <= int(value) <= greatest:
+            raise ValueError(f"must be from {least} to {greatest}")
+        return int(value)
 
     return check
 
@@ -42,12 +44,6 @@ def number(above: float, greatest: float) -> Check:
         return found
 
     return check
-
-
-def within(value: int, least: int, greatest: int) -> int:
-    if not least <= value <= greatest:
-        raise ValueError(f"must be from {least} to {greatest}")
-    return value
 
 
 def text(longest: int) -> Check:

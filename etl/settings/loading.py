@@ -11,7 +11,7 @@ from typing import Any
 from etl.core.text import printable
 from etl.errors import ConfigError
 from etl.settings.checks import Check
-from etl.settings.model import AccountKeys, BrokenAccount, Settings
+from etl.settings.model import AccountKeys, InvalidAccount, Settings
 
 PREFIX = "FORCE_ORDERS_"
 
@@ -120,9 +120,9 @@ def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
 
 def _with_directory(
     in_file: Mapping[str, AccountKeys], directory: Path, file: Path | None, faults: list[str]
-) -> dict[str, AccountKeys | BrokenAccount]:
+) -> dict[str, AccountKeys | InvalidAccount]:
     """The accounts of the settings file and, for each NAME.toml of the directory, the account NAME."""
-    accounts: dict[str, AccountKeys | BrokenAccount] = dict(in_file)
+    accounts: dict[str, AccountKeys | InvalidAccount] = dict(in_file)
     for own in _account_files(directory, faults):
         name = own.name.removesuffix(".toml")
         if name in in_file:
@@ -132,13 +132,13 @@ def _with_directory(
     return accounts
 
 
-def _account_of_file(name: str, file: Path) -> AccountKeys | BrokenAccount:
+def _account_of_file(name: str, file: Path) -> AccountKeys | InvalidAccount:
     faults: list[str] = []
     try:
         keys = _account(name, _read_toml(file), file, faults)
     except ConfigError as error:
-        return BrokenAccount(printable(str(error)))
-    return BrokenAccount(printable("; ".join(faults))) if faults else keys
+        return InvalidAccount(printable(str(error)))
+    return InvalidAccount(printable("; ".join(faults))) if faults else keys
 
 
 def _account_files(directory: Path, faults: list[str]) -> list[Path]:
@@ -180,10 +180,10 @@ def _checked(
     written: Mapping[str, Any],
     accepted: Mapping[str, Check],
     faults: list[str],
-    called: Callable[[str], str],
+    label: Callable[[str], str],
     file: Path | None = None,
 ) -> dict[str, Any]:
-    """The parsed values. `called` gives the name in error messages, which never contain the value."""
+    """The parsed values. `label` gives the name in error messages, which never contain the value."""
     found = {}
     for name, value in written.items():
         if name not in accepted:
@@ -193,7 +193,7 @@ def _checked(
         try:
             found[name] = accepted[name](value)
         except ValueError as error:
-            faults.append(f"{called(name)}: {error}")
+            faults.append(f"{label(name)}: {error}")
     return found
 
 

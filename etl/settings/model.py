@@ -24,7 +24,7 @@ class AccountKeys:
 
 
 @dataclass(frozen=True)
-class BrokenAccount:
+class InvalidAccount:
     """An account whose own file cannot be read or is invalid. The other accounts are read nevertheless."""
 
     fault: str
@@ -60,7 +60,7 @@ class Settings:
     egress: Annotated[str | None, checks.text(200)] = None
     queue: Annotated[str, checks.text(100)] = "default"
     accounts_dir: Annotated[Path | None, checks.path] = None
-    accounts: Mapping[str, AccountKeys | BrokenAccount] = field(default_factory=dict)
+    accounts: Mapping[str, AccountKeys | InvalidAccount] = field(default_factory=dict)
     """The accounts of the settings file and of `accounts_dir`."""
 
     def queue_of(self, account: str) -> str:

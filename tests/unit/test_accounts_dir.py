@@ -7,7 +7,7 @@ import pytest
 
 from etl.errors import ConfigError
 from etl.settings.loading import load
-from etl.settings.model import AccountKeys, BrokenAccount
+from etl.settings.model import AccountKeys, InvalidAccount
 from tests.unit.keyfiles import SECRET, private
 
 pytestmark = pytest.mark.usefixtures("bare_directory")
@@ -67,7 +67,7 @@ def test_what_is_wrong_with_one_file_is_said_of_its_account_and_the_others_are_t
     assert set(accounts) == {"desk", "fund", "fine", name}
     assert accounts["fine"] == AccountKeys(api_key_variable="K")
     broken = accounts[name]
-    assert isinstance(broken, BrokenAccount)
+    assert isinstance(broken, InvalidAccount)
     assert broken.fault.startswith(fault.replace("DIRECTORY", str(accounts_dir)))
     assert SECRET[:8] not in broken.fault
     assert broken.fault.isprintable()
@@ -77,8 +77,8 @@ def test_a_file_that_cannot_be_read_is_a_broken_account(accounts_dir: Path) -> N
     (accounts_dir / "folder.toml").mkdir()
     (accounts_dir / "gone.toml").symlink_to("nowhere")
     assert load().accounts == {
-        "folder": BrokenAccount(f"{accounts_dir}/folder.toml cannot be read: Is a directory"),
-        "gone": BrokenAccount(f"{accounts_dir}/gone.toml cannot be read: No such file or directory"),
+        "folder": InvalidAccount(f"{accounts_dir}/folder.toml cannot be read: Is a directory"),
+        "gone": InvalidAccount(f"{accounts_dir}/gone.toml cannot be read: No such file or directory"),
     }
 
 
