@@ -15,8 +15,7 @@ from etl.accounts.credentials import Credentials, Keyring
 from etl.exchange.budget import ALLOWANCE
 from etl.exchange.clock import ExchangeClock
 from etl.runs import composition
-from etl.runs.ingest import Storing
-from etl.runs.run import Run
+from etl.runs.ingest import IngestSpec
 from etl.runs.spans import SpanText, backfill_planner
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
@@ -54,8 +53,8 @@ def figures(server: str) -> Iterator[Figure]:
             connection_to(engine_for(place)) as connection,
             composition.reading(settings, keys, connection, Event(), FastClock()) as reader,
         ):
-            run = Run(connection, reader, "backfill", lambda standing: None)
-            run.execute(backfill_planner(SpanText(), []), Storing(connection, run.recorder))
+            spec = IngestSpec("backfill", keys, backfill_planner(SpanText(), []))
+            composition.ingest_with(connection, reader, spec)
         stats = requests.get(f"{url}/sim/stats", timeout=30).json()
     minutes = [one["weight"] for one in stats["weight_by_minute"]]
     whole = minutes[1:-1][:MINUTES]

@@ -1,7 +1,7 @@
 """force-orders-etl: the proven history of a Binance futures account's force orders, in Postgres.
 
-`etl.run_backfill` and `etl.run_sync` are the commands of these names for a program in Python; `etl.errors` has what
-they raise. Importing the package loads nothing else of it.
+`etl.run_backfill` and `etl.run_sync` are the commands of these names as Python functions; `etl.errors` holds their
+exceptions. Importing the package loads no other module of it.
 """
 
 from typing import TYPE_CHECKING
@@ -14,10 +14,10 @@ __all__ = ["Gap", "RunFailedError", "RunSummary", "__version__", "run_backfill",
 __version__ = "0.1.0"
 
 
-if not TYPE_CHECKING:  # to a type checker it would make every misspelt name of this package right
+if not TYPE_CHECKING:  # a type checker would accept every misspelt name
 
     def __getattr__(name: str) -> object:
-        """The entry points, loaded when one is asked for: the command has no use for them."""
+        """Load the entry points on first use, because the command does not need them."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from etl import api

@@ -1,7 +1,7 @@
-"""The public entry points for a program in Python: what the commands `backfill` and `sync` do, without a command line.
+"""The public Python API: the commands `backfill` and `sync` as functions.
 
-They print nothing, notify nobody, install no signal handler and configure no logging; what they have to say on the way
-goes to the loggers below `etl`. They may be called from any thread, as often as wanted.
+They print nothing, send no notification, install no signal handler and configure no logging; they log to loggers below
+`etl`. They may be called from any thread, any number of times.
 """
 
 import logging
@@ -12,25 +12,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
-from typing import TypedDict, Unpack, get_type_hints
+from typing import TypedDict, Unpack
 
-from etl.commands.history import Work, backfill_work, store_history, sync_work
+from etl.commands.backfill import backfill_spec
+from etl.commands.sync import sync_spec
 from etl.core.timeline import to_datetime
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError, ThrottledError
 from etl.logs import logger
-from etl.runs.run import Summary
+from etl.runs import composition
+from etl.runs.ingest import IngestSpec
+from etl.runs.run import Summary, unwatched
 from etl.runs.spans import SpanText
-from etl.settings.loading import load
+from etl.settings.loading import checked_by_name, load
 from etl.settings.model import Settings
 
 _log = logger(__name__)
 
 SettingsSource = Settings | str | os.PathLike[str]
-"""A finished `etl.settings.Settings`, or the path of a settings file."""
+"""An `etl.settings.Settings` object, or the path of a settings file."""
 
 
 class SettingsByName(TypedDict, total=False):
-    """The settings that can be given one by one; `force-orders config example` explains them."""
+    """The settings that can be given by name, for type checkers; `force-orders config example` explains them."""
 
     database_url: str
     data_dir: str | os.PathLike[str]
@@ -52,11 +55,11 @@ class SettingsByName(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Gap:
-    """A piece [start, end) of the run's span that is not proven, and why: a reason of the view `coverage_gaps`."""
+    """An unproven part [start, end) of the run's span; `reason` is one of the view `coverage_gaps`."""
 
     account: str
     symbol: str
-    """`*`: whatever the symbol."""
+    """`*`: all symbols."""
     start: datetime
     end: datetime
     reason: str
@@ -64,34 +67,34 @@ class Gap:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did and what is left of its span; the row `run_id` of the table `runs` says the same."""
+    """What a run did, and what is left of its span. The row `run_id` of the table `runs` holds the same."""
 
     run_id: int
     status: str
-    """As in `runs`: `succeeded` or `incomplete`; another one only in a `RunFailedError`."""
+    """As in `runs`: `succeeded` or `incomplete`; other values only in a `RunFailedError`."""
     exit_code: int
-    """The command's: 0 for succeeded, 3 for incomplete."""
+    """As the command's: 0 for `succeeded`, 3 for `incomplete`."""
     windows: int
     requests: int
     weight: int
     inserted: int
-    """Orders that are new, as `updated` are those that changed."""
+    """New orders; `updated` counts changed ones."""
     updated: int
     unchanged: int
     quarantined: int
     gaps: tuple[Gap, ...]
     unproven: timedelta
-    """Summed over accounts and symbols."""
+    """The sum over accounts and symbols."""
     faults: tuple[str, ...]
-    """What went wrong on the way, a line each."""
+    """What went wrong during the run, one line each."""
     duration: timedelta
     since: datetime | None = None
     until: datetime | None = None
-    """The span [since, until) that was taken for what was asked; None for `run_sync`."""
+    """The requested span [since, until) as instants; None for `run_sync`."""
 
 
 class RunFailedError(ForceOrdersError):
-    """A run that failed, of all accounts or of some: `summary` tells what was stored all the same, `faults` why."""
+    """A run failed for all accounts or for some. `summary` holds what was stored nevertheless, and the faults."""
 
     def __init__(self, message: str, summary: RunSummary) -> None:
         super().__init__(message)
@@ -109,25 +112,26 @@ def run_backfill(
     stop: Event | None = None,
     **changes: Unpack[SettingsByName],
 ) -> RunSummary:
-    """Walk history once, as `force-orders backfill` does: what is proven already is not asked for again.
+    """Read history once, as `force-orders backfill` does. What is proven already is not requested again.
 
-    Without `settings` they come from where the command finds them, environment included; a file's are overruled by the
-    environment; a Settings object is taken as it is. `changes` overrule them all by name: `weight_budget=600`. Keys are
-    read from the environment and from the files that settings name, never passed.
+    Without `settings` they are found as the command finds them, including the environment. The environment wins over a
+    file; a Settings object is used as it is. `changes` win over all of them by name: `weight_budget=600`. Keys are read
+    from the environment and from the files that the settings name; they cannot be passed.
 
     `accounts` and `symbols` are names, all by default. `since` and `until` are aware datetimes or texts as on the
-    command line (`2026-09-01`, `90d`; UTC; a bare date as `until` includes its day); without `since` it is as far back
-    as the exchange keeps. What lies before that is left out, which a warning says, unless `beyond_retention` wants it
-    recorded as a gap. Once `stop` is set the run ends as soon as the requests and statements in hand allow.
+    command line (`2026-09-01`, `90d`; UTC; a bare date as `until` includes its day); the default of `since` is as far
+    back as the exchange keeps. An earlier part of the span is left out with a warning; `beyond_retention` records it as
+    a gap instead. When `stop` is set the run ends as soon as the requests and statements in flight allow.
 
-    A run that leaves gaps returns, with them in the summary. Else raises ConfigError (wrong settings or arguments),
-    ThrottledError (no request before its `cooldown_until`), StoreError (the database), StoppedError (`stop` was set;
-    what was proven is kept), RunFailedError (anything else, such as one account of several whose key cannot be used:
-    the others are read all the same); each is a ForceOrdersError and has the command's `exit_code`.
+    A run that leaves gaps returns, with the gaps in the summary. Otherwise raises ConfigError (wrong settings or
+    arguments), ThrottledError (no request before its `cooldown_until`), StoreError (the database),
+    StoppedError (`stop` was set; what was proven is kept) or RunFailedError (anything else, such as one account of
+    several whose key cannot be used: the others are read nevertheless). Each is a ForceOrdersError with the command's
+    `exit_code`.
     """
     chosen = _settings(settings, changes)
     span = SpanText(_instant("since", since), _instant("until", until), beyond_retention)
-    return _run(chosen, backfill_work(chosen, _names(accounts), _names(symbols), span), stop)
+    return _run(chosen, backfill_spec(chosen, _names(accounts), _names(symbols), span), stop)
 
 
 def run_sync(
@@ -137,37 +141,21 @@ def run_sync(
     stop: Event | None = None,
     **changes: Unpack[SettingsByName],
 ) -> RunSummary:
-    """The nightly job, as `force-orders sync` does it: from each watermark to now, and a look back for late changes.
+    """Run the nightly job, as `force-orders sync` does: from each watermark to now, and back for late changes.
 
     Arguments, result and errors are those of `run_backfill`.
     """
     chosen = _settings(settings, changes)
-    return _run(chosen, sync_work(chosen, _names(accounts)), stop)
+    return _run(chosen, sync_spec(chosen, _names(accounts)), stop)
 
 
 def _settings(source: SettingsSource | None, changes: Mapping[str, object]) -> Settings:
     settings = source if isinstance(source, Settings) else load(None if source is None else Path(source))
-    checks = {
-        name: hint.__metadata__[0]
-        for name, hint in get_type_hints(Settings, include_extras=True).items()
-        if name in SettingsByName.__annotations__
-    }
-    values, faults = {}, []
-    for name, value in changes.items():
-        if name not in checks:
-            faults.append(f"there is no setting {name!r} to give by name; 'force-orders config example' lists them all")
-            continue
-        try:
-            values[name] = checks[name](os.fspath(value) if isinstance(value, os.PathLike) else value)
-        except ValueError as error:
-            faults.append(f"{name}: {error}")
-    if faults:
-        raise ConfigError("; ".join(faults))
-    return replace(settings, **values)
+    return replace(settings, **checked_by_name(changes, SettingsByName.__annotations__))
 
 
 def _instant(name: str, moment: datetime | str | None) -> str | None:
-    """As it would be typed."""
+    """The instant as text of the command line."""
     if not isinstance(moment, datetime):
         return moment
     if moment.utcoffset() is None:
@@ -179,35 +167,35 @@ def _names(given: Sequence[str]) -> Sequence[str]:
     return (given,) if isinstance(given, str) else given
 
 
-def _run(settings: Settings, work: Work, stop: Event | None) -> RunSummary:
+def _run(settings: Settings, spec: IngestSpec, stop: Event | None) -> RunSummary:
     logging.getLogger("urllib3.connectionpool").addFilter(_is_unsigned)
-    ended = store_history(settings, work, stop or Event(), nullcontext(lambda standing: None))
-    if ended.clipped is not None:
-        _log.warning("%s", ended.clipped)
-    return _returned(ended)
+    summary = composition.ingest(settings, spec, stop or Event(), nullcontext(unwatched))
+    if summary.clipped is not None:
+        _log.warning("%s", summary.clipped)
+    return _result(summary)
 
 
 def _is_unsigned(record: logging.LogRecord) -> bool:
-    """Signed URLs stay out of every log, also where a host program wants to read the HTTP library's own."""
+    """Keep signed URLs out of every log, even if the host program shows the log of the HTTP library."""
     return "signature=" not in record.getMessage()
 
 
-def _returned(ended: Summary) -> RunSummary:
-    """The run's public summary; raises what a caller has to do something about."""
-    said = "; ".join(ended.faults) or f"the run ended as {ended.status}"
+def _result(ended: Summary) -> RunSummary:
+    """The run's public summary; raises the error that its exit code stands for."""
+    message = "; ".join(ended.faults) or f"the run ended as {ended.status}"
     match ended.exit_code:
         case ExitCode.DONE | ExitCode.INCOMPLETE:
             return _public(ended)
         case ExitCode.WRONG_INPUT:
-            raise ConfigError(said)
+            raise ConfigError(message)
         case ExitCode.BANNED:
-            raise ThrottledError(said, ended.silent_until)
+            raise ThrottledError(message, ended.cooldown_until)
         case ExitCode.DATABASE:
-            raise StoreError(said)
+            raise StoreError(message)
         case ExitCode.STOPPED:
             raise StoppedError("stopped; what was proven is kept")
         case _:
-            raise RunFailedError(said, _public(ended))
+            raise RunFailedError(message, _public(ended))
 
 
 def _public(ended: Summary) -> RunSummary:

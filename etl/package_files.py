@@ -1,4 +1,4 @@
-"""Files that come with the program: inside the installed package, or beside it in a checkout."""
+"""Files that the program ships: inside the installed package, or beside it in a checkout."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ PACKAGE = Path(__file__).absolute().parent
 
 
 def shipped(name: str) -> Path:
-    """The directory of that name, such as `migrations`."""
+    """The path of a shipped directory, such as `migrations`."""
     package = PACKAGE.resolve()
     installed = package / name
     return installed if installed.is_dir() else package.parent / name

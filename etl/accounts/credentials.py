@@ -1,4 +1,4 @@
-"""The keys of the accounts: read from where they are looked for, and not shown."""
+"""Reads the keys of the accounts, and never shows them."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from etl.accounts.key_sources import (
     Entered,
+    KeyLocation,
     KeySource,
-    Nowhere,
-    Place,
+    Missing,
     PrivateKeyFile,
     SecretFile,
     Variable,
     key_sources,
 )
-from etl.accounts.secret_files import private_bytes, private_text
+from etl.accounts.secret_files import read_secret_bytes, read_secret_text
 from etl.core.text import printable
 from etl.errors import ConfigError
 from etl.exchange.signing import PrivateKey
@@ -24,7 +24,7 @@ from etl.settings.secret import SecretStr
 
 @dataclass(frozen=True)
 class Credentials:
-    """One account's key, with either a secret or a private key. Its repr shows neither."""
+    """One account's key, with either a secret or a private key. The repr shows none of them."""
 
     account: str
     api_key: SecretStr
@@ -34,14 +34,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Keyring:
-    """The keys that can be used, and what is wrong with the others."""
+    """The usable keys, and what is wrong with the others."""
 
     usable: Sequence[Credentials]
     faults: Mapping[str, str] = field(default_factory=dict)
-    """By account, in a sentence that shows no secret."""
+    """By account: a sentence without any secret."""
 
     @property
-    def complaints(self) -> list[str]:
+    def fault_lines(self) -> list[str]:
         """A line for each account whose key cannot be used."""
         return [f"account {printable(name)}: {fault}" for name, fault in self.faults.items()]
 
@@ -49,7 +49,7 @@ class Keyring:
 def keyring(settings: Settings, only: Sequence[str] = ()) -> Keyring:
     """The keys of the accounts named, or of all.
 
-    Raises ConfigError where there is no account, none of a name, or not one key among them that can be used.
+    Raises ConfigError if there is no account, no account of a name, or no usable key among them.
     """
     keys = read_keys(key_sources(settings, only))
     if not keys.usable:
@@ -58,7 +58,7 @@ def keyring(settings: Settings, only: Sequence[str] = ()) -> Keyring:
 
 
 def read_keys(sources: Iterable[KeySource]) -> Keyring:
-    """Never raises: what is wrong with one key is no reason not to read the others."""
+    """Never raises: a fault of one key does not stop the others."""
     usable, faults = [], {}
     for source in sources:
         try:
@@ -69,38 +69,38 @@ def read_keys(sources: Iterable[KeySource]) -> Keyring:
 
 
 def _read(source: KeySource) -> Credentials:
-    """Raises ConfigError with a sentence that shows no secret."""
+    """Raises ConfigError with a sentence without any secret."""
     api_key = _secret(source.key)
     if isinstance(source.secret, PrivateKeyFile):
         return Credentials(source.account, api_key, private_key=_private_key(source.secret))
     return Credentials(source.account, api_key, _secret(source.secret))
 
 
-def _secret(place: Place) -> SecretStr:
-    text = _text(place)
+def _secret(location: KeyLocation) -> SecretStr:
+    text = _text(location)
     if not text:
-        raise ConfigError(f"{place} is empty")
+        raise ConfigError(f"{location} is empty")
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ConfigError(f"{place} holds spaces or other characters that no key has; copy it again")
+        raise ConfigError(f"{location} contains spaces or other characters that no key has; copy it again")
     return SecretStr(text)
 
 
-def _text(place: Place) -> str:
-    match place:
-        case Nowhere(fault):
+def _text(location: KeyLocation) -> str:
+    match location:
+        case Missing(fault):
             raise ConfigError(fault)
         case Variable(name):
             if name not in os.environ:
-                raise ConfigError(f"{place} is not set")
+                raise ConfigError(f"{location} is not set")
             return os.environ[name]
         case Entered(text):
             return text.get_secret_value()
         case SecretFile(path, setting):
-            return private_text(setting, path)
+            return read_secret_text(setting, path)
 
 
 def _private_key(file: PrivateKeyFile) -> PrivateKey:
     try:
-        return PrivateKey.from_pem(private_bytes(file.setting, file.path))
+        return PrivateKey.from_pem(read_secret_bytes(file.setting, file.path))
     except ValueError as error:
         raise ConfigError(f"{file} {error}") from None

@@ -1,6 +1,6 @@
-"""Where the keys of the accounts are looked for: which variable, which file. What is there is not looked at.
+"""Where the keys of the accounts are stored: which variable, which file. Does not read them.
 
-A name is told only where it cannot be the secret itself, put where its variable or its file should be named.
+A name is shown only if it cannot be the secret itself, written where its variable or its file should be named.
 """
 
 import os
@@ -9,28 +9,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl.accounts.secret_files import called
+from etl.accounts.secret_files import describe_file
 from etl.core.text import printable
 from etl.errors import ConfigError
-from etl.settings.model import AccountKeys, BrokenAccount, Settings
+from etl.settings.model import AccountKeys, InvalidAccount, Settings
 from etl.settings.secret import SecretStr
 
 MAIN = "main"
-"""The account whose key stands in BINANCE_API_KEY and its companions."""
+"""The account of BINANCE_API_KEY and the related variables."""
 
 NO_KEY = (
     "no key: run 'force-orders init', or set BINANCE_API_KEY and BINANCE_API_SECRET (or BINANCE_API_PRIVATE_KEY_FILE), "
-    "or name accounts in a settings file; 'force-orders demo' needs none"
+    "or add accounts to a settings file; 'force-orders demo' needs no key"
 )
 
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable that holds a key or a secret. As text it begins a sentence about what is wrong with it."""
+    """A variable that holds a key or a secret. Its text begins a sentence about what is wrong with it."""
 
     name: str
     setting: str | None = None
-    """What names the variable; None: it is a setting itself."""
+    """The setting that names the variable; None: the variable is a setting itself."""
 
     @property
     def shown(self) -> str:
@@ -49,30 +49,30 @@ class Variable:
 
 @dataclass(frozen=True)
 class SecretFile:
-    """A file that holds a key or a secret. As text it begins a sentence about what is wrong with it."""
+    """A file that holds a key or a secret. Its text begins a sentence about what is wrong with it."""
 
     path: Path
     setting: str
-    """What names the file."""
+    """The setting that names the file."""
 
     @property
     def shown(self) -> str:
-        if os.path.isfile(self.path):  # noqa: PTH113 - the one that answers False for whatever is no path
+        if os.path.isfile(self.path):  # noqa: PTH113 - it returns False for an invalid path
             return printable(str(self.path))
         return f"{printable(str(self.path))} (not there)" if self.path.is_absolute() else "a file that is not there"
 
     def __str__(self) -> str:
-        return called(self.setting, self.path)
+        return describe_file(self.setting, self.path)
 
 
 @dataclass(frozen=True)
 class PrivateKeyFile(SecretFile):
-    """A file that holds an RSA or Ed25519 key (PEM), which stands in for a secret."""
+    """A file with an RSA or Ed25519 key (PEM), which is used in place of a secret."""
 
 
 @dataclass(frozen=True)
 class Entered:
-    """A key or a secret that somebody entered. As text it begins a sentence about what is wrong with it."""
+    """A key or a secret that a user entered. Its text begins a sentence about what is wrong with it."""
 
     text: SecretStr
     name: str
@@ -86,8 +86,8 @@ class Entered:
 
 
 @dataclass(frozen=True)
-class Nowhere:
-    """No place to look into, and why."""
+class Missing:
+    """There is no key or no secret, and why."""
 
     fault: str
 
@@ -96,22 +96,22 @@ class Nowhere:
         return None
 
 
-Place = Variable | SecretFile | Entered | Nowhere
+KeyLocation = Variable | SecretFile | Entered | Missing
 
 
 @dataclass(frozen=True)
 class KeySource:
-    """Where an account's key and its secret, or its private key, are looked for."""
+    """Where an account's key and its secret, or its private key, are stored."""
 
     account: str
-    key: Place
-    secret: Place
+    key: KeyLocation
+    secret: KeyLocation
 
 
 def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]:
-    """Of the accounts named, or of all; `main` first, then by the settings. What its variables say goes before them.
+    """The sources of the accounts named, or of all: `main` first, then in the order of the settings.
 
-    Raises ConfigError where there is no account, or none of a name.
+    For `main` the variables win over the settings. Raises ConfigError if there is no account, or none of a name.
     """
     sources = {name: _of_settings(name, keys) for name, keys in settings.accounts.items()}
     if (main := source_of_variables()) is not None:
@@ -125,7 +125,7 @@ def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]
 
 
 def source_of_variables() -> KeySource | None:
-    """The account `main`, as soon as one of its variables is set; an empty one is not."""
+    """The account `main` if one of its variables is set. An empty variable counts as unset."""
     key = _variable_or_file("BINANCE_API_KEY")
     private_key = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
     secret = (
@@ -137,22 +137,22 @@ def source_of_variables() -> KeySource | None:
         return None
     return KeySource(
         MAIN,
-        key or Nowhere("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set"),
-        secret or Nowhere("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE"),
+        key or Missing("no key: BINANCE_API_KEY (or BINANCE_API_KEY_FILE) is not set"),
+        secret or Missing("no secret: set BINANCE_API_SECRET, BINANCE_API_SECRET_FILE or BINANCE_API_PRIVATE_KEY_FILE"),
     )
 
 
-def _variable_or_file(variable: str) -> Place | None:
-    """The variable itself, else the file that its companion names."""
+def _variable_or_file(variable: str) -> KeyLocation | None:
+    """The variable itself, else the file that VARIABLE_FILE names."""
     file = f"{variable}_FILE"
     if os.environ.get(variable):
         return Variable(variable)
     return SecretFile(Path(os.environ[file]), file) if os.environ.get(file) else None
 
 
-def _of_settings(account: str, keys: AccountKeys | BrokenAccount) -> KeySource:
-    if isinstance(keys, BrokenAccount):
-        return KeySource(account, Nowhere(keys.fault), Nowhere(keys.fault))
+def _of_settings(account: str, keys: AccountKeys | InvalidAccount) -> KeySource:
+    if isinstance(keys, InvalidAccount):
+        return KeySource(account, Missing(keys.fault), Missing(keys.fault))
     where = f"accounts.{account}"
     key = _named(f"{where}.api_key", keys.api_key_variable, keys.api_key_file)
     secret = (
@@ -162,12 +162,12 @@ def _of_settings(account: str, keys: AccountKeys | BrokenAccount) -> KeySource:
     )
     return KeySource(
         account,
-        key or Nowhere(f"{where}: set api_key_file or api_key_variable"),
-        secret or Nowhere(f"{where}: set api_secret_file, api_secret_variable or private_key_file"),
+        key or Missing(f"{where}: set api_key_file or api_key_variable"),
+        secret or Missing(f"{where}: set api_secret_file, api_secret_variable or private_key_file"),
     )
 
 
-def _named(setting: str, variable: str | None, file: Path | None) -> Place | None:
+def _named(setting: str, variable: str | None, file: Path | None) -> KeyLocation | None:
     if variable is not None:
         return Variable(variable, f"{setting}_variable")
     return SecretFile(file, f"{setting}_file") if file is not None else None

@@ -26,7 +26,7 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
 
     Of the key: its kind, where it comes from and what is wrong there; never the key itself.
     """
-    from etl.commands.check_accounts import list_accounts
+    from etl.commands.list_accounts import list_accounts
     from etl.core.timeline import SECOND, duration, iso, to_the_second
     from etl.exchange.clock import local_now
 
@@ -81,7 +81,7 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     One cheap signed request each; exit 1 where anything is wrong.
     """
     from etl.accounts.key_sources import key_sources
-    from etl.commands.check_accounts import check_accounts, exit_code
+    from etl.commands.check_accounts import check_accounts, exit_code_of
     from etl.core.text import many
     from etl.reporting.fitting import Column
     from etl.reporting.terminal import table
@@ -98,17 +98,17 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     print_tables([table(None, columns, [(one.account, one.result, one.wrong, one.remedy) for one in found])])
     fine = sum(one.wrong is None for one in found)
     say(f"{many(len(found), 'account')}: {fine} fine, {len(found) - fine} not")
-    context.exit(exit_code(found))
+    context.exit(exit_code_of(found))
 
 
 def _watermarks(settings: "Settings") -> dict[str, int]:
     """By account, as far as there is a database that can be read: the list is of use without."""
-    from etl.commands.check_accounts import has_database, read_account_watermarks
-
-    if not has_database(settings):
-        return {}
-    from etl.errors import StoreError
     from etl.runs import composition
+
+    if not composition.has_database(settings):
+        return {}
+    from etl.commands.list_accounts import read_account_watermarks
+    from etl.errors import StoreError
 
     try:
         with waits_shown(), composition.store(settings) as connection:

@@ -54,11 +54,11 @@ def config_example() -> None:
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 def config_deploy(kind: str, out: Path | None, force: bool) -> None:
     """Print the files for a scheduler or monitor, or write them."""
-    from etl.commands.config_files import deployment, printed, write_files
+    from etl.commands.config_files import deployment, joined, write_files
 
     files = deployment(kind)
     if out is None:
-        say(printed(files).rstrip("\n"))
+        say(joined(files).rstrip("\n"))
         return
     for path in write_files(files, out, force=force):
         say(f"wrote {path}")

@@ -24,7 +24,6 @@ def demo(context: click.Context) -> None:
     It has an embedded Postgres of its own, which a second demo finds again.
     """
     from etl.commands.demo import command_for, prepare_demo
-    from etl.commands.history import Work
     from etl.embedded.cluster import closed_on_the_way
     from etl.store.database import address
 
@@ -35,7 +34,7 @@ def demo(context: click.Context) -> None:
         closed = closed_on_the_way(prepared.settings.data_dir)
         with waits_shown():
             until_the_end.enter_context(address(None, prepared.settings.data_dir))
-        summary = store(prepared.settings, Work("demo", prepared.keys, prepared.planner))
+        summary = store(prepared.settings, prepared.spec)
         _print_orders(prepared.settings)
         opened = sorted(map(str, closed - closed_on_the_way(prepared.settings.data_dir)))
         _print_commands(prepared.settings, command_for(settings, sys.argv[0]), opened)

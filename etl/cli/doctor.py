@@ -11,7 +11,7 @@ from etl.cli.console import say, stop_signals
 from etl.errors import ExitCode
 
 if TYPE_CHECKING:
-    from etl.commands.findings import Finding
+    from etl.commands.doctor_checks import CheckResult
 
 WIDTH = 80
 
@@ -27,10 +27,10 @@ def doctor(context: click.Context, as_json: bool) -> None:
     Asks the exchange once with each key. Changes nothing and notifies nobody.
     """
     from etl.commands.doctor import examine
-    from etl.commands.findings import Status, is_fine
+    from etl.commands.doctor_checks import Status, is_fine
     from etl.core.text import many
 
-    found: list[Finding] = []
+    found: list[CheckResult] = []
     with stop_signals() as stop:
         for one in examine(context.obj, stop):
             found.append(one)
@@ -44,7 +44,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
     context.exit(ExitCode.DONE if is_fine(found) else ExitCode.FAILED)
 
 
-def _lines(found: "Finding") -> str:
+def _lines(found: "CheckResult") -> str:
     """The finding, and below it what to do."""
     lines = _wrapped(f"{found.status:8} {found.check}: {found.detail}", " " * 9)
     if found.remedy is not None:

@@ -9,10 +9,9 @@ from etl.cli import arguments
 from etl.cli.arguments import examples, load_settings
 from etl.cli.console import best_effort, complain, print_tables, say, stop_signals, waits_shown, watching
 from etl.cli.notified import run_and_notify
-from etl.runs.arguments import check_readable
 
 if TYPE_CHECKING:
-    from etl.commands.history import Work
+    from etl.runs.ingest import IngestSpec
     from etl.runs.run import Summary
     from etl.runs.spans import SpanText
     from etl.settings.model import Settings
@@ -48,18 +47,18 @@ def backfill(
     distributed: bool,
 ) -> None:
     """Walk history once; only what is not covered yet is asked for."""
-    from etl.commands.history import backfill_work
+    from etl.commands.backfill import backfill_spec
     from etl.runs.spans import SpanText
 
     settings, span = load_settings(context), SpanText(since, until, beyond_retention)
     if distributed and not plan:
         _enqueue(settings, account, symbol, span)
         return
-    work = backfill_work(settings, account, symbol, span)
+    spec = backfill_spec(settings, account, symbol, span)
     if plan:
-        _print_plan(settings, work, span)
+        _print_plan(settings, spec, span)
     else:
-        context.exit(run_and_notify(settings, "backfill", account, lambda: store(settings, work)).exit_code)
+        context.exit(run_and_notify(settings, "backfill", account, lambda: store(settings, spec)).exit_code)
 
 
 @click.command(epilog=examples("force-orders sync", "force-orders sync --account main"))
@@ -70,10 +69,10 @@ def sync(context: click.Context, account: tuple[str, ...]) -> None:
 
     It also reads the last week before each watermark again, for orders that changed or came late.
     """
-    from etl.commands.history import sync_work
+    from etl.commands.sync import sync_spec
 
     settings = load_settings(context)
-    summary = run_and_notify(settings, "sync", account, lambda: store(settings, sync_work(settings, account)))
+    summary = run_and_notify(settings, "sync", account, lambda: store(settings, sync_spec(settings, account)))
     context.exit(summary.exit_code)
 
 
@@ -102,36 +101,25 @@ def verify(
 
     By default all that is proven and that the exchange still keeps; exit 3 where the two differ.
     """
-    from etl.accounts.credentials import keyring
+    from etl.commands.verify import verify_spec
     from etl.reporting.terminal import difference_table, verified_lines
     from etl.runs import composition
-    from etl.runs.run import Run
     from etl.runs.spans import SpanText
-    from etl.runs.verification import Comparing, Sample, verify_planner
 
     settings = load_settings(context)
-    span, drawn = SpanText(since, until), Sample(sample)
-    check_readable(settings, span)
-    keys = keyring(settings, account)
-    with (
-        stop_signals() as stop,
-        watching() as watch,
-        composition.store(settings) as connection,
-        composition.reading(settings, keys, connection, stop) as reader,
-    ):
-        run = Run(connection, reader, "verify", watch)
-        comparing = Comparing(connection, run.recorder, repair=repair)
-        summary = run.execute(verify_planner(span, drawn), comparing, None if span == SpanText() else span)
+    spec = verify_spec(settings, account, SpanText(since, until), sample, repair=repair)
+    with stop_signals() as stop:
+        summary, differences = composition.verify(settings, spec, stop, watching())
     with best_effort():
-        for line in verified_lines(summary, comparing.differences, drawn, repaired=repair):
+        for line in verified_lines(summary, differences, spec.sample, repaired=repair):
             say(line)
-        if comparing.differences:
-            print_tables([difference_table(comparing.differences)])
+        if differences:
+            print_tables([difference_table(differences)])
     print_faults(summary)
     context.exit(summary.exit_code)
 
 
-def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
+def _print_plan(settings: "Settings", spec: "IngestSpec", span: "SpanText") -> None:
     from etl.core.planning import cost
     from etl.exchange.clock import local_now
     from etl.reporting.lines import plan_lines
@@ -140,13 +128,13 @@ def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
 
     with waits_shown(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
-        targets = plan_only(connection, [one.account for one in work.keys.usable], work.planner, rules)
+        targets = plan_only(connection, [one.account for one in spec.keys.usable], spec.planner, rules)
     needs = [target.need for target in targets]
     for line in plan_lines(cost(targets), needs, settings.weight_budget, span.readable(rules)):
         say(line)
     _complain_of_clip(span.clipped(rules))
-    for complaint in work.keys.complaints:
-        complain(complaint)
+    for fault in spec.keys.fault_lines:
+        complain(fault)
 
 
 def _enqueue(settings: "Settings", accounts: Sequence[str], symbols: Sequence[str], span: "SpanText") -> None:
@@ -174,12 +162,12 @@ def _complain_of_clip(clipped: str | None) -> None:
         complain(clipped)
 
 
-def store(settings: "Settings", work: "Work") -> "Summary":
+def store(settings: "Settings", spec: "IngestSpec") -> "Summary":
     """A run that stores what it reads, with signals and the progress bar, and its printed summary."""
-    from etl.commands.history import store_history
+    from etl.runs import composition
 
     with stop_signals() as stop:
-        summary = store_history(settings, work, stop, watching())
+        summary = composition.ingest(settings, spec, stop, watching())
     _print_summary(settings, summary)
     return summary
 

@@ -13,8 +13,8 @@ from etl.cli.arguments import examples
 from etl.cli.console import complain, say, stop_signals
 
 if TYPE_CHECKING:
-    from etl.commands.check_accounts import Verdict
     from etl.commands.init import Draft
+    from etl.commands.key_checks import KeyCheck
 
 HTTP_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 POSTGRES_VARIABLES = (
@@ -72,20 +72,21 @@ def init(
     """
     from etl.commands import init as command
     from etl.commands.crontab import crontab_line, own_command
+    from etl.commands.output_paths import refuse_existing
 
     file = context.obj or Path(os.environ.get("FORCE_ORDERS_CONFIG") or "force-orders.toml")
     options = {"database_url": database_url, "data_dir": data_dir, "base_url": base_url}
     given = {name: value for name, value in options.items() if value is not None}
     files = command.KeyFiles(api_key_file, api_secret_file, private_key_file)
-    command.refuse_existing(file, force=force)
+    refuse_existing(file, force=force)
     draft = command.draft(file, command.key_source(account, files, _lines(reads_stdin), _question), given, force=force)
     words = [*own_command(), "--config", str(draft.file)]
     nightly = crontab_line([*words, "sync"])
     with stop_signals() as stop:
         checked = command.check(draft, stop)
-    if checked.verdict.wrong is not None:
-        _print_refusal(checked.verdict)
-        context.exit(checked.verdict.exit_code)
+    if checked.key.wrong is not None:
+        _print_refusal(checked.key)
+        context.exit(checked.key.exit_code)
     for written in command.write(draft):
         say(f"wrote     {written}")
     _warn(draft)
@@ -112,9 +113,9 @@ def _question(name: str) -> str | None:
     return typed.strip()
 
 
-def _print_refusal(verdict: "Verdict") -> None:
-    complain(f"account {verdict.account}, {verdict.result}: {verdict.wrong}")
-    complain(f"what to do: {verdict.remedy}")
+def _print_refusal(key: "KeyCheck") -> None:
+    complain(f"account {key.account}, {key.result}: {key.wrong}")
+    complain(f"what to do: {key.remedy}")
     complain("nothing was written")
 
 

@@ -122,11 +122,11 @@ def quarantine_retry(context: click.Context) -> None:
 
     Exit 3 where some still cannot be read.
     """
-    from etl.commands.retry_quarantine import retry
+    from etl.commands.retry_quarantine import retry_quarantine
     from etl.runs import composition
 
     with waits_shown(), composition.store(load_settings(context)) as connection:
-        read, left = retry(connection)
+        retried = retry_quarantine(connection)
     with best_effort():
-        say(f"{read} read and stored, {left} still in quarantine")
-    context.exit(ExitCode.INCOMPLETE if left else ExitCode.DONE)
+        say(f"{retried.stored} read and stored, {retried.left} still in quarantine")
+    context.exit(retried.exit_code)

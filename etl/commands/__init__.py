@@ -1,1 +1,1 @@
-"""What the verbs of the command line do, a file a verb. Must not print, and must not read arguments."""
+"""What the verbs of the command line do, one file for each. Must not print or read the command line."""

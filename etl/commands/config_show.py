@@ -1,4 +1,4 @@
-"""`config show`: every setting, its value, and where it comes from. Shows no key, no secret and no password."""
+"""`config show`: every setting, its value and its origin. Shows no key, no secret and no password."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from etl.accounts.key_sources import KeySource, Place, SecretFile, Variable, key_sources
+from etl.accounts.key_sources import KeyLocation, KeySource, SecretFile, Variable, key_sources
 from etl.errors import ConfigError
 from etl.settings.model import AccountKeys, Settings
 from etl.settings.secret import SecretStr
@@ -19,25 +19,25 @@ Value = str | int | float | list[str] | None
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One setting as it may be shown."""
+class ShownSetting:
+    """One setting without its secrets."""
 
     setting: str
     value: Value
-    """None: it is not set."""
+    """None: the setting is not set."""
     origin: str
     """`default`, `file PATH` or `variable NAME`."""
 
 
-def show_settings(settings: Settings, origins: Mapping[str, str]) -> list[Shown]:
-    """All settings in the order of the example file, then those of each account; `origins` as `settings` gives them."""
+def show_settings(settings: Settings, origins: Mapping[str, str]) -> list[ShownSetting]:
+    """All settings in the order of the example file, then each account's; `origins`: see `load_with_origins`."""
     plain = [one.name for one in fields(Settings) if one.name != "accounts"]
-    shown = [Shown(name, _value(getattr(settings, name)), origins.get(name, DEFAULT)) for name in plain]
+    shown = [ShownSetting(name, _value(getattr(settings, name)), origins.get(name, DEFAULT)) for name in plain]
     return [*shown, *(row for source in _sources(settings) for row in _of_account(source, settings, origins))]
 
 
 def masked_url(url: str) -> str:
-    """A database URL without its passwords; of one that cannot be read nothing is shown."""
+    """A database URL without its passwords; an invalid one is masked as a whole."""
     try:
         parameters = parse_url(url)
     except ConfigError:
@@ -46,13 +46,13 @@ def masked_url(url: str) -> str:
     login = ":".join(quote(query.pop(name), safe="*") for name in ("user", "password") if name in query)
     database = quote(query.pop("dbname", ""), safe="")
     is_one_host = re.fullmatch(r"[\w.-]+", query.get("host", "")) and "," not in query.get("port", "")
-    place = ":".join(query.pop(name) for name in ("host", "port") if name in query) if is_one_host else ""
+    location = ":".join(query.pop(name) for name in ("host", "port") if name in query) if is_one_host else ""
     rest = f"?{urlencode(query, safe='/,*:')}" if query else ""
-    return f"postgresql://{f'{login}@' if login else ''}{place}/{database}{rest}"
+    return f"postgresql://{f'{login}@' if login else ''}{location}/{database}{rest}"
 
 
 def _is_secret(parameter: str) -> bool:
-    """Whether a parameter of libpq holds a secret itself; `sslkey` and `passfile` hold paths."""
+    """Whether a libpq parameter holds a secret itself; `sslkey` and `passfile` hold paths."""
     return any(word in parameter for word in ("password", "secret", "client_key", "server_key"))
 
 
@@ -76,27 +76,27 @@ def _sources(settings: Settings) -> list[KeySource]:
         return []
 
 
-def _of_account(source: KeySource, settings: Settings, origins: Mapping[str, str]) -> list[Shown]:
-    """Where its key and secret are looked for. The account `main` of variables stands in place of one of the file."""
+def _of_account(source: KeySource, settings: Settings, origins: Mapping[str, str]) -> list[ShownSetting]:
+    """Where its key and its secret are stored. For `main` the variables win over the file."""
     table = f"accounts.{source.account}"
     origin = origins.get(table, DEFAULT)
-    places = {f"{table}.api_key": source.key, f"{table}.api_secret": source.secret}
-    rows = [_of_place(setting, place, origin) for setting, place in places.items()]
+    locations = {f"{table}.api_key": source.key, f"{table}.api_secret": source.secret}
+    rows = [_of_location(setting, location, origin) for setting, location in locations.items()]
     keys = settings.accounts.get(source.account)
     if isinstance(keys, AccountKeys) and keys.queue is not None:
-        rows.append(Shown(f"{table}.queue", keys.queue, origin))
+        rows.append(ShownSetting(f"{table}.queue", keys.queue, origin))
     return rows
 
 
-def _of_place(setting: str, place: Place, origin: str) -> Shown:
-    match place:
+def _of_location(setting: str, location: KeyLocation, origin: str) -> ShownSetting:
+    match location:
         case Variable(name, None):
-            return Shown(setting, MASK, f"variable {name}")
+            return ShownSetting(setting, MASK, f"variable {name}")
         case Variable(_, named):
-            return Shown(str(named), place.shown, origin)
+            return ShownSetting(str(named), location.shown, origin)
         case SecretFile(_, named):
             if named.startswith("accounts."):
-                return Shown(named, place.shown, origin)
-            return Shown(f"{setting}_file", place.shown, f"variable {named}")
+                return ShownSetting(named, location.shown, origin)
+            return ShownSetting(f"{setting}_file", location.shown, f"variable {named}")
         case _:
-            return Shown(setting, None, origin)
+            return ShownSetting(setting, None, origin)

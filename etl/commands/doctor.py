@@ -1,7 +1,7 @@
-"""`doctor`: a look at everything that a night needs. Changes nothing, sends no notification and stores no order.
+"""`doctor`: checks everything that a nightly run needs. Changes nothing, sends no notification and stores no order.
 
-The checks stand in groups. What goes wrong in one is told of the check that it happened in, the rest of its group is
-skipped, and the other groups go on. Each group has a time after which it is given up.
+The checks run in groups. An error fails the check in which it happens and skips the rest of its group; the other
+groups still run. Each group has a timeout.
 """
 
 import shutil
@@ -20,15 +20,16 @@ from sqlalchemy import Connection, text
 from etl.accounts.credentials import Credentials, Keyring, read_keys
 from etl.accounts.key_sources import KeySource, SecretFile, key_sources
 from etl.accounts.secret_files import is_read_by_others
-from etl.commands import findings
-from etl.commands.check_accounts import ask, has_database, hasty_reader, verdict
-from etl.commands.directories import fault_of, nearest
-from etl.commands.findings import Finding, Status
+from etl.commands import doctor_checks
+from etl.commands.doctor_checks import CheckResult, Status
+from etl.commands.key_checks import check_keys, interactive_reader, key_check
+from etl.commands.output_paths import fault_of, nearest_existing
 from etl.core.egress import Egress, OwnEgress
 from etl.core.text import printable
 from etl.embedded.cluster import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.notifications.channels import read_channels
+from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.settings.loading import load, settings_file
 from etl.settings.model import Settings
@@ -39,36 +40,36 @@ from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for
 from etl.store.rights import is_read_only, lacking_to_write
 
-WAIT_S = 5
-"""Seconds for a connection, a statement, or an answer of the exchange."""
+TIMEOUT_S = 5
+"""Seconds for a connection, a statement, or a response of the exchange."""
 
-GROUP_S = 20
+GROUP_TIMEOUT_S = 20
 """Seconds for a group: an embedded Postgres may have to start, and there may be many accounts."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Checks that build on each other, by name, and what performs them in that order."""
+    """Checks that depend on the ones before them: their names, and what performs them in this order."""
 
     names: Sequence[str]
-    perform: Callable[[], Iterator[Finding]]
+    perform: Callable[[], Iterator[CheckResult]]
 
 
-def examine(config: Path | None, stop: Event) -> Iterator[Finding]:
-    """Everything there is to see, as soon as it is seen; `config` is the settings file; raises StoppedError."""
-    yield findings.of_python(sys.version_info[:3])
+def examine(config: Path | None, stop: Event) -> Iterator[CheckResult]:
+    """Each result as soon as its group is done; `config` is the settings file. Raises StoppedError."""
+    yield doctor_checks.of_python(sys.version_info[:3])
     try:
         settings = load(config)
         file = settings_file(config)
     except ConfigError as error:
-        yield Finding("settings", Status.FAILED, str(error), "'force-orders config example' shows what can be set")
+        yield CheckResult("settings", Status.FAILED, str(error), "'force-orders config example' shows what can be set")
         for name in (*LOCAL, *DATABASE, *EXCHANGE, "accounts", "notifications"):
-            yield Finding(name, Status.SKIPPED, "not checked: the settings cannot be used")
+            yield CheckResult(name, Status.SKIPPED, "not checked: the settings cannot be used")
         return
-    yield Finding("settings", Status.OK, str(file.absolute()) if file else "no file: defaults and variables")
+    yield CheckResult("settings", Status.OK, str(file.absolute()) if file else "no file: defaults and variables")
     with ExitStack() as kept:
-        rounds = _Rounds(_hasty(settings), stop, kept)
-        for group in rounds.groups():
+        checks = _Checks(_with_short_timeouts(settings), stop, kept)
+        for group in checks.groups():
             yield from _performed(group, stop)
 
 
@@ -77,15 +78,15 @@ DATABASE = ("database", "schema", "rights", "schedule")
 EXCHANGE = ("address", "clock")
 
 
-class _Rounds:
-    """The groups. What a later one needs of an earlier one is kept here."""
+class _Checks:
+    """The groups, and what a later group needs of an earlier one."""
 
     def __init__(self, settings: Settings, stop: Event, kept: ExitStack) -> None:
         self._settings = settings
         self._stop = stop
         self._kept = kept
         self._url: str | None = None
-        """Of a database that a run could use."""
+        """The database, if a run could use it."""
         self._is_reached = False
 
     def groups(self) -> Iterator[Group]:
@@ -96,80 +97,82 @@ class _Rounds:
         yield Group(names, self._accounts)
         yield Group(["notifications"], self._notifications)
 
-    def _local(self) -> Iterator[Finding]:
+    def _local(self) -> Iterator[CheckResult]:
         if self._settings.database_url is not None:
             for name in LOCAL:
-                yield Finding(name, Status.OK, "not needed: the database is a server")
+                yield CheckResult(name, Status.OK, "not needed: the database is a server")
             return
         directory = self._settings.data_dir.absolute()
         mode = stat.S_IMODE(directory.stat().st_mode) if directory.is_dir() else None
-        yield findings.of_directory(str(directory), fault_of(directory), mode)
-        yield findings.of_disk(shutil.disk_usage(nearest(directory)).free)
+        yield doctor_checks.of_directory(str(directory), fault_of(directory), mode)
+        yield doctor_checks.of_disk(shutil.disk_usage(nearest_existing(directory)).free)
 
-    def _database(self) -> Iterator[Finding]:
+    def _database(self) -> Iterator[CheckResult]:
         own = self._settings.database_url
-        if own is None and not has_database(self._settings):
+        if own is None and not composition.has_database(self._settings):
             binaries()
-            yield Finding("database", Status.OK, "an embedded Postgres, made by the first command that needs it")
+            yield CheckResult("database", Status.OK, "an embedded Postgres; the first command that needs it creates it")
             for name in DATABASE[1:3]:
-                yield Finding(name, Status.OK, "made with the database")
-            yield findings.of_schedule([], datetime.now(UTC))
+                yield CheckResult(name, Status.OK, "created with the database")
+            yield doctor_checks.of_schedule([], datetime.now(UTC))
             return
         url = self._kept.enter_context(address(own.get_secret_value() if own else None, self._settings.data_dir))
-        with connection_to(engine_for(url, WAIT_S)) as connection:
-            yield Finding("database", Status.OK, f"PostgreSQL {_version(connection)}")
+        with connection_to(engine_for(url, TIMEOUT_S)) as connection:
+            yield CheckResult("database", Status.OK, f"PostgreSQL {_version(connection)}")
             found, wanted = migrate.current(connection), migrate.head()
-            yield findings.of_schema(found, wanted, is_embedded=own is None)
+            yield doctor_checks.of_schema(found, wanted, is_embedded=own is None)
             if found != wanted:
                 return
-            rights = findings.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
+            rights = doctor_checks.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
             yield rights
             self._url = url if rights.status is Status.OK else None
-            yield findings.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))
+            yield doctor_checks.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))
 
-    def _exchange(self) -> Iterator[Finding]:
-        keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange tells its time without a key
+    def _exchange(self) -> Iterator[CheckResult]:
+        keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange's time needs no key
         with self._egress() as egress:
-            reader = hasty_reader(self._settings, keyless, egress, self._stop)
+            reader = interactive_reader(self._settings, keyless, egress, self._stop)
             try:
                 reader.clients[""].set_clock()
             except ExchangeError as error:
-                found = verdict("", error)
-                yield Finding("address", Status.FAILED, f"{self._settings.base_url}: {found.wrong}", found.remedy)
+                found = key_check("", error)
+                yield CheckResult("address", Status.FAILED, f"{self._settings.base_url}: {found.wrong}", found.remedy)
                 return
         self._is_reached = True
         how = "over TLS" if self._settings.base_url.startswith("https:") else "over plain http, on this machine"
-        yield Finding("address", Status.OK, f"{self._settings.base_url} answers {how}")
-        yield findings.of_clock(reader.clock.machine_is_ahead())
+        yield CheckResult("address", Status.OK, f"{self._settings.base_url} answers {how}")
+        yield doctor_checks.of_clock(reader.clock.machine_is_ahead())
 
-    def _accounts(self) -> Iterator[Finding]:
+    def _accounts(self) -> Iterator[CheckResult]:
         sources = self._sources()
         if not sources:
-            yield Finding("accounts", Status.FAILED, "there is no key", "run: force-orders init")
+            yield CheckResult("accounts", Status.FAILED, "there is no key", "run: force-orders init")
             return
         keys = read_keys(sources)
         for name, fault in keys.faults.items():
-            yield findings.of_account(verdict(name, ConfigError(fault)), [])
+            yield doctor_checks.of_account(key_check(name, ConfigError(fault)), [])
         if not self._is_reached:
             for one in keys.usable:
-                yield Finding(f"account {one.account}", Status.SKIPPED, "not checked: the exchange is not reached")
+                yield CheckResult(
+                    f"account {one.account}", Status.SKIPPED, "not checked: the exchange cannot be reached"
+                )
         elif keys.usable:
             open_files = {one.account: _open_files(one) for one in sources}
             with self._egress() as egress:
-                for said in ask(hasty_reader(self._settings, keys, egress, self._stop)):
-                    yield findings.of_account(said, open_files[said.account])
+                for key in check_keys(interactive_reader(self._settings, keys, egress, self._stop)):
+                    yield doctor_checks.of_account(key, open_files[key.account])
 
-    def _notifications(self) -> Iterator[Finding]:
+    def _notifications(self) -> Iterator[CheckResult]:
         file = self._settings.notify_urls_file
         if file is None:
-            yield Finding("notifications", Status.OK, "none wanted: nobody hears of a night that went wrong")
+            yield CheckResult("notifications", Status.OK, "not configured: nobody is notified of a failed run")
             return
         channels = read_channels(self._settings)
         if is_read_by_others(file):
-            yield Finding("notifications", Status.WARNING, f"others can read {file}", f"chmod 600 {file}")
+            yield CheckResult("notifications", Status.WARNING, f"other users can read {file}", f"chmod 600 {file}")
             return
         names = ", ".join(one.name for one in channels)
-        yield Finding("notifications", Status.OK, f"{names}; 'force-orders notify test' tries them")
+        yield CheckResult("notifications", Status.OK, f"{names}; 'force-orders notify test' sends a test message")
 
     def _sources(self) -> list[KeySource]:
         try:
@@ -179,65 +182,65 @@ class _Rounds:
 
     @contextmanager
     def _egress(self) -> Iterator[Egress]:
-        """That of the database, so that a ban which it knows of is kept; without it, one of our own."""
+        """The egress of the database, which knows of a ban; without a database, one of our own."""
         if self._url is None:
             yield OwnEgress()
         else:
-            with shared_egress(engine_for(self._url, WAIT_S), self._settings.egress) as shared:
+            with shared_egress(engine_for(self._url, TIMEOUT_S), self._settings.egress) as shared:
                 yield shared
 
 
-def _hasty(settings: Settings) -> Settings:
-    """The same for somebody who waits for the answer."""
+def _with_short_timeouts(settings: Settings) -> Settings:
+    """The same settings for a person who waits for the result."""
     return replace(
         settings,
-        connect_timeout_seconds=min(settings.connect_timeout_seconds, WAIT_S),
-        read_timeout_seconds=min(settings.read_timeout_seconds, WAIT_S),
+        connect_timeout_seconds=min(settings.connect_timeout_seconds, TIMEOUT_S),
+        read_timeout_seconds=min(settings.read_timeout_seconds, TIMEOUT_S),
         patience_seconds=0,
     )
 
 
-def _performed(group: Group, stop: Event) -> list[Finding]:
-    """The group's findings, in the order of its names, with one for each; raises StoppedError."""
-    found: list[Finding] = []
+def _performed(group: Group, stop: Event) -> list[CheckResult]:
+    """One result for each name of the group, in their order; raises StoppedError."""
+    found: list[CheckResult] = []
     fault = _fault_of(group, found, stop)
     missing = [name for name in group.names if name not in {one.check for one in found}]
     if fault is not None and missing:
         found.append(_failed(missing.pop(0), fault))
     cause = next((one.check for one in found if one.status is Status.FAILED), "what comes before it")
-    found += [Finding(name, Status.SKIPPED, f"not checked: {cause} is not fine") for name in missing]
+    found += [CheckResult(name, Status.SKIPPED, f"not checked: {cause} is not fine") for name in missing]
     return sorted(found, key=lambda one: group.names.index(one.check))
 
 
-def _fault_of(group: Group, found: list[Finding], stop: Event) -> Exception | None:
-    """Perform the checks and add what they find; what ended them early, if anything did."""
+def _fault_of(group: Group, found: list[CheckResult], stop: Event) -> Exception | None:
+    """Perform the checks and add their results to `found`. Returns the error that ended them early, if any."""
     fetchers: Fetchers[None, None] = Fetchers(1)
     fetchers.submit(None, lambda: found.extend(group.perform()))
-    deadline = time.monotonic() + GROUP_S
+    deadline = time.monotonic() + GROUP_TIMEOUT_S
     try:
         while not stop.is_set():
             done = fetchers.next_done(TICK)
             if done is not None:
                 return done[1] if isinstance(done[1], Exception) else None
             if time.monotonic() > deadline:
-                return TimeoutError(f"not done within {GROUP_S} s")
+                return TimeoutError(f"not done within {GROUP_TIMEOUT_S} s")
     finally:
         fetchers.close()
     raise StoppedError(STOPPED)
 
 
-def _failed(check: str, error: Exception) -> Finding:
-    """Where the error is not one of ours its text is not shown: it may hold anything."""
+def _failed(check: str, error: Exception) -> CheckResult:
+    """Does not show the text of an error that is not ours, because it may hold a secret."""
     if isinstance(error, ForceOrdersError | TimeoutError):
-        return Finding(check, Status.FAILED, printable(str(error)), REMEDIES.get(check))
-    return Finding(check, Status.FAILED, f"this should not happen ({type(error).__name__})", "please report it")
+        return CheckResult(check, Status.FAILED, printable(str(error)), REMEDIES.get(check))
+    return CheckResult(check, Status.FAILED, f"this should not happen ({type(error).__name__})", "please report it")
 
 
 REMEDIES = {
-    "database": "look at database_url, at the server and its log; without database_url an embedded Postgres is used",
-    "notifications": "mend notify_urls_file, then try it: force-orders notify test",
+    "database": "check database_url, the server and its log; without database_url an embedded Postgres is used",
+    "notifications": "correct notify_urls_file, then run: force-orders notify test",
 }
-"""What to do about an error whose text does not say so."""
+"""What to do about an error whose text does not say it."""
 
 
 def _open_files(source: KeySource) -> list[str]:

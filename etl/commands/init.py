@@ -1,10 +1,9 @@
-"""`init`: a settings file and key files with which every command works, without any variable of the environment.
+"""`init`: writes a settings file and key files with which every command works without environment variables.
 
-Everything is looked at before anything is written: the settings, the places to write to, the database, and the key, by
-one signed request. Where the exchange does not take the key, nothing is written.
+It checks everything before it writes anything: the settings, the directories, the database, and the key, with one
+signed request. If the exchange does not accept the key, nothing is written.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,10 +12,18 @@ from threading import Event
 from typing import Any
 
 from etl.accounts.credentials import Credentials, Keyring, read_keys
-from etl.accounts.key_sources import Entered, KeySource, Nowhere, Place, PrivateKeyFile, SecretFile, source_of_variables
+from etl.accounts.key_sources import (
+    Entered,
+    KeyLocation,
+    KeySource,
+    Missing,
+    PrivateKeyFile,
+    SecretFile,
+    source_of_variables,
+)
 from etl.commands import toml_text
-from etl.commands.check_accounts import Verdict, ask, has_database, hasty_reader
-from etl.commands.directories import fault_of
+from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader
+from etl.commands.output_paths import fault_of, refuse_existing
 from etl.core.egress import Egress, OwnEgress
 from etl.embedded.cluster import binaries
 from etl.errors import ConfigError
@@ -29,16 +36,16 @@ from etl.store import migrate
 from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for, parse_url
 
-PATIENCE_S = 10
+DATABASE_TIMEOUT_S = 10
 """Seconds to wait for the database."""
 
-Enter = Callable[[str], str | None]
-"""Gives what somebody enters when asked for something by name; None: nobody can be asked."""
+Prompt = Callable[[str], str | None]
+"""Returns what the user enters for a name such as `API key`; None: there is no input."""
 
 
 @dataclass(frozen=True)
 class KeyFiles:
-    """The options that name files which hold a key or a secret; None: not given."""
+    """The options that name files with a key or a secret; None: not given."""
 
     api_key: Path | None = None
     api_secret: Path | None = None
@@ -47,7 +54,7 @@ class KeyFiles:
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A file that the settings file names; `text` is what is to be written into it, None where it is there already."""
+    """A file that the settings file names. `text`: what to write into it; None: it exists already."""
 
     setting: str
     path: Path
@@ -56,12 +63,12 @@ class KeyFile:
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be written once the exchange took the key. All paths are absolute."""
+    """What is written once the exchange has accepted the key. All paths are absolute."""
 
     file: Path
     account: str
     values: Mapping[str, Any]
-    """Of the settings, by name: those that are not left to their default."""
+    """The settings that differ from their default, by name."""
     credentials: Credentials
     key_files: tuple[KeyFile, KeyFile]
 
@@ -71,43 +78,43 @@ class Draft:
 
     @property
     def new_files(self) -> list[tuple[Path, str]]:
-        """What is to be written, the settings file last."""
+        """Each file to write with its text, the settings file last."""
         keys = [(one.path, f"{one.text.get_secret_value()}\n") for one in self.key_files if one.text is not None]
         return [*keys, (self.file, settings_text(self))]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What the exchange says of the key, and how the database stands."""
+    """The results of the checks of the key and of the database."""
 
-    verdict: Verdict
+    key: KeyCheck
     lacks_tables: bool
-    """Whether `db upgrade` is to come next."""
+    """Whether `db upgrade` has to run next."""
 
 
-def key_source(account: str, files: KeyFiles, handed: Enter, asked: Enter) -> KeySource:
-    """Where the key comes from: a file that an option names, else `handed`, else a variable, else `asked`.
+def key_source(account: str, files: KeyFiles, from_stdin: Prompt, from_terminal: Prompt) -> KeySource:
+    """Where the key comes from: the file of an option, else standard input, else a variable, else the terminal.
 
     Raises ConfigError for options that exclude each other.
     """
     if files.api_secret and files.private_key:
         raise ConfigError("--api-secret-file and --private-key-file exclude each other: a key has one of the two")
-    own = source_of_variables() or KeySource(account, Nowhere(""), Nowhere(""))
+    own = source_of_variables() or KeySource(account, Missing(""), Missing(""))
     key = SecretFile(files.api_key.absolute(), "--api-key-file") if files.api_key else None
     secret = SecretFile(files.api_secret.absolute(), "--api-secret-file") if files.api_secret else None
     if files.private_key:
         secret = PrivateKeyFile(files.private_key.absolute(), "--private-key-file")
     return KeySource(
         account,
-        key or _place("API key", own.key, handed, asked),
-        secret or _place("API secret", own.secret, handed, asked),
+        key or _location("API key", own.key, from_stdin, from_terminal),
+        secret or _location("API secret", own.secret, from_stdin, from_terminal),
     )
 
 
 def draft(file: Path, source: KeySource, options: Mapping[str, str], *, force: bool) -> Draft:
-    """All that can be known before anybody is asked; raises ConfigError for whatever is wrong with it.
+    """Everything that can be checked without a request; raises ConfigError for what is wrong.
 
-    `options` are settings by name. What variables set is written down too, since cron will not have them.
+    `options` are settings by name. Settings of variables are written to the file too, because cron has no variables.
     """
     if not is_account_name(source.account):
         raise ConfigError(f"--account: {ACCOUNT_NAMES}")
@@ -123,17 +130,17 @@ def draft(file: Path, source: KeySource, options: Mapping[str, str], *, force: b
 
 
 def check(made: Draft, stop: Event) -> Checked:
-    """Look at the database, and ask the exchange once with the key; raises StoreError and StoppedError.
+    """Check the database, and the key with one request; raises StoreError and StoppedError.
 
-    A ban that the database knows of is kept.
+    Nothing is sent during a ban that the database knows of.
     """
     with _egress(made.settings) as (egress, lacks_tables):
-        (found,) = ask(hasty_reader(made.settings, Keyring([made.credentials]), egress, stop))
-    return Checked(found, lacks_tables)
+        (key,) = check_keys(interactive_reader(made.settings, Keyring([made.credentials]), egress, stop))
+    return Checked(key, lacks_tables)
 
 
 def write(made: Draft) -> list[Path]:
-    """Write the files, for nobody else's eyes; raises OutputError, and then leaves none of the new ones."""
+    """Write the files, readable by their owner only; raises OutputError, and then removes the new ones."""
     with ExitStack() as undo:
         for path, text in made.new_files:
             if not path.exists():
@@ -147,32 +154,32 @@ def write(made: Draft) -> list[Path]:
 
 
 def settings_text(made: Draft) -> str:
-    """The settings file."""
+    """The text of the settings file."""
     head = "# Written by 'force-orders init'; 'force-orders config example' explains every setting.\n"
     values = {name: _plain(value) for name, value in made.values.items()}
     keys = {one.setting: str(one.path) for one in made.key_files}
     return f"{head}{toml_text.table(values)}\n[accounts.{toml_text.key(made.account)}]\n{toml_text.table(keys)}"
 
 
-def _place(name: str, own: Place, handed: Enter, asked: Enter) -> Place:
-    """Of a key or a secret that no option names; `own` is where variables say it is."""
-    text = handed(name)
-    if text is None and not isinstance(own, Nowhere):
+def _location(name: str, own: KeyLocation, from_stdin: Prompt, from_terminal: Prompt) -> KeyLocation:
+    """Where a key or a secret comes from if no option names its file; `own`: where variables say it is."""
+    text = from_stdin(name)
+    if text is None and not isinstance(own, Missing):
         return own
-    if text is None and (text := asked(name)) is None:
+    if text is None and (text := from_terminal(name)) is None:
         words = name.upper().split()
         option, variable = "-".join(["-", *words, "file"]).lower(), "_".join(["BINANCE", *words])
-        return Nowhere(f"no {name}: name its file with {option}, set {variable}, or hand it in with --stdin")
+        return Missing(f"no {name}: name its file with {option}, set {variable}, or pass it with --stdin")
     return Entered(SecretStr(text), f"the {name}")
 
 
 def _values(options: Mapping[str, str]) -> dict[str, Any]:
-    """The settings to be written, with absolute paths; the data directory always, as its default depends on HOME."""
+    """The settings to write, with absolute paths; always the data directory, because its default depends on HOME."""
     found = values_without_file(options)
     if (written := options.get("database_url")) and "password" in parse_url(written):
         raise ConfigError(
-            "--database-url: everybody on this machine can read a password on the command line; put it into a password "
-            "file (…?passfile=/absolute/path) or the URL into FORCE_ORDERS_DATABASE_URL"
+            "--database-url: all users of this machine can read a password on the command line; put it into a password "
+            "file (…?passfile=/absolute/path), or set FORCE_ORDERS_DATABASE_URL to the URL"
         )
     if (url := found.get("database_url")) is not None:
         passfile = parse_url(url.get_secret_value()).get("passfile")
@@ -183,12 +190,12 @@ def _values(options: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _key_files(file: Path, source: KeySource, credentials: Credentials) -> tuple[KeyFile, KeyFile]:
-    """A file that there is stays where it is; what is none goes into a directory beside the settings file."""
+    """An existing file stays where it is; anything else goes into a directory beside the settings file."""
     directory = file.with_name(f"{file.stem}.keys")
 
-    def key_file(setting: str, place: Place, name: str, text: SecretStr | None) -> KeyFile:
-        if isinstance(place, SecretFile):
-            return KeyFile(setting, place.path.absolute(), None)
+    def key_file(setting: str, location: KeyLocation, name: str, text: SecretStr | None) -> KeyFile:
+        if isinstance(location, SecretFile):
+            return KeyFile(setting, location.path.absolute(), None)
         return KeyFile(setting, directory / f"{source.account}.{name}", text)
 
     secret = "private_key_file" if isinstance(source.secret, PrivateKeyFile) else "api_secret_file"
@@ -198,37 +205,30 @@ def _key_files(file: Path, source: KeySource, credentials: Credentials) -> tuple
     )
 
 
-def refuse_existing(*files: Path, force: bool) -> None:
-    """Raises ConfigError where one of the files is there already, unless `force` says that it may be replaced."""
-    there = [str(file) for file in files if os.path.lexists(file)]
-    if there and not force:
-        raise ConfigError(f"{', '.join(there)}: there already, nothing was written; --force replaces what is there")
-
-
 def _check_directories(made: Draft) -> None:
-    """Raises ConfigError where the settings file, or the embedded Postgres, could not be made."""
+    """Raises ConfigError if the settings file or the embedded Postgres could not be created."""
     home = made.file.parent
-    places = [home] if made.settings.database_url else [home, made.settings.data_dir]
-    faults = [] if home.is_dir() else [f"there is no directory {home}"]
-    faults += [f"{place} cannot be used: {fault}" for place in places if (fault := fault_of(place))]
+    directories = [home] if made.settings.database_url else [home, made.settings.data_dir]
+    faults = [] if home.is_dir() else [f"the directory {home} does not exist"]
+    faults += [f"{one} cannot be used: {fault}" for one in directories if (fault := fault_of(one))]
     if faults:
         raise ConfigError(faults[0])
 
 
 @contextmanager
 def _egress(settings: Settings) -> Iterator[tuple[Egress, bool]]:
-    """What the request goes through, and whether the database has no tables of ours, or old ones.
+    """The egress for the request, and whether the database lacks tables of ours or has old ones.
 
-    An embedded Postgres that was never used is not made for this: whoever has none yet knows of no ban.
+    Does not create an embedded Postgres: a database that does not exist yet knows of no ban.
     """
-    if settings.database_url is None and not has_database(settings):
+    if settings.database_url is None and not composition.has_database(settings):
         binaries()
         yield OwnEgress(), False
     elif settings.database_url is None:
         with composition.store(settings) as connection, shared_egress(connection.engine, settings.egress) as egress:
             yield egress, False
     else:
-        with connection_to(engine_for(settings.database_url.get_secret_value(), PATIENCE_S)) as connection:
+        with connection_to(engine_for(settings.database_url.get_secret_value(), DATABASE_TIMEOUT_S)) as connection:
             if migrate.needs_upgrade(connection):
                 yield OwnEgress(), True
                 return
@@ -237,7 +237,7 @@ def _egress(settings: Settings) -> Iterator[tuple[Egress, bool]]:
 
 
 def _make_private_directory(directory: Path) -> None:
-    """Where it is not there yet; what is in it stays out of a repository around it."""
+    """If it does not exist yet. A .gitignore keeps its files out of a surrounding repository."""
     if not directory.exists():
         directory.mkdir(mode=0o700)
         (directory / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -1,11 +1,14 @@
-"""Rows in quarantine, read once more: after an upgrade the program may understand what it did not."""
+"""`quarantine retry`: reads quarantined rows again, as an upgraded program may understand them."""
+
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order
-from etl.errors import BusyError
+from etl.errors import BusyError, ExitCode
 from etl.exchange.rows import read_row
+from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.recorder import MARKET
 from etl.store import coverage, locks, orders, quarantine, runs
 from etl.store.engine import store_errors
@@ -13,8 +16,17 @@ from etl.store.orders import Tally
 from etl.store.quarantine import Quarantined
 
 
-def retry(connection: Connection) -> tuple[int, int]:
-    """Store what can be read now; how many that were, and how many are left. One transaction, one run in the ledger.
+@dataclass(frozen=True)
+class Retried:
+    """How many rows were stored, and how many stay in quarantine."""
+
+    stored: int
+    left: int
+    exit_code: ExitCode
+
+
+def retry_quarantine(connection: Connection) -> Retried:
+    """Store what can be read now, in one transaction and as one row in the table `runs`.
 
     Raises BusyError while another run has one of the accounts.
     """
@@ -26,18 +38,18 @@ def retry(connection: Connection) -> tuple[int, int]:
                 raise BusyError(f"account {account} is being read by {holder}; try again when it is done")
         run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
-        read: list[int] = []
+        stored: list[int] = []
         for row in rows:
             tally = _store(connection, run_id, row)
             if tally is not None:
                 counts.add(1, tally, 0)
-                read.append(row.id)
-        counts.quarantined = len(rows) - len(read)
-        quarantine.resolve(connection, read)
-        status = "incomplete" if counts.quarantined else "succeeded"
+                stored.append(row.id)
+        counts.quarantined = len(rows) - len(stored)
+        quarantine.resolve(connection, stored)
+        status, exit_code = status_and_exit_code(RunResult(quarantined=counts.quarantined))
         runs.finish(connection, run_id, counts, status, None)
         connection.commit()
-    return len(read), counts.quarantined
+    return Retried(len(stored), counts.quarantined, exit_code)
 
 
 def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:

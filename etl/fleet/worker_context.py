@@ -19,8 +19,8 @@ from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs
 from etl.fleet.queue import enqueue, is_superseded
 from etl.reporting.lines import summary_line
 from etl.runs import composition
-from etl.runs.ingest import Storing
-from etl.runs.run import Run, Summary, plan_only
+from etl.runs.ingest import IngestSpec
+from etl.runs.run import Summary, plan_only, unwatched
 from etl.settings.model import Settings
 from etl.store.runs import Assignment
 
@@ -76,10 +76,7 @@ class WorkerContext:
 
     def _run(self, connection: Connection, claimed: ClaimedJob) -> Summary:
         job = claimed.job
-        # Read for each job, so that a changed key is used.
-        keys = read_keys(key_sources(self.settings, (job.account,)))
+        keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
+        spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
         reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop)
-        run = Run(connection, reader, job.command, lambda standing: None, Assignment(claimed.id, self.worker))
-        if not keys.usable:
-            return run.refuse()
-        return run.execute(job.planner(), Storing(connection, run.recorder, job.symbols))
+        return composition.ingest_with(connection, reader, spec, unwatched, Assignment(claimed.id, self.worker))

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from etl.accounts.secret_files import private_text
+from etl.accounts.secret_files import read_secret_text
 from etl.errors import ConfigError
 from etl.notifications import delivery
 from etl.notifications.message import Message, message_of
@@ -66,8 +66,8 @@ def notify(settings: Settings, summary: NotificationSummary) -> list[str]:
 def read_channels(settings: Settings) -> list[Channel]:
     """The channels in `notify_urls_file`; raises ConfigError if there is none, or if Apprise is not installed."""
     if settings.notify_urls_file is None:
-        raise ConfigError(f"no notification channels: set {_SETTING}; 'force-orders config example' explains it")
-    lines = private_text(_SETTING, settings.notify_urls_file).splitlines()
+        raise ConfigError(f"no channel: set {_SETTING}; 'force-orders config example' explains it")
+    lines = read_secret_text(_SETTING, settings.notify_urls_file).splitlines()
     urls = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not urls:
         raise ConfigError(f"{_SETTING}: the file contains no URL")

@@ -18,7 +18,7 @@ from etl.reporting.fitting import GAP, Column, fitted, shortened, wrapped
 from etl.reporting.lines import span_taken
 from etl.runs.run import Progress as Standing
 from etl.runs.run import Summary, Watcher
-from etl.runs.verification import Difference, Kind, Sample
+from etl.runs.verification import Difference, DifferenceKind, Sample
 from etl.waits import WAITS
 
 GAPS_SHOWN = 10
@@ -88,7 +88,7 @@ def _text(value: object) -> str:
 
 def verified_lines(summary: Summary, differences: Sequence[Difference], sample: Sample, *, repaired: bool) -> list[str]:
     """What a verification found, and what a sample is worth."""
-    counts = {kind: sum(d.kind is kind for d in differences) for kind in Kind}
+    counts = {kind: sum(d.kind is kind for d in differences) for kind in DifferenceKind}
     found = ", ".join(f"{kind.value} {count}" for kind, count in counts.items())
     repairs = "; what was missing or different is stored now" if repaired and differences else ""
     span = "" if summary.span is None else f"; {span_taken(summary.span)}"
@@ -97,7 +97,7 @@ def verified_lines(summary: Summary, differences: Sequence[Difference], sample: 
         f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {found}{repairs}{span}"
     ]
     if sample.sampled < sample.population:
-        share = sample.worth(sample.differing(differences))
+        share = sample.upper_bound(sample.differing(differences))
         lines.append(
             f"{sample.sampled} of {sample.population} windows, by lot: "
             f"with 95 % confidence fewer than {share:.1%} of the windows differ"
@@ -210,6 +210,6 @@ def progress(console: Console) -> Iterator[Watcher]:
         task = bar.add_task("starting", total=None)
 
         def show(standing: Standing) -> None:
-            bar.update(task, total=standing.walks or None, completed=standing.walks_done, description=standing.said)
+            bar.update(task, total=standing.walks or None, completed=standing.walks_done, description=standing.found)
 
         yield show

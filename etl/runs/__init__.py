@@ -1,1 +1,1 @@
-"""What a run is: its plan, its walks in flight, its rows and its exit code. Must not know the command line."""
+"""One run: its plan, its walks in flight, what it stores and its exit code. Must not know the command line."""

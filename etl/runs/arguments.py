@@ -1,4 +1,4 @@
-"""What a person or a program asks for, looked at before anything else is done: symbols and times."""
+"""Validates arguments of the command line and the API before anything else happens: symbols and times."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 def parse_symbols(typed: Sequence[str]) -> list[str]:
-    """Symbols, each alone or several with commas; raises ConfigError for what is none."""
+    """Symbols in upper case; an argument may hold several with commas. Raises ConfigError for an invalid one."""
     names = [name.strip().upper() for text in typed for name in text.split(",")]
     for name in names:
         if not re.fullmatch(r"\w{2,64}", name):
-            raise ConfigError(f"{name!r} is no symbol; it is written like BTCUSDT")
+            raise ConfigError(f"{name!r} is not a symbol; write it like BTCUSDT")
     return names
 
 
 def check_span(settings: "Settings", span: "SpanText") -> None:
-    """Raise ConfigError for a span that cannot be, by this machine's clock, which may be wrong."""
+    """Raise ConfigError for an invalid span, by this machine's clock, which may be wrong."""
     from etl.exchange.clock import local_now
     from etl.runs import composition
 
@@ -29,7 +29,7 @@ def check_span(settings: "Settings", span: "SpanText") -> None:
 
 
 def check_readable(settings: "Settings", span: "SpanText") -> None:
-    """The same for a span that the exchange is asked for."""
+    """The same for a span that is requested from the exchange."""
     from etl.exchange.clock import local_now
     from etl.runs import composition
 

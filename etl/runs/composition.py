@@ -1,7 +1,7 @@
-"""The composition root: settings in, wired objects out. No logic."""
+"""The composition root of every run: the commands, the API and the workers build theirs here. No logic."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from threading import Event
 
@@ -18,15 +18,19 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
-from etl.runs.run import Reader
+from etl.runs.ingest import IngestSink, IngestSpec
+from etl.runs.run import Reader, Run, Summary, Watcher, unwatched
+from etl.runs.spans import SpanText
+from etl.runs.verification import Difference, VerifySink, VerifySpec, verify_planner
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store.database import address, open_database
 from etl.store.egress import shared_egress
+from etl.store.runs import Assignment
 
 
 def rules(settings: Settings, now: int) -> Rules:
-    """What planning needs to know at the instant `now`, epoch milliseconds."""
+    """The planning rules at the instant `now`, epoch milliseconds."""
     return Rules(
         now=now,
         settle_lag=settings.settle_seconds * SECOND,
@@ -36,12 +40,12 @@ def rules(settings: Settings, now: int) -> Rules:
 
 
 def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> RateLimiter:
-    """What every request passes, of this process and of all that share its egress."""
+    """The rate limiter of every request, shared with all processes that use the same egress."""
     return RateLimiter(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
 
 
 def reader(settings: Settings, keys: Keyring, gate: RateLimiter, clock: ExchangeClock, stop: Event) -> Reader:
-    """The clients of these accounts, as far as their keys can be used, behind one gate."""
+    """A client for each account whose key can be used; all share one rate limiter."""
     connection = Endpoint(
         settings.base_url,
         settings.connect_timeout_seconds,
@@ -54,7 +58,7 @@ def reader(settings: Settings, keys: Keyring, gate: RateLimiter, clock: Exchange
     }
     return Reader(
         clients,
-        keys.complaints,
+        keys.fault_lines,
         gate,
         clock,
         stop,
@@ -69,7 +73,7 @@ def reader(settings: Settings, keys: Keyring, gate: RateLimiter, clock: Exchange
 def reading(
     settings: Settings, keys: Keyring, connection: Connection, stop: Event, clock: ExchangeClock | None = None
 ) -> Iterator[Reader]:
-    """A reader for one run, with a gate of its own; raises StoreError."""
+    """A reader for one run, with a rate limiter of its own; raises StoreError."""
     clock = clock or ExchangeClock()
     with shared_egress(connection.engine, settings.egress) as egress:
         yield reader(settings, keys, gate(settings, egress, clock, stop), clock, stop)
@@ -83,9 +87,38 @@ def signer(credentials: Credentials) -> Signer:
     return HmacSigner(key, secret)
 
 
+def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: AbstractContextManager[Watcher]) -> Summary:
+    """Run `backfill` or `sync`. The summary holds the errors of the run; raises StoreError if it cannot begin."""
+    with watching as watch, store(settings) as connection, reading(settings, spec.keys, connection, stop) as reader:
+        return ingest_with(connection, reader, spec, watch)
+
+
+def ingest_with(
+    connection: Connection,
+    reader: Reader,
+    spec: IngestSpec,
+    watch: Watcher = unwatched,
+    assignment: Assignment | None = None,
+) -> Summary:
+    """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
+    run = Run(connection, reader, spec.command, watch, assignment)
+    return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols), spec.span)
+
+
+def verify(
+    settings: Settings, spec: VerifySpec, stop: Event, watching: AbstractContextManager[Watcher]
+) -> tuple[Summary, list[Difference]]:
+    """Run `verify`: its summary, and the differences that it found; raises StoreError if it cannot begin."""
+    with watching as watch, store(settings) as connection, reading(settings, spec.keys, connection, stop) as reader:
+        run = Run(connection, reader, "verify", watch)
+        sink = VerifySink(connection, run.recorder, repair=spec.repair)
+        span = None if spec.span == SpanText() else spec.span
+        return run.execute(verify_planner(spec.span, spec.sample), sink, span), sink.differences
+
+
 @contextmanager
 def store(settings: Settings, patience_s: int | None = None) -> Iterator[Connection]:
-    """A connection to the database in use, with our schema; `patience_s`: see `engine_for`."""
+    """A connection to the configured database, with our schema; `patience_s`: see `engine_for`."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
     with open_database(url, settings.data_dir, patience_s) as connection:
         yield connection
@@ -93,9 +126,14 @@ def store(settings: Settings, patience_s: int | None = None) -> Iterator[Connect
 
 @contextmanager
 def served(settings: Settings) -> Iterator[Settings]:
-    """The same settings, naming a server that is up, with our schema, for as long as the block lasts."""
+    """The same settings with the URL of a running server that has our schema, until the block ends."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
     with address(url, settings.data_dir) as reachable:
         with store(settings):
             pass
         yield replace(settings, database_url=SecretStr(reachable))
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is a database to look into: `store` would create an embedded one."""
+    return settings.database_url is not None or (settings.data_dir / "postgres").is_dir()

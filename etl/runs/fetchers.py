@@ -1,4 +1,4 @@
-"""Requests in flight: a few threads that ask, and one place where their answers come in."""
+"""Requests in flight: a few threads that send them, and one queue for the results."""
 
 import queue
 import threading
@@ -11,26 +11,26 @@ from etl.waits import WAITS
 STOPPED = "stopped by a signal; what was proven is kept"
 
 TICK = 0.2
-"""Seconds after which whoever waits for an answer looks up."""
+"""Seconds between two looks at the stop event while a result is awaited."""
 
 Job = TypeVar("Job")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Fetchers(Generic[Job, Answer]):
-    """At most `count` threads, as many as are needed, that each run one call at a time.
+class Fetchers(Generic[Job, Result]):
+    """At most `count` threads, started when they are needed. Each runs one call at a time.
 
-    They are daemons: a request that hangs does not keep a program that was stopped from ending.
+    They are daemon threads, so that a hanging request does not keep a stopped program from exiting.
     """
 
     def __init__(self, count: int) -> None:
         self._count = count
         self._threads: list[threading.Thread] = []
         self._in_flight = 0
-        self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Answer]] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[Job, Answer | Exception]] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Result]] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Job, Result | Exception]] = queue.SimpleQueue()
 
-    def submit(self, job: Job, call: Callable[[], Answer]) -> None:
+    def submit(self, job: Job, call: Callable[[], Result]) -> None:
         self._calls.put((job, call))
         self._in_flight += 1
         if len(self._threads) < min(self._in_flight, self._count):
@@ -38,8 +38,8 @@ class Fetchers(Generic[Job, Answer]):
             thread.start()
             self._threads.append(thread)
 
-    def next_done(self, timeout: float) -> tuple[Job, Answer | Exception] | None:
-        """The next finished call with its result or its exception; None after `timeout` seconds without one."""
+    def next_done(self, timeout: float) -> tuple[Job, Result | Exception] | None:
+        """The next finished call with its result or exception; None if none finishes within `timeout` seconds."""
         try:
             done = self._done.get(timeout=timeout)
         except queue.Empty:
@@ -48,10 +48,10 @@ class Fetchers(Generic[Job, Answer]):
         return done
 
     def close(self) -> None:
-        """Let the threads end, each after the call it has in hand, which nobody waits for.
+        """Let each thread end after its current call. Does not wait for calls in flight.
 
-        Where no call is in hand they end here and now: connections that threads let go of while the interpreter shuts
-        down make it complain.
+        Without calls in flight this waits for the threads: connections that threads release while the interpreter
+        shuts down cause warnings.
         """
         for _ in self._threads:
             self._calls.put(None)
@@ -64,13 +64,13 @@ class Fetchers(Generic[Job, Answer]):
             job, call = next_call
             try:
                 self._done.put((job, call()))
-            except Exception as error:  # whoever waits for the answer decides what becomes of it
+            except Exception as error:  # the reader of the queue handles it
                 self._done.put((job, error))
 
 
-def interruptibly(call: Callable[[], Answer], stop: threading.Event) -> Answer:
-    """The call's result, or its exception; StoppedError as soon as `stop` is set, however long it may still take."""
-    fetchers: Fetchers[None, Answer] = Fetchers(1)
+def interruptibly(call: Callable[[], Result], stop: threading.Event) -> Result:
+    """Return the call's result or raise its exception; raises StoppedError as soon as `stop` is set."""
+    fetchers: Fetchers[None, Result] = Fetchers(1)
     fetchers.submit(None, call)
     try:
         while not stop.is_set():

@@ -1,21 +1,37 @@
-"""The purpose of `backfill` and `sync`: store what is read, and be done when all of it is proven."""
+"""The sink of `backfill` and `sync`: stores what is read. The run is complete when all of its span is proven."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from etl.accounts.credentials import Keyring
 from etl.core.text import many
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Target
-from etl.errors import ExitCode
 from etl.runs.recorder import MARKET, Recorder
-from etl.runs.run import Summary
+from etl.runs.run import Remaining
+from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, runs
+from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
 
-class Storing:
-    """Stores each answer as it comes; at the end, what of the run's own span is unproven is left."""
+@dataclass(frozen=True)
+class IngestSpec:
+    """What a run reads and stores, and with which keys."""
+
+    command: str
+    keys: Keyring
+    planner: Planner
+    symbols: Sequence[str] = ()
+    """Symbols requested by name."""
+    span: SpanText | None = None
+    """The requested span as typed. None: no span was requested."""
+
+
+class IngestSink:
+    """Stores each response when it arrives. At the end the unproven part of the run's span remains."""
 
     def __init__(self, connection: Connection, recorder: Recorder, symbols: Sequence[str] = ()) -> None:
         self._connection = connection
@@ -36,20 +52,20 @@ class Storing:
                 coverage.ask(self._connection, account, MARKET, symbol, min(needs).start)
         coverage.name_symbols(self._connection, account, MARKET, self._symbols)
 
-    def said(self, walks_done: int) -> str:
+    def found(self, walks_done: int) -> str:
         return many(self.counts.inserted, "new order")
 
-    def judge(self, summary: Summary) -> None:
+    def remaining(self) -> Remaining:
+        unproven, own_gaps = 0, list[Gap]()
         gaps = coverage.read_gaps(self._connection)
         for (account, symbol), needs in self._needs.items():
             known = coverage.known(self._connection, account, MARKET)
             left = subtract(needs, known.get(symbol, known[None]).proven)
-            summary.unproven += sum(window.width for window in left)
+            unproven += sum(window.width for window in left)
             name = symbol or EVERY_SYMBOL
-            summary.gaps += [
+            own_gaps += [
                 gap
                 for gap in gaps
                 if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
             ]
-        if summary.unproven or self.counts.quarantined:
-            summary.exit_code = ExitCode.INCOMPLETE
+        return Remaining(own_gaps, unproven)

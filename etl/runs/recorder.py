@@ -1,4 +1,4 @@
-"""Answers into the database: rows, what they prove, tallies and quarantine, in one transaction."""
+"""Writes responses to the database: rows, what they prove, counts and quarantine, in one transaction."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,25 +15,25 @@ from etl.store import coverage, orders, quarantine, runs
 MARKET = "usdm"
 """USDⓈ-M futures; the only market so far, and a part of every key."""
 
-REMEMBERED = 2_000
-"""Orders that are remembered as written: a full page's rows come again soon, when its window is asked for in pieces."""
+REMEMBERED_ORDERS = 2_000
+"""How many written orders are remembered: the rows of a full page arrive again when its window is split."""
 
 
 class Received(NamedTuple):
-    """What one answer brought: an account's page, if there is one, and what it proved."""
+    """What one response contains for an account: a page, if there is one, and what it proves."""
 
     account: str
     page: Page | None
     findings: Sequence[Finding]
     first: frozenset[Key] = frozenset()
-    """Orders of the page that the run had not seen before."""
+    """Orders of the page that the run had not received before."""
     longest: int = 0
-    """The most orders that the run has seen on a page of this kind."""
+    """The length of the longest page of this kind that the run has received."""
 
 
 @dataclass
-class _OfAccount:
-    """What several answers brought for one account."""
+class _Batch:
+    """What several responses contain for one account."""
 
     rows: int = 0
     orders: list[Order] = field(default_factory=list)
@@ -44,50 +44,50 @@ class _OfAccount:
 
 
 class Recorder:
-    """Writes what one run receives. Everything it is told in one call is committed together, or not at all."""
+    """Writes what one run receives. One call is one transaction."""
 
     def __init__(self, connection: Connection, run_id: int, spent: Callable[[], tuple[int, int]]) -> None:
-        """`spent` tells the requests sent and their weight so far."""
+        """`spent` returns the number of requests sent so far, and their weight."""
         self._connection = connection
         self._spent = spent
         self.run_id = run_id
         self.counts = runs.Counts()
         self._named: set[tuple[str, str]] = set()
-        self._aside: set[tuple[str, str]] = set()
+        self._quarantined: set[tuple[str, str]] = set()
         self._written: dict[tuple[str, Key], str] = {}
-        self._unasked: set[tuple[str, Key]] = set()
-        """Orders written before the walk that asks for them saw them, hardly ever any: to it they look unchanged."""
+        self._written_early: set[tuple[str, Key]] = set()
+        """Orders of a neighbouring window's page, written before their own walk received them; they count once."""
 
     def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
-        """Store answers and what they proved; for `replace_equal` see `orders.upsert`."""
-        by_account = _by_account(received)
+        """Store responses and what they prove; for `replace_equal` see `orders.upsert`."""
+        by_account = _batches(received)
         try:
-            self._write(by_account, careful=False, replace_equal=replace_equal)
+            self._write(by_account, one_by_one=False, replace_equal=replace_equal)
         except DataError:
-            # Rows passed every check and Postgres still refuses one: take them one by one and keep that one aside.
+            # Postgres refuses a row that passed every check: try them one by one and quarantine the refused ones.
             self._connection.rollback()
-            self._write(by_account, careful=True, replace_equal=replace_equal)
+            self._write(by_account, one_by_one=True, replace_equal=replace_equal)
 
-    def _write(self, by_account: dict[str, _OfAccount], *, careful: bool, replace_equal: bool) -> None:
+    def _write(self, by_account: dict[str, _Batch], *, one_by_one: bool, replace_equal: bool) -> None:
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
         written: dict[tuple[str, Key], str] = {}
         named: set[tuple[str, str]] = set()
-        aside: set[tuple[str, str]] = set()
-        unasked: set[tuple[str, Key]] = set()
+        quarantined: set[tuple[str, str]] = set()
+        written_early: set[tuple[str, Key]] = set()
         for account, of_account in by_account.items():
             batch, rejects = latest_versions(of_account.orders), of_account.rejects
             first = of_account.first
             known = {} if replace_equal else self._written
             fresh = [o for o in batch if o.key in first or known.get((account, o.key)) != o.raw]
-            if careful:
-                fresh, refused = self._sift(account, fresh)
+            if one_by_one:
+                fresh, refused = self._try_each(account, fresh)
                 rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
             changes = orders.upsert(self._connection, account, MARKET, self.run_id, fresh, replace_equal=replace_equal)
-            old = {o.key for o in fresh if o.key in first and (account, o.key) not in self._unasked}
+            old = {o.key for o in fresh if o.key in first and (account, o.key) not in self._written_early}
             tally = orders.tally(changes, old)
-            unasked |= {(account, key) for key in changes if key not in first}
+            written_early |= {(account, key) for key in changes if key not in first}
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, account, MARKET, unnamed)
@@ -95,21 +95,21 @@ class Recorder:
             coverage.record(self._connection, account, MARKET, of_account.findings)
             written |= {(account, order.key): order.raw for order in fresh}
             named |= {(account, symbol) for symbol in unnamed}
-            own_aside = {(account, reject.raw) for reject in rejects} - self._aside
-            aside |= own_aside
-            counts.add(of_account.rows, tally, len(own_aside), of_account.longest)
+            newly_quarantined = {(account, reject.raw) for reject in rejects} - self._quarantined
+            quarantined |= newly_quarantined
+            counts.add(of_account.rows, tally, len(newly_quarantined), of_account.longest)
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
-        self._aside |= aside
+        self._quarantined |= quarantined
         self._named |= named
-        self._unasked |= unasked
-        if len(self._written) > REMEMBERED:
+        self._written_early |= written_early
+        if len(self._written) > REMEMBERED_ORDERS:
             self._written.clear()
         self._written |= written
 
     def _is_json(self, reject: Reject) -> bool:
-        """Whether Postgres, which knows limits that JSON has not, keeps the row as such."""
+        """Whether Postgres accepts the row as jsonb, which has limits that JSON does not have."""
         attempt = self._connection.begin_nested()
         try:
             quarantine.keep(self._connection, "", "", self.run_id, [reject])
@@ -120,31 +120,31 @@ class Recorder:
         finally:
             attempt.rollback()
 
-    def _sift(self, account: str, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
-        """The orders that Postgres takes, and those it does not, each tried by itself and undone."""
-        taken: list[Order] = []
+    def _try_each(self, account: str, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
+        """The orders that Postgres accepts and those that it refuses: each is tried alone and rolled back."""
+        accepted: list[Order] = []
         refused: list[Reject] = []
         for order in batch:
             attempt = self._connection.begin_nested()
             try:
                 orders.upsert(self._connection, account, MARKET, self.run_id, [order])
-                taken.append(order)
+                accepted.append(order)
             except DataError as error:
                 reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
                 refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=False))
             attempt.rollback()
-        return taken, refused
+        return accepted, refused
 
 
-def _by_account(received: Iterable[Received]) -> dict[str, _OfAccount]:
-    found: dict[str, _OfAccount] = {}
+def _batches(received: Iterable[Received]) -> dict[str, _Batch]:
+    found: dict[str, _Batch] = {}
     for one in received:
-        own = found.setdefault(one.account, _OfAccount())
-        own.findings += one.findings
-        own.first |= one.first
-        own.longest = max(own.longest, one.longest)
+        batch = found.setdefault(one.account, _Batch())
+        batch.findings += one.findings
+        batch.first |= one.first
+        batch.longest = max(batch.longest, one.longest)
         if one.page is not None:
-            own.rows += one.page.length
-            own.orders += one.page.orders
-            own.rejects += one.page.rejects
+            batch.rows += one.page.length
+            batch.orders += one.page.orders
+            batch.rejects += one.page.rejects
     return found

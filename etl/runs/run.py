@@ -1,8 +1,8 @@
-"""One run of a command, from the plan to the ledger: what `backfill`, `sync` and `verify` have in common."""
+"""One run: lock the accounts, plan, walk, record the end. `backfill`, `sync` and `verify` share it."""
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.logs import logger
+from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.recorder import MARKET, Received, Recorder
 from etl.runs.scheduler import Scheduler, Walk
@@ -41,39 +42,39 @@ _log = logger(__name__)
 
 @dataclass(frozen=True)
 class Reader:
-    """Everything that asks the exchange: one client an account, one gate and one clock for all of them."""
+    """Access to the exchange: one client for each account; all share one rate limiter and one clock."""
 
     clients: dict[str, ExchangeClient]
-    complaints: Sequence[str]
-    """A line for each account that has no client, as its key cannot be used."""
+    key_faults: Sequence[str]
+    """A line for each account that has no client because its key cannot be used."""
     gate: RateLimiter
     clock: ExchangeClock
     stop: Event
-    patience: int
-    """Milliseconds to wait for whatever is in the way: a silence of the exchange, another run of the same account."""
+    lock_timeout_ms: int
+    """Milliseconds to wait for other runs of the same accounts."""
     concurrency: int
     page_limit: int
     rules_at: Callable[[int], Rules]
 
     def spent(self) -> tuple[int, int]:
-        """Requests that were sent so far, and their weight."""
+        """The number of requests sent so far, and their weight."""
         spent = [client.spent() for client in self.clients.values()]
         return sum(requests for requests, _ in spent), sum(weight for _, weight in spent)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands; what it waits for stands in `etl.waits`."""
+    """How far a run has come. `etl.waits` holds what it waits for."""
 
     walks_done: int
     walks: int
-    said: str
+    found: str
     """What was found so far, in a few words."""
 
 
 @dataclass
 class Summary:
-    """What a run did, and what is left."""
+    """What a run did, and what it left undone."""
 
     command: str
     run_id: int
@@ -83,129 +84,152 @@ class Summary:
     counts: runs.Counts = field(default_factory=runs.Counts)
     gaps: list[Gap] = field(default_factory=list)
     unproven: int = 0
-    """Milliseconds of the run's own span that are still unproven."""
+    """Milliseconds of the run's span that are still unproven."""
     faults: list[str] = field(default_factory=list)
     span: Window | None = None
-    """What was asked for, as instants by the exchange's clock; None: no span was."""
+    """The requested span as instants by the exchange's clock. None: no span was requested."""
     clipped: str | None = None
-    """One line where what was asked for begins before what the exchange keeps, and the run does not."""
-    silent_until: int = 0
-    """The exchange wants no request before, epoch milliseconds; 0: it never asked for silence."""
+    """One line if the requested span begins before the retention of the exchange and the run therefore does not."""
+    cooldown_until: int = 0
+    """End of the last cooldown, epoch milliseconds; 0: there was none."""
     seconds: float = 0.0
 
 
 Watcher = Callable[[Progress], None]
 
 
+def unwatched(progress: Progress) -> None:
+    """The watcher of a run whose progress is not shown."""
+
+
 def plan_only(connection: Connection, accounts: Sequence[str], planner: Planner, rules: Rules) -> list[Target]:
-    """What a run would ask for; nothing is asked and nothing is written."""
+    """What a run would request. Requests and writes nothing."""
     with store_errors():
         known = [coverage.known(connection, account, MARKET) for account in accounts]
         connection.rollback()
     return [target for of_account in known for target in planner(of_account, rules)]
 
 
-class Purpose(Protocol):
-    """What a run reads history for: to store it, or to hold it against the database."""
+@dataclass(frozen=True)
+class Remaining:
+    """What a run left undone."""
+
+    gaps: Sequence[Gap] = ()
+    unproven: int = 0
+    """Milliseconds of the run's span."""
+    differences: int = 0
+    """Orders that differ between the exchange and the database."""
+
+
+class Sink(Protocol):
+    """Takes what a run reads: `backfill` and `sync` store it, `verify` compares it with the database."""
 
     @property
     def counts(self) -> runs.Counts:
-        """What the ledger says of the run, but for requests and weight."""
+        """The counts for the table `runs`, except requests and weight."""
 
     def begin(self, account: str, targets: Sequence[Target]) -> None:
-        """Hear what is going to be read of an account; not committed yet."""
+        """Called before anything of an account is read. The caller commits."""
 
     def commit(self, received: Sequence[Received]) -> None:
-        """Take answers and what they proved, all of it or nothing."""
+        """Take responses and what they prove: all or nothing."""
 
-    def said(self, walks_done: int) -> str:
-        """What was found so far, in a few words for the progress line."""
+    def found(self, walks_done: int) -> str:
+        """What was found so far, in a few words for the progress bar."""
 
-    def judge(self, summary: Summary) -> None:
-        """At the end say in the summary what is left; sets the exit code if it is not done."""
+    def remaining(self) -> Remaining:
+        """Called after the last walk: what is left undone."""
 
 
 class Run:
-    """One run: its row in the ledger, its walks, its end."""
+    """One run: its row in the table `runs`, its walks, its end."""
 
     def __init__(
         self,
         connection: Connection,
         reader: Reader,
         command: str,
-        watch: Watcher,
+        watch: Watcher = unwatched,
         assignment: runs.Assignment | None = None,
     ) -> None:
         self.connection = connection
         self._reader = reader
         self._watch = watch
         self._began = time.monotonic()
-        self._walks = 0
         self._clients: dict[str, ExchangeClient] = {}
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
         self.recorder = Recorder(connection, run_id, reader.spent)
-        self.summary = Summary(command, run_id, faults=[*reader.complaints])
+        self.summary = Summary(command, run_id, faults=[*reader.key_faults])
 
-    def execute(self, planner: Planner, purpose: Purpose, span: SpanText | None = None) -> Summary:
-        """Plan, walk and close the ledger; the summary tells how it went, whatever it was.
+    def execute(self, planner: Planner, sink: Sink, span: SpanText | None = None) -> Summary:
+        """Plan, walk, and record the end. Never raises an error of ours: the summary holds it.
 
-        `span` is what the planner plans for, where somebody asked for one: the summary says which instants it meant.
+        `span` is the requested span, if any; the summary gives its instants.
         """
-        fault: ForceOrdersError | None = None
+        if not self._reader.clients:
+            return self._close(RunResult(has_no_usable_key=True), sink.counts)
         try:
             with store_errors():
-                self._walk(planner, purpose, span)
+                result = self._walk(planner, sink, span)
         except ForceOrdersError as error:
-            fault = error
-        return self._close(fault, purpose.counts)
+            self.summary.faults.insert(0, str(error))
+            result = RunResult(error=error)
+        return self._close(result, sink.counts)
 
-    def refuse(self) -> Summary:
-        """End before it began, where no key can be used: the summary says why."""
-        self.summary.exit_code = ExitCode.WRONG_INPUT
-        return self._close(None, runs.Counts())
-
-    def _walk(self, planner: Planner, purpose: Purpose, span: SpanText | None) -> None:
-        reader = self._reader
+    def _walk(self, planner: Planner, sink: Sink, span: SpanText | None) -> RunResult:
+        reader, summary = self._reader, self.summary
 
         def tick(walks_done: int) -> None:
             WAITS.report()
-            self._watch(Progress(walks_done, self._walks, purpose.said(walks_done)))
+            self._watch(Progress(walks_done, summary.windows, sink.found(walks_done)))
 
-        self._hold_accounts()
+        self._lock_accounts()
         self._set_clock()
-        walks = self._plan(planner, purpose, span)
+        walks = self._plan(planner, sink, span)
         self.connection.commit()
-        self._walks = self.summary.windows = len(walks)
-        scheduler = Scheduler(purpose.commit, reader.concurrency, reader.stop, tick)
+        summary.windows = len(walks)
+        scheduler = Scheduler(sink.commit, reader.concurrency, reader.stop, tick)
         try:
             scheduler.run(walks)
         finally:
-            self.summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
+            summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
             self.connection.rollback()
-        purpose.judge(self.summary)
-        self._weigh(scheduler)
+        remaining = sink.remaining()
+        if scheduler.last_failure is not None:
+            summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
+        forgotten = self._forget_symbols(scheduler.unknown_symbols)
         self.connection.commit()
+        summary.gaps = [gap for gap in remaining.gaps if gap.symbol not in forgotten]
+        summary.unproven = remaining.unproven
+        busy = len(reader.clients) - len(self._clients)
+        return RunResult(
+            unread_accounts=len(reader.key_faults) + len(scheduler.lost_accounts) + busy,
+            unknown_symbols=len(forgotten),
+            unproven=remaining.unproven,
+            differences=remaining.differences,
+            quarantined=sink.counts.quarantined,
+        )
 
     def _set_clock(self) -> None:
-        """Read the exchange's clock, unless that was done not long ago."""
+        """Read the exchange's clock, unless it was read recently."""
         if self._reader.clock.is_fresh:
             return
         try:
             interruptibly(next(iter(self._clients.values())).set_clock, self._reader.stop)
         except (RejectedError, CredentialsError) as error:
-            _log.warning("the exchange's clock cannot be read, this machine's is taken instead: %s", error)
+            _log.warning("the exchange's clock cannot be read, this machine's clock is used instead: %s", error)
 
-    def _hold_accounts(self) -> None:
-        """Be the only run of each account until the end. One that stays busy is left to the run that has it.
+    def _lock_accounts(self) -> None:
+        """Lock each account until the end of the run. An account that stays locked by another run is left out.
 
-        Two runs that hold an account each and want the other's both give up in the end: nobody waits for ever.
+        Two runs that each hold an account which the other waits for both stop waiting at their timeout.
         """
         reader = self._reader
         waiting = dict(reader.clients)
-        deadline = time.monotonic() + reader.patience / SECOND
         began = time.monotonic()
+        deadline = began + reader.lock_timeout_ms / SECOND
         with WAITS.slot() as slot:
             while waiting:
                 for account in list(waiting):
@@ -215,19 +239,19 @@ class Run:
                 if time.monotonic() >= deadline:
                     break
                 if waiting:
-                    slot.put(Reason.ACCOUNT, self._who_has(next(iter(waiting))), since=began)
+                    slot.put(Reason.ACCOUNT, self._holder(next(iter(waiting))), since=began)
                     if reader.stop.wait(TICK):
                         raise StoppedError(STOPPED)
         if not self._clients:
-            raise BusyError("; ".join(f"{self._who_has(account)}; try again when it is done" for account in waiting))
-        self.summary.faults += [f"{self._who_has(account)} and was left out" for account in waiting]
+            raise BusyError("; ".join(f"{self._holder(account)}; try again when it is done" for account in waiting))
+        self.summary.faults += [f"{self._holder(account)} and was left out" for account in waiting]
 
-    def _who_has(self, account: str) -> str:
+    def _holder(self, account: str) -> str:
         holder = locks.holder(self.connection, account, MARKET)
         self.connection.rollback()
         return f"account {account} is being read by {holder or 'another program'}"
 
-    def _plan(self, planner: Planner, purpose: Purpose, span: SpanText | None) -> list[Walk]:
+    def _plan(self, planner: Planner, sink: Sink, span: SpanText | None) -> list[Walk]:
         reader = self._reader
         rules = reader.rules_at(reader.clock.now())
         if span is not None:
@@ -236,7 +260,7 @@ class Run:
         walks: list[Walk] = []
         for account, client in self._clients.items():
             targets = planner(coverage.known(self.connection, account, MARKET), rules)
-            purpose.begin(account, targets)
+            sink.begin(account, targets)
             beliefs = {
                 symbol: Observations(
                     TruncationSide(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now)
@@ -247,31 +271,23 @@ class Run:
             walks += [Walk(account, client, target, beliefs[target.symbol], sightings) for target in targets]
         return walks
 
-    def _weigh(self, scheduler: Scheduler) -> None:
-        """What went wrong on the way counts more than what is left."""
-        summary = self.summary
-        if scheduler.last_failure is not None:
-            summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
-        for unknown in sorted(scheduler.unknown_symbols):
-            forgotten = [coverage.forget(self.connection, name, MARKET, unknown) for name in self._clients]
-            summary.faults.append(f"the exchange does not know the symbol {unknown}; it is written like BTCUSDT")
-            if any(forgotten):
-                summary.exit_code = ExitCode.WRONG_INPUT
-                summary.gaps = [gap for gap in summary.gaps if gap.symbol != unknown]
-        reader = self._reader
-        if reader.complaints or scheduler.lost_accounts or len(self._clients) < len(reader.clients):
-            summary.exit_code = ExitCode.FAILED
+    def _forget_symbols(self, unknown: set[str]) -> set[str]:
+        """Stop reading symbols that the exchange does not know. Those that were asked for by name only."""
+        forgotten = set()
+        for symbol in sorted(unknown):
+            self.summary.faults.append(f"the exchange does not know the symbol {symbol}; write it like BTCUSDT")
+            by_account = [coverage.forget(self.connection, name, MARKET, symbol) for name in self._clients]
+            if any(by_account):
+                forgotten.add(symbol)
+        return forgotten
 
-    def _close(self, fault: ForceOrdersError | None, counts: runs.Counts) -> Summary:
-        """The last row of the ledger; where the database itself failed, only the summary says so."""
+    def _close(self, result: RunResult, counts: runs.Counts) -> Summary:
+        """Complete the summary and record it in the table `runs`; if the database fails, only the summary says so."""
         summary = self.summary
-        if fault is not None:
-            summary.exit_code = fault.exit_code
-            summary.faults.insert(0, str(fault))
-        summary.status = _STATUS.get(summary.exit_code, "failed")
+        summary.status, summary.exit_code = status_and_exit_code(result)
         summary.counts = counts
         counts.requests, counts.weight = self._reader.spent()
-        summary.silent_until = self._reader.gate.cooldown_until
+        summary.cooldown_until = self._reader.gate.cooldown_until
         summary.seconds = time.monotonic() - self._began
         try:
             with store_errors():
@@ -279,15 +295,7 @@ class Run:
                 runs.finish(self.connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
                 self.connection.commit()
         except StoreError as error:
-            if not isinstance(fault, StoreError):
-                summary.exit_code = error.exit_code
+            _, summary.exit_code = status_and_exit_code(replace(result, is_end_recorded=False))
+            if not isinstance(result.error, StoreError):
                 summary.faults.append(str(error))
         return summary
-
-
-_STATUS = {
-    ExitCode.DONE: "succeeded",
-    ExitCode.INCOMPLETE: "incomplete",
-    ExitCode.BANNED: "banned",
-    ExitCode.STOPPED: "stopped",
-}

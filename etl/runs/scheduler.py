@@ -1,4 +1,4 @@
-"""Walks in flight: which runs next, what becomes of one that fails, when the run has to end."""
+"""Walks in flight: which one runs next, what happens when one fails, and when the run has to end."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -17,17 +17,17 @@ from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.runs.recorder import Received
 
 FAILURES_IN_A_ROW = 3
-"""Windows that may fail one after the other before the exchange counts as out of reach."""
+"""After this many windows that fail one after the other the exchange counts as unreachable."""
 
 Commit = Callable[[Sequence[Received]], None]
-"""Takes what answers brought, all of it or nothing."""
+"""Stores what responses contain: all or nothing."""
 
 _log = logger(__name__)
 
 
 @dataclass(eq=False)
 class Walk:
-    """One target on its way: whose it is, and the generator that knows what to ask next."""
+    """One target that is being read: its account, and the generator that decides the next request."""
 
     account: str
     client: ExchangeClient
@@ -41,15 +41,15 @@ class Walk:
 
 
 class Scheduler:
-    """Runs walks, at most `concurrency` at once, and hands each answer to `commit`.
+    """Runs at most `concurrency` walks at once and passes each response to `commit`.
 
-    Walks, beliefs and the database are touched by the calling thread only; the fetchers do nothing but ask.
-    `tick` is called now and then with the number of walks that are done.
+    Only the calling thread uses walks and the database; the fetchers only send requests.
+    `tick` is called regularly with the number of finished walks.
 
-    A crash at any instant repeats at most 2 x `concurrency` windows: those in flight, or received and being written,
-    are together at most `concurrency`, because no walk begins before all answers are written; and at most as many wait
-    in doubt of their first page. A repeated window is asked for again from where its proof ends, as if for the first
-    time: one request where a page holds all of it.
+    A crash at any instant repeats at most 2 x `concurrency` windows. Those in flight, or received and not yet written,
+    are together at most `concurrency`, because no walk begins before all responses are written. At most as many wait
+    because their first page is in doubt. A repeated window is requested again from where its proof ends: one request
+    if one page holds all of it.
     """
 
     def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
@@ -68,10 +68,10 @@ class Scheduler:
         self.last_failure: ExchangeError | None = None
 
     def run(self, walks: Iterable[Walk]) -> None:
-        """Every walk to its end. A window that fails becomes a gap; an account whose key fails is left out.
+        """Finish every walk. A window that fails becomes a gap; an account whose key is refused is left out.
 
-        Raises what makes going on pointless: StoppedError, ThrottledError, StoreError, RejectedError, and
-        TransientError or ContractError after several in a row.
+        Raises StoppedError, ThrottledError, StoreError and RejectedError, and TransientError or ContractError after
+        FAILURES_IN_A_ROW.
         """
         try:
             self._run(deque(walks))
@@ -85,18 +85,17 @@ class Scheduler:
             if waiting and self._in_flight < self._concurrency:
                 self._advance(waiting.popleft(), None)
             elif self._in_flight:
-                self._take_answers()
+                self._take_responses()
                 self._tick(self._finished)
             else:
                 waiting = deque(self._doubts.take_all())
         self._write()
         self._tick(self._finished)
 
-    def _take_answers(self) -> None:
-        """Wait for an answer, take those that came meanwhile as well, and write them all at once.
+    def _take_responses(self) -> None:
+        """Wait for a response, take those that arrived meanwhile as well, and write them together.
 
-        The next requests are sent off first, so that they are on their way while the database works: the slower of the
-        two sets the pace.
+        The next requests are sent first, so that the exchange and the database work at the same time.
         """
         wait = TICK
         try:
@@ -133,7 +132,7 @@ class Scheduler:
                 self._advance(doubted, reply)
 
     def _advance(self, current: Walk, reply: Reply) -> None:
-        """On to the walk's next request; what the last answer brought is to be written."""
+        """Submit the walk's next request, and keep what its last response contains for the next write."""
         if current.account in self.lost_accounts:
             self._finished += 1
             return
@@ -144,7 +143,7 @@ class Scheduler:
         elif step.doubtful is not None:
             self._doubts.add(current, step.doubtful, current.beliefs.page_size)
         else:
-            current.steps.close()  # lets go of what it remembers
+            current.steps.close()  # releases its memory
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
@@ -153,7 +152,7 @@ class Scheduler:
             self._received.append(Received(current.account, page, step.findings, first, longest))
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:
-        """The window could not be read to its end: a gap, which the next run tries again."""
+        """Record the window as a gap, which the next run tries again."""
         self._finished += 1
         self._failures_in_a_row += 1
         self.last_failure = error

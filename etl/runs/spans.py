@@ -1,4 +1,4 @@
-"""What the operator asked for, and the walks that follow from it and from what is known already."""
+"""The requested span, and the planners: which walks follow from it and from the stored coverage."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from etl.errors import ConfigError
 
 @dataclass(frozen=True)
 class SpanText:
-    """What the operator asked for, as typed: relative times mean something else by each clock."""
+    """The requested span as typed: a relative time depends on the clock that resolves it."""
 
     since: str | None = None
     until: str | None = None
     beyond_retention: bool = False
-    """Whether what the exchange no longer keeps is asked for as well: what it does not show is then a gap for ever."""
+    """Whether to request what the exchange no longer keeps. What it does not return is then a gap for ever."""
 
     def resolve(self, rules: Rules) -> Window:
-        """The span; raises ConfigError where it is empty, malformed or lies in the future."""
+        """The span as instants; raises ConfigError if it is empty, malformed or in the future."""
         try:
             since = rules.floor if self.since is None else parse_instant(self.since, rules.now)
             until = rules.now if self.until is None else parse_end(self.until, rules.now)
@@ -28,30 +28,30 @@ class SpanText:
             raise ConfigError(str(error)) from None
         for name, instant in (("--since", since), ("--until", until)):
             if instant > rules.now:
-                raise ConfigError(f"{name} {iso(instant)} lies in the future; it is {iso(rules.now)}")
+                raise ConfigError(f"{name} {iso(instant)} lies in the future; now is {iso(rules.now)}")
         if since >= until:
-            raise ConfigError(f"--since {iso(since)} does not lie before --until {iso(until)}")
+            raise ConfigError(f"--since {iso(since)} is not before --until {iso(until)}")
         return Window(since, until)
 
     def readable(self, rules: Rules) -> Window:
-        """What of the span the exchange is asked for: nothing that it no longer keeps, unless that is wanted.
+        """The part of the span to request: what the exchange still keeps, or all of it with `beyond_retention`.
 
-        Raises ConfigError as `resolve` does, and where nothing is left.
+        Raises ConfigError as `resolve` does, and if nothing is left.
         """
         if self.beyond_retention and self.since is None:
-            raise ConfigError("--beyond-retention needs --since: without it nothing older is asked for")
+            raise ConfigError("--beyond-retention needs --since: without it nothing older is requested")
         window = self.resolve(rules)
         if self.beyond_retention or rules.keeps is None or window.start >= rules.floor:
             return window
         if window.end <= rules.floor:
             raise ConfigError(
-                f"{window} lies before what the exchange keeps, which begins at {iso(rules.floor)}: nothing of it can "
-                "be read; backfill --beyond-retention records it as a gap"
+                f"{window} lies before what the exchange keeps, which begins at {iso(rules.floor)}; "
+                "'backfill --beyond-retention' records it as a gap"
             )
         return Window(rules.floor, window.end)
 
     def clipped(self, rules: Rules) -> str | None:
-        """One line where `readable` leaves out the beginning of what was asked for, but for the edge that moves on."""
+        """One line if `readable` leaves out more of the beginning than the edge of retention moves during a run."""
         left_out = self.readable(rules).start - self.resolve(rules).start
         if left_out <= MARGIN:
             return None
@@ -59,11 +59,11 @@ class SpanText:
 
 
 Planner = Callable[[dict[str | None, Known], Rules], list[Target]]
-"""From what is known of an account's scopes to the walks of this run."""
+"""From the stored coverage of an account's scopes to the walks of this run."""
 
 
 def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
-    """What of a span is not proven yet, of these symbols or, without any, of all."""
+    """Plans what is not proven yet of a span, for these symbols; without any, for all together."""
 
     def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
         window = span.readable(rules)
@@ -80,5 +80,5 @@ def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
 
 
 def nightly_planner(known: dict[str | None, Known], rules: Rules) -> list[Target]:
-    """From each watermark to now, and what is read again."""
+    """Plans from each watermark to now, and what is read again for late changes."""
     return plan_nightly(known[None], {name: of_name for name, of_name in known.items() if name}, rules)

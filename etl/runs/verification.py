@@ -1,4 +1,4 @@
-"""Reads history again and holds it against the database, order by order."""
+"""The sink of `verify`: compares what is read again with the database, order by order."""
 
 import json
 from collections import defaultdict
@@ -10,6 +10,7 @@ from random import Random
 
 from sqlalchemy import Connection
 
+from etl.accounts.credentials import Keyring
 from etl.core.orders import Key, Order, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known, Rules, plan_backfill, scopes
@@ -17,23 +18,22 @@ from etl.core.sampling import draw, upper_bound
 from etl.core.text import many
 from etl.core.timeline import Window, clip, merge
 from etl.core.walking import Finding, Target, Verdict
-from etl.errors import ExitCode
 from etl.runs.recorder import MARKET, Received, Recorder
-from etl.runs.run import Summary
+from etl.runs.run import Remaining
 from etl.runs.spans import Planner, SpanText
 from etl.store import orders, runs
 from etl.store.orders import Tally
 
 
-class Kind(StrEnum):
-    """How an order of the exchange and the database disagree."""
+class DifferenceKind(StrEnum):
+    """How the exchange and the database differ in an order."""
 
     MISSING = "missing"
-    """The exchange shows it, the database does not have it."""
+    """The exchange shows it and the database does not have it."""
     DIFFERENT = "different"
-    """Both have it, with other fields."""
+    """Both have it, with different fields."""
     EXTRA = "extra"
-    """The database has it, the exchange does not show it any more."""
+    """The database has it and the exchange no longer shows it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -42,16 +42,16 @@ class Difference:
     symbol: str
     order_id: int
     order_time: int
-    kind: Kind
+    kind: DifferenceKind
     fields: tuple[str, ...] = ()
-    """For DIFFERENT: the exchange's names of the fields."""
+    """The exchange's names of the fields that differ; for DIFFERENT only."""
 
 
 @dataclass
 class Sample:
-    """Which windows are read again: all, or `wanted` of them by lot."""
+    """The windows that are read again: all, or `size` of them at random."""
 
-    wanted: int | None = None
+    size: int | None = None
     random: Random = field(default_factory=Random)
     population: int = 0
     chosen: list[Target] = field(default_factory=list)
@@ -61,22 +61,33 @@ class Sample:
         return len(self.chosen)
 
     def choose(self, targets: list[Target]) -> list[Target]:
-        chosen = targets if self.wanted is None else draw(targets, self.wanted, self.random)
+        chosen = targets if self.size is None else draw(targets, self.size, self.random)
         self.population += len(targets)
         self.chosen += chosen
         return chosen
 
     def differing(self, differences: Sequence[Difference]) -> int:
-        """Windows of the sample that hold a difference."""
+        """The number of windows of the sample that contain a difference."""
         return sum(any(target.need.contains(d.order_time) for d in differences) for target in self.chosen)
 
-    def worth(self, differing: int) -> float:
-        """With 95 % confidence fewer than this share of the windows differ."""
+    def upper_bound(self, differing: int) -> float:
+        """With 95 % confidence less than this share of all windows differ."""
         return upper_bound(self.sampled, differing, self.population)
 
 
+@dataclass(frozen=True)
+class VerifySpec:
+    """What a run of `verify` reads again, and with which keys."""
+
+    keys: Keyring
+    span: SpanText
+    sample: Sample
+    repair: bool = False
+    """Whether what is missing or different is stored."""
+
+
 def verify_planner(span: SpanText, sample: Sample) -> Planner:
-    """The span asked for, or else everything proven that the exchange still keeps."""
+    """Plans the requested span, or without one everything proven that the exchange still keeps."""
 
     def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
         named = [name for name, of_name in known.items() if name and of_name.proven]
@@ -92,8 +103,8 @@ def verify_planner(span: SpanText, sample: Sample) -> Planner:
     return plan
 
 
-class Comparing:
-    """Compares what is read with what is stored, and with `repair` stores what differs."""
+class VerifySink:
+    """Compares what is read with what is stored. With `repair` it stores what differs."""
 
     def __init__(self, connection: Connection, recorder: Recorder, *, repair: bool) -> None:
         self._connection = connection
@@ -107,7 +118,7 @@ class Comparing:
 
     @property
     def counts(self) -> runs.Counts:
-        """What a repair stores, the recorder counts."""
+        """With `repair` the recorder counts what it stores."""
         return self._recorder.counts if self._repair else self._counts
 
     @property
@@ -133,29 +144,28 @@ class Comparing:
         self._received[account] |= {order.key for order in batch}
         stored = orders.stored(self._connection, account, MARKET, [order.key for order in batch])
         found = [difference for order in batch if (difference := _compare(account, order, stored))]
-        self._differences |= {d for d in found if self._is_asked_for(account, batch, d)}
+        self._differences |= {d for d in found if self._is_in_span(account, batch, d)}
         unlike = {(difference.symbol, difference.order_id) for difference in found}
         same = Tally(unchanged=sum(order.key in first and order.key not in unlike for order in batch))
         self._counts.add(page.length, same, len(page.rejects))
 
-    def said(self, walks_done: int) -> str:
+    def found(self, walks_done: int) -> str:
         return f"{many(walks_done, 'window')} compared, {many(len(self._differences), 'difference')}"
 
-    def judge(self, summary: Summary) -> None:
-        """Orders that the database has in what was just proven, and that no answer showed."""
+    def remaining(self) -> Remaining:
+        """Adds the orders that the database has in the proven span and that no response contained."""
         for (account, symbol), span in self._spans.items():
             proven = [f.window for f in self._proven[account] if f.symbol in (None, symbol)]
             for window in merge(part for whole in merge(span) for part in clip(proven, whole)):
                 for key, order_time in orders.between(self._connection, account, MARKET, symbol, window):
                     if key not in self._received[account]:
-                        self._differences.add(Difference(account, *key, order_time, Kind.EXTRA))
+                        self._differences.add(Difference(account, *key, order_time, DifferenceKind.EXTRA))
         self._connection.rollback()
-        left = [d for d in self._differences if not self._repair or d.kind is Kind.EXTRA]
-        if left or self.counts.quarantined:
-            summary.exit_code = ExitCode.INCOMPLETE
+        left = [d for d in self._differences if not self._repair or d.kind is DifferenceKind.EXTRA]
+        return Remaining(differences=len(left))
 
-    def _is_asked_for(self, account: str, batch: Sequence[Order], difference: Difference) -> bool:
-        """Whether both its times lie in what was to be read; a window is asked for a little beyond its end."""
+    def _is_in_span(self, account: str, batch: Sequence[Order], difference: Difference) -> bool:
+        """Whether both times of the order lie in the span: requests reach a little beyond it."""
         order = next(order for order in batch if order.key == (difference.symbol, difference.order_id))
         spans = self._spans.get((account, None)) or self._spans.get((account, order.symbol), [])
         return all(any(span.contains(t) for span in spans) for t in (order.order_time, order.update_time))
@@ -164,12 +174,12 @@ class Comparing:
 def _compare(account: str, order: Order, stored: dict[tuple[str, int], str]) -> Difference | None:
     raw = stored.get(order.key)
     if raw is None:
-        return Difference(account, *order.key, order.order_time, Kind.MISSING)
+        return Difference(account, *order.key, order.order_time, DifferenceKind.MISSING)
     theirs, ours = _fields(order.raw), _fields(raw)
     if theirs == ours:
         return None
     names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
-    return Difference(account, *order.key, order.order_time, Kind.DIFFERENT, tuple(names))
+    return Difference(account, *order.key, order.order_time, DifferenceKind.DIFFERENT, tuple(names))
 
 
 def _fields(raw: str) -> dict[str, object]:

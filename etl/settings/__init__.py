@@ -1,4 +1,4 @@
-"""The settings: a TOML file, and environment variables that win over it. Must not do I/O beyond these."""
+"""The settings: a TOML file, and environment variables that win over it. Must not read or write anything else."""
 
 from etl.settings.model import Settings
 

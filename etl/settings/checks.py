@@ -1,11 +1,12 @@
-"""Values from a settings file or a variable: what each kind accepts, and one sentence about what it does not.
+"""Checks of settings: which values each kind of setting accepts.
 
-Every check takes the value as it was written, in a file of its own type or in a variable as text, and returns what it
-means; it raises ValueError with a sentence that does not show the value, which may be a secret in the wrong place.
+A check takes the value as written: of any TOML type from a file, text from a variable. It returns the parsed value, or
+raises ValueError. The message never contains the value, which may be a secret in the wrong place.
 """
 
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,18 +19,20 @@ Check = Callable[[Any], Any]
 
 
 def whole(least: int, greatest: int) -> Check:
-    """A whole number within its bounds."""
+    """A whole number from `least` to `greatest`."""
 
     def check(value: Any) -> int:
         if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value).strip()):
             raise ValueError("must be a whole number")
-        return within(int(value), least, greatest)
+        if not least <= int(value) <= greatest:
+            raise ValueError(f"must be from {least} to {greatest}")
+        return int(value)
 
     return check
 
 
 def number(above: float, greatest: float) -> Check:
-    """A number greater than `above`."""
+    """A number greater than `above` and at most `greatest`."""
 
     def check(value: Any) -> float:
         try:
@@ -43,14 +46,8 @@ def number(above: float, greatest: float) -> Check:
     return check
 
 
-def within(value: int, least: int, greatest: int) -> int:
-    if not least <= value <= greatest:
-        raise ValueError(f"must be from {least} to {greatest}")
-    return value
-
-
 def text(longest: int) -> Check:
-    """A text that is not empty."""
+    """A text of 1 to `longest` characters."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or not 0 < len(value) <= longest:
@@ -61,7 +58,7 @@ def text(longest: int) -> Check:
 
 
 def some_of(*names: str) -> Check:
-    """One or more of these names, in their order: a list, or a text with commas between them."""
+    """One or more of these names, returned in this order; written as a list, or as text with commas."""
 
     def check(value: Any) -> tuple[str, ...]:
         listed = value.split(",") if isinstance(value, str) else value
@@ -74,40 +71,43 @@ def some_of(*names: str) -> Check:
 
 
 def path(value: Any) -> Path:
-    """The path of a file or directory; `~` is the user's home."""
-    if not isinstance(value, str) or not value:
+    """The path of a file or directory; `~` is the user's home directory."""
+    written = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(written, str) or not written:
         raise ValueError("must be a path")
     try:
-        return Path(value).expanduser()
+        return Path(written).expanduser()
     except RuntimeError:
-        raise ValueError("must be a path; the home directory of ~ is not known") from None
+        raise ValueError("must be a path; the home directory for ~ is unknown") from None
 
 
 def database_url(value: Any) -> SecretStr:
-    """The URL of a Postgres."""
+    """The URL of a Postgres database."""
     scheme = value.partition("://")[0] if isinstance(value, str) else ""
     if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise ValueError("must be the URL of a Postgres, such as postgresql://user:password@host:5432/database")
+        raise ValueError(
+            "must be the URL of a Postgres database, such as postgresql://user:password@host:5432/database"
+        )
     return SecretStr(value)
 
 
 def base_url(value: Any) -> str:
-    """The address of the exchange, without a slash at its end. The key goes there: plain http only to a loopback."""
+    """The address of the exchange, without a trailing slash. It receives the key: plain http only for a loopback."""
     scheme, host = _scheme_and_host(value) if isinstance(value, str) else ("", None)
     if scheme not in ("http", "https") or not host:
         raise ValueError("must be the address of the exchange, such as https://fapi.binance.com")
     if scheme == "http" and not _is_loopback(host):
-        raise ValueError("must begin with https://; plain http is for a loopback address only")
+        raise ValueError("must begin with https://; plain http is allowed for a loopback address only")
     return str(value).rstrip("/")
 
 
 def _scheme_and_host(value: str) -> tuple[str, str | None]:
-    """Nothing of what is no plain URL: what the library says of it would quote a password in it."""
+    """Of a plain URL only: for any other the library's error message could quote a password."""
     if not re.fullmatch(r"[\w.:/%\[\]~-]+", value, re.ASCII) or value.endswith(":"):
         return "", None
     try:
         parts = urlsplit(value)
-        _ = parts.port  # raises ValueError where it is none
+        _ = parts.port  # raises ValueError for an invalid port
     except ValueError:
         return "", None
     return parts.scheme, parts.hostname

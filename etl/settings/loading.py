@@ -1,22 +1,22 @@
-"""Settings: a TOML file, and environment variables that win over it. Parsed once, before anything else happens."""
+"""Loads the settings: a TOML file, and environment variables that win over it. Done once, before anything else."""
 
 import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from etl.core.text import printable
 from etl.errors import ConfigError
 from etl.settings.checks import Check
-from etl.settings.model import AccountKeys, BrokenAccount, Settings
+from etl.settings.model import AccountKeys, InvalidAccount, Settings
 
 PREFIX = "FORCE_ORDERS_"
 
 OTHER_VARIABLES = frozenset(PREFIX + name for name in ("CONFIG", "COMMAND", "IMAGE", "SECRETS", "USER"))
-"""Variables with our prefix that are no settings: the settings file, and those of `config/deploy` and Compose."""
+"""Variables with our prefix that are not settings: the settings file, and those of `config/deploy` and Compose."""
 
 
 def load(config_file: Path | None = None) -> Settings:
@@ -25,9 +25,9 @@ def load(config_file: Path | None = None) -> Settings:
 
 
 def load_with_origins(config_file: Path | None = None) -> tuple[Settings, dict[str, str]]:
-    """The settings, and where each that is set comes from: `file PATH` or `variable NAME`, by its name.
+    """The settings, and the origin of each that is set, by name: `file PATH` or `variable NAME`.
 
-    An account's name here is `accounts.NAME`. Raises ConfigError as `load` does.
+    The name of an account is `accounts.NAME`. Raises ConfigError as `load` does.
     """
     file = settings_file(config_file)
     faults: list[str] = []
@@ -47,7 +47,7 @@ def load_with_origins(config_file: Path | None = None) -> tuple[Settings, dict[s
 
 
 def values_without_file(named: Mapping[str, str]) -> dict[str, Any]:
-    """What options and variables set, by the names of the settings. `named` are the options, which win.
+    """The values that command-line options and variables set, by setting. `named` are the options, which win.
 
     Raises ConfigError with one line for all faults.
     """
@@ -59,18 +59,28 @@ def values_without_file(named: Mapping[str, str]) -> dict[str, Any]:
     return values | options
 
 
+def checked_by_name(values: Mapping[str, object], allowed: Collection[str]) -> dict[str, Any]:
+    """The values of settings that a program gives by name; raises ConfigError with one line for all faults."""
+    faults: list[str] = []
+    accepted = {name: check for name, check in _checks(Settings).items() if name in allowed}
+    found = _checked(values, accepted, faults, str)
+    if faults:
+        raise ConfigError("; ".join(faults))
+    return found
+
+
 def variable_of(setting: str) -> str:
     """The environment variable that wins over the settings file."""
     return PREFIX + setting.upper()
 
 
 def unknown_variables(names: Iterable[str]) -> list[str]:
-    """A line for each variable with our prefix that nothing reads, with the known one it may stand for.
+    """A line for each unknown variable with our prefix, with the name that may have been meant.
 
-    Those that only the tests read are known as well: after the prefix they begin with TEST_.
+    Variables of the tests are known: after the prefix they begin with TEST_.
     """
     settings = {variable_of(name) for name in _checks(Settings)} | {f"{PREFIX}CONFIG"}
-    known = settings | OTHER_VARIABLES | {f"{PREFIX}ACCOUNTS"}  # which is refused with a word of its own
+    known = settings | OTHER_VARIABLES | {f"{PREFIX}ACCOUNTS"}  # which has an error message of its own
     return [
         f"nothing reads the variable {_quoted(name)}{_did_you_mean(name, settings, PREFIX)}"
         for name in sorted(names)
@@ -79,30 +89,30 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
 
 
 def _did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """The nearest of the known names as the end of a sentence; nothing where none is near."""
+    """The most similar known name as the end of a sentence; empty if none is similar."""
     endings = sorted(one.removeprefix(prefix) for one in known)
     near = difflib.get_close_matches(name.removeprefix(prefix), endings, 1)
     return f"; did you mean {prefix}{near[0]}?" if near else ""
 
 
 def _from_environment(faults: list[str]) -> dict[str, Any]:
-    """What variables set; an empty one is none."""
+    """The values that variables set. An empty variable counts as unset."""
     if os.environ.get(f"{PREFIX}ACCOUNTS"):
-        faults.append(f"{PREFIX}ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]")
+        faults.append(f"{PREFIX}ACCOUNTS: accounts belong in a settings file, as [accounts.NAME]")
     accepted = _checks(Settings)
     written = {name: text for name in accepted if (text := os.environ.get(variable_of(name)))}
     return _checked(written, accepted, faults, variable_of)
 
 
 def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
-    """What the file sets and no variable does."""
+    """The values that the file sets, except those that a variable sets too."""
     written = _read_toml(file)
     accounts = written.pop("accounts", {})
-    overruled = {name for name in written if os.environ.get(variable_of(name))}
-    values = {name: value for name, value in written.items() if name not in overruled}
+    overridden = {name for name in written if os.environ.get(variable_of(name))}
+    values = {name: value for name, value in written.items() if name not in overridden}
     found = _checked(values, _checks(Settings), faults, lambda name: f"{name} in {file}", file)
     if not isinstance(accounts, dict):
-        faults.append(f"accounts in {file}: they are tables, [accounts.NAME]")
+        faults.append(f"accounts in {file}: must be tables, [accounts.NAME]")
         return found
     found["accounts"] = {name: _account(name, keys, file, faults) for name, keys in accounts.items()}
     return found
@@ -110,33 +120,33 @@ def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
 
 def _with_directory(
     in_file: Mapping[str, AccountKeys], directory: Path, file: Path | None, faults: list[str]
-) -> dict[str, AccountKeys | BrokenAccount]:
+) -> dict[str, AccountKeys | InvalidAccount]:
     """The accounts of the settings file and, for each NAME.toml of the directory, the account NAME."""
-    accounts: dict[str, AccountKeys | BrokenAccount] = dict(in_file)
+    accounts: dict[str, AccountKeys | InvalidAccount] = dict(in_file)
     for own in _account_files(directory, faults):
         name = own.name.removesuffix(".toml")
         if name in in_file:
-            faults.append(f"accounts.{printable(name)} stands twice: in {file} and in {printable(str(own))}")
+            faults.append(f"accounts.{printable(name)} is defined twice: in {file} and in {printable(str(own))}")
         else:
             accounts[name] = _account_of_file(name, own)
     return accounts
 
 
-def _account_of_file(name: str, file: Path) -> AccountKeys | BrokenAccount:
+def _account_of_file(name: str, file: Path) -> AccountKeys | InvalidAccount:
     faults: list[str] = []
     try:
         keys = _account(name, _read_toml(file), file, faults)
     except ConfigError as error:
-        return BrokenAccount(printable(str(error)))
-    return BrokenAccount(printable("; ".join(faults))) if faults else keys
+        return InvalidAccount(printable(str(error)))
+    return InvalidAccount(printable("; ".join(faults))) if faults else keys
 
 
 def _account_files(directory: Path, faults: list[str]) -> list[Path]:
-    """Sorted; hidden ones are left out, as editors and Kubernetes make them."""
+    """Sorted, without hidden files, which editors and Kubernetes create."""
     try:
         found = [one for one in directory.iterdir() if one.name.endswith(".toml") and not one.name.startswith(".")]
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no path"
+        reason = error.strerror if isinstance(error, OSError) else "invalid path"
         faults.append(f"accounts_dir: the directory {printable(str(directory))} cannot be read: {reason}")
         return []
     return sorted(found)
@@ -154,7 +164,7 @@ def _account(name: str, written: Any, file: Path, faults: list[str]) -> AccountK
     if not is_account_name(name):
         faults.append(f"{where} in {file}: {ACCOUNT_NAMES}")
     if not isinstance(written, dict):
-        faults.append(f"{where} in {file}: it is a table, [accounts.NAME]")
+        faults.append(f"{where} in {file}: must be a table, [accounts.NAME]")
         return AccountKeys()
     values = {f"{where}.{key}": value for key, value in written.items()}
     accepted = {f"{where}.{key}": check for key, check in _checks(AccountKeys).items()}
@@ -170,36 +180,37 @@ def _checked(
     written: Mapping[str, Any],
     accepted: Mapping[str, Check],
     faults: list[str],
-    called: Callable[[str], str],
+    label: Callable[[str], str],
     file: Path | None = None,
 ) -> dict[str, Any]:
-    """What the values mean; each fault is told by the name that the user wrote, never with the value."""
+    """The parsed values. `label` gives the name in error messages, which never contain the value."""
     found = {}
     for name, value in written.items():
         if name not in accepted:
-            faults.append(f"{file}: there is no setting {_quoted(name)!r}{_meant(name, accepted)}")
+            where = "" if file is None else f"{file}: "
+            faults.append(f"{where}there is no setting {_quoted(name)!r}{_suggestion(name, accepted)}")
             continue
         try:
             found[name] = accepted[name](value)
         except ValueError as error:
-            faults.append(f"{called(name)}: {error}")
+            faults.append(f"{label(name)}: {error}")
     return found
 
 
-def _meant(name: str, accepted: Iterable[str]) -> str:
-    """Which setting of the same table a wrong name may stand for, else where all are listed."""
+def _suggestion(name: str, accepted: Iterable[str]) -> str:
+    """The setting of the same table that may have been meant, else where to find all settings."""
     table = f"{name.rpartition('.')[0]}."
     prefix = table if any(one.startswith(table) for one in accepted) else ""
     return _did_you_mean(name, accepted, prefix) or "; 'force-orders config example' lists them all"
 
 
 def _quoted(text: str) -> str:
-    """What is written in a file, in one line. Longer words than any setting's name are left out: they may be keys."""
+    """Text of a file in one line. Words longer than any setting's name are left out, because they may be keys."""
     return re.sub(r"[^\s.,()']{41,}", "…", printable(text))
 
 
 def settings_file(named: Path | None) -> Path | None:
-    """The file that settings are read from, if any; raises ConfigError where a named one is not there."""
+    """The settings file, if there is one; raises ConfigError if a named one does not exist."""
     path = named or (Path(variable) if (variable := os.environ.get(f"{PREFIX}CONFIG")) else None)
     if path is None:
         here = Path("force-orders.toml")
@@ -212,8 +223,8 @@ def settings_file(named: Path | None) -> Path | None:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # not only TOMLDecodeError: bytes that are no UTF-8, a number of 5000 digits
-        raise ConfigError(f"{path} is no valid TOML: {_quoted(str(error))}") from None
+    except ValueError as error:  # not only TOMLDecodeError: invalid UTF-8, a number of 5000 digits
+        raise ConfigError(f"{path} is not valid TOML: {_quoted(str(error))}") from None
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply") from None
     except OSError as error:

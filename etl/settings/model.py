@@ -13,7 +13,7 @@ from etl.settings.secret import SecretStr
 
 @dataclass(frozen=True)
 class AccountKeys:
-    """`[accounts.NAME]`: where the key of an account is found, never the secret itself."""
+    """`[accounts.NAME]`: where the key of an account is stored, never the secret itself."""
 
     api_key_file: Annotated[Path | None, checks.path] = None
     api_key_variable: Annotated[str | None, checks.text(200)] = None
@@ -24,8 +24,8 @@ class AccountKeys:
 
 
 @dataclass(frozen=True)
-class BrokenAccount:
-    """An account whose own file cannot be read or understood: no reason to go without the others."""
+class InvalidAccount:
+    """An account whose own file cannot be read or is invalid. The other accounts are read nevertheless."""
 
     fault: str
 
@@ -36,7 +36,7 @@ def _user_data_path() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set, and what each setting accepts; `force-orders config example` explains them."""
+    """All settings with their defaults and checks; `force-orders config example` explains them."""
 
     database_url: Annotated[SecretStr | None, checks.database_url] = None
     data_dir: Annotated[Path, checks.path] = field(default_factory=_user_data_path)
@@ -60,10 +60,10 @@ class Settings:
     egress: Annotated[str | None, checks.text(200)] = None
     queue: Annotated[str, checks.text(100)] = "default"
     accounts_dir: Annotated[Path | None, checks.path] = None
-    accounts: Mapping[str, AccountKeys | BrokenAccount] = field(default_factory=dict)
-    """Those of the settings file and those of `accounts_dir`."""
+    accounts: Mapping[str, AccountKeys | InvalidAccount] = field(default_factory=dict)
+    """The accounts of the settings file and of `accounts_dir`."""
 
     def queue_of(self, account: str) -> str:
-        """Where the jobs of an account wait for a worker."""
+        """The queue of an account's jobs."""
         keys = self.accounts.get(account)
         return (keys.queue if isinstance(keys, AccountKeys) else None) or self.queue

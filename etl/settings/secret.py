@@ -1,8 +1,8 @@
-"""Text that is not shown by accident."""
+"""Text that must not be shown by accident."""
 
 
 class SecretStr:
-    """Hides its text from logs, tracebacks and whoever prints the object that holds it."""
+    """Hides its text from logs, tracebacks and the repr of objects that hold it."""
 
     __slots__ = ("_text",)
 
@@ -10,7 +10,7 @@ class SecretStr:
         self._text = text
 
     def get_secret_value(self) -> str:
-        """The text itself; whoever asks for it keeps it out of sight."""
+        """The text itself. The caller must not show it."""
         return self._text
 
     def __eq__(self, other: object) -> bool:
@@ -25,4 +25,4 @@ class SecretStr:
     __str__ = __repr__
 
     def __reduce__(self) -> str:
-        raise TypeError("a secret is not written to anywhere")
+        raise TypeError("a secret cannot be pickled")

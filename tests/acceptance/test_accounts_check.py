@@ -98,7 +98,7 @@ def test_each_wrong_key_is_said_with_what_to_do_and_the_others_are_tried_all_the
     assert said["account7"].startswith("fine")
     expected = {
         "account2": ("wrong secret", "the secret does not belong to this key", "make a new key"),
-        "account3": ("refused", "no permission for futures", "is this machine's address allowed?"),
+        "account3": ("refused", "no permission for futures", "this machine's address is allowed"),
         "account4": ("wrong key", "wrong format", "copy the key again"),
         "account5": ("no key", f"{folder}/account5.secret cannot be read", "accounts list"),
         "account6": ("no key", "no unencrypted PEM", "accounts list"),
@@ -136,7 +136,7 @@ def test_nothing_secret_is_printed_by_either_command(lab: Labs) -> None:
         ({"kind": "status", "status": 451}, "wrong host", "the region of this IP address"),
         ({"kind": "redirect"}, "wrong host", "base_url"),
         ({"kind": "object"}, "wrong host", "fapi.binance.com"),
-        ({"kind": "garbage"}, "unreachable", "look at base_url"),
+        ({"kind": "garbage"}, "unreachable", "check base_url"),
         ({"kind": "close"}, "unreachable", "no connection to the exchange"),
         ({"kind": "status", "status": 502}, "unreachable", "did not answer the request"),
     ],

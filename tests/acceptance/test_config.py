@@ -115,7 +115,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force_and_else_none_is_written
     assert timer.read_text() == text_of("force-orders.timer")
 
 
-def test_the_wheel_brings_the_example_the_deployment_files_and_the_migrations(tmp_path: Path) -> None:
+def test_the_wheel_brings_the_types_the_example_the_deployment_files_and_the_migrations(tmp_path: Path) -> None:
     built = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT,
@@ -130,4 +130,4 @@ def test_the_wheel_brings_the_example_the_deployment_files_and_the_migrations(tm
     command = Command(tmp_path, {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path / "installed")})
     assert command.cold("config", "example").stdout == EXAMPLE
     assert command.cold("config", "deploy", "alerts").stdout == text_of("alerts.yml")
-    assert "etl/migrations/versions/0001_orders.py" in zipfile.ZipFile(wheel).namelist()
+    assert {"etl/py.typed", "etl/migrations/versions/0001_orders.py"} <= {*zipfile.ZipFile(wheel).namelist()}

@@ -9,8 +9,7 @@ from sqlalchemy import event
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.timeline import DAY, MINUTE
 from etl.runs import composition
-from etl.runs.ingest import Storing
-from etl.runs.run import Run
+from etl.runs.ingest import IngestSpec
 from etl.runs.spans import SpanText, backfill_planner, nightly_planner
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
@@ -62,8 +61,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
             statements.append(COMMIT)
 
     with connection_to(engine) as connection, composition.reading(settings, keys, connection, Event()) as reader:
-        run = Run(connection, reader, "backfill", lambda standing: None)
-        run.execute(planner, Storing(connection, run.recorder))
+        composition.ingest_with(connection, reader, IngestSpec("backfill", keys, planner))
     commits = statements.count(COMMIT)
     return Cost(reader.spent()[0], len(statements) - commits, commits)
 

@@ -192,7 +192,7 @@ def test_a_ban_raises_with_the_instant_until_which_to_be_silent(here: Labs) -> N
         ({"base_url": "http://example.org"}, "base_url: must begin with https://"),
         ({"weigth_budget": 100}, "no setting 'weigth_budget'"),
         ({"accounts": "nobody"}, "no account 'nobody'"),
-        ({"symbols": ["B T C"]}, "'B T C' is no symbol"),
+        ({"symbols": ["B T C"]}, "'B T C' is not a symbol"),
         ({"since": datetime(2026, 9, 1)}, "has no time zone"),  # noqa: DTZ001  # which is what is wrong with it
         ({"since": datetime.now(UTC) + timedelta(days=1)}, "lies in the future"),
         ({"settings": "/nowhere/force-orders.toml"}, "there is no settings file"),

@@ -104,7 +104,7 @@ def test_a_refused_key_leaves_nothing_behind_and_says_what_to_do(fresh: Lab) -> 
     done = fresh("init")
     assert (done.returncode, done.stdout) == (1, "")
     assert "wrong secret" in done.stderr
-    assert "what to do: copy the secret that belongs to this key" in done.stderr
+    assert "what to do: copy the secret of this key" in done.stderr
     assert done.stderr.splitlines()[-1] == "force-orders: nothing was written"
     assert list(fresh.command.directory.iterdir()) == []
 

@@ -27,7 +27,7 @@ def odd_characters(lab: Lab) -> str:
     file = secret_file(lab.command.directory, "account2.secret", f"{demo_accounts(2)[1].secret} copied")
     return (
         f"accounts.account2.api_secret_file: the file {file} "
-        "holds spaces or other characters that no key has; copy it again"
+        "contains spaces or other characters that no key has; copy it again"
     )
 
 
@@ -56,7 +56,7 @@ def no_secret(lab: Lab) -> str:
 def broken_file(lab: Lab) -> str:
     file = Path("accounts", "account2.toml")
     (lab.command.directory / file).write_text(f"api_secret = {demo_accounts(2)[1].secret}\n")
-    return f"{file} is no valid TOML: Invalid value (at line 1, column 14)"
+    return f"{file} is not valid TOML: Invalid value (at line 1, column 14)"
 
 
 def unknown_setting(lab: Lab) -> str:
@@ -156,7 +156,7 @@ def test_a_plan_is_made_for_the_accounts_that_can_be_read_and_complains_of_the_o
 
 def test_where_no_key_can_be_used_one_line_names_every_fault_before_any_request(lab: Labs) -> None:
     two = many_accounts(lab, 2)
-    main = "BINANCE_API_SECRET holds spaces or other characters that no key has; copy it again"
+    main = "BINANCE_API_SECRET contains spaces or other characters that no key has; copy it again"
     faults = f"{main}; {no_file(two)}"
     for words in (["backfill"], ["backfill", "--plan"], ["sync"], ["verify"]):
         done = two(*words, BINANCE_API_SECRET="two words")

@@ -12,8 +12,7 @@ from etl.accounts.key_sources import MAIN
 from etl.core.timeline import Window
 from etl.errors import ExitCode
 from etl.runs import composition
-from etl.runs.ingest import Storing
-from etl.runs.run import Run
+from etl.runs.ingest import IngestSpec
 from etl.runs.spans import SpanText, backfill_planner
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
@@ -47,9 +46,8 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
         keys = Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))])
         own = replace(own, retention_days=0, weight_budget=9_000_000)
         with composition.reading(own, keys, connection, Event()) as reader:
-            run = Run(connection, reader, "backfill", lambda standing: None)
             planner = backfill_planner(SpanText(str(SPAN.start), str(SPAN.end)), [])
-            summary = run.execute(planner, Storing(connection, run.recorder))
+            summary = composition.ingest_with(connection, reader, IngestSpec("backfill", keys, planner))
     assert summary.faults == []
     gaps = [gap for gap in coverage.read_gaps(connection) if gap.window.intersect(SPAN)]
     assert (summary.exit_code is ExitCode.INCOMPLETE) == any(gap.symbol == "*" for gap in gaps)

@@ -7,7 +7,7 @@ import pytest
 
 from etl.errors import ConfigError
 from etl.settings.loading import load
-from etl.settings.model import AccountKeys, BrokenAccount
+from etl.settings.model import AccountKeys, InvalidAccount
 from tests.unit.keyfiles import SECRET, private
 
 pytestmark = pytest.mark.usefixtures("bare_directory")
@@ -47,9 +47,9 @@ TYPED = "accounts.a.api_key_file in DIRECTORY/a.toml: must be a path"
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
-        ("a", f"api_key = {SECRET}", "DIRECTORY/a.toml is no valid TOML: "),
-        ("a", b"\xff", "DIRECTORY/a.toml is no valid TOML: "),
-        ("a", f"api_key_file = {'9' * 5_000}", "DIRECTORY/a.toml is no valid TOML: "),
+        ("a", f"api_key = {SECRET}", "DIRECTORY/a.toml is not valid TOML: "),
+        ("a", b"\xff", "DIRECTORY/a.toml is not valid TOML: "),
+        ("a", f"api_key_file = {'9' * 5_000}", "DIRECTORY/a.toml is not valid TOML: "),
         ("a", f"api_key_file = {'[' * 5_000}", "DIRECTORY/a.toml is nested too deeply"),
         ("a", f'api_secret = "{SECRET}"', "DIRECTORY/a.toml: there is no setting 'accounts.a.api_secret'; "),
         ("a", f'api_key_file = ["{SECRET}"]', TYPED),
@@ -67,7 +67,7 @@ def test_what_is_wrong_with_one_file_is_said_of_its_account_and_the_others_are_t
     assert set(accounts) == {"desk", "fund", "fine", name}
     assert accounts["fine"] == AccountKeys(api_key_variable="K")
     broken = accounts[name]
-    assert isinstance(broken, BrokenAccount)
+    assert isinstance(broken, InvalidAccount)
     assert broken.fault.startswith(fault.replace("DIRECTORY", str(accounts_dir)))
     assert SECRET[:8] not in broken.fault
     assert broken.fault.isprintable()
@@ -77,15 +77,15 @@ def test_a_file_that_cannot_be_read_is_a_broken_account(accounts_dir: Path) -> N
     (accounts_dir / "folder.toml").mkdir()
     (accounts_dir / "gone.toml").symlink_to("nowhere")
     assert load().accounts == {
-        "folder": BrokenAccount(f"{accounts_dir}/folder.toml cannot be read: Is a directory"),
-        "gone": BrokenAccount(f"{accounts_dir}/gone.toml cannot be read: No such file or directory"),
+        "folder": InvalidAccount(f"{accounts_dir}/folder.toml cannot be read: Is a directory"),
+        "gone": InvalidAccount(f"{accounts_dir}/gone.toml cannot be read: No such file or directory"),
     }
 
 
 @pytest.mark.usefixtures("two_accounts")
 def test_a_name_that_stands_in_both_is_refused(accounts_dir: Path) -> None:
     (accounts_dir / "fund.toml").write_text(f"broken = {SECRET}")
-    assert refusal() == f"accounts.fund stands twice: in force-orders.toml and in {accounts_dir}/fund.toml"
+    assert refusal() == f"accounts.fund is defined twice: in force-orders.toml and in {accounts_dir}/fund.toml"
 
 
 def test_a_broken_settings_file_is_refused_whatever_is_in_the_directory(accounts_dir: Path) -> None:

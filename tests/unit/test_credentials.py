@@ -73,7 +73,7 @@ def test_half_a_key_is_refused_by_what_is_missing(variable: str, missing: str, m
 def test_a_key_with_characters_that_no_key_has_is_refused_by_its_variable_or_file(
     text: str, bare_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    odd = "holds spaces or other characters that no key has; copy it again"
+    odd = "contains spaces or other characters that no key has; copy it again"
     monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
     monkeypatch.setenv("BINANCE_API_KEY", text)
     assert refusal() == f"BINANCE_API_KEY {odd}"
@@ -179,7 +179,7 @@ def test_an_account_without_its_key_is_refused_by_name(
 )
 def test_a_path_that_is_none_is_refused_in_one_printable_line(path: str, shown: str) -> None:
     private("force-orders.toml", f'[accounts.a]\napi_key_file = "{path}"')
-    assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: that is no path"
+    assert refusal() == f"accounts.a.api_key_file: the file {shown} cannot be read: invalid path"
 
 
 @pytest.mark.usefixtures("two_accounts", "main_account")
@@ -193,9 +193,9 @@ def test_the_keys_that_can_be_used_are_used_and_what_is_wrong_with_the_others_is
     desk = "accounts.desk.api_secret_variable: the variable DESK_SECRET is not set"
     fund = "accounts.fund.private_key_file: the file that it names holds no unencrypted PEM (PKCS#8) key"
     assert keys.faults == {"desk": desk, "fund": fund}
-    assert keys.complaints == [f"account desk: {desk}", f"account fund: {fund}"]
+    assert keys.fault_lines == [f"account desk: {desk}", f"account fund: {fund}"]
     assert refusal("fund", "desk") == f"{desk}; {fund}"
-    assert keyring(load(), ["main", "fund"]).complaints == [f"account fund: {fund}"]
+    assert keyring(load(), ["main", "fund"]).fault_lines == [f"account fund: {fund}"]
 
 
 @pytest.mark.usefixtures("two_accounts")
@@ -204,7 +204,7 @@ def test_an_unknown_account_is_refused_even_where_another_can_be_read() -> None:
 
 
 def test_a_complaint_is_one_line_whatever_the_account_is_called() -> None:
-    assert Keyring([], {"a\nb\x1b": "it is no name"}).complaints == ["account a b�: it is no name"]
+    assert Keyring([], {"a\nb\x1b": "it is no name"}).fault_lines == ["account a b�: it is no name"]
 
 
 EC_PEM = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from etl.accounts.key_sources import KeySource, Nowhere, PrivateKeyFile, SecretFile, Variable, key_sources
+from etl.accounts.key_sources import KeySource, Missing, PrivateKeyFile, SecretFile, Variable, key_sources
 from etl.errors import ConfigError
 from etl.settings.loading import load
 from tests.unit.keyfiles import KEY, SECRET, private
@@ -86,16 +86,16 @@ def test_a_variable_goes_before_the_file_of_its_companion(monkeypatch: pytest.Mo
 def test_half_a_key_has_half_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BINANCE_API_SECRET", SECRET)
     (half,) = sources()
-    assert isinstance(half.key, Nowhere)
+    assert isinstance(half.key, Missing)
     assert shown() == [("main", None, "BINANCE_API_SECRET")]
 
 
 def test_an_account_whose_file_is_broken_has_no_place_but_a_fault(accounts_dir: Path) -> None:
     (accounts_dir / "odd.toml").write_text(f"api_key = {SECRET}")
     ((account, key, secret),) = [(one.account, one.key, one.secret) for one in sources()]
-    assert isinstance(key, Nowhere)
+    assert isinstance(key, Missing)
     assert (account, key, shown()) == ("odd", secret, [("odd", None, None)])
-    assert key.fault.startswith(f"{accounts_dir}/odd.toml is no valid TOML: ")
+    assert key.fault.startswith(f"{accounts_dir}/odd.toml is not valid TOML: ")
 
 
 def test_a_secret_put_where_its_place_should_be_named_is_not_told() -> None:

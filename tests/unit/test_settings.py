@@ -88,7 +88,7 @@ def test_a_named_file_that_is_not_there_is_refused(named: str, monkeypatch: pyte
 @pytest.mark.parametrize("content", [b"weight_budget = ", b"\xff", b"a = 1\na = 2", b"weight_budget: 5"])
 def test_what_is_no_toml_is_refused_by_the_name_of_its_file(content: bytes) -> None:
     Path("force-orders.toml").write_bytes(content)
-    assert refusal().startswith("force-orders.toml is no valid TOML: ")
+    assert refusal().startswith("force-orders.toml is not valid TOML: ")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_some_of_its_names_are_a_list_in_a_file_and_have_commas_between_them_in_
 @pytest.mark.parametrize("value", ["x", SECRET, '{"a":{"b":1}}'])
 def test_accounts_in_a_variable_are_refused_by_its_name(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_ORDERS_ACCOUNTS", value)
-    assert refusal() == "FORCE_ORDERS_ACCOUNTS: accounts stand in a settings file, as [accounts.NAME]"
+    assert refusal() == "FORCE_ORDERS_ACCOUNTS: accounts belong in a settings file, as [accounts.NAME]"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,8 @@ def test_an_exchange_is_reached_by_https_or_on_a_loopback_address(url: str, monk
 )
 def test_plain_http_to_another_machine_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_ORDERS_BASE_URL", url)
-    assert refusal() == ("FORCE_ORDERS_BASE_URL: must begin with https://; plain http is for a loopback address only")
+    expected = "must begin with https://; plain http is allowed for a loopback address only"
+    assert refusal() == f"FORCE_ORDERS_BASE_URL: {expected}"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""One signed request with a key, and what the answer says of the key; `accounts check`, `doctor` and `init` use it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from threading import Event
+
+from etl.accounts.credentials import Keyring
+from etl.core.egress import Egress
+from etl.core.paging import PageRequest
+from etl.core.text import printable
+from etl.core.timeline import SECOND, Window, iso
+from etl.errors import (
+    ClockSkewError,
+    ConfigError,
+    ContractError,
+    CredentialsError,
+    ExchangeError,
+    ExitCode,
+    ForceOrdersError,
+    ThrottledError,
+    TransientError,
+)
+from etl.exchange.clock import ExchangeClock
+from etl.runs import composition
+from etl.runs.fetchers import interruptibly
+from etl.runs.run import Reader
+from etl.settings.model import Settings
+
+ATTEMPTS = 2
+"""The most attempts of a request. A person waits for the result, so that the retries of a nightly run are too many."""
+
+SYMBOL = "BTCUSDT"
+"""Any symbol of the exchange serves: with a symbol the request has weight 20, without one 50."""
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """The result of a request with one account's key."""
+
+    account: str
+    result: str
+    wrong: str | None = None
+    remedy: str | None = None
+    exit_code: ExitCode = ExitCode.DONE
+
+
+def interactive_reader(settings: Settings, keys: Keyring, egress: Egress, stop: Event) -> Reader:
+    """A reader with few retries, because a person waits for the result."""
+    few, clock = replace(settings, attempts=min(settings.attempts, ATTEMPTS)), ExchangeClock()
+    return composition.reader(few, keys, composition.gate(few, egress, clock, stop), clock, stop)
+
+
+def key_check(account: str, error: ForceOrdersError | None) -> KeyCheck:
+    """The result for an account whose request ended with this error, or without one."""
+    if error is None:
+        return KeyCheck(account, "fine")
+    result, remedy = _remedy(error)
+    code = ExitCode.BANNED if isinstance(error, ThrottledError) else ExitCode.FAILED
+    return KeyCheck(account, result, printable(str(error)), remedy, code)
+
+
+def _remedy(error: ForceOrdersError) -> tuple[str, str]:
+    if isinstance(error, ThrottledError):
+        return "banned", f"wait until {iso(-(-error.cooldown_until // SECOND) * SECOND)}; nothing is sent before"
+    if isinstance(error, CredentialsError):
+        # The program treats all of these alike, so they are one error. The remedies differ.
+        code = re.search(r"code (-\d+)", str(error))
+        return _BY_CODE.get(code[1] if code else "", _NO_PERMISSION)
+    return next((found for kind, found in _BY_KIND.items() if isinstance(error, kind)), _NOT_SERVED)
+
+
+_NO_PERMISSION = (
+    "refused",
+    "check in the exchange's API management that the key exists, that futures are enabled and that this machine's "
+    "address is allowed; check that base_url is the host (real or test) that the key was made on",
+)
+
+_NOT_SERVED = (
+    "wrong host",
+    "set base_url to the USDⓈ-M futures API, such as https://fapi.binance.com, and connect from a country that it "
+    "serves",
+)
+
+_BY_CODE = {
+    "-1022": ("wrong secret", "copy the secret of this key; if it is lost, make a new key: it is shown only once"),
+    "-2014": ("wrong key", "copy the key again, in full and without anything else"),
+    "-2008": (
+        "wrong key",
+        "check that the key is still in the exchange's API management, and that base_url is the host it was made on",
+    ),
+    "-2017": ("locked", "unlock the key in the exchange's API management, or make a new one"),
+}
+
+_BY_KIND: dict[type[ForceOrdersError], tuple[str, str]] = {
+    ConfigError: ("no key", "put the key where the settings look for it: 'force-orders accounts list' shows where"),
+    ClockSkewError: ("clock", "set this machine's clock with NTP; on a slow connection raise recv_window_ms"),
+    TransientError: (
+        "unreachable",
+        "check base_url and this machine's network, proxy and name server, then try again",
+    ),
+    ContractError: _NOT_SERVED,
+}
+
+
+def check_keys(reader: Reader) -> Iterator[KeyCheck]:
+    """The result for each account of the reader, as soon as it is known; raises StoppedError."""
+    unreachable: TransientError | None = None
+    try:
+        interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
+    except TransientError as error:
+        unreachable = error  # for every account, so that none needs to wait for it again
+    except ExchangeError:
+        pass  # this machine's clock is good enough; each account's own request reports what is wrong
+    for account, client in reader.clients.items():
+        fault: ExchangeError | None = unreachable
+        if fault is None:
+            end = reader.clock.now()
+            request = PageRequest(Window(end - SECOND, end), 1, SYMBOL)
+            try:
+                interruptibly(lambda: client.page(request), reader.stop)  # noqa: B023 - it ends before the next iteration
+            except ExchangeError as error:
+                fault = error
+        yield key_check(account, fault)
