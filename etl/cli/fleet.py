@@ -1,102 +1,42 @@
-"""The commands that stay: schedule, which hands out the nights, and worker, which works on what is handed out."""
+"""What worker and schedule share: their options and the service that both run."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
-from etl.cli import arguments
-from etl.cli.arguments import examples, load_settings
-from etl.cli.console import best_effort, say, stop_signals
-
-if TYPE_CHECKING:
-    from etl.fleet.worker import Nights
-    from etl.settings.model import Settings
+from etl.cli.console import keep_exit_code, print_line, stop_signals
+from etl.fleet.enqueue import first_words
+from etl.fleet.service import Duty, serve
+from etl.fleet.worker import Nights
+from etl.monitoring.address import parse_address
+from etl.runs import composition
+from etl.settings.model import Settings
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
 
-def _common(command: Command) -> Command:
+def fleet_options(command: Command) -> Command:
+    """Add --queues, --jobs and --metrics."""
     for option in (
-        click.option(
-            "--metrics", metavar="[HOST:]PORT", help="Serve /metrics for Prometheus there; 127.0.0.1 by default."
-        ),
-        click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="How many at once."),
-        click.option(
-            "--queues", metavar="Q", multiple=True, help="May be repeated; by default those of the accounts it knows."
-        ),
+        click.option("--metrics", metavar="[HOST:]PORT", help="Serve Prometheus /metrics. Default HOST: 127.0.0.1."),
+        click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, help="Jobs at the same time."),
+        click.option("--queues", metavar="Q", multiple=True, help="Repeatable. Default: the queues of its accounts."),
     ):
         command = option(command)
     return command
 
 
-@click.command(epilog=examples("force-orders worker", "force-orders worker --queues tokyo --jobs 8 --metrics 9100"))
-@_common
-@click.pass_context
-def worker(context: click.Context, queues: tuple[str, ...], jobs: int, metrics: str | None) -> None:
-    """Work on jobs that were handed out, until a signal.
-
-    Beside as many other workers as you like, on this machine or on others.
-    """
-    settings = load_settings(context)
-    _serve(settings, _queues(settings, queues), jobs, metrics, None)
-
-
-@click.command(
-    epilog=examples(
-        "force-orders schedule",
-        "force-orders schedule --at 02:15 --metrics 9100",
-        "force-orders schedule --cron '15 2 * * *' --hand-out-only",
-    )
-)
-@click.option("--at", metavar="HH:MM", help="When the night begins, UTC; 02:15 by default.")
-@click.option("--cron", metavar="EXPR", help="Or as cron has it, UTC: '15 2 * * *'.")
-@arguments.accounts
-@_common
-@click.option("--hand-out-only", is_flag=True, help="Leave the jobs to workers.")
-@click.pass_context
-def schedule(
-    context: click.Context,
-    at: str | None,
-    cron: str | None,
-    account: tuple[str, ...],
-    queues: tuple[str, ...],
-    jobs: int,
-    metrics: str | None,
-    hand_out_only: bool,
+def run_service(
+    settings: Settings, queues: Sequence[str], jobs: int, metrics: str | None, nights: Nights | None
 ) -> None:
-    """The nightly job of each account, every night by itself.
-
-    Until a signal; a missed night is made up for. Times are UTC.
-    """
-    from etl.fleet.enqueue import cron_of, nights
-
-    settings = load_settings(context)
-    due = nights(settings, cron_of(at, cron), account)
-    _serve(settings, [] if hand_out_only else _queues(settings, queues), jobs, metrics, due)
-
-
-def _queues(settings: "Settings", typed: Sequence[str]) -> Sequence[str]:
-    from etl.fleet.enqueue import queues
-
-    return queues(settings, typed)
-
-
-def _serve(
-    settings: "Settings", queues: Sequence[str], jobs: int, metrics: str | None, nights: "Nights | None"
-) -> None:
-    from etl.fleet.enqueue import first_words
-    from etl.fleet.service import Duty, serve
-    from etl.monitoring.address import parse_address
-    from etl.runs import composition
-
+    """Run until a signal; prints a line for each event."""
     duty = Duty(queues, jobs, nights, None if metrics is None else parse_address(metrics))
     with stop_signals() as stop, composition.served(settings) as own:
-        _tell(first_words(duty))
-        serve(own, duty, stop, _tell)
+        _print_event(first_words(duty))
+        serve(own, duty, stop, _print_event)
 
 
-def _tell(line: str) -> None:
-    """A job is done, whether it can be said or not."""
-    with best_effort():
-        say(line)
+def _print_event(line: str) -> None:
+    with keep_exit_code():  # a closed stdout does not stop the jobs
+        print_line(line)

@@ -1,7 +1,7 @@
-"""What the report shows, read from the report's views: summed up by Postgres, so that a million orders stay small here.
+"""Reads the report from its views. Postgres aggregates, so that a million orders need little memory here.
 
-Sums are of the orders of the span alone, to the millisecond; therefore they are taken of report_force_orders even where
-report_daily has them for whole days.
+A span may begin and end at any millisecond. So sums come from report_force_orders, not from report_daily with its whole
+days.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,15 +16,16 @@ from etl.core.orders import CloseType
 from etl.core.planning import Rules
 from etl.core.text import many
 from etl.core.timeline import DAY, Window, to_datetime, to_millis
+from etl.errors import ConfigError
 from etl.store.engine import store_errors
 
 SYMBOLS_NAMED = 60
-"""The symbols of the most orders; all others share one name."""
+"""The symbols with the most orders have a name; the others share one."""
 BIN_BPS = 5
 CASCADES_SHOWN = 500
-LARGEST_OF_ALL = 50
-LARGEST_OF_EACH = 5
-"""Of each symbol of an account."""
+LARGEST_OVERALL = 50
+LARGEST_PER_SYMBOL = 5
+"""For each account and symbol."""
 
 
 class Daily(NamedTuple):
@@ -35,14 +36,14 @@ class Daily(NamedTuple):
     day: date
     orders: int
     notional: Decimal | None
-    """In the quote asset; None where no order's is known."""
+    """In the quote asset; None if it is unknown for every order."""
 
 
 class Slippage(NamedTuple):
     account: str
     symbol: str
     lower_edge: int
-    """Of a bin of BIN_BPS, in hundredths of a percent; positive is worse for the account."""
+    """Of a bin of width BIN_BPS, basis points; positive is worse for the account."""
     orders: int
 
 
@@ -50,7 +51,7 @@ class Hour(NamedTuple):
     account: str
     symbol: str
     weekday: int
-    """0 is Monday; UTC, as the hour is."""
+    """0 is Monday; UTC, like the hour."""
     hour: int
     orders: int
 
@@ -66,7 +67,7 @@ class Cascade(NamedTuple):
     peak_orders_per_second: int
 
 
-class Covered(NamedTuple):
+class DayCoverage(NamedTuple):
     account: str
     day: date
     coverage: str
@@ -91,21 +92,21 @@ class Largest(NamedTuple):
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report shows. Times are epoch milliseconds, days of UTC."""
+    """Everything that a report shows. Times are epoch milliseconds, days are UTC."""
 
     generated_at: int
     span: Window
     retention_days: int | None
-    """What the exchange keeps; None: no limit."""
+    """How long the exchange keeps orders; None: no limit."""
     accounts: Sequence[str]
     symbols: Sequence[str]
-    """Sorted; at most SYMBOLS_NAMED, and where there are more a last name that the others share."""
+    """At most SYMBOLS_NAMED, sorted; if there are more, a last name stands for all others."""
     daily: Sequence[Daily]
     slippage: Sequence[Slippage]
     hours: Sequence[Hour]
     cascades: Sequence[Cascade]
-    """Of two or more orders; the largest, oldest first."""
-    coverage: Sequence[Covered]
+    """Cascades of two or more orders: the CASCADES_SHOWN largest, oldest first."""
+    coverage: Sequence[DayCoverage]
     largest: Sequence[Largest]
 
     @property
@@ -113,13 +114,13 @@ class ReportData:
         return sum(row.orders for row in self.daily)
 
     def as_json(self) -> dict[str, Any]:
-        """For the page: names as index numbers, decimals as text with exactly their digits, times as ISO 8601.
+        """For the page: names as indexes, decimals as text with all digits, times as ISO 8601.
 
-        An order's id is text as well: it may have more digits than a number of JavaScript holds.
+        An order id is text as well: it may have more digits than a JavaScript number.
         """
         assets = sorted({row.quote_asset for row in self.daily if row.quote_asset is not None})
-        account, symbol, kind = _places(self.accounts), _places(self.symbols), _places(tuple(CloseType))
-        asset = _places(assets) | {None: None}
+        account, symbol, kind = _indexes(self.accounts), _indexes(self.symbols), _indexes(tuple(CloseType))
+        asset = _indexes(assets) | {None: None}
         return {
             "generated_at": _instant(self.generated_at),
             "since": _instant(self.span.start),
@@ -147,23 +148,33 @@ class ReportData:
 
 
 def stored_accounts(connection: Connection) -> list[str]:
-    """Every account that was ever asked for or has an order, sorted."""
+    """Every account with a recorded request or an order, sorted."""
     with store_errors():
         found = connection.scalars(text(_ACCOUNTS)).all()
         connection.rollback()
     return sorted(found)
 
 
-def beginning(connection: Connection, accounts: Sequence[str]) -> int | None:
-    """The begin of the first day that is covered, was asked for or has an order; None where there is no such day."""
+def select_accounts(connection: Connection, names: Sequence[str]) -> list[str]:
+    """The accounts named, or all that are stored; raises ConfigError for a name that is not stored."""
+    stored = stored_accounts(connection)
+    for name in names:
+        if name not in stored:
+            known = f"it holds {', '.join(stored)}" if stored else "nothing is stored yet"
+            raise ConfigError(f"there is no account {name!r} in the database; {known}")
+    return sorted(set(names)) or stored
+
+
+def first_day(connection: Connection, accounts: Sequence[str]) -> int | None:
+    """The start, in epoch milliseconds, of the first day that is covered, was requested or has an order; else None."""
     with store_errors():
-        first = connection.scalar(text(_BEGINNING), {"accounts": list(accounts)})
+        first = connection.scalar(text(_FIRST_DAY), {"accounts": list(accounts)})
         connection.rollback()
     return None if first is None else to_millis(first)
 
 
 def read_report(connection: Connection, span: Window, accounts: Sequence[str], rules: Rules) -> ReportData:
-    """Everything of these accounts in `span`, as it stood at one instant. Raises StoreError."""
+    """The report of these accounts and this span, all as of one instant. Raises StoreError."""
     scope = {
         "accounts": list(accounts),
         "since": to_datetime(span.start),
@@ -193,16 +204,18 @@ def read_report(connection: Connection, span: Window, accounts: Sequence[str], r
             ],
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
-            coverage=[Covered._make(row) for row in rows(_COVERAGE)],
-            largest=[Largest(*row[:-1]) for row in rows(_LARGEST, of_all=LARGEST_OF_ALL, of_each=LARGEST_OF_EACH)],
+            coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
+            largest=[
+                Largest(*row[:-1]) for row in rows(_LARGEST, overall=LARGEST_OVERALL, per_symbol=LARGEST_PER_SYMBOL)
+            ],
         )
         connection.rollback()
     return data
 
 
 _ACCOUNTS = "SELECT account FROM report_coverage UNION SELECT account FROM report_force_orders"
-# The first order of each account by itself: for the first of several the index is of no use.
-_BEGINNING = """
+# One subquery for each account: for the minimum of several accounts Postgres does not use the index.
+_FIRST_DAY = """
     SELECT timezone('UTC', least(
                (SELECT min(day) FROM report_coverage WHERE account = ANY(:accounts)),
                (SELECT timezone('UTC', min((SELECT min(order_time) FROM report_force_orders WHERE account = chosen)))
@@ -236,8 +249,8 @@ _HOURS = """
      WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
      GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
-# As report_cascades has them (a test holds the two equal), but in one pass, the quicker way where it is years, and
-# without a join, which the planner misjudges for a history read just now: Postgres has no statistics of it yet.
+# The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders, and
+# without a join, which the planner misjudges for rows that were just stored and have no statistics yet.
 _CASCADES = """
     WITH neighbours AS (
         SELECT account, market, symbol, order_time, notional, quote_asset,
@@ -274,15 +287,15 @@ _LARGEST = """
           FROM report_force_orders
          WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
     )
-    (SELECT * FROM ranked ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id LIMIT :of_all)
+    (SELECT * FROM ranked ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id LIMIT :overall)
     UNION
-    SELECT * FROM ranked WHERE place <= :of_each
+    SELECT * FROM ranked WHERE place <= :per_symbol
     ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id
 """
 
 
-def _places(names: Sequence[str]) -> dict[str | None, int | None]:
-    return {name: place for place, name in enumerate(names)}
+def _indexes(names: Sequence[str]) -> dict[str | None, int | None]:
+    return {name: index for index, name in enumerate(names)}
 
 
 def _plain(values: Sequence[Any]) -> list[Any]:

@@ -78,7 +78,7 @@ def read_by_three_of_which_one_is_killed(
     if begins_at is not None:
         fleet.tell("clock", {"set_ms": begins_at})
     handed_out = fleet("backfill", "--distributed", "--since", str(since))
-    assert handed_out.stdout == f"handed out {2 * accounts} jobs for {accounts} accounts, queues: default\n"
+    assert handed_out.stdout == f"enqueued {2 * accounts} jobs for {accounts} accounts, queues: default\n"
     wait_until(lambda: sum(done(fleet).values()) > accounts / 2)
     killed, *left = workers
     before = done(fleet)

@@ -139,7 +139,7 @@ def test_a_worker_leaves_alone_what_stands_in_other_queues(lab: Labs, stay: Stay
         file.write('queue = "tokyo"\n')
     backfill = ("backfill", "--distributed", "--since", str(apart.now() - 3 * DAY))
     done = apart(*backfill)
-    assert (done.returncode, done.stdout) == (0, "handed out 2 jobs for 2 accounts, queues: default, tokyo\n")
+    assert (done.returncode, done.stdout) == (0, "enqueued 2 jobs for 2 accounts, queues: default, tokyo\n")
     worker = stay(apart, "worker", "--queues", "tokyo")
     wait_until(lambda: apart.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
     assert stay.stop(worker) == 130
@@ -148,7 +148,7 @@ def test_a_worker_leaves_alone_what_stands_in_other_queues(lab: Labs, stay: Stay
         {"account": "main", "status": "todo"},
     ]
     again = apart(*backfill)
-    assert again.stdout == ("handed out 1 job for 2 accounts, queues: default, tokyo; 1 job waited there already\n"), (
+    assert again.stdout == ("enqueued 1 job for 2 accounts, queues: default, tokyo; 1 job already in the queue\n"), (
         "of what is proven, only the minutes since are handed out"
     )
 

@@ -94,10 +94,10 @@ def test_a_typo_in_the_year_leaves_no_gap_and_is_said(midday: Lab) -> None:
 
 def test_a_typo_in_the_year_hands_out_no_job_for_what_is_gone(midday: Lab) -> None:
     handed_out = midday("backfill", "--since", "400d", "--distributed")
-    assert "handed out 13 jobs" in handed_out.stdout
+    assert "enqueued 13 jobs" in handed_out.stdout
     assert re.fullmatch(WORD, handed_out.stderr)
     handed_out = midday("backfill", "--since", "400d", "--distributed", "--beyond-retention")
-    assert "handed out 58 jobs" in handed_out.stdout, "310 days are 45 weeks more"
+    assert "enqueued 58 jobs" in handed_out.stdout, "310 days are 45 weeks more"
     assert handed_out.stderr == ""
 
 
