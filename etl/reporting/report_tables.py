@@ -84,7 +84,7 @@ def _cascades(data: ReportData) -> Table:
     most = sorted(data.cascades, key=lambda one: (-one.orders, one.started_at))[:CASCADES_SHOWN]
     columns = (
         *(_text("account", 5), Column("started"), Column("length", 4), _text("assets", 1), _number("symbols", 3)),
-        *(_number("orders"), _number("most in a second", 2), _number("notional")),
+        *(_number("orders"), _number("peak per second", 2), _number("notional")),
     )
     return table("largest cascades", columns, map(_cascade_row, most))
 
