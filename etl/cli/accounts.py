@@ -107,5 +107,5 @@ def _watermarks(settings: Settings) -> dict[str, int]:
         with show_waits(), composition.store(settings) as connection:
             return read_account_watermarks(connection)
     except StoreError as error:
-        print_stderr(f"without watermarks: {error}")
+        print_stderr(f"watermarks are not shown: {error}")
         return {}

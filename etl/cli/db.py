@@ -25,7 +25,7 @@ def db_upgrade(context: click.Context) -> None:
     with show_waits(), address(*database_location(context)) as url, connection_to(engine_for(url)) as connection:
         before, after = migrate.upgrade(connection)
     with keep_exit_code():
-        print_line(f"the schema is {after} already" if before == after else f"schema {before or 'none'} → {after}")
+        print_line(f"the schema is already {after}" if before == after else f"schema {before or 'none'} → {after}")
 
 
 @db.command("url", epilog=examples("force-orders db url"))
@@ -46,7 +46,7 @@ def db_stop(context: click.Context) -> None:
     """Stop the embedded Postgres that 'db url' left running."""
     stopped = stop_embedded(*database_location(context))
     with keep_exit_code():
-        print_line("stopped" if stopped else "it did not run")
+        print_line("stopped" if stopped else "it was not running")
 
 
 @db.command("revisions", epilog=examples("force-orders db revisions"))
@@ -72,7 +72,7 @@ def db_grant_reader(context: click.Context, role: str) -> None:
     with keep_exit_code():
         print_line(f"{role} may read the report views")
     if other_rights:
-        print_stderr(f"{role} may use more than these, by rights given elsewhere: {', '.join(other_rights)}")
+        print_stderr(f"{role} also has other rights, granted elsewhere: {', '.join(other_rights)}")
 
 
 @db.command(

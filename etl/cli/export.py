@@ -82,5 +82,5 @@ def export(
 def _format_of(out: str) -> str:
     suffix = Path(out).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise ConfigError(f"the name {out} does not say the format; add --format {'|'.join(FORMATS)}")
+        raise ConfigError(f"the suffix of {out} is not a known format; add --format {'|'.join(FORMATS)}")
     return suffix

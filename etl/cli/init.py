@@ -89,7 +89,7 @@ def init(
     _warn(draft)
     database = "a server" if draft.settings.database_url else f"an embedded Postgres in {draft.settings.data_dir}"
     following = ["db", "upgrade"] if checked.lacks_tables else ["backfill"]
-    print_line(f"account   {account}: the exchange takes its key")
+    print_line(f"account   {account}: the exchange accepts its key")
     print_line(f"database  {database}")
     print_line(f"next      {shlex.join([*words, *following])}")
     print_line(f"nightly   this line in your crontab (crontab -e):\n{nightly}")
@@ -123,5 +123,5 @@ def _warn(draft: Draft) -> None:
         print_stderr(f"warning: cron does not have {', '.join(there)}; set it in the crontab, above the line")
     if draft.account != "main" and (own := [name for name in os.environ if name.startswith("BINANCE_API_")]):
         print_stderr(
-            f"warning: with {', '.join(sorted(own))} set, commands here read an account main as well; unset it"
+            f"warning: with {', '.join(sorted(own))} set, commands in this shell also read an account named main; unset it"
         )

@@ -41,7 +41,7 @@ def _notify(settings: Settings, known: Digest, accounts: Sequence[str], *, datab
         for complaint in notify(settings, digest):
             print_stderr(complaint)
     except KeyboardInterrupt:
-        print_stderr("stopped by a signal; not everybody may have been notified")
+        print_stderr("stopped by a signal; some notifications may not have been sent")
 
 
 def _add_stored(settings: Settings, known: Digest, accounts: Sequence[str]) -> Digest:

@@ -14,7 +14,8 @@ from etl.core.timeline import iso
 from etl.exchange.clock import local_now
 from etl.reporting.files import atomic_write
 from etl.reporting.html import page
-from etl.reporting.queries import ReportData, first_day, read_report, select_accounts
+from etl.reporting.queries import first_day, read_report, select_accounts
+from etl.reporting.report_data import ReportData
 from etl.reporting.report_tables import headline, report_tables
 from etl.runs import composition
 from etl.runs.arguments import check_span

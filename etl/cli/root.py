@@ -56,7 +56,7 @@ _log = logger(__name__)
 @click.version_option(__version__, message="force-orders %(version)s", help="Print the version.")
 @click.pass_context
 def cli(context: click.Context, config: Path | None, log_level: Level, log_format: Format) -> None:
-    """Stores the history of a Binance futures account's force orders and proves that it is complete.
+    """Stores a Binance futures account's force orders and can prove that their history is complete.
 
     Times are UTC. A bare date as the end of a span includes its day.
     """

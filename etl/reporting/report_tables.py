@@ -10,7 +10,7 @@ from etl.core.orders import CloseType
 from etl.core.text import many, printable
 from etl.core.timeline import DAY, SECOND, duration, to_millis, to_the_second
 from etl.reporting.layout import Column
-from etl.reporting.queries import Cascade, Daily, DayCoverage, Largest, ReportData
+from etl.reporting.report_data import Cascade, Daily, DayCoverage, Largest, ReportData
 from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
 
 SYMBOLS_SHOWN = 15

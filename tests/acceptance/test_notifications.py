@@ -210,7 +210,7 @@ def test_a_signal_ends_the_waiting_for_a_channel_and_not_what_the_run_came_to(
     process.send_signal(signal.SIGTERM)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 4
-    assert errors.endswith("force-orders: stopped by a signal; not everybody may have been notified\n")
+    assert errors.endswith("force-orders: stopped by a signal; some notifications may not have been sent\n")
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")

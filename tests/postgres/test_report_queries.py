@@ -16,7 +16,8 @@ from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window, to_millis
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
-from etl.reporting.queries import DayCoverage, ReportData, first_day, read_report, stored_accounts
+from etl.reporting.queries import first_day, read_report, stored_accounts
+from etl.reporting.report_data import DayCoverage, ReportData
 from etl.reporting.report_tables import first_at_risk, headline, report_tables
 from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
