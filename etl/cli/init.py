@@ -122,6 +122,4 @@ def _warn(draft: Draft) -> None:
     if there := [name for name in names if os.environ.get(name)]:
         print_stderr(f"warning: cron does not have {', '.join(there)}; set it in the crontab, above the line")
     if draft.account != "main" and (own := [name for name in os.environ if name.startswith("BINANCE_API_")]):
-        print_stderr(
-            f"warning: with {', '.join(sorted(own))} set, commands in this shell also read an account named main; unset it"
-        )
+        print_stderr(f"warning: with {', '.join(sorted(own))} set, commands here also read an account main; unset it")
