@@ -54,7 +54,7 @@ def export(
     """Write orders to a file: CSV, JSONL or Parquet.
 
     By default all orders, with the columns of the view report_force_orders. Decimals keep every digit, times are UTC.
-    In CSV null is an empty cell, and a text that a spreadsheet would run as a formula begins with an apostrophe. In
+    In CSV null is an empty cell, and a text that a spreadsheet would run as a formula gets an apostrophe in front. In
     JSONL every value is a string or null, because many readers turn numbers into floats. Parquet uses decimal128 and
     needs the extra 'parquet'.
     """

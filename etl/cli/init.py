@@ -43,7 +43,7 @@ path = click.Path(path_type=Path)
 @click.option("--api-secret-file", metavar="FILE", type=path, help="The same for the API secret.")
 @click.option("--private-key-file", metavar="FILE", type=path, help="RSA or Ed25519 key (PEM) instead of a secret.")
 @click.option(
-    "--stdin", "reads_stdin", is_flag=True, help="Read two lines from standard input: the key and the secret."
+    "--stdin", "reads_stdin", is_flag=True, help="Read the key and then the secret from standard input, a line each."
 )
 @click.option("--database-url", metavar="URL", help="A Postgres server, without a password. Default: embedded.")
 @click.option("--data-dir", metavar="DIR", help="Directory of the embedded Postgres.")

@@ -19,7 +19,7 @@ _log = logger(__name__)
 
 
 def run_and_notify(settings: Settings, command: str, accounts: Sequence[str], run: Callable[[], Summary]) -> Summary:
-    """Run, then notify. A run that a signal stopped sends nothing: whoever stopped it knows."""
+    """Run, then notify. A run that a signal stopped sends nothing."""
     if settings.notify_urls_file is None:
         return run()
     try:
