@@ -124,7 +124,7 @@ def stop_signals() -> Iterator[Event]:
 
 
 def _exit_unanswered() -> None:
-    print_stderr("stopped by a signal before everything had answered; what was proven is kept")
+    print_stderr("stopped by a signal; something did not answer in time; what was proven is kept")
     _exit_stopped()
 
 

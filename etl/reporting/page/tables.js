@@ -38,7 +38,7 @@ function dailyTable(report, view, asset, amount) {
   const unproven = view.days.filter((day) => day.state !== "proven").length;
   const nothing = tallied([], report.close_types);
   return {
-    gist: most && `${many(view.days.length, "day")}, ${amount(view.total.units)} ${asset} in total; the most on ${most}: `
+    gist: most && `${many(view.days.length, "day")}, total ${amount(view.total.units)} ${asset}; the most on ${most}: `
       + `${amount(view.tallies.get(most)?.units ?? 0n)} ${asset}. ${many(unproven, "day")} not proven.`,
     columns: [
       text("Day"), text("Coverage"), number("Orders"), number(asset),
