@@ -87,7 +87,7 @@ def _commands(context: click.Context) -> Iterator[str]:
     assert isinstance(group, click.Group)
     yield from _command(context)
     for name in group.list_commands(context):
-        command = group.get_command(context, name)
+        _, command, _ = group.resolve_command(context, [name])
         assert command is not None
         below = click.Context(command, info_name=name, parent=context, terminal_width=10_000)
         yield from _commands(below) if isinstance(command, click.Group) else _command(below)

@@ -94,11 +94,11 @@ def shown(files: list[Path]) -> list[str]:
 
 
 def test_there_is_a_tree_to_read() -> None:
-    assert {"etl.core.walking", "etl.exchange.client", "etl.store.orders", "etl.cli.history"} <= {
+    assert {"etl.core.walking", "etl.exchange.client", "etl.store.orders", "etl.cli.backfill"} <= {
         module_of(f) for f in FILES
     }
     assert "etl.core.timeline" in ours(ROOT / "etl/core/walking.py")
-    assert "etl.runs.run" in ours(ROOT / "etl/cli/history.py"), "imports inside functions are read as well"
+    assert "etl.fleet.queue" in ours(ROOT / "etl/cli/backfill.py"), "imports inside functions are read as well"
     rooms = {".".join(module_of(file).split(".")[:2]) for file in FILES} - {"etl", "etl.__main__", "etl.cli"}
     assert rooms <= MAY_IMPORT.keys()
 
@@ -159,7 +159,7 @@ def test_nothing_but_main_imports_the_command_line() -> None:
 def test_nothing_but_the_demo_and_the_command_line_knows_the_simulator() -> None:
     knows = [file for file in FILES if any(is_within(name, "etl.simulator") for name in ours(file))]
     outside = [file for file in knows if not is_within(module_of(file), "etl.simulator")]
-    assert set(shown(outside)) <= {"etl/cli/root.py", "etl/commands/demo.py"}
+    assert set(shown(outside)) <= {"etl/cli/simulator.py", "etl/commands/demo.py"}
 
 
 def test_nobody_looks_into_another_part_s_private_names() -> None:

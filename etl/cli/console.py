@@ -1,90 +1,116 @@
-"""What reaches a person: results on stdout, complaints and the progress bar on stderr; and the signals they send."""
+"""Terminal output and signals: results on stdout, messages and progress on stderr, SIGINT and SIGTERM as an event."""
 
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from threading import Event, Timer
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from etl.core.text import printable
 from etl.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
+    from etl.reporting.table import Table
     from etl.runs.run import Watcher
 
+# rich is imported inside functions: --help, shell completion and a nightly job that prints one line do not need it.
 
-GRACE = 1.6
-"""Seconds between a signal and the end, whatever does not answer by then: two were promised."""
+GRACE_SECONDS = 1.6
+"""The program ends at the latest so long after a signal; two seconds are documented."""
 
 
 @contextmanager
-def delivery() -> Iterator[None]:
-    """What is printed inside reaches its reader, unless that one has seen enough and left.
+def stdout_errors() -> Iterator[None]:
+    """Flush stdout at the end; ignore a reader that closed the pipe.
 
-    Raises OutputError where it cannot be written, as on a full disk.
+    Raises OutputError where stdout cannot be written, as on a full disk.
     """
     try:
         yield
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails again
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the output cannot be written: {error.strerror}") from None
 
 
-def say(text: str) -> None:
-    with delivery():
-        print(text)
-
-
 @contextmanager
-def best_effort() -> Iterator[None]:
-    """For a command whose work is done: words that cannot be written are told on stderr, and its exit code stands."""
+def keep_exit_code() -> Iterator[None]:
+    """For a command whose work is done: an output error is printed on stderr and does not change the exit code."""
     try:
         yield
     except OutputError as error:
-        complain(str(error))
+        print_stderr(str(error))
 
 
-def complain(text: str) -> None:
-    """One line on stderr, whatever names and paths the text was made of."""
-    with suppress(OSError):  # nobody is left to hear of it
+def print_line(text: str) -> None:
+    """Print a result on stdout; raises OutputError."""
+    with stdout_errors():
+        print(text)
+
+
+def print_stderr(text: str) -> None:
+    """Print one line on stderr. Control characters are replaced; a closed stderr is ignored."""
+    with suppress(OSError):
         print(f"force-orders: {printable(text)}", file=sys.stderr)
 
 
-def print_tables(tables: list[Any]) -> None:
+def print_tables(tables: Sequence["Table"]) -> None:
+    """Print tables on stdout, as wide as the terminal or, in a pipe or file, as wide as their content."""
     from rich.console import Console
 
-    class Plain(Console):
+    class PlainConsole(Console):
         def on_broken_pipe(self) -> None:
-            """Leave it to `delivery`: rich would end the program, and with it the exit code."""
+            """Leave it to `stdout_errors`: rich would exit with a code of its own."""
             raise BrokenPipeError
 
-    console = Plain(file=sys.stdout, highlight=False)
+    console = PlainConsole(file=sys.stdout, highlight=False)
     if not console.is_terminal:
-        console.width = 10_000  # a pipe or file has no edge to break lines at
-    with delivery():
-        for shown in tables:
-            console.print(shown, crop=False)
+        console.width = 10_000
+    with stdout_errors():
+        for table in tables:
+            console.print(table, crop=False)
+
+
+def show_progress() -> "AbstractContextManager[Watcher]":
+    """A progress bar if stderr is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda progress: None)
+    from rich.console import Console
+
+    from etl.reporting.progress import progress_bar
+
+    return progress_bar(Console(file=sys.stderr))
+
+
+def show_waits() -> AbstractContextManager[object]:
+    """A line that says what the program waits for, if stderr is a terminal. Print nothing inside."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    from etl.reporting.progress import wait_line
+
+    return wait_line(Console(file=sys.stderr))
 
 
 @contextmanager
 def stop_signals() -> Iterator[Event]:
     """An event that SIGINT and SIGTERM set; a second signal ends the program at once.
 
-    So does, after a moment, whatever hangs: a statement that waits for a lock, a database that went away. Postgres then
-    undoes the transaction in hand.
+    The program also ends after GRACE_SECONDS if something hangs, such as a statement that waits for a lock or a lost
+    database. Postgres then rolls back the open transaction.
     """
     stop = Event()
-    watchdog = Timer(GRACE, _leave)
+    watchdog = Timer(GRACE_SECONDS, _exit_unanswered)
     watchdog.daemon = True
 
     def on_signal(number: int, frame: object) -> None:
         if stop.is_set():
-            _end()
+            _exit_stopped()
         stop.set()
         watchdog.start()
 
@@ -97,35 +123,13 @@ def stop_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _leave() -> None:
-    complain("stopped by a signal, without waiting for what did not answer; what was proven is kept")
-    _end()
+def _exit_unanswered() -> None:
+    print_stderr("stopped by a signal; something did not answer in time; what was proven is kept")
+    _exit_stopped()
 
 
-def _end() -> NoReturn:
-    """At once; a progress line that is cut short leaves the terminal its cursor."""
+def _exit_stopped() -> NoReturn:
+    """Exit at once, without cleanup; clears the progress line and shows the cursor again."""
     if os.isatty(2):
         os.write(2, b"\r\x1b[2K\x1b[?25h")
     os._exit(ExitCode.STOPPED)
-
-
-def watching() -> "AbstractContextManager[Watcher]":
-    """A progress bar where stderr is a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return nullcontext(lambda standing: None)
-    from rich.console import Console
-
-    from etl.reporting.terminal import progress
-
-    return progress(Console(file=sys.stderr))
-
-
-def waits_shown() -> AbstractContextManager[object]:
-    """A line with what is waited for, while something is, where stderr is a terminal. Nothing is printed inside."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    from rich.console import Console
-
-    from etl.reporting.terminal import waits
-
-    return waits(Console(file=sys.stderr))

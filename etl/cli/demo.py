@@ -1,38 +1,38 @@
-"""`force-orders demo`: the job itself, what can be done with its result, and how to be rid of it."""
+"""`force-orders demo`: run against the simulator, then print the commands to look at the result and to remove it."""
 
 import shlex
 import shutil
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.arguments import examples, load_settings
-from etl.cli.console import print_tables, say, waits_shown
-from etl.cli.history import store
-
-if TYPE_CHECKING:
-    from etl.settings.model import Settings
+from etl.cli.console import print_line, print_tables, show_waits
+from etl.cli.options import examples, load_settings
+from etl.cli.runs import store
+from etl.commands.demo import QUERY, command_for, prepare_demo
+from etl.embedded.cluster import binaries, closed_on_the_way, user_of
+from etl.reporting.layout import Column
+from etl.reporting.table import SYMBOL_WIDTH, table
+from etl.runs import composition
+from etl.settings.model import Settings
+from etl.store.coverage import count_orders
+from etl.store.database import address
 
 
 @click.command(epilog=examples("force-orders demo"))
 @click.pass_context
 def demo(context: click.Context) -> None:
-    """The main job against a simulated exchange; needs no key.
+    """Run the main job against a simulated exchange; needs no key.
 
-    It has an embedded Postgres of its own, which a second demo finds again.
+    Uses an embedded Postgres of its own, which later demos continue to use.
     """
-    from etl.commands.demo import command_for, prepare_demo
-    from etl.embedded.cluster import closed_on_the_way
-    from etl.store.database import address
-
     settings = load_settings(context)
     with prepare_demo(settings) as prepared, ExitStack() as until_the_end:
-        say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
-        say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
+        print_line(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
+        print_line(f"database  an embedded Postgres in {prepared.settings.data_dir}")
         closed = closed_on_the_way(prepared.settings.data_dir)
-        with waits_shown():
+        with show_waits():
             until_the_end.enter_context(address(None, prepared.settings.data_dir))
         summary = store(prepared.settings, prepared.spec)
         _print_orders(prepared.settings)
@@ -41,26 +41,18 @@ def demo(context: click.Context) -> None:
     context.exit(summary.exit_code)
 
 
-def _print_orders(settings: "Settings") -> None:
-    from etl.reporting.fitting import Column
-    from etl.reporting.terminal import SYMBOL, table
-    from etl.runs import composition
-    from etl.store.coverage import count_orders
-
-    with waits_shown(), composition.store(settings) as connection:
+def _print_orders(settings: Settings) -> None:
+    with show_waits(), composition.store(settings) as connection:
         counts = count_orders(connection)
-    columns = Column("symbol", least=SYMBOL), Column("orders", is_right=True)
+    columns = Column("symbol", min_width=SYMBOL_WIDTH), Column("orders", align_right=True)
     print_tables([table("orders", columns, [(name, n) for (_, name), n in sorted(counts.items())])])
 
 
-def _print_commands(settings: "Settings", command: str, opened: list[str]) -> None:
-    """Lines for a shell, as they are: what is no command is a comment."""
-    from etl.commands.demo import QUERY
-    from etl.embedded.cluster import binaries, user_of
-
+def _print_commands(settings: Settings, command: str, opened: list[str]) -> None:
+    """Print lines that can be pasted into a shell: every line that is no command is a comment."""
     psql = shlex.quote(shutil.which("psql") or str(binaries() / "psql"))
     directory, user = shlex.quote(str(settings.data_dir)), user_of(settings.data_dir)
-    say(
+    print_line(
         f"""
 # The report: in the terminal, and as a page with charts.
 {command} report
@@ -70,14 +62,15 @@ def _print_commands(settings: "Settings", command: str, opened: list[str]) -> No
 {command} db query {shlex.quote(QUERY)}
 {psql} "$({command} db url)"
 
-# A second demo asks only for what is new.
-# All of it is in the directory {directory}. To remove it:
+# A second demo reads only what is new.
+# All data is in the directory {directory}. To remove it:
 {command} db stop
 rm -r {directory}"""
     )
     if user:
-        say(f"# Its Postgres runs as the system user {user}, like every embedded one of root. If there is no other:")
-        say(f"userdel {user}")
+        print_line(f"# Its Postgres runs as the system user {user}, which all embedded ones of root share.")
+        print_line("# If there is no other:")
+        print_line(f"userdel {user}")
     if opened:
-        say(f"# For {user} to pass through, others may now enter these directories, not list them. To close them:")
-        say(f"chmod o-x {shlex.join(opened)}")
+        print_line(f"# To let {user} pass, other users may now enter these directories, not list them. To undo it:")
+        print_line(f"chmod o-x {shlex.join(opened)}")

@@ -1,54 +1,50 @@
-"""`force-orders doctor`: whether everything is there that a night needs, and what to do where it is not."""
+"""`force-orders doctor`: check everything that the nightly job needs, and say how to repair it."""
 
 import json
 import textwrap
-from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.arguments import examples
-from etl.cli.console import say, stop_signals
+from etl.cli import options
+from etl.cli.console import print_line, stop_signals
+from etl.cli.options import examples
+from etl.commands.doctor import examine
+from etl.commands.doctor_checks import CheckResult, Status, is_fine
+from etl.core.text import many
 from etl.errors import ExitCode
-
-if TYPE_CHECKING:
-    from etl.commands.doctor_checks import CheckResult
 
 WIDTH = 80
 
 
 @click.command(epilog=examples("force-orders doctor", "force-orders doctor --json"))
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@options.as_json
 @click.pass_context
 def doctor(context: click.Context, as_json: bool) -> None:
     """Check everything that the nightly job needs.
 
-    Each check gets a line: fine, or what to do. Exit 1 where anything is not fine.
+    Prints one line for each check: fine, or what to do. Exit code 1 if anything is not fine.
 
-    Asks the exchange once with each key. Changes nothing and notifies nobody.
+    Sends one request with each key. Changes nothing and notifies nobody.
     """
-    from etl.commands.doctor import examine
-    from etl.commands.doctor_checks import Status, is_fine
-    from etl.core.text import many
-
-    found: list[CheckResult] = []
+    findings: list[CheckResult] = []
     with stop_signals() as stop:
-        for one in examine(context.obj, stop):
-            found.append(one)
+        for finding in examine(context.obj, stop):
+            findings.append(finding)
             if not as_json:
-                say(_lines(one))
+                print_line(_text(finding))
     if as_json:
-        say(json.dumps([vars(one) for one in found], indent=2))
+        print_line(json.dumps([vars(one) for one in findings], indent=2))
     else:
-        fine = sum(one.status is Status.OK for one in found)
-        say(f"{many(len(found), 'check')}: {fine} fine, {len(found) - fine} not")
-    context.exit(ExitCode.DONE if is_fine(found) else ExitCode.FAILED)
+        fine = sum(one.status is Status.OK for one in findings)
+        print_line(f"{many(len(findings), 'check')}: {fine} fine, {len(findings) - fine} not")
+    context.exit(ExitCode.DONE if is_fine(findings) else ExitCode.FAILED)
 
 
-def _lines(found: "CheckResult") -> str:
+def _text(finding: CheckResult) -> str:
     """The finding, and below it what to do."""
-    lines = _wrapped(f"{found.status:8} {found.check}: {found.detail}", " " * 9)
-    if found.remedy is not None:
-        lines += _wrapped(f"{' ' * 9}→ {found.remedy}", " " * 11)
+    lines = _wrapped(f"{finding.status:8} {finding.check}: {finding.detail}", " " * 9)
+    if finding.remedy is not None:
+        lines += _wrapped(f"{' ' * 9}→ {finding.remedy}", " " * 11)
     return "\n".join(lines)
 
 

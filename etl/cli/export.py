@@ -1,25 +1,29 @@
-"""The command that writes orders to a file for other programs: export."""
+"""`force-orders export`: write orders to a file for other programs."""
 
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli import arguments
-from etl.cli.arguments import chosen_accounts, examples, load_settings
-from etl.cli.console import complain, delivery, waits_shown
+from etl.cli import options
+from etl.cli.console import print_stderr, show_waits, stdout_errors
+from etl.cli.options import examples, load_settings
+from etl.core.text import many
 from etl.errors import ConfigError, OutputError
+from etl.exchange.clock import local_now
+from etl.reporting.export import OrderFilter, export_orders
+from etl.reporting.export_check import check_export
+from etl.reporting.export_formats import FORMATS, encoder_for
+from etl.reporting.files import atomic_write
+from etl.reporting.queries import select_accounts
+from etl.runs import composition
 from etl.runs.arguments import parse_symbols
+from etl.runs.spans import SpanText
 
-if TYPE_CHECKING:
-    from etl.core.timeline import Window
-    from etl.settings.model import Settings
-
-FORMATS = ("csv", "parquet", "jsonl")
 STDOUT = "-"
 EVER = "1970-01-01"
+"""The default of --since: more may be stored than the exchange still keeps."""
 
 
 @click.command(
@@ -29,12 +33,14 @@ EVER = "1970-01-01"
         "force-orders export --format jsonl --out -",
     )
 )
-@click.option("--format", "file_format", type=click.Choice(FORMATS), help="By default what the suffix of FILE says.")
-@arguments.since
-@arguments.until
-@arguments.symbols
-@arguments.accounts
-@click.option("--out", metavar="FILE", type=click.Path(), required=True, help="Whole or not at all; - is stdout.")
+@click.option("--format", "file_format", type=click.Choice(FORMATS), help="Default: by the suffix of FILE.")
+@options.since
+@options.until
+@options.symbols
+@options.accounts
+@click.option(
+    "--out", metavar="FILE", type=click.Path(), required=True, help="Written completely or not at all; - is stdout."
+)
 @click.pass_context
 def export(
     context: click.Context,
@@ -47,50 +53,34 @@ def export(
 ) -> None:
     """Write orders to a file: CSV, JSONL or Parquet.
 
-    All of them by default, as the view report_force_orders shows them. Decimals keep every digit, times are UTC. In CSV
-    null is an empty cell, and a text that begins like a formula has an apostrophe before it. In JSONL every value is a
-    text or null, so that no reader makes a float of a decimal or of an order id. Parquet has decimal128 and needs the
-    extra 'parquet'.
+    By default all orders, with the columns of the view report_force_orders. Decimals keep every digit, times are UTC.
+    In CSV null is an empty cell, and a text that a spreadsheet would run as a formula gets an apostrophe in front. In
+    JSONL every value is a string or null, because many readers turn numbers into floats. Parquet uses decimal128 and
+    needs the extra 'parquet'.
     """
-    from etl.core.text import many
-    from etl.reporting.export import Chosen, encoder_for, export_orders
-    from etl.reporting.files import replacing
-    from etl.reporting.stored import check_stored
-    from etl.runs import composition
-
     settings = load_settings(context)
-    span = _span(settings, since, until)
+    rules = composition.rules(settings, local_now())
+    span = SpanText(EVER if since is None else since, until).resolve(rules)
     bounds = None if since is None else span.start, None if until is None else span.end
-    chosen = Chosen(*bounds, parse_symbols(symbol), account)
+    chosen = OrderFilter(*bounds, parse_symbols(symbol), account)
     encode = encoder_for(file_format or _format_of(out))
     if out == STDOUT and sys.stdout is None:
         raise OutputError("the output cannot be written: stdout is closed")
-    with nullcontext() if out == STDOUT else waits_shown(), composition.store(settings) as connection:
+    with nullcontext() if out == STDOUT else show_waits(), composition.store(settings) as connection:
         if account:
-            from etl.reporting.queries import stored_accounts
-
-            chosen_accounts(account, stored_accounts(connection))
-        check_stored(connection, chosen, span)
+            select_accounts(connection, account)
+        check_export(connection, chosen, span)
         if out == STDOUT:
-            with delivery():
+            with stdout_errors():
                 export_orders(connection, chosen, encode, sys.stdout.buffer)
         else:
-            with replacing(Path(out)) as file:
+            with atomic_write(Path(out)) as file:
                 count = export_orders(connection, chosen, encode, file)
-            complain(f"exported {many(count, 'order')} to {out}")
-
-
-def _span(settings: "Settings", since: str | None, until: str | None) -> "Window":
-    """What was typed; without a beginning everything: more may be stored than the exchange keeps."""
-    from etl.exchange.clock import local_now
-    from etl.runs import composition
-    from etl.runs.spans import SpanText
-
-    return SpanText(EVER if since is None else since, until).resolve(composition.rules(settings, local_now()))
+            print_stderr(f"exported {many(count, 'order')} to {out}")
 
 
 def _format_of(out: str) -> str:
     suffix = Path(out).suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise ConfigError(f"the name {out} does not say the format; add --format {'|'.join(FORMATS)}")
+        raise ConfigError(f"the suffix of {out} is not a known format; add --format {'|'.join(FORMATS)}")
     return suffix

@@ -1,30 +1,30 @@
-"""`force-orders notify …`: whether those who are to hear of a night can be reached."""
+"""`force-orders notify …`: test the notification channels."""
 
 import click
 
-from etl.cli.arguments import examples, load_settings
-from etl.cli.console import say
+from etl.cli.console import print_line
+from etl.cli.options import examples, load_settings
 from etl.errors import ExitCode
+from etl.notifications.channels import read_channels, send
+from etl.notifications.message import Message
+
+TEST_MESSAGE = Message("info", "force-orders: a test", "If you can read this, notifications of failed runs reach you.")
 
 
-@click.group("notify", epilog=examples("force-orders notify test"))
+@click.group(epilog=examples("force-orders notify test"))
 def notify() -> None:
-    """Those who hear of a night that went wrong."""
+    """Test the notification channels."""
 
 
 @notify.command("test", epilog=examples("force-orders notify test"))
 @click.pass_context
 def notify_test(context: click.Context) -> None:
-    """Send each channel a message.
+    """Send a test message to each channel.
 
-    Exit 1 where one did not take it.
+    Exit code 1 if one of them did not accept it.
     """
-    from etl.notifications.channels import read_channels, send
-    from etl.notifications.message import Message
-
     settings = load_settings(context)
-    message = Message("info", "force-orders: a test", "If you can read this, you will hear of nights that go wrong.")
-    deliveries = send(read_channels(settings), message, settings.notify_timeout_seconds)
+    deliveries = send(read_channels(settings), TEST_MESSAGE, settings.notify_timeout_seconds)
     for one in deliveries:
-        say(f"{one.channel.name}: {one.fault or 'sent'}")
+        print_line(f"{one.channel.name}: {one.fault or 'sent'}")
     context.exit(ExitCode.FAILED if any(one.fault for one in deliveries) else ExitCode.DONE)

@@ -1,24 +1,25 @@
-"""`force-orders report`: what is stored, as tables or as a page with charts."""
+"""`force-orders report`: the stored orders as tables or as a page with charts."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli import arguments
-from etl.cli.arguments import chosen_accounts, examples, load_settings
-from etl.cli.console import delivery, print_tables, say, waits_shown
-from etl.core.text import printable
+from etl.cli import options
+from etl.cli.console import print_line, print_tables, show_waits, stdout_errors
+from etl.cli.options import examples, load_settings
+from etl.core.planning import OPENED
+from etl.core.text import many, printable
+from etl.core.timeline import iso
+from etl.exchange.clock import local_now
+from etl.reporting.files import atomic_write
+from etl.reporting.html import page
+from etl.reporting.queries import first_day, read_report, select_accounts
+from etl.reporting.report_data import ReportData
+from etl.reporting.report_tables import headline, report_tables
+from etl.runs import composition
 from etl.runs.arguments import check_span
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from etl.core.planning import Rules
-    from etl.reporting.queries import ReportData
-    from etl.runs.spans import SpanText
+from etl.runs.spans import SpanText
 
 
 @click.command(
@@ -29,67 +30,41 @@ if TYPE_CHECKING:
     )
 )
 @click.option(
-    "--html", metavar="FILE", type=click.Path(), help="Write one page with charts, which needs no network; - is stdout."
+    "--html", metavar="FILE", type=click.Path(), help="Write a page with charts that works offline; - is stdout."
 )
-@arguments.since
-@arguments.until
-@arguments.accounts
+@options.since
+@options.until
+@options.accounts
 @click.pass_context
 def report(
     context: click.Context, html: str | None, since: str | None, until: str | None, account: tuple[str, ...]
 ) -> None:
-    """What is stored, as tables or as a page with charts.
+    """Show stored orders as tables or as a page with charts.
 
-    Totals, symbols, cascades, coverage and the largest orders; by default of all that is stored.
+    Totals, symbols, cascades, coverage and the largest orders. By default everything that is stored.
     """
-    from etl.core.planning import OPENED
-    from etl.core.timeline import iso
-    from etl.exchange.clock import local_now
-    from etl.runs import composition
-    from etl.runs.spans import SpanText
-
     settings = load_settings(context)
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
     rules = composition.rules(settings, local_now())
-    with waits_shown(), composition.store(settings) as connection:
-        data = _read(connection, SpanText(since, until), account, rules)
+    with show_waits(), composition.store(settings) as connection:
+        accounts = select_accounts(connection, account)
+        if since is None and (first := first_day(connection, accounts)) is not None:
+            since = iso(first)
+        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules)
     if html is None:
-        _print(data)
+        print_line(headline(data))
+        print_tables(report_tables(data))
     else:
-        _write(data, html)
+        _write_page(data, html)
 
 
-def _read(connection: "Connection", typed: "SpanText", names: Sequence[str], rules: "Rules") -> "ReportData":
-    """Everything of these accounts, without any of all; without a beginning, from where what is known begins."""
-    from etl.core.timeline import iso
-    from etl.reporting.queries import beginning, read_report, stored_accounts
-    from etl.runs.spans import SpanText
-
-    accounts = chosen_accounts(names, stored_accounts(connection))
-    since = typed.since
-    if since is None and (first := beginning(connection, accounts)) is not None:
-        since = iso(first)
-    return read_report(connection, SpanText(since, typed.until).resolve(rules), accounts, rules)
-
-
-def _print(data: "ReportData") -> None:
-    from etl.reporting.tables import headline, report_tables
-
-    say(headline(data))
-    print_tables(report_tables(data))
-
-
-def _write(data: "ReportData", file: str) -> None:
-    from etl.core.text import many
-    from etl.reporting.files import replacing
-    from etl.reporting.html import page
-
-    written = page(data.as_json()).encode()
+def _write_page(data: ReportData, file: str) -> None:
+    content = page(data.as_json()).encode()
     if file == "-":
-        with delivery():
+        with stdout_errors():
             if sys.stdout is not None:
-                sys.stdout.buffer.write(written)
+                sys.stdout.buffer.write(content)
         return
-    with replacing(Path(file)) as replaced:
-        replaced.write(written)
-    say(f"wrote {printable(file)} ({many(data.orders, 'order')}, {len(written) / 1000:,.0f} kB)")
+    with atomic_write(Path(file)) as opened:
+        opened.write(content)
+    print_line(f"wrote {printable(file)} ({many(data.orders, 'order')}, {len(content) / 1000:,.0f} kB)")

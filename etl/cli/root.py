@@ -1,33 +1,48 @@
-"""The command itself: its global options, its verbs, and errors as one line with an exit code."""
+"""The `force-orders` command: global options, the list of commands, and errors as one line with an exit code."""
 
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 
 import click
 
 from etl import __version__, logs
-from etl.cli import history, state
-from etl.cli.accounts import accounts
-from etl.cli.arguments import examples
-from etl.cli.config import config as config_commands
-from etl.cli.console import complain, say
-from etl.cli.database import database
-from etl.cli.demo import demo
-from etl.cli.doctor import doctor
-from etl.cli.export import export
-from etl.cli.fleet import schedule, worker
-from etl.cli.init import init
-from etl.cli.notify import notify
-from etl.cli.report import report
+from etl.cli.console import print_line, print_stderr
+from etl.cli.lazy_group import LazyGroup
+from etl.cli.options import examples
 from etl.errors import ExitCode, ForceOrdersError
 from etl.logs import FORMATS, LEVELS, Format, Level, logger
+
+SUMMARIES = {
+    "accounts": "List accounts and check their keys.",
+    "backfill": "Read past orders; skip what is already complete.",
+    "config": "Show the settings; print example and deployment files.",
+    "db": "Manage the database: schema, address, queries.",
+    "demo": "Run the main job against a simulated exchange; needs no key.",
+    "doctor": "Check everything that the nightly job needs.",
+    "export": "Write orders to a file: CSV, JSONL or Parquet.",
+    "init": "Check a key, write the settings file, print a crontab line.",
+    "metrics": "Print Prometheus metrics about the stored data.",
+    "notify": "Test the notification channels.",
+    "quarantine": "List and retry rows that could not be read.",
+    "report": "Show stored orders as tables or as a page with charts.",
+    "schedule": "Run the nightly job of each account on a schedule.",
+    "simulator": "Run the exchange simulator on a loopback port.",
+    "status": "Show how complete the history is, by account and symbol.",
+    "sync": "Nightly job: read from each watermark to now.",
+    "verify": "Read history again and compare it with the database.",
+    "worker": "Run queued jobs until stopped by a signal.",
+}
+"""The first sentence of each command's help; a test compares them."""
 
 _log = logger(__name__)
 
 
 @click.group(
+    cls=LazyGroup,
+    summaries=SUMMARIES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog=examples(
         "force-orders demo",
@@ -41,70 +56,53 @@ _log = logger(__name__)
 @click.version_option(__version__, message="force-orders %(version)s", help="Print the version.")
 @click.pass_context
 def cli(context: click.Context, config: Path | None, log_level: Level, log_format: Format) -> None:
-    """Keeps the history of a Binance futures account's force orders, and can prove that it is complete.
+    """Stores a Binance futures account's force orders and can prove that their history is complete.
 
     Times are UTC. A bare date as the end of a span includes its day.
     """
     logs.configure(log_level, log_format)
     context.obj = config
-    _warn_of_unknown_variables()
+    _warn_about_unknown_variables()
 
 
-def _warn_of_unknown_variables() -> None:
-    """A line for each variable that looks like one of ours and is none: a slip that would change nothing, unseen."""
+def _warn_about_unknown_variables() -> None:
+    """Print a warning for each FORCE_ORDERS_… variable that is no setting: a typo would otherwise go unnoticed."""
     if not any(name.startswith("FORCE_ORDERS_") for name in os.environ):
-        return  # and no settings are loaded just to say so
-    from etl.settings.loading import unknown_variables
+        return
+    from etl.settings.loading import unknown_variables  # only here: it doubles the time of --help
 
     for line in unknown_variables(os.environ):
-        complain(f"warning: {line}")
-
-
-@cli.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-@click.pass_context
-def simulator(context: click.Context) -> None:
-    """The exchange simulator as a server on a loopback port."""
-    from etl.simulator.command import run
-
-    context.exit(run(context.args))
-
-
-for command in (
-    *(init, doctor, config_commands),
-    *(history.backfill, history.sync, history.verify, demo, schedule, worker),
-    *(state.status, state.metrics, state.quarantine, report, export, accounts, notify, database),
-):
-    cli.add_command(command)
+        print_stderr(f"warning: {line}")
 
 
 def main() -> None:
     """The installed command."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the shell would see 143 and no word
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else SIGTERM would end it with 143 and no message
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; its exit code. Errors of ours are one line on stderr."""
+    """Run one command and return its exit code; an error of ours is printed as one line on stderr."""
     try:
         return int(cli(arguments, prog_name="force-orders", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        say(error.format_message())
+        print_line(error.format_message())
         return ExitCode.WRONG_INPUT
     except click.ClickException as error:
-        complain(error.format_message())
+        print_stderr(error.format_message())
         return ExitCode.WRONG_INPUT
     except ForceOrdersError as error:
-        complain(str(error))
+        print_stderr(str(error))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        complain("stopped")
+        print_stderr("stopped")
         return ExitCode.STOPPED
     except Exception as error:
-        # A mistake of ours. Its text is not shown: it may hold anything, a signed URL included.
-        import traceback
-
+        # A bug. Its message is not shown: it may contain anything, even a signed URL.
         frames = traceback.extract_tb(error.__traceback__)
         _log.debug("%s", "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames))
         where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
-        complain(f"this should not happen ({type(error).__name__} in {where}); please report it with --log-level debug")
+        print_stderr(
+            f"this should not happen ({type(error).__name__} in {where}); please report it with --log-level debug"
+        )
         return ExitCode.FAILED

@@ -6,7 +6,7 @@ from pathlib import Path
 from etl.commands.output_paths import refuse_existing
 from etl.errors import ConfigError
 from etl.package_files import shipped
-from etl.reporting.files import replacing
+from etl.reporting.files import atomic_write
 
 DEPLOYMENTS: Mapping[str, tuple[str, ...]] = {
     "cron": ("force-orders.cron",),
@@ -48,6 +48,6 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool) -> li
     except OSError as error:
         raise ConfigError(f"the directory {directory} cannot be created: {error.strerror}") from None
     for path, text in paths.items():
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     return list(paths)

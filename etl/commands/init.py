@@ -27,7 +27,7 @@ from etl.commands.output_paths import fault_of, refuse_existing
 from etl.core.egress import Egress, OwnEgress
 from etl.embedded.cluster import binaries
 from etl.errors import ConfigError
-from etl.reporting.files import replacing
+from etl.reporting.files import atomic_write
 from etl.runs import composition
 from etl.settings.loading import ACCOUNT_NAMES, is_account_name, values_without_file
 from etl.settings.model import Settings
@@ -147,7 +147,7 @@ def write(made: Draft) -> list[Path]:
                 undo.callback(path.unlink, missing_ok=True)
             if path != made.file:
                 _make_private_directory(path.parent)
-            with replacing(path, 0o600) as opened:
+            with atomic_write(path, 0o600) as opened:
                 opened.write(text.encode())
         undo.pop_all()
     return [path for path, _ in made.new_files]

@@ -1,1 +1,1 @@
-"""What people see: tables in the terminal."""
+"""What people and other programs read: tables, lines, the page with charts, export files. It prints nothing."""

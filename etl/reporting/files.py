@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writes files atomically: completely or not at all."""
 
 import errno
 import os
@@ -12,11 +12,11 @@ from etl.errors import OutputError
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
-    """A file that takes its name, and the place of an older one, once all of it is on disk; on any failure it is gone.
+def atomic_write(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """A file that replaces `path` once all of it is on disk; on any failure it is removed and `path` stays as it was.
 
-    Raises OutputError where it cannot be written. What is no regular file, such as a device, is not replaced. `mode` is
-    that of the new file, less the umask.
+    Refuses to replace anything but a regular file, such as a device. `mode` is that of the new file, less the umask.
+    Raises OutputError if it cannot be written.
     """
     temporary = path.parent / f".force-orders-{token_hex(8)}"
     try:
@@ -36,7 +36,7 @@ def replacing(path: Path, mode: int = 0o666) -> Iterator[BinaryIO]:
 
 
 def _check_replaceable(path: Path) -> None:
-    """Before anything is written, and because a rename would put a file in the place of a device."""
+    """Fail early, and never rename a file over a device."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if path.exists() and not path.is_file():

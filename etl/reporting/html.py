@@ -1,4 +1,4 @@
-"""One HTML page out of a report: data, style, scripts and the charts library inside, nothing loaded from anywhere."""
+"""The report as one HTML page that contains its data, style, scripts and the chart library and loads nothing."""
 
 import base64
 import hashlib
@@ -12,23 +12,23 @@ from etl.core.text import printable
 
 LIBRARY = "echarts.min.js"
 SCRIPTS = ("figures.js", "views.js", "tables.js", "look.js", "charts.js", "days.js", "page.js")
-"""In the order in which they build on each other: numbers first, the document last."""
+"""In the order in which they depend on each other."""
 
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
-"""What could end the script element that holds the data, or a line of it, in a form that JSON reads as the same."""
+"""JSON escapes for characters that could end the script element or a line of it."""
 
 
 def page(data: Mapping[str, Any]) -> str:
-    """The page as text, to be stored as UTF-8; `data` is what `ReportData.as_json()` gives.
+    """The page as text, to be encoded as UTF-8; `data` is the result of `ReportData.as_json()`.
 
-    It opens offline, and its policy lets the browser run these scripts and no others, and load nothing.
+    It works offline. Its content security policy allows these scripts only and forbids the browser to load anything.
     """
     library = asset(LIBRARY)
     script = "'use strict';\n{\n" + "\n".join(map(asset, SCRIPTS)) + "}\n"
     policy = {
         "default-src": "'none'",
-        "script-src": f"{_fingerprint(library)} {_fingerprint(script)}",
-        "style-src": "'unsafe-inline'",  # the charts set the styles of what they draw
+        "script-src": f"{_csp_hash(library)} {_csp_hash(script)}",
+        "style-src": "'unsafe-inline'",  # the chart library sets style attributes
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -38,32 +38,32 @@ def page(data: Mapping[str, Any]) -> str:
         style=asset("page.css"),
         library=library,
         script=script,
-        data=_embedded(data),
+        data=_script_json(data),
     )
 
 
 def asset(name: str) -> str:
-    """The text of a file that the page is made of."""
+    """The text of one of the page's source files."""
     return (files("etl.reporting") / "page" / name).read_text(encoding="utf-8")
 
 
-def _fingerprint(script: str) -> str:
+def _csp_hash(script: str) -> str:
     digest = hashlib.sha256(script.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _embedded(data: Mapping[str, Any]) -> str:
-    """JSON that stays inside its script element whatever the texts in it say."""
-    text = json.dumps(_readable(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def _script_json(data: Mapping[str, Any]) -> str:
+    """JSON that cannot end its script element, whatever its texts contain."""
+    text = json.dumps(_printable(data), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.translate(_ESCAPES)
 
 
-def _readable(value: Any) -> Any:
-    """The same without control characters and without signs that turn the reading direction."""
+def _printable(value: Any) -> Any:
+    """The same value without control characters and bidirectional marks in its texts."""
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, Mapping):
-        return {name: _readable(item) for name, item in value.items()}
+        return {name: _printable(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_readable(item) for item in value]
+        return [_printable(item) for item in value]
     return value

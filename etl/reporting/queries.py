@@ -1,169 +1,65 @@
-"""What the report shows, read from the report's views: summed up by Postgres, so that a million orders stay small here.
+"""Reads the report from its views. Postgres aggregates, so that a million orders need little memory here.
 
-Sums are of the orders of the span alone, to the millisecond; therefore they are taken of report_force_orders even where
-report_daily has them for whole days.
+A span may begin and end at any millisecond. So sums come from report_force_orders, not from report_daily with its whole
+days.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, text
 
-from etl.core.orders import CloseType
 from etl.core.planning import Rules
 from etl.core.text import many
 from etl.core.timeline import DAY, Window, to_datetime, to_millis
+from etl.errors import ConfigError
+from etl.reporting.report_data import (
+    BIN_BPS,
+    CASCADES_SHOWN,
+    SYMBOLS_NAMED,
+    Cascade,
+    Daily,
+    DayCoverage,
+    Hour,
+    Largest,
+    ReportData,
+    Slippage,
+)
 from etl.store.engine import store_errors
 
-SYMBOLS_NAMED = 60
-"""The symbols of the most orders; all others share one name."""
-BIN_BPS = 5
-CASCADES_SHOWN = 500
-LARGEST_OF_ALL = 50
-LARGEST_OF_EACH = 5
-"""Of each symbol of an account."""
-
-
-class Daily(NamedTuple):
-    account: str
-    symbol: str
-    quote_asset: str | None
-    close_type: str
-    day: date
-    orders: int
-    notional: Decimal | None
-    """In the quote asset; None where no order's is known."""
-
-
-class Slippage(NamedTuple):
-    account: str
-    symbol: str
-    lower_edge: int
-    """Of a bin of BIN_BPS, in hundredths of a percent; positive is worse for the account."""
-    orders: int
-
-
-class Hour(NamedTuple):
-    account: str
-    symbol: str
-    weekday: int
-    """0 is Monday; UTC, as the hour is."""
-    hour: int
-    orders: int
-
-
-class Cascade(NamedTuple):
-    account: str
-    started_at: datetime
-    seconds: float
-    orders: int
-    symbols: int
-    notional: Decimal | None
-    quote_assets: str | None
-    peak_orders_per_second: int
-
-
-class Covered(NamedTuple):
-    account: str
-    day: date
-    coverage: str
-    """proven, partly or not."""
-    reasons: str | None
-    orders: int
-
-
-class Largest(NamedTuple):
-    account: str
-    symbol: str
-    order_id: int
-    order_time: datetime
-    close_type: str
-    position_closed: str | None
-    quantity_filled: Decimal | None
-    average_price: Decimal | None
-    notional: Decimal | None
-    quote_asset: str | None
-    slippage_bps: Decimal | None
-
-
-@dataclass(frozen=True)
-class ReportData:
-    """Everything that a report shows. Times are epoch milliseconds, days of UTC."""
-
-    generated_at: int
-    span: Window
-    retention_days: int | None
-    """What the exchange keeps; None: no limit."""
-    accounts: Sequence[str]
-    symbols: Sequence[str]
-    """Sorted; at most SYMBOLS_NAMED, and where there are more a last name that the others share."""
-    daily: Sequence[Daily]
-    slippage: Sequence[Slippage]
-    hours: Sequence[Hour]
-    cascades: Sequence[Cascade]
-    """Of two or more orders; the largest, oldest first."""
-    coverage: Sequence[Covered]
-    largest: Sequence[Largest]
-
-    @property
-    def orders(self) -> int:
-        return sum(row.orders for row in self.daily)
-
-    def as_json(self) -> dict[str, Any]:
-        """For the page: names as index numbers, decimals as text with exactly their digits, times as ISO 8601.
-
-        An order's id is text as well: it may have more digits than a number of JavaScript holds.
-        """
-        assets = sorted({row.quote_asset for row in self.daily if row.quote_asset is not None})
-        account, symbol, kind = _places(self.accounts), _places(self.symbols), _places(tuple(CloseType))
-        asset = _places(assets) | {None: None}
-        return {
-            "generated_at": _instant(self.generated_at),
-            "since": _instant(self.span.start),
-            "until": _instant(self.span.end),
-            "retention_days": self.retention_days,
-            "accounts": list(self.accounts),
-            "symbols": list(self.symbols),
-            "quote_assets": assets,
-            "close_types": [close_type.value for close_type in CloseType],
-            "daily": [
-                [account[one], symbol[of], asset[quoted], kind[why], *_plain(rest)]
-                for one, of, quoted, why, *rest in self.daily
-            ],
-            "slippage": {
-                "bin_bps": BIN_BPS,
-                "rows": [[account[row.account], symbol[row.symbol], *row[2:]] for row in self.slippage],
-            },
-            "hours": [[account[row.account], symbol[row.symbol], *row[2:]] for row in self.hours],
-            "cascades": [[account[row.account], *_plain(row[1:])] for row in self.cascades],
-            "coverage": [[account[row.account], *_plain(row[1:])] for row in self.coverage],
-            "largest": [
-                [account[row.account], row.symbol, str(row.order_id), *_plain(row[3:])] for row in self.largest
-            ],
-        }
+LARGEST_OVERALL = 50
+LARGEST_PER_SYMBOL = 5
+"""For each account and symbol."""
 
 
 def stored_accounts(connection: Connection) -> list[str]:
-    """Every account that was ever asked for or has an order, sorted."""
+    """Every account with a recorded request or an order, sorted."""
     with store_errors():
         found = connection.scalars(text(_ACCOUNTS)).all()
         connection.rollback()
     return sorted(found)
 
 
-def beginning(connection: Connection, accounts: Sequence[str]) -> int | None:
-    """The begin of the first day that is covered, was asked for or has an order; None where there is no such day."""
+def select_accounts(connection: Connection, names: Sequence[str]) -> list[str]:
+    """The accounts named, or all that are stored; raises ConfigError for a name that is not stored."""
+    stored = stored_accounts(connection)
+    for name in names:
+        if name not in stored:
+            known = f"it holds {', '.join(stored)}" if stored else "nothing is stored yet"
+            raise ConfigError(f"there is no account {name!r} in the database; {known}")
+    return sorted(set(names)) or stored
+
+
+def first_day(connection: Connection, accounts: Sequence[str]) -> int | None:
+    """The start, in epoch milliseconds, of the first day that is covered, was requested or has an order; else None."""
     with store_errors():
-        first = connection.scalar(text(_BEGINNING), {"accounts": list(accounts)})
+        first = connection.scalar(text(_FIRST_DAY), {"accounts": list(accounts)})
         connection.rollback()
     return None if first is None else to_millis(first)
 
 
 def read_report(connection: Connection, span: Window, accounts: Sequence[str], rules: Rules) -> ReportData:
-    """Everything of these accounts in `span`, as it stood at one instant. Raises StoreError."""
+    """The report of these accounts and this span, all as of one instant. Raises StoreError."""
     scope = {
         "accounts": list(accounts),
         "since": to_datetime(span.start),
@@ -193,16 +89,18 @@ def read_report(connection: Connection, span: Window, accounts: Sequence[str], r
             ],
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
-            coverage=[Covered._make(row) for row in rows(_COVERAGE)],
-            largest=[Largest(*row[:-1]) for row in rows(_LARGEST, of_all=LARGEST_OF_ALL, of_each=LARGEST_OF_EACH)],
+            coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
+            largest=[
+                Largest(*row[:-1]) for row in rows(_LARGEST, overall=LARGEST_OVERALL, per_symbol=LARGEST_PER_SYMBOL)
+            ],
         )
         connection.rollback()
     return data
 
 
 _ACCOUNTS = "SELECT account FROM report_coverage UNION SELECT account FROM report_force_orders"
-# The first order of each account by itself: for the first of several the index is of no use.
-_BEGINNING = """
+# One subquery for each account: for the minimum of several accounts Postgres does not use the index.
+_FIRST_DAY = """
     SELECT timezone('UTC', least(
                (SELECT min(day) FROM report_coverage WHERE account = ANY(:accounts)),
                (SELECT timezone('UTC', min((SELECT min(order_time) FROM report_force_orders WHERE account = chosen)))
@@ -236,8 +134,8 @@ _HOURS = """
      WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
      GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
-# As report_cascades has them (a test holds the two equal), but in one pass, the quicker way where it is years, and
-# without a join, which the planner misjudges for a history read just now: Postgres has no statistics of it yet.
+# The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders, and
+# without a join, which the planner misjudges for rows that were just stored and have no statistics yet.
 _CASCADES = """
     WITH neighbours AS (
         SELECT account, market, symbol, order_time, notional, quote_asset,
@@ -274,27 +172,8 @@ _LARGEST = """
           FROM report_force_orders
          WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
     )
-    (SELECT * FROM ranked ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id LIMIT :of_all)
+    (SELECT * FROM ranked ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id LIMIT :overall)
     UNION
-    SELECT * FROM ranked WHERE place <= :of_each
+    SELECT * FROM ranked WHERE place <= :per_symbol
     ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id
 """
-
-
-def _places(names: Sequence[str]) -> dict[str | None, int | None]:
-    return {name: place for place, name in enumerate(names)}
-
-
-def _plain(values: Sequence[Any]) -> list[Any]:
-    return [write(value) if (write := _WRITERS.get(type(value))) else value for value in values]
-
-
-def _instant(instant: int) -> str:
-    return to_datetime(instant).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
-
-
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    datetime: lambda moment: _instant(to_millis(moment)),
-    date: date.isoformat,
-    Decimal: "{:f}".format,
-}

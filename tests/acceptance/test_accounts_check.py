@@ -255,7 +255,7 @@ def test_the_list_is_of_use_without_a_database_and_makes_none(lab: Labs, command
     done = away("accounts", "list", FORCE_ORDERS_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     assert done.returncode == 0
     assert "main" in done.stdout
-    assert "without watermarks: " in done.stderr
+    assert "watermarks are not shown: " in done.stderr
     assert len(done.stderr.splitlines()) == 1
     data = command.directory / "data"
     done = away("accounts", "list", FORCE_ORDERS_DATABASE_URL="", FORCE_ORDERS_DATA_DIR=str(data))

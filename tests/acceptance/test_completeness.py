@@ -232,7 +232,9 @@ def test_a_sample_says_what_it_is_worth(lab: Labs) -> None:
     done = checked("verify", "--sample", "5")
     assert done.returncode == 0
     assert checked.stats()["pages"] == 5
-    assert "5 of 13 windows, by lot: with 95 % confidence fewer than 45.1% of the windows differ" in done.stdout
+    assert (
+        "5 of 13 windows, chosen at random: with 95 % confidence fewer than 45.1% of the windows differ" in done.stdout
+    )
 
 
 def test_an_exchange_that_takes_only_narrow_windows_is_read_in_narrow_ones(lab: Labs) -> None:

@@ -8,9 +8,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from etl.cli.config import KINDS
+from etl.cli.config import config_deploy
 from etl.commands.config_files import DEPLOYMENTS
 from tests.acceptance.deploying import DEPLOY, text_of
 from tests.conftest import Command
@@ -88,10 +89,10 @@ def test_the_example_is_printed_as_it_is(command: Command) -> None:
 def test_every_deployment_file_but_the_image_can_be_printed() -> None:
     names = {name for names in DEPLOYMENTS.values() for name in names}
     assert names == {file.name for file in DEPLOY.iterdir()} - {"Dockerfile"}
-    assert set(KINDS) == set(DEPLOYMENTS)
+    assert f"{{{'|'.join(DEPLOYMENTS)}}}" in config_deploy.get_usage(click.Context(config_deploy))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DEPLOYMENTS)
 def test_a_deployment_is_printed_or_written(command: Command, kind: str) -> None:
     done, names = command("config", "deploy", kind), DEPLOYMENTS[kind]
     assert (done.returncode, done.stderr) == (0, "")

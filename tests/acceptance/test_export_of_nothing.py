@@ -48,7 +48,7 @@ def test_a_span_that_was_never_asked_for_ends_with_2_and_says_what_was(export: C
     for span in (["--until", "2026-07-31"], ["--since", "2026-09-01"]):
         done = export(*words, *span)
         assert_one_line(
-            done, 2, "was ever asked for; history was asked for from 2026-08-01T00:00Z to 2026-09-01T00:00Z"
+            done, 2, "was ever requested; history was requested from 2026-08-01T00:00Z to 2026-09-01T00:00Z"
         )
     assert old.read_text() == "what was here before"
     done = export(*words, "--since", "2026-08-31", "--until", "2026-09-15")

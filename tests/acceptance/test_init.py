@@ -260,4 +260,4 @@ def test_what_cron_does_not_have_is_named(fresh: Lab) -> None:
     done = fresh("init", "--account", "desk", HTTPS_PROXY="http://127.0.0.1:9", PGPASSWORD="x", NO_PROXY="127.0.0.1")
     assert done.returncode == 0, done.stderr
     assert "cron does not have HTTPS_PROXY, PGPASSWORD" in done.stderr
-    assert "BINANCE_API_KEY, BINANCE_API_SECRET set, commands here read an account main as well" in done.stderr
+    assert "BINANCE_API_KEY, BINANCE_API_SECRET set, commands here also read an account main" in done.stderr

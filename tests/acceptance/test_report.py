@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from etl.errors import OutputError
-from etl.reporting.files import replacing
+from etl.reporting.files import atomic_write
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from tests.acceptance.conftest import DAY, Lab, order_row
@@ -252,7 +252,7 @@ def test_whatever_fails_while_a_file_is_written_leaves_no_trace_of_it(tmp_path: 
     file = tmp_path / "report.html"
 
     def fail_half_way(failure: BaseException) -> None:
-        with replacing(file) as half:
+        with atomic_write(file) as half:
             half.write(b"half")
             assert not file.exists()
             raise failure
@@ -261,8 +261,8 @@ def test_whatever_fails_while_a_file_is_written_leaves_no_trace_of_it(tmp_path: 
         with pytest.raises(type(failure)):
             fail_half_way(failure)
     assert list(tmp_path.iterdir()) == []
-    with replacing(file) as whole:
+    with atomic_write(file) as whole:
         whole.write(b"whole")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("report.html", b"whole")]
-    with pytest.raises(OutputError, match="cannot be written: Is a directory"), replacing(tmp_path):
+    with pytest.raises(OutputError, match="cannot be written: Is a directory"), atomic_write(tmp_path):
         pytest.fail("nothing is to be written")

@@ -200,8 +200,8 @@ def test_a_sum_loses_no_digit_where_a_float_would(browser: Browser, tmp_path: Pa
 def test_what_is_lost_next_stands_first_and_what_is_lost_already_last(browser: Browser, tmp_path: Path) -> None:
     visit(browser, tmp_path, RICH)
     lines = browser.value("[...document.querySelectorAll('.gaps li')].map(line => line.textContent)")
-    assert lines[0] == "second: 2026-07-03 partly proven, not_fetched; falls off the exchange's history today"
-    assert lines[1].startswith("main: 2026-07-07 to 2026-07-08 (2 days) not proven, failed; falls off")
+    assert lines[0] == "second: 2026-07-03 partly proven, not_fetched; the exchange drops it today"
+    assert lines[1].startswith("main: 2026-07-07 to 2026-07-08 (2 days) not proven, failed; the exchange drops it")
     assert lines[1].endswith("in 4 days")
     assert lines[5] == "second: 2026-07-02 lost, beyond_retention; the exchange no longer keeps it"
 
@@ -215,7 +215,7 @@ def test_the_day_in_which_a_history_begins_is_no_gap_and_the_last_ones_are_only_
     visit(browser, tmp_path, data)
     lines = browser.value("[...document.querySelectorAll('.gaps li')].map(line => line.textContent)")
     assert lines == ["2026-09-29 to 2026-09-30 (2 days) not read yet"]
-    assert browser.value(FIGURES)["Days not proven"] == ["3", "1 as the history begins, 2 not read yet"]
+    assert browser.value(FIGURES)["Days not proven"] == ["3", "1 history begins, 2 not read yet"]
 
 
 def test_a_day_that_is_not_proven_is_told_from_a_zero(browser: Browser, tmp_path: Path) -> None:

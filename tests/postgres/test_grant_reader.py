@@ -61,7 +61,7 @@ def test_a_role_that_can_do_more_is_named_with_what_it_can_do(command: Command, 
         admin.execute(sql.SQL("GRANT SELECT ON force_orders, runs TO {}").format(sql.Identifier(new_role)))
     done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=as_role("owner", database_url))
     assert done.returncode == 0
-    assert done.stderr.endswith("may use more than these, by rights given elsewhere: force_orders, runs\n")
+    assert done.stderr.endswith("also has other rights, granted elsewhere: force_orders, runs\n")
 
 
 def test_a_role_that_is_not_there_is_no_role_to_grant_to(command: Command, database_url) -> None:

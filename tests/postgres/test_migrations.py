@@ -180,7 +180,7 @@ def test_many_upgrades_at_once_make_one_schema(command: Command, empty_database_
 
     assert [process.returncode for process in started] == [0] * 4, ended
     head = migrate.head()
-    assert sorted(said for said, _ in ended) == [f"schema none → {head}\n", *[f"the schema is {head} already\n"] * 3]
+    assert sorted(said for said, _ in ended) == [f"schema none → {head}\n", *[f"the schema is already {head}\n"] * 3]
     with connection_to(engine_for(empty_database_url)) as connection:
         migrate.check(connection)
 

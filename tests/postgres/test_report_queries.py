@@ -16,8 +16,9 @@ from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window, to_millis
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
-from etl.reporting.queries import Covered, ReportData, beginning, read_report, stored_accounts
-from etl.reporting.tables import first_at_risk, headline, report_tables
+from etl.reporting.queries import first_day, read_report, stored_accounts
+from etl.reporting.report_data import DayCoverage, ReportData
+from etl.reporting.report_tables import first_at_risk, headline, report_tables
 from etl.runs.recorder import MARKET, Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
@@ -118,7 +119,7 @@ def test_the_session_s_time_zone_changes_nothing(history: Connection) -> None:
     history.execute(text("SET timezone = 'Asia/Kolkata'"))
     history.commit()
     assert read(history).as_json() == before
-    assert beginning(history, ["main"]) == THURSDAY
+    assert first_day(history, ["main"]) == THURSDAY
 
 
 def test_a_span_is_half_open_to_the_millisecond_in_every_part(history: Connection) -> None:
@@ -143,16 +144,16 @@ def test_of_the_accounts_only_those_asked_for_are_read(history: Connection) -> N
 
 def test_a_history_begins_with_the_first_day_that_was_asked_for_or_has_an_order(history: Connection) -> None:
     assert stored_accounts(history) == ["account2", "main"]
-    assert beginning(history, ["account2"]) == THURSDAY + DAY
-    assert beginning(history, ["account2", "main"]) == THURSDAY
+    assert first_day(history, ["account2"]) == THURSDAY + DAY
+    assert first_day(history, ["account2", "main"]) == THURSDAY
     store(history, "main", order("BTCUSDT", 3, THURSDAY - 3 * DAY + HOUR))
-    assert beginning(history, ["main"]) == THURSDAY - 3 * DAY
+    assert first_day(history, ["main"]) == THURSDAY - 3 * DAY
     coverage.ask(history, "account2", MARKET, None, THURSDAY - 5 * DAY + MINUTE)
-    assert beginning(history, ["account2", "main"]) == THURSDAY - 5 * DAY
+    assert first_day(history, ["account2", "main"]) == THURSDAY - 5 * DAY
 
 
 def test_an_empty_database_has_no_accounts_no_beginning_and_nothing_to_show(connection: Connection) -> None:
-    assert (stored_accounts(connection), beginning(connection, [])) == ([], None)
+    assert (stored_accounts(connection), first_day(connection, [])) == ([], None)
     data = read(connection, accounts=[])
     found = read_report(connection, SPAN, [], replace(NOW, keeps=None)).as_json()
     assert found["retention_days"] is None, "an exchange that keeps everything"
@@ -289,7 +290,7 @@ KEPT_SINCE = THURSDAY + HOUR
     ],
 )
 def test_the_day_that_is_lost_next(days: list[tuple[int, str, str | None]], at_risk: int | None) -> None:
-    covered = [Covered("main", date(2026, 3, day), kind, reasons, 0) for day, kind, reasons in days]
+    covered = [DayCoverage("main", date(2026, 3, day), kind, reasons, 0) for day, kind, reasons in days]
     assert first_at_risk(covered, KEPT_SINCE) == (None if at_risk is None else date(2026, 3, at_risk))
 
 

@@ -12,15 +12,23 @@ from etl.simulator.command import EXAMPLES, option_parser
 NARROW = 80
 
 
-def every(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def below(context: click.Context, name: str) -> click.Context:
+    """The context of a subcommand, imported if it is lazy."""
+    assert isinstance(context.command, click.Group)
+    _, command, _ = context.command.resolve_command(context, [name])
+    assert command is not None
+    return click.Context(command, parent=context, info_name=name)
+
+
+def every(context: click.Context, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
-    if isinstance(command, click.Group):
-        for name, one in command.commands.items():
-            yield from every(one, (*path, name))
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            yield from every(below(context, name), (*path, name))
 
 
 OWN_PARSER = {("simulator",)}
-PATHS = sorted(set(every(cli)) - OWN_PARSER)
+PATHS = sorted(set(every(click.Context(cli))) - OWN_PARSER)
 
 
 def contexts(words: list[str]) -> list[click.Context]:
@@ -34,13 +42,10 @@ def contexts(words: list[str]) -> list[click.Context]:
 
 
 def help_of(path: tuple[str, ...]) -> str:
-    command: click.Command = cli
     context = click.Context(cli, info_name="force-orders", terminal_width=NARROW, max_content_width=NARROW)
     for name in path:
-        assert isinstance(command, click.Group)
-        command = command.commands[name]
-        context = click.Context(command, parent=context, info_name=name)
-    return command.get_help(context)
+        context = below(context, name)
+    return context.get_help()
 
 
 @pytest.mark.parametrize("path", PATHS, ids=" ".join)
@@ -69,6 +74,11 @@ def test_no_summary_is_cut_off_on_a_narrow_terminal(path: tuple[str, ...]) -> No
     for line in commands:
         assert line.endswith("."), line
         assert not line.endswith("..."), line
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_a_list_of_commands_shows_the_first_sentence_of_each_command_s_own_help(name: str) -> None:
+    assert cli.commands[name].get_short_help_str() == below(click.Context(cli), name).command.get_short_help_str()
 
 
 @pytest.mark.parametrize("name", ["backfill", "verify", "report", "export"])

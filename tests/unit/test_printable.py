@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from etl.core.text import printable
-from etl.reporting.fitting import Column
-from etl.reporting.terminal import table
+from etl.reporting.layout import Column
+from etl.reporting.table import table
 
 STEERING = {
     "an escape sequence": ("\x1b[2Jx", "�[2Jx"),

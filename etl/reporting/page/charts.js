@@ -156,7 +156,7 @@ function cascadesChart(report, view, choice, look, width) {
       ["symbols", grouped(cascade.symbols)],
       ["notional", cascade.notional === null ? "–" : `${grouped(cascade.notional)} ${cascade.assets ?? ""}`],
       ["from first to last", duration(cascade.seconds)],
-      ["most in a second", grouped(cascade.peak)],
+      ["peak per second", grouped(cascade.peak)],
     ]];
   };
   const base = chartBase(look, hint);

@@ -90,10 +90,10 @@ function showFigures() {
   const standings = ["begins", "unread", "lost"]
     .map((state) => [state, days.filter((day) => day.state === state).length])
     .filter(([, count]) => count)
-    .map(([state, count]) => `${grouped(count)} ${state === "begins" ? "as the history begins" : STATE_NAMES[state]}`);
+    .map(([state, count]) => `${grouped(count)} ${STATE_NAMES[state]}`);
   const amounts = [
     exact !== glance && `exactly ${grouped(exact)}`,
-    total.unpriced && `not known of ${many(total.unpriced, "order")}`,
+    total.unpriced && `unknown for ${many(total.unpriced, "order")}`,
   ].filter(Boolean);
   const figures = [
     ["Orders", grouped(total.orders),
@@ -212,7 +212,7 @@ function begin() {
   const accounts = report.accounts.length ? ` · ${name} ${report.accounts.join(", ")}` : "";
   document.querySelector(".span").textContent =
     `${toTheMinute(report.since)} to ${toTheMinute(report.until)} UTC${accounts}`
-    + ` · made ${toTheMinute(report.generated_at)} UTC`;
+    + ` · created ${toTheMinute(report.generated_at)} UTC`;
   document.title = `Force orders, ${report.since.slice(0, 10)} to ${report.until.slice(0, 10)}`;
   offer();
   chooseByAddress();

@@ -38,7 +38,7 @@ function dailyTable(report, view, asset, amount) {
   const unproven = view.days.filter((day) => day.state !== "proven").length;
   const nothing = tallied([], report.close_types);
   return {
-    gist: most && `${many(view.days.length, "day")}, ${amount(view.total.units)} ${asset} in all; the most on ${most}: `
+    gist: most && `${many(view.days.length, "day")}, total ${amount(view.total.units)} ${asset}; the most on ${most}: `
       + `${amount(view.tallies.get(most)?.units ?? 0n)} ${asset}. ${many(unproven, "day")} not proven.`,
     columns: [
       text("Day"), text("Coverage"), number("Orders"), number(asset),
@@ -77,7 +77,7 @@ function slippageTable(report, view) {
   const middle = all && quantile(view.bins, 0.5);
   return {
     gist: all && `${many(all, "order")} with a price and a fill: ${percent(better, all)} filled at a better price `
-      + `than the order's, ${percent(all - better, all)} at that price or a worse one; the middle order between `
+      + `than the order's, ${percent(all - better, all)} at that price or a worse one; the median is between `
       + `${middle} and ${middle + width} bps.`,
     columns: [number("From, bps"), number("to below, bps"), number("Orders"), number("Share")],
     rows: view.bins.map(({ edge, orders }) => [edge, edge + width, grouped(orders), percent(orders, all)].map(String)),
@@ -91,7 +91,7 @@ function cascadesTable(report, view) {
       + `${duration(largest.seconds)} on ${spaced(largest.startedAt)}.`,
     columns: [
       text("Account"), text("First order, UTC"), number("Seconds"), number("Orders"), number("Symbols"),
-      number("Notional"), text("Asset"), number("Most in a second"),
+      number("Notional"), text("Asset"), number("Peak per second"),
     ],
     rows: view.cascades.map(({ account, startedAt, seconds, orders, symbols, notional, assets, peak }) => [
       report.accounts[account], spaced(startedAt), String(seconds), grouped(orders), grouped(symbols),
@@ -111,7 +111,7 @@ function hoursTable(view) {
   return {
     gist: busiest.orders && `${many(sum(cells.map((cell) => cell.orders)), "order")}; the most on `
       + `${WEEKDAYS[busiest.weekday]}s ${hour}: ${grouped(busiest.orders)}.`,
-    columns: [text("UTC"), ...Array.from({ length: 24 }, (_, hour) => number(`${hour}`)), number("All")],
+    columns: [text("UTC"), ...Array.from({ length: 24 }, (_, hour) => number(`${hour}`)), number("Total")],
     rows: view.hours.map((hours, weekday) => [WEEKDAYS[weekday], ...hours.map(grouped), grouped(sum(hours))]),
   };
 }
@@ -123,7 +123,7 @@ function coverageTable(report, view) {
   return {
     gist: view.coverage.length && `${many(view.states.size, "day")}: ${said.join(", ")}.`,
     columns: [
-      text("Account"), text("Day"), text("Coverage"), text("Reasons"), number("Orders"), text("Standing"),
+      text("Account"), text("Day"), text("Coverage"), text("Reasons"), number("Orders"), text("State"),
       number("Days until lost"),
     ],
     rows: view.coverage.map(({ account, day, coverage, reasons, orders, state, daysLeft }) => [
@@ -169,18 +169,18 @@ function gapLines(report, view) {
 function fallsOff({ state, daysLeft }) {
   if (state === "lost") return "; the exchange no longer keeps it";
   if (daysLeft === null) return "";
-  return `; falls off the exchange's history ${daysLeft ? `in ${many(daysLeft, "day")}` : "today"}`;
+  return `; the exchange drops it ${daysLeft ? `in ${many(daysLeft, "day")}` : "today"}`;
 }
 
 /** The sentence in place of a chart or table that has nothing to show. */
 function nothingOf(name, report, view) {
-  if (name === "coverage") return "Nothing has been read yet. The command force-orders backfill begins.";
+  if (name === "coverage") return "Nothing has been read yet. Start with: force-orders backfill";
   if (!report.daily.length) {
     const proven = view.days.filter((day) => day.state === "proven").length;
-    const none = proven ? `; ${many(proven, "day")} of it proven to have none` : "";
+    const none = proven ? `; ${many(proven, "day")} proven to have none` : "";
     return `No force order is stored in this span${none}.`;
   }
   if (name === "slippage") return "No order of this choice has both a price and a fill.";
-  if (name === "cascades") return "No two orders followed each other within the pause.";
+  if (name === "cascades") return "No cascade: no two orders came in quick succession.";
   return "No force order is stored for this choice.";
 }

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from etl.reporting.fitting import GAP, Column, Fitted, fitted, shortened, wrapped
-from etl.reporting.terminal import query_table, table
+from etl.reporting.layout import GAP, Column, Layout, fit_columns, shorten, wrap
+from etl.reporting.table import query_table, table
 
 NUMBER = re.compile(r"\d+")
 
 TEXTS = st.text(st.sampled_from("abc 0123456789-:.T币"), max_size=40)
 COLUMNS = st.builds(
     Column,
-    head=st.sampled_from(("id", "order id", "days until loss", "symbol")),
-    drop=st.none() | st.integers(1, 9),
-    least=st.none() | st.integers(1, 12),
+    heading=st.sampled_from(("id", "order id", "days until loss", "symbol")),
+    drop_order=st.none() | st.integers(1, 9),
+    min_width=st.none() | st.integers(1, 12),
     wraps=st.booleans(),
 )
 
@@ -31,7 +31,7 @@ def tables(draw: st.DrawFn) -> tuple[list[Column], list[list[str]]]:
     return columns, draw(st.lists(row, max_size=4))
 
 
-def total(fit: Fitted) -> int:
+def total(fit: Layout) -> int:
     return sum(fit.widths) + GAP * (len(fit.widths) - 1)
 
 
@@ -50,12 +50,12 @@ def total(fit: Fitted) -> int:
     ],
 )
 def test_a_text_is_shortened_beside_its_numbers(text: str, width: int, shown: str) -> None:
-    assert shortened(text, width) == shown
+    assert shorten(text, width) == shown
 
 
 @given(TEXTS, st.integers(1, 50))
 def test_a_shortened_text_fits_and_begins_as_the_text_does_and_cuts_no_number(text: str, width: int) -> None:
-    shown = shortened(text, width)
+    shown = shorten(text, width)
     assert cell_len(shown) <= width
     if shown != text:
         kept = shown.removesuffix("…")
@@ -66,7 +66,7 @@ def test_a_shortened_text_fits_and_begins_as_the_text_does_and_cuts_no_number(te
 
 @given(TEXTS, st.integers(1, 50))
 def test_a_text_to_be_wrapped_has_no_word_that_is_too_wide(text: str, width: int) -> None:
-    assert all(cell_len(word) <= width for word in wrapped(text, width).split(" "))
+    assert all(cell_len(word) <= width for word in wrap(text, width).split(" "))
 
 
 ORDERS = [Column("account", 2, 4), Column("symbol"), Column("order id"), Column("time", 1), Column("notional")]
@@ -86,40 +86,40 @@ ROW = ["a-long-account", "BTCUSDT", "20770000045", "2026-09-01T12:00Z", "3,500.2
 def test_texts_are_shortened_before_a_column_goes_and_the_least_important_goes_first(
     width: int, shown: list[int], dropped: tuple[str, ...]
 ) -> None:
-    fit = fitted(ORDERS, [ROW], width)
-    assert [*fit.places] == shown
+    fit = fit_columns(ORDERS, [ROW], width)
+    assert [*fit.indexes] == shown
     assert fit.dropped == dropped
     assert total(fit) <= max(width, 30)
 
 
 def test_a_head_breaks_at_its_spaces_before_a_text_is_shortened() -> None:
-    columns = [Column("days until loss"), Column("why", least=4)]
-    assert fitted(columns, [["9.5", "beyond_retention"]], 23).widths == (5, 16)
+    columns = [Column("days until loss"), Column("why", min_width=4)]
+    assert fit_columns(columns, [["9.5", "beyond_retention"]], 23).widths == (5, 16)
 
 
 @given(tables(), st.integers(1, 120))
 def test_any_table_fits_or_has_nothing_more_to_give(made: tuple[list[Column], list[list[str]]], width: int) -> None:
     columns, rows = made
-    fit = fitted(columns, rows, width)
-    assert [*fit.places] == sorted(fit.places)
-    assert len(fit.places) + len(fit.dropped) == len(columns)
-    for place, wide in zip(fit.places, fit.widths, strict=True):
+    fit = fit_columns(columns, rows, width)
+    assert [*fit.indexes] == sorted(fit.indexes)
+    assert len(fit.indexes) + len(fit.dropped) == len(columns)
+    for place, wide in zip(fit.indexes, fit.widths, strict=True):
         content = max((cell_len(row[place]) for row in rows), default=0)
-        assert columns[place].least is not None or wide >= content, "what is no text stands as it is"
-        assert all(cell_len(word) <= wide for word in columns[place].head.split())
+        assert columns[place].min_width is not None or wide >= content, "what is no text stands as it is"
+        assert all(cell_len(word) <= wide for word in columns[place].heading.split())
     if total(fit) > width:
-        assert all(columns[place].drop is None for place in fit.places)
-    if total(fitted(columns, rows, 10_000)) <= width:
+        assert all(columns[place].drop_order is None for place in fit.indexes)
+    if total(fit_columns(columns, rows, 10_000)) <= width:
         assert not fit.dropped
 
 
 @given(tables())
 def test_without_an_edge_nothing_is_dropped_or_shortened(made: tuple[list[Column], list[list[str]]]) -> None:
     columns, rows = made
-    fit = fitted(columns, rows, 10_000)
-    assert [*fit.places] == [*range(len(columns))]
+    fit = fit_columns(columns, rows, 10_000)
+    assert [*fit.indexes] == [*range(len(columns))]
     for place, wide in enumerate(fit.widths):
-        assert all(shortened(row[place], wide) == row[place] for row in rows)
+        assert all(shorten(row[place], wide) == row[place] for row in rows)
 
 
 @given(tables(), st.integers(20, 120))

@@ -3,7 +3,7 @@
 import pytest
 
 from etl.core.timeline import DAY, Window
-from etl.reporting.stored import never_asked, unknown_symbol
+from etl.reporting.export_check import never_requested, unknown_symbol
 from etl.store.coverage import Asked
 
 NAMES = ["ADAUSDT", "BTCUSDC", "BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"]
@@ -33,19 +33,19 @@ def test_a_symbol_that_is_not_stored_is_told_with_what_is(symbol: str, names: li
     [([], (0, 6)), ([], (19, 30)), (["BTCUSDT"], (6, 7)), (["ETHUSDT"], (12, 13)), (["ETHUSDT", "BTCUSDT"], (6, 7))],
 )
 def test_a_span_that_was_asked_for_in_part_is_no_mistake(symbols: list[str], days: tuple[int, int]) -> None:
-    assert never_asked(ASKED, symbols, Window(days[0] * DAY, days[1] * DAY)) is None
+    assert never_requested(ASKED, symbols, Window(days[0] * DAY, days[1] * DAY)) is None
 
 
 @pytest.mark.parametrize(("symbols", "days", "since"), [([], (0, 5), 6), ([], (20, 30), 6), (["ETHUSDT"], (6, 7), 11)])
 def test_a_span_of_which_nothing_was_asked_for_is_told_with_what_was(
     symbols: list[str], days: tuple[int, int], since: int
 ) -> None:
-    said = never_asked(ASKED, symbols, Window(days[0] * DAY, days[1] * DAY))
+    said = never_requested(ASKED, symbols, Window(days[0] * DAY, days[1] * DAY))
     assert said == (
-        f"nothing from 1970-01-{days[0] + 1:02}T00:00Z to 1970-01-{days[1] + 1:02}T00:00Z was ever asked for; "
-        f"history was asked for from 1970-01-{since:02}T00:00Z to 1970-01-21T00:00Z"
+        f"nothing from 1970-01-{days[0] + 1:02}T00:00Z to 1970-01-{days[1] + 1:02}T00:00Z was ever requested; "
+        f"history was requested from 1970-01-{since:02}T00:00Z to 1970-01-21T00:00Z"
     )
 
 
 def test_where_nothing_was_read_yet_the_first_command_is_told() -> None:
-    assert never_asked([], [], Window(0, DAY)) == "nothing was read yet; start with: force-orders backfill"
+    assert never_requested([], [], Window(0, DAY)) == "nothing was read yet; start with: force-orders backfill"

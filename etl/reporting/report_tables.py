@@ -1,4 +1,4 @@
-"""The report as compact tables for a terminal. Builds what is shown; the command prints it."""
+"""The report as compact tables for a terminal."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -9,19 +9,18 @@ from typing import NamedTuple, TypeVar
 from etl.core.orders import CloseType
 from etl.core.text import many, printable
 from etl.core.timeline import DAY, SECOND, duration, to_millis, to_the_second
-from etl.reporting.fitting import Column
-from etl.reporting.queries import Cascade, Covered, Daily, Largest, ReportData
-from etl.reporting.terminal import SHORTEST, SYMBOL, Table, table
+from etl.reporting.layout import Column
+from etl.reporting.report_data import Cascade, Daily, DayCoverage, Largest, ReportData
+from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
 
 SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
 LARGEST_SHOWN = 10
 
 FILLABLE = {"not_fetched", "failed"}
-"""Reasons of gaps that can still be read, as long as the exchange keeps them."""
+"""Gaps with these reasons can still be read, as long as the exchange keeps that time."""
 
-_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # else a sum would be rounded to 28 digits
-
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the default context rounds a sum to 28 digits
 
 Key = TypeVar("Key", bound=tuple[str | None, ...])
 
@@ -29,13 +28,13 @@ Key = TypeVar("Key", bound=tuple[str | None, ...])
 class Total(NamedTuple):
     orders: int
     adl: int
-    """How many of them were auto-deleveraging."""
+    """How many orders were auto-deleveraging."""
     notional: Decimal | None
-    """None where no order's is known."""
+    """None if it is unknown for every order."""
 
 
 def headline(data: ReportData) -> str:
-    """What the report is of, in one line; without any order and coverage, how to get some."""
+    """Accounts, span and number of orders in one line; if nothing is stored, how to begin."""
     span = f"from {to_the_second(data.span.start)} to {to_the_second(data.span.end)}"
     if not data.orders and all(day.coverage == "not" for day in data.coverage):
         return f"nothing is stored {span}; start with: force-orders backfill"
@@ -44,39 +43,39 @@ def headline(data: ReportData) -> str:
 
 
 def report_tables(data: ReportData) -> list[Table]:
-    """Totals, symbols, cascades, coverage and the largest orders; a table without rows is left out."""
-    made = [_totals(data), _symbols(data), _cascades(data), _coverage(data), _largest(data)]
-    return [one for one in made if one.rows]
+    """Totals, symbols, cascades, coverage and the largest orders, without empty tables."""
+    tables = [_totals(data), _symbols(data), _cascades(data), _coverage(data), _largest(data)]
+    return [one for one in tables if one.rows]
 
 
-def _name(head: str, drop: int | None = None) -> Column:
-    return Column(head, drop, least=SHORTEST)
+def _text(heading: str, drop_order: int | None = None) -> Column:
+    return Column(heading, drop_order, min_width=MIN_WIDTH)
 
 
-def _figure(head: str, drop: int | None = None) -> Column:
-    return Column(head, drop, is_right=True)
+def _number(heading: str, drop_order: int | None = None) -> Column:
+    return Column(heading, drop_order, align_right=True)
 
 
 def _totals(data: ReportData) -> Table:
     totals = _summed(data.daily, lambda row: (f"{row.day:%Y-%m}", row.close_type, row.quote_asset))
     rows = [
-        (*key, number(total.orders), number(total.notional))
+        (*key, format_number(total.orders), format_number(total.notional))
         for key, total in sorted(totals.items(), key=lambda item: str(item[0]))
     ]
-    columns = (Column("month"), Column("close type"), _name("asset", 1), _figure("orders"), _figure("notional"))
+    columns = (Column("month"), Column("close type"), _text("asset", 1), _number("orders"), _number("notional"))
     return table("by month and close type", columns, rows)
 
 
 def _symbols(data: ReportData) -> Table:
     totals = _summed(data.daily, lambda row: (row.symbol, row.quote_asset))
     most = sorted(totals.items(), key=lambda item: (-item[1].orders, str(item[0])))[:SYMBOLS_SHOWN]
-    rows = [(*key, *map(number, total)) for key, total in most]
+    rows = [(*key, *map(format_number, total)) for key, total in most]
     columns = (
-        Column("symbol", least=SYMBOL),
-        _name("asset", 1),
-        _figure("orders"),
-        _figure("of them ADL", 2),
-        _figure("notional"),
+        Column("symbol", min_width=SYMBOL_WIDTH),
+        _text("asset", 1),
+        _number("orders"),
+        _number("ADL orders", 2),
+        _number("notional"),
     )
     return table(_titled("by symbol", len(rows), len(totals)), columns, rows)
 
@@ -84,50 +83,50 @@ def _symbols(data: ReportData) -> Table:
 def _cascades(data: ReportData) -> Table:
     most = sorted(data.cascades, key=lambda one: (-one.orders, one.started_at))[:CASCADES_SHOWN]
     columns = (
-        *(_name("account", 5), Column("began"), Column("length", 4), _name("assets", 1), _figure("symbols", 3)),
-        *(_figure("orders"), _figure("most in a second", 2), _figure("notional")),
+        *(_text("account", 5), Column("started"), Column("length", 4), _text("assets", 1), _number("symbols", 3)),
+        *(_number("orders"), _number("peak per second", 2), _number("notional")),
     )
     return table("largest cascades", columns, map(_cascade_row, most))
 
 
 def _cascade_row(one: Cascade) -> Sequence[object]:
     length = duration(one.seconds * SECOND)
-    counts = (number(one.symbols), number(one.orders), number(one.peak_orders_per_second))
-    return one.account, _moment(one.started_at), length, one.quote_assets, *counts, number(one.notional)
+    counts = (format_number(one.symbols), format_number(one.orders), format_number(one.peak_orders_per_second))
+    return one.account, _moment(one.started_at), length, one.quote_assets, *counts, format_number(one.notional)
 
 
 def _coverage(data: ReportData) -> Table:
-    keeps = None if data.retention_days is None else data.retention_days * DAY
-    days: dict[str, list[Covered]] = defaultdict(list)
+    retention = None if data.retention_days is None else data.retention_days * DAY
+    days: dict[str, list[DayCoverage]] = defaultdict(list)
     for day in data.coverage:
         days[day.account].append(day)
-    rows = [_coverage_row(account, of_account, keeps, data.generated_at) for account, of_account in days.items()]
+    rows = [_coverage_row(account, of_account, retention, data.generated_at) for account, of_account in days.items()]
     columns = (
-        *(_name("account"), _name("why not", 1), Column("lost next", 2)),
-        *(_figure("days proven"), _figure("partly"), _figure("not")),
+        *(_text("account"), _text("reasons", 1), Column("next loss", 2)),
+        *(_number("days proven"), _number("partly"), _number("not")),
     )
     return table("coverage", columns, rows)
 
 
-def _coverage_row(account: str, days: Sequence[Covered], keeps: int | None, now: int) -> Sequence[object]:
+def _coverage_row(account: str, days: Sequence[DayCoverage], retention: int | None, now: int) -> Sequence[object]:
     reasons = sorted({reason for day in days if day.reasons for reason in day.reasons.split(", ")})
-    counts = [number(sum(day.coverage == kind for day in days)) for kind in ("proven", "partly", "not")]
-    return account, ", ".join(reasons) or None, _loss(days, keeps, now), *counts
+    counts = [format_number(sum(day.coverage == kind for day in days)) for kind in ("proven", "partly", "not")]
+    return account, ", ".join(reasons) or None, _loss(days, retention, now), *counts
 
 
-def _loss(days: Sequence[Covered], keeps: int | None, now: int) -> str | None:
-    """The first day that can still be read and is not proven, and when the exchange begins to forget it."""
-    day = None if keeps is None else first_at_risk(days, now - keeps)
-    if day is None or keeps is None:
+def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str | None:
+    """The oldest day that can still be read and is not proven, and when the exchange will drop it."""
+    day = None if retention is None else first_at_risk(days, now - retention)
+    if day is None or retention is None:
         return None
-    left = max(0, begin_of(day) + keeps - now) / DAY
+    left = max(0, start_of(day) + retention - now) / DAY
     return f"{day} in {left:.1f} days"
 
 
-def first_at_risk(days: Sequence[Covered], kept_since: int) -> date | None:
-    """The oldest day not proven that the exchange keeps since `kept_since`, and that was asked for or is yet to be.
+def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> date | None:
+    """The oldest day not proven that the exchange keeps since `kept_since`, and that was requested or is yet to be.
 
-    A day that is partly proven for no reason was asked for in part: it is no gap, unless nothing after it is proven.
+    A day that is partly proven for no reason was requested in part: it is no gap, unless nothing after it is proven.
     """
     newest_proof = max((day.day for day in days if day.coverage == "proven"), default=date.min)
     return min(
@@ -135,29 +134,29 @@ def first_at_risk(days: Sequence[Covered], kept_since: int) -> date | None:
             day.day
             for day in days
             if day.coverage != "proven"
-            and begin_of(day.day) + DAY > kept_since
+            and start_of(day.day) + DAY > kept_since
             and (day.day > newest_proof or FILLABLE & set((day.reasons or "").split(", ")))
         ),
         default=None,
     )
 
 
-def begin_of(day: date) -> int:
-    """Epoch milliseconds of its first instant in UTC."""
+def start_of(day: date) -> int:
+    """Epoch milliseconds of its first instant, UTC."""
     return to_millis(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def _largest(data: ReportData) -> Table:
     columns = (
         *(
-            _name("account", 4),
-            Column("symbol", least=SYMBOL),
+            _text("account", 4),
+            Column("symbol", min_width=SYMBOL_WIDTH),
             Column("order id"),
             Column("time"),
             Column("close type", 6),
         ),
-        *(Column("closed", 2), _name("asset", 1)),
-        *(_figure("filled", 5), _figure("notional"), _figure("slippage, bps", 3)),
+        *(Column("closed", 2), _text("asset", 1)),
+        *(_number("filled", 5), _number("notional"), _number("slippage, bps", 3)),
     )
     return table("largest orders", columns, map(_largest_row, data.largest[:LARGEST_SHOWN]))
 
@@ -171,9 +170,9 @@ def _largest_row(one: Largest) -> Sequence[object]:
         one.close_type,
         one.position_closed,
         one.quote_asset,
-        number(one.quantity_filled),
-        number(one.notional),
-        number(one.slippage_bps),
+        format_number(one.quantity_filled),
+        format_number(one.notional),
+        format_number(one.slippage_bps),
     )
 
 
@@ -193,8 +192,8 @@ def _total(rows: Sequence[Daily]) -> Total:
     )
 
 
-def number(value: Decimal | int | None) -> str | None:
-    """With thousands separators and all its digits, but for zeros at the end of a fraction."""
+def format_number(value: Decimal | int | None) -> str | None:
+    """With thousands separators and every digit, except zeros at the end of a fraction."""
     if value is None:
         return None
     shown = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
@@ -205,5 +204,5 @@ def _moment(moment: datetime) -> str | None:
     return to_the_second(to_millis(moment))
 
 
-def _titled(title: str, shown: int, there: int) -> str:
-    return title if shown == there else f"{title} ({shown} of {there})"
+def _titled(title: str, shown: int, total: int) -> str:
+    return title if shown == total else f"{title} ({shown} of {total})"

@@ -1,0 +1,40 @@
+"""`force-orders metrics`: Prometheus metrics as text."""
+
+from pathlib import Path
+
+import click
+
+from etl.cli.console import print_line, show_waits
+from etl.cli.options import examples, load_settings
+from etl.exchange.clock import local_now
+from etl.monitoring.metrics import metrics as read_metrics
+from etl.reporting.files import atomic_write
+from etl.runs import composition
+
+
+@click.command(
+    epilog=examples(
+        "force-orders metrics",
+        "force-orders metrics --textfile /var/lib/node_exporter/force_orders.prom",
+    )
+)
+@click.option(
+    "--textfile",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write to FILE (*.prom), for node_exporter's textfile collector.",
+)
+@click.pass_context
+def metrics(context: click.Context, textfile: str | None) -> None:
+    """Print Prometheus metrics about the stored data.
+
+    Sends no request to the exchange.
+    """
+    settings = load_settings(context)
+    with show_waits(), composition.store(settings) as connection:
+        text = read_metrics(connection, composition.rules(settings, local_now()))
+    if textfile is None:
+        print_line(text.decode().rstrip("\n"))
+        return
+    with atomic_write(Path(textfile)) as file:
+        file.write(text)

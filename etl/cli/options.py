@@ -1,0 +1,33 @@
+"""Options that several commands share, and the settings that a command reads first."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from etl.settings.model import Settings
+
+since = click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; all UTC.")
+until = click.option("--until", metavar="T", help="Same formats, but a bare date includes its day. Default: now.")
+symbols = click.option("--symbol", metavar="S", multiple=True, help="Repeatable. Default: all.")
+accounts = click.option("--account", metavar="A", multiple=True, help="Repeatable. Default: all.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help: example lines that keep their line breaks at every terminal width."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def load_settings(context: click.Context) -> "Settings":
+    """The settings from --config, environment and defaults; raises ConfigError."""
+    from etl.settings.loading import load  # only here: the root command imports this module for --help
+
+    return load(context.obj)
+
+
+def database_location(context: click.Context) -> tuple[str | None, Path]:
+    """The URL of the configured server, if any, and the directory of the embedded one."""
+    settings = load_settings(context)
+    return settings.database_url.get_secret_value() if settings.database_url else None, settings.data_dir

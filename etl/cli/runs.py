@@ -1,0 +1,33 @@
+"""What backfill, sync, verify and demo share: a run with signals and progress, and its printed result."""
+
+from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tables, show_progress, stop_signals
+from etl.exchange.clock import local_now
+from etl.monitoring.gaps import closing_lines, shared
+from etl.reporting.lines import summary_line
+from etl.reporting.run_tables import gap_table
+from etl.runs import composition
+from etl.runs.ingest import IngestSpec
+from etl.runs.run import Summary
+from etl.settings.model import Settings
+
+
+def store(settings: Settings, spec: IngestSpec) -> Summary:
+    """Run, store what is read, and print the summary and the gaps."""
+    with stop_signals() as stop:
+        summary = composition.ingest(settings, spec, stop, show_progress())
+    with keep_exit_code():
+        print_line(summary_line(summary))
+        if gaps := shared(summary.gaps):
+            print_tables([gap_table(gaps)])
+            for line in closing_lines(gaps, composition.rules(settings, local_now()).floor):
+                print_line(line)
+    print_faults(summary)
+    return summary
+
+
+def print_faults(summary: Summary) -> None:
+    """Print on stderr how the span was clipped and what went wrong."""
+    if summary.clipped is not None:
+        print_stderr(summary.clipped)
+    for fault in summary.faults:
+        print_stderr(fault)

@@ -1,0 +1,51 @@
+"""`force-orders verify`: compare the database with the exchange."""
+
+import click
+
+from etl.cli import options
+from etl.cli.console import keep_exit_code, print_line, print_tables, show_progress, stop_signals
+from etl.cli.options import examples, load_settings
+from etl.cli.runs import print_faults
+from etl.commands.verify import verify_spec
+from etl.reporting.lines import verify_lines
+from etl.reporting.run_tables import difference_table
+from etl.runs import composition
+from etl.runs.spans import SpanText
+
+
+@click.command(
+    epilog=examples(
+        "force-orders verify",
+        "force-orders verify --sample 3",
+        "force-orders verify --since 2026-10-01 --until 2026-10-31 --repair",
+    )
+)
+@options.since
+@options.until
+@options.accounts
+@click.option("--sample", "size", metavar="N", type=click.IntRange(min=1), help="Only N windows, chosen at random.")
+@click.option("--repair", is_flag=True, help="Store what is missing or different.")
+@click.pass_context
+def verify(
+    context: click.Context,
+    since: str | None,
+    until: str | None,
+    account: tuple[str, ...],
+    size: int | None,
+    repair: bool,
+) -> None:
+    """Read history again and compare it with the database.
+
+    By default all that is proven and that the exchange still keeps. Exit code 3 if they differ.
+    """
+    settings = load_settings(context)
+    spec = verify_spec(settings, account, SpanText(since, until), size, repair=repair)
+    with stop_signals() as stop:
+        summary, differences = composition.verify(settings, spec, stop, show_progress())
+    with keep_exit_code():
+        for line in verify_lines(summary, differences, spec.sample, repaired=repair):
+            print_line(line)
+        if differences:
+            print_tables([difference_table(differences)])
+    print_faults(summary)
+    context.exit(summary.exit_code)

@@ -1,0 +1,57 @@
+"""Checks an export first: a misspelled symbol, or a span without history, is an error and not an empty file."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from sqlalchemy import Connection
+
+from etl.core.timeline import Window, iso, window_or_none
+from etl.errors import ConfigError
+from etl.reporting.export import OrderFilter, has_orders
+from etl.store.coverage import Asked, read_asked
+from etl.store.engine import store_errors
+
+SYMBOLS_LISTED = 5
+
+MIN_SIMILARITY = 0.6
+"""As difflib measures it; BTC and BTCUSDT have 0.6."""
+MAX_SUGGESTIONS = 3
+
+
+def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> None:
+    """Raise ConfigError if a symbol is not stored, or if there are no orders and no request ever covered `span`.
+
+    A symbol is stored once it has an order or was requested by name. Raises StoreError.
+    """
+    with store_errors():
+        asked = [one for one in read_asked(connection) if not chosen.accounts or one.account in chosen.accounts]
+        names = sorted({one.symbol for one in asked if one.symbol is not None})
+        for symbol in chosen.symbols:
+            if symbol not in names and not has_orders(connection, OrderFilter(None, None, [symbol], chosen.accounts)):
+                raise ConfigError(unknown_symbol(symbol, names))
+        is_empty = not has_orders(connection, chosen)
+        connection.rollback()
+    if is_empty and (fault := never_requested(asked, chosen.symbols, span)):
+        raise ConfigError(fault)
+
+
+def unknown_symbol(symbol: str, names: Sequence[str]) -> str:
+    """The message for a symbol that is not stored, with similar or other names."""
+    if similar := get_close_matches(symbol, names, MAX_SUGGESTIONS, MIN_SIMILARITY):
+        return f"no symbol {symbol} is stored; did you mean {' or '.join(similar)}?"
+    if not names:
+        return f"no symbol {symbol} is stored, nor any other; start with: force-orders backfill"
+    more = f" and {len(names) - SYMBOLS_LISTED} more" if len(names) > SYMBOLS_LISTED else ""
+    return f"no symbol {symbol} is stored; there are {', '.join(names[:SYMBOLS_LISTED])}{more}"
+
+
+def never_requested(asked: Sequence[Asked], symbols: Sequence[str], span: Window) -> str | None:
+    """The message for a span that no request ever covered, for these symbols or, if none is given, for any."""
+    spans = [one.span for one in asked if one.span and (not symbols or one.symbol is None or one.symbol in symbols)]
+    if any(one.intersect(span) for one in spans):
+        return None
+    whole = window_or_none(min((one.start for one in spans), default=0), max((one.end for one in spans), default=0))
+    if whole is None:
+        return "nothing was read yet; start with: force-orders backfill"
+    wanted, known = (f"from {iso(one.start)} to {iso(one.end)}" for one in (span, whole))
+    return f"nothing {wanted} was ever requested; history was requested {known}"

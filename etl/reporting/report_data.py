@@ -1,0 +1,153 @@
+"""The rows of a report, and the JSON that its page contains."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from etl.core.orders import CloseType
+from etl.core.timeline import Window, to_datetime, to_millis
+
+SYMBOLS_NAMED = 60
+"""The symbols with the most orders have a name; the others share one."""
+BIN_BPS = 5
+CASCADES_SHOWN = 500
+
+
+class Daily(NamedTuple):
+    account: str
+    symbol: str
+    quote_asset: str | None
+    close_type: str
+    day: date
+    orders: int
+    notional: Decimal | None
+    """In the quote asset; None if it is unknown for every order."""
+
+
+class Slippage(NamedTuple):
+    account: str
+    symbol: str
+    lower_edge: int
+    """Of a bin of width BIN_BPS, basis points; positive is worse for the account."""
+    orders: int
+
+
+class Hour(NamedTuple):
+    account: str
+    symbol: str
+    weekday: int
+    """0 is Monday; UTC, like the hour."""
+    hour: int
+    orders: int
+
+
+class Cascade(NamedTuple):
+    account: str
+    started_at: datetime
+    seconds: float
+    orders: int
+    symbols: int
+    notional: Decimal | None
+    quote_assets: str | None
+    peak_orders_per_second: int
+
+
+class DayCoverage(NamedTuple):
+    account: str
+    day: date
+    coverage: str
+    """proven, partly or not."""
+    reasons: str | None
+    orders: int
+
+
+class Largest(NamedTuple):
+    account: str
+    symbol: str
+    order_id: int
+    order_time: datetime
+    close_type: str
+    position_closed: str | None
+    quantity_filled: Decimal | None
+    average_price: Decimal | None
+    notional: Decimal | None
+    quote_asset: str | None
+    slippage_bps: Decimal | None
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that a report shows. Times are epoch milliseconds, days are UTC."""
+
+    generated_at: int
+    span: Window
+    retention_days: int | None
+    """How long the exchange keeps orders; None: no limit."""
+    accounts: Sequence[str]
+    symbols: Sequence[str]
+    """At most SYMBOLS_NAMED, sorted; if there are more, a last name stands for all others."""
+    daily: Sequence[Daily]
+    slippage: Sequence[Slippage]
+    hours: Sequence[Hour]
+    cascades: Sequence[Cascade]
+    """Cascades of two or more orders: the CASCADES_SHOWN largest, oldest first."""
+    coverage: Sequence[DayCoverage]
+    largest: Sequence[Largest]
+
+    @property
+    def orders(self) -> int:
+        return sum(row.orders for row in self.daily)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the page: names as indexes, decimals as text with all digits, times as ISO 8601.
+
+        An order id is text as well: it may have more digits than a JavaScript number.
+        """
+        assets = sorted({row.quote_asset for row in self.daily if row.quote_asset is not None})
+        account, symbol, kind = _indexes(self.accounts), _indexes(self.symbols), _indexes(tuple(CloseType))
+        asset = _indexes(assets) | {None: None}
+        return {
+            "generated_at": _instant(self.generated_at),
+            "since": _instant(self.span.start),
+            "until": _instant(self.span.end),
+            "retention_days": self.retention_days,
+            "accounts": list(self.accounts),
+            "symbols": list(self.symbols),
+            "quote_assets": assets,
+            "close_types": [close_type.value for close_type in CloseType],
+            "daily": [
+                [account[one], symbol[of], asset[quoted], kind[why], *_plain(rest)]
+                for one, of, quoted, why, *rest in self.daily
+            ],
+            "slippage": {
+                "bin_bps": BIN_BPS,
+                "rows": [[account[row.account], symbol[row.symbol], *row[2:]] for row in self.slippage],
+            },
+            "hours": [[account[row.account], symbol[row.symbol], *row[2:]] for row in self.hours],
+            "cascades": [[account[row.account], *_plain(row[1:])] for row in self.cascades],
+            "coverage": [[account[row.account], *_plain(row[1:])] for row in self.coverage],
+            "largest": [
+                [account[row.account], row.symbol, str(row.order_id), *_plain(row[3:])] for row in self.largest
+            ],
+        }
+
+
+def _indexes(names: Sequence[str]) -> dict[str | None, int | None]:
+    return {name: index for index, name in enumerate(names)}
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    return [write(value) if (write := _WRITERS.get(type(value))) else value for value in values]
+
+
+def _instant(instant: int) -> str:
+    return to_datetime(instant).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    datetime: lambda moment: _instant(to_millis(moment)),
+    date: date.isoformat,
+    Decimal: "{:f}".format,
+}

@@ -1,0 +1,77 @@
+"""The tables that runs and `status` print: gaps, differences, one row for each symbol."""
+
+from collections.abc import Sequence
+
+from etl.core.timeline import duration, iso, to_the_second
+from etl.monitoring.gaps import SharedGap, shared
+from etl.monitoring.status import ScopeStatus, Status
+from etl.reporting.layout import Column
+from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
+from etl.runs.verification import Difference
+
+GAPS_SHOWN = 10
+DIFFERENCES_SHOWN = 50
+
+
+def gap_table(gaps: Sequence[SharedGap]) -> Table:
+    """The first GAPS_SHOWN gaps."""
+    rows = [
+        (g.account, g.symbol, iso(g.window.start), iso(g.window.end), duration(g.window.width), g.reason)
+        for g in gaps[:GAPS_SHOWN]
+    ]
+    more = len(gaps) - len(rows)
+    title = f"gaps ({more} more in the view coverage_gaps)" if more > 0 else "gaps"
+    columns = (
+        *(Column("account", 2, MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH), Column("from"), Column("to")),
+        *(Column("length", 1), Column("reason", min_width=MIN_WIDTH)),
+    )
+    return table(title, columns, rows)
+
+
+def difference_table(differences: Sequence[Difference]) -> Table:
+    """The first DIFFERENCES_SHOWN differences."""
+    rows = [
+        (d.kind.value, d.account, d.symbol, d.order_id, iso(d.order_time), ", ".join(d.fields))
+        for d in differences[:DIFFERENCES_SHOWN]
+    ]
+    more = len(differences) - len(rows)
+    title = f"differences ({more} more)" if more > 0 else "differences"
+    columns = (
+        *(Column("kind"), Column("account", 1, MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH)),
+        *(Column("order id"), Column("order time"), Column("fields", min_width=MIN_WIDTH)),
+    )
+    return table(title, columns, rows)
+
+
+def status_tables(status: Status) -> list[Table]:
+    """One row for each symbol, then the gaps, then the last run; nothing if no history is stored."""
+    if not status.scopes:
+        return []
+    columns = (
+        *(Column("account", min_width=MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH)),
+        *(Column("complete since", 1), Column("watermark"), Column("age", 4, align_right=True)),
+        *(Column("days until loss", 3, align_right=True), Column("gaps", align_right=True)),
+        Column("orders", 2, align_right=True),
+    )
+    tables = [table(None, columns, map(_status_row, status.scopes))]
+    if status.gaps:
+        tables.append(gap_table(shared(status.gaps)))
+    run = status.last_run
+    if run is not None:
+        started = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")
+        of_run = (*map(Column, ("id", "command", "started", "status")), Column("error", min_width=24, wraps=True))
+        tables.append(table("last run", of_run, [(run.id, run.command, started, run.status, run.error)]))
+    return tables
+
+
+def _status_row(scope: ScopeStatus) -> Sequence[object]:
+    return (
+        scope.account,
+        scope.symbol,
+        to_the_second(scope.covered_since),
+        to_the_second(scope.watermark),
+        None if scope.age is None else duration(scope.age),
+        None if scope.days_until_loss is None else f"{scope.days_until_loss:.1f}",
+        len(scope.gaps),
+        scope.orders,
+    )
