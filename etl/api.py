@@ -55,6 +55,7 @@ class Gap:
     """A piece [start, end) of the run's span that is not proven, and why: a reason of the view `coverage_gaps`."""
 
     account: str
+    market: str
     symbol: str
     """`*`: whatever the symbol."""
     start: datetime
@@ -224,7 +225,11 @@ def _public(ended: Summary) -> RunSummary:
         unchanged=counts.unchanged,
         quarantined=counts.quarantined,
         gaps=tuple(
-            Gap(gap.account, gap.symbol, to_datetime(gap.window.start), to_datetime(gap.window.end), gap.reason)
+            Gap(
+                *(gap.account, gap.market, gap.symbol),
+                *(to_datetime(gap.window.start), to_datetime(gap.window.end)),
+                gap.reason,
+            )
             for gap in ended.gaps
         ),
         unproven=timedelta(milliseconds=ended.unproven),

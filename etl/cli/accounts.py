@@ -104,6 +104,7 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
 def _watermarks(settings: "Settings") -> dict[str, int]:
     """By account, as far as there is a database that can be read: the list is of use without."""
     from etl.commands.check_accounts import has_database, read_account_watermarks
+    from etl.core.markets import USDM
 
     if not has_database(settings):
         return {}
@@ -112,7 +113,7 @@ def _watermarks(settings: "Settings") -> dict[str, int]:
 
     try:
         with waits_shown(), composition.store(settings) as connection:
-            return read_account_watermarks(connection)
+            return read_account_watermarks(connection, USDM)
     except StoreError as error:
         complain(f"without watermarks: {error}")
         return {}

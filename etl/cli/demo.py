@@ -51,7 +51,7 @@ def _print_orders(settings: "Settings") -> None:
     with waits_shown(), composition.store(settings) as connection:
         counts = count_orders(connection)
     columns = Column("symbol", least=SYMBOL), Column("orders", is_right=True)
-    print_tables([table("orders", columns, [(name, n) for (_, name), n in sorted(counts.items())])])
+    print_tables([table("orders", columns, [(name, n) for (_, _, name), n in sorted(counts.items())])])
 
 
 def _print_commands(settings: "Settings", command: str, opened: list[str]) -> None:

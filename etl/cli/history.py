@@ -132,6 +132,7 @@ def verify(
 
 
 def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
+    from etl.core.markets import USDM
     from etl.core.planning import cost
     from etl.exchange.clock import local_now
     from etl.reporting.lines import plan_lines
@@ -140,7 +141,7 @@ def _print_plan(settings: "Settings", work: "Work", span: "SpanText") -> None:
 
     with waits_shown(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
-        targets = plan_only(connection, [one.account for one in work.keys.usable], work.planner, rules)
+        targets = plan_only(connection, [one.account for one in work.keys.usable], USDM, work.planner, rules)
     needs = [target.need for target in targets]
     for line in plan_lines(cost(targets), needs, settings.weight_budget, span.readable(rules)):
         say(line)

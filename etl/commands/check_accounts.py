@@ -28,7 +28,6 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.signing import PrivateKey
 from etl.runs import composition
 from etl.runs.fetchers import interruptibly
-from etl.runs.recorder import MARKET
 from etl.runs.run import Reader
 from etl.settings.model import Settings
 from etl.store import coverage
@@ -85,10 +84,10 @@ def has_database(settings: Settings) -> bool:
     return settings.database_url is not None or (settings.data_dir / "postgres").is_dir()
 
 
-def read_account_watermarks(connection: Connection) -> dict[str, int]:
-    """Each account's watermark of all symbols together, epoch milliseconds."""
+def read_account_watermarks(connection: Connection, market: str) -> dict[str, int]:
+    """Each account's watermark in a market, of all symbols together, epoch milliseconds."""
     mark = coverage.watermarks.c
-    wanted = (mark.market == MARKET, mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
+    wanted = (mark.market == market, mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
     with store_errors():
         rows = connection.execute(select(mark.account, mark.watermark).where(*wanted)).all()
         connection.rollback()

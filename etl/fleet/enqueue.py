@@ -54,7 +54,7 @@ def backfill_jobs(
     rules, planner, jobs = composition.rules(settings, local_now()), backfill_planner(span, names), []
     for source in key_sources(settings, accounts):
         whole = Job(source.account, settings.queue_of(source.account), symbols=names)
-        jobs += weeks_of(whole, plan_only(connection, [source.account], planner, rules), rules)
+        jobs += weeks_of(whole, plan_only(connection, [source.account], whole.market, planner, rules), rules)
     return jobs
 
 

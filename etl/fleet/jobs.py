@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.walking import Target
 from etl.errors import ExitCode
@@ -40,11 +41,12 @@ class Job:
     night: int | None = None
     is_last: bool = False
     """Whether the rest of its night was handed out before it, so that it reads all that is left by itself."""
+    market: str = USDM
 
     @property
     def lock(self) -> str:
         """Of jobs with the same lock one is done at a time, in the order in which they were handed out."""
-        return self.account
+        return f"{self.account}/{self.market}"
 
     def planner(self) -> Planner:
         """What it makes of that which is known when it is done."""
@@ -58,6 +60,7 @@ class Job:
         """As JSON for the queue, which knows its own name and the command; `job_of` reads it."""
         written: dict[str, Any] = {
             "account": self.account,
+            "market": self.market,
             "since": self.since,
             "until": self.until,
             "symbols": list(self.symbols) or None,
@@ -95,6 +98,7 @@ def job_of(queue: str, command: str, arguments: Mapping[str, Any]) -> Job:
         tuple(arguments.get("symbols", ())),
         arguments.get("timestamp"),
         arguments.get("is_last", False),
+        arguments.get("market", USDM),  # a job of an older version has none
     )
 
 

@@ -116,7 +116,7 @@ class Worker:
     def _register(self, nights: Nights, sync: Any, tell: Callable[[int], bool]) -> None:
         register = self._app.periodic_registry.register_task
         for job in nights.jobs:
-            register(sync, nights.cron, job.account, _options(job))
+            register(sync, nights.cron, job.lock, _options(job))
         register(self._app.task(name="tidy", queue=HOUSEKEEPING)(self._tidy), TIDYING_AT, "", {})
         telling = self._app.task(name="tell", queue=HOUSEKEEPING, pass_context=True, retry=_AsLongAsToldTo())(
             _telling(tell)

@@ -69,12 +69,12 @@ class Workplace:
         if job.command != SYNC:
             return []
         rules = composition.rules(self.settings, self.clock.now())
-        targets: list[Target] = plan_only(connection, [job.account], job.planner(), rules)
+        targets: list[Target] = plan_only(connection, [job.account], job.market, job.planner(), rules)
         return night_in_pieces(job, targets, rules)
 
     def _run(self, connection: Connection, doing: Doing) -> Summary:
         job, keys = doing.job, self._keys(doing.job.account)
-        reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop)
+        reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop, job.market)
         run = Run(connection, reader, job.command, lambda standing: None, Assignment(doing.id, self.worker))
         if not keys.usable:
             return run.refuse()

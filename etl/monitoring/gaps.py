@@ -18,6 +18,7 @@ class SharedGap:
     """A gap of an account, and the symbols that share it: `*` is whatever the symbol."""
 
     account: str
+    market: str
     window: Window
     reason: str
     symbols: tuple[str, ...]
@@ -37,19 +38,19 @@ def symbol_or_count(symbols: Sequence[str]) -> str:
 
 
 def shared(gaps: Iterable[Gap]) -> list[SharedGap]:
-    """Gaps with the same account, window and reason as one, in the order in which they come first."""
-    symbols: dict[tuple[str, Window, str], dict[str, None]] = {}
+    """Gaps with the same account, market, window and reason as one, in the order in which they come first."""
+    symbols: dict[tuple[str, str, Window, str], dict[str, None]] = {}
     for gap in gaps:
-        symbols.setdefault((gap.account, gap.window, gap.reason), {})[gap.symbol] = None
+        symbols.setdefault((gap.account, gap.market, gap.window, gap.reason), {})[gap.symbol] = None
     return [SharedGap(*which, tuple(names)) for which, names in symbols.items()]
 
 
 def closing_lines(gaps: Sequence[SharedGap], floor: int) -> list[str]:
-    """The command that closes the gaps of each account and symbols, or what it means that none does.
+    """The command that closes the gaps of each account, market and symbols, or what it means that none does.
 
     `floor` is the oldest instant that the exchange still answers for, epoch milliseconds.
     """
-    open_windows: dict[tuple[str, tuple[str, ...]], list[Window]] = {}
+    open_windows: dict[tuple[str, str, tuple[str, ...]], list[Window]] = {}
     lost: dict[str, None] = {}
     for gap in gaps:
         if gap.reason == "saturated":
@@ -59,8 +60,11 @@ def closing_lines(gaps: Sequence[SharedGap], floor: int) -> list[str]:
         elif gap.window.end <= floor:
             lost[f"{gap.reason} before {iso(floor)}: nothing closes it; the exchange no longer keeps that time"] = None
         else:
-            open_windows.setdefault((gap.account, _named(gap.symbols)), []).append(gap.window)
-    commands = [f"to close the gap: {command(*whose, windows, floor)}" for whose, windows in open_windows.items()]
+            open_windows.setdefault((gap.account, gap.market, _named(gap.symbols)), []).append(gap.window)
+    commands = [
+        f"to close the gap: {command(account, symbols, windows, floor)}"
+        for (account, _, symbols), windows in open_windows.items()
+    ]
     return [*commands, *lost]
 
 

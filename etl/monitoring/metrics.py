@@ -46,7 +46,7 @@ def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
         standing = count_jobs(connection)
         connection.rollback()
     yield from _of_accounts(status)
-    yield _gauge("orders", "Force orders stored.", ("account", "close_type"), close_types.items())
+    yield _gauge("orders", "Force orders stored.", ("account", "market", "close_type"), close_types.items())
     yield _gauge("quarantined_rows", "Rows that could not be read.", (), [((), status.quarantined)])
     yield from _of_runs(totals)
     yield _gauge(
@@ -70,34 +70,35 @@ def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
 
 
 def _of_accounts(status: Status) -> Iterator[Metric]:
-    """The worst of an account's scopes: what is read without symbol counts for each symbol."""
-    scopes: dict[str, list[ScopeStatus]] = {}
+    """The worst of an account's scopes in a market: what is read without symbol counts for each symbol."""
+    scopes: dict[tuple[str, str], list[ScopeStatus]] = {}
     for scope in status.scopes:
-        scopes.setdefault(scope.account, []).append(scope)
-    ages = {name: [one.age for one in own if one.age is not None] for name, own in scopes.items()}
+        scopes.setdefault((scope.account, scope.market), []).append(scope)
+    ages = {labels: [one.age for one in own if one.age is not None] for labels, own in scopes.items()}
     losses = {
-        name: [one.days_until_loss for one in own if one.days_until_loss is not None] for name, own in scopes.items()
+        labels: [one.days_until_loss for one in own if one.days_until_loss is not None]
+        for labels, own in scopes.items()
     }
     yield _gauge(
         "watermark_age_seconds",
         "How long ago the gap-free history ends.",
-        ("account",),
-        (((name,), max(own) / SECOND) for name, own in ages.items() if own),
+        ("account", "market"),
+        ((labels, max(own) / SECOND) for labels, own in ages.items() if own),
     )
     yield _gauge(
         "days_until_loss",
         "Days until the oldest unread instant is older than the exchange keeps.",
-        ("account",),
-        (((name,), min(own)) for name, own in losses.items() if own),
+        ("account", "market"),
+        ((labels, min(own)) for labels, own in losses.items() if own),
     )
-    lengths: Counter[tuple[str, str]] = Counter()
+    lengths: Counter[tuple[str, str, str]] = Counter()
     for scope in status.scopes:
         for gap in scope.gaps:
-            lengths[scope.account, gap.reason] += gap.window.width
+            lengths[scope.account, scope.market, gap.reason] += gap.window.width
     yield _gauge(
         "gap_seconds",
         "Length of what was asked for and is not proven, summed over symbols.",
-        ("account", "reason"),
+        ("account", "market", "reason"),
         ((labels, length / SECOND) for labels, length in lengths.items()),
     )
 

@@ -1,4 +1,4 @@
-"""How complete the history is right now, by account and symbol."""
+"""How complete the history is right now, by account, market and symbol."""
 
 import shlex
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ class ScopeStatus:
     """One row of the status; times epoch milliseconds, ages and spans milliseconds."""
 
     account: str
+    market: str
     symbol: str
     watermark: int | None
     covered_since: int | None
@@ -65,16 +66,18 @@ def read_status(connection: Connection, rules: Rules) -> Status:
     )
 
 
-def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int], rules: Rules) -> ScopeStatus:
-    own = tuple(gap for gap in gaps if (gap.account, gap.symbol) == (mark.account, mark.symbol))
+def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str, str], int], rules: Rules) -> ScopeStatus:
+    scope = (mark.account, mark.market, mark.symbol)
+    own = tuple(gap for gap in gaps if (gap.account, gap.market, gap.symbol) == scope)
     unread = unread_since(mark, own)
     orders = (
-        sum(n for (account, _), n in counts.items() if account == mark.account)
+        sum(n for (account, market, _), n in counts.items() if (account, market) == scope[:2])
         if mark.symbol == EVERY_SYMBOL
-        else counts.get((mark.account, mark.symbol), 0)
+        else counts.get(scope, 0)
     )
     return ScopeStatus(
         account=mark.account,
+        market=mark.market,
         symbol=mark.symbol,
         watermark=mark.watermark,
         covered_since=mark.covered_since,
@@ -102,15 +105,15 @@ def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
 
     Each once, however many symbols share it, with the command that ends it. For `floor` see `closing_lines`.
     """
-    late: dict[tuple[str, str], list[ScopeStatus]] = {}
+    late: dict[tuple[str, str, str], list[ScopeStatus]] = {}
     for scope in status.scopes:
         if scope.unread is not None and scope.unread > greatest_age:
             lost = "" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days"
             unread = f"history unread for {duration(scope.unread)}{lost}"
-            late.setdefault((scope.account, unread), []).append(scope)
+            late.setdefault((scope.account, scope.market, unread), []).append(scope)
     said = [
         f"account {account}, {_symbols(scopes)}: {unread}; {_remedy(scopes, floor)}"
-        for (account, unread), scopes in late.items()
+        for (account, _, unread), scopes in late.items()
     ]
     if not any(scope.covered_since for scope in status.scopes):
         said.append("nothing was read yet; start with: force-orders backfill")
@@ -140,6 +143,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "scopes": [
             {
                 "account": scope.account,
+                "market": scope.market,
                 "symbol": scope.symbol,
                 "watermark": moment(scope.watermark),
                 "covered_since": moment(scope.covered_since),

@@ -95,14 +95,14 @@ def digest_of_error(command: str, error: Exception) -> Digest:
 
 def gaps_by_account(gaps: Iterable["Gap"]) -> tuple[Gaps, ...]:
     """Those that may still be filled. One that several symbols share counts once."""
-    own: dict[str, set[tuple[int, int, str]]] = {}
+    own: dict[str, set[tuple[int, int, str, str]]] = {}
     for gap in gaps:
         if gap.reason != "beyond_retention":
-            own.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.reason))
+            own.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.market, gap.reason))
     return tuple(_gaps(account, sorted(found)) for account, found in sorted(own.items()))
 
 
-def _gaps(account: str, found: Sequence[tuple[int, int, str]]) -> Gaps:
+def _gaps(account: str, found: Sequence[tuple[int, int, str, str]]) -> Gaps:
     return Gaps(account, len(found), tuple(sorted({reason for *_, reason in found})), found[0][0])
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress
+from etl.core.markets import USDM
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
@@ -41,8 +42,10 @@ def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) 
     return Gate(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
 
 
-def reader(settings: Settings, keys: Keyring, gate: Gate, clock: ExchangeClock, stop: Event) -> Reader:
-    """The clients of these accounts, as far as their keys can be used, behind one gate."""
+def reader(
+    settings: Settings, keys: Keyring, gate: Gate, clock: ExchangeClock, stop: Event, market: str = USDM
+) -> Reader:
+    """The clients of these accounts in a market, as far as their keys can be used, behind one gate."""
     connection = ExchangeConnection(
         settings.base_url,
         settings.connect_timeout_seconds,
@@ -54,6 +57,7 @@ def reader(settings: Settings, keys: Keyring, gate: Gate, clock: ExchangeClock, 
         one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait) for one in keys.usable
     }
     return Reader(
+        market,
         clients,
         keys.complaints,
         gate,

@@ -8,7 +8,7 @@ from etl.core.text import many
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Target
 from etl.errors import ExitCode
-from etl.runs.recorder import MARKET, Recorder
+from etl.runs.recorder import Recorder
 from etl.runs.run import Summary
 from etl.store import coverage, runs
 from etl.store.schema import EVERY_SYMBOL
@@ -33,23 +33,24 @@ class Storing:
             self._needs.setdefault((account, target.symbol), []).append(target.need)
         for (owner, symbol), needs in self._needs.items():
             if owner == account:
-                coverage.ask(self._connection, account, MARKET, symbol, min(needs).start)
-        coverage.name_symbols(self._connection, account, MARKET, self._symbols)
+                coverage.ask(self._connection, account, self._recorder.market, symbol, min(needs).start)
+        coverage.name_symbols(self._connection, account, self._recorder.market, self._symbols)
 
     def said(self, walks_done: int) -> str:
         return many(self.counts.inserted, "new order")
 
     def judge(self, summary: Summary) -> None:
-        gaps = coverage.read_gaps(self._connection)
+        gaps, market = coverage.read_gaps(self._connection), self._recorder.market
         for (account, symbol), needs in self._needs.items():
-            known = coverage.known(self._connection, account, MARKET)
+            known = coverage.known(self._connection, account, market)
             left = subtract(needs, known.get(symbol, known[None]).proven)
             summary.unproven += sum(window.width for window in left)
             name = symbol or EVERY_SYMBOL
             summary.gaps += [
                 gap
                 for gap in gaps
-                if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
+                if (gap.account, gap.market, gap.symbol) == (account, market, name)
+                and any(gap.window.intersect(w) for w in left)
             ]
         if summary.unproven or self.counts.quarantined:
             summary.exit_code = ExitCode.INCOMPLETE

@@ -28,7 +28,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import Gate
 from etl.logs import logger
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
-from etl.runs.recorder import MARKET, Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.runs.scheduler import Scheduler, Walk
 from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, locks, runs
@@ -43,6 +43,7 @@ _log = logger(__name__)
 class Reader:
     """Everything that asks the exchange: one client an account, one gate and one clock for all of them."""
 
+    market: str
     clients: dict[str, ExchangeClient]
     complaints: Sequence[str]
     """A line for each account that has no client, as its key cannot be used."""
@@ -97,10 +98,12 @@ class Summary:
 Watcher = Callable[[Progress], None]
 
 
-def plan_only(connection: Connection, accounts: Sequence[str], planner: Planner, rules: Rules) -> list[Target]:
+def plan_only(
+    connection: Connection, accounts: Sequence[str], market: str, planner: Planner, rules: Rules
+) -> list[Target]:
     """What a run would ask for; nothing is asked and nothing is written."""
     with store_errors():
-        known = [coverage.known(connection, account, MARKET) for account in accounts]
+        known = [coverage.known(connection, account, market) for account in accounts]
         connection.rollback()
     return [target for of_account in known for target in planner(of_account, rules)]
 
@@ -145,7 +148,7 @@ class Run:
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
-        self.recorder = Recorder(connection, run_id, reader.spent)
+        self.recorder = Recorder(connection, reader.market, run_id, reader.spent)
         self.summary = Summary(command, run_id, faults=[*reader.complaints])
 
     def execute(self, planner: Planner, purpose: Purpose, span: SpanText | None = None) -> Summary:
@@ -209,7 +212,7 @@ class Run:
         with WAITS.place() as place:
             while waiting:
                 for account in list(waiting):
-                    if locks.hold_account(self.connection, account, MARKET):
+                    if locks.hold_account(self.connection, account, reader.market):
                         self._clients[account] = waiting.pop(account)
                 self.connection.commit()
                 if time.monotonic() >= deadline:
@@ -223,7 +226,7 @@ class Run:
         self.summary.faults += [f"{self._who_has(account)} and was left out" for account in waiting]
 
     def _who_has(self, account: str) -> str:
-        holder = locks.holder(self.connection, account, MARKET)
+        holder = locks.holder(self.connection, account, self._reader.market)
         self.connection.rollback()
         return f"account {account} is being read by {holder or 'another program'}"
 
@@ -235,7 +238,7 @@ class Run:
         largest = runs.largest_page(self.connection)
         walks: list[Walk] = []
         for account, client in self._clients.items():
-            targets = planner(coverage.known(self.connection, account, MARKET), rules)
+            targets = planner(coverage.known(self.connection, account, reader.market), rules)
             purpose.begin(account, targets)
             beliefs = {
                 symbol: Beliefs(KeptEnd(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now))
@@ -251,7 +254,7 @@ class Run:
         if scheduler.last_failure is not None:
             summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
         for unknown in sorted(scheduler.unknown_symbols):
-            forgotten = [coverage.forget(self.connection, name, MARKET, unknown) for name in self._clients]
+            forgotten = [coverage.forget(self.connection, name, self._reader.market, unknown) for name in self._clients]
             summary.faults.append(f"the exchange does not know the symbol {unknown}; it is written like BTCUSDT")
             if any(forgotten):
                 summary.exit_code = ExitCode.WRONG_INPUT

@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     DateTime,
@@ -62,6 +61,7 @@ class Watermark(NamedTuple):
     """
 
     account: str
+    market: str
     symbol: str
     watermark: int | None
     covered_since: int | None
@@ -70,6 +70,7 @@ class Watermark(NamedTuple):
 
 class Asked(NamedTuple):
     account: str
+    market: str
     symbol: str | None
     """None: whatever the symbol."""
     span: Window | None
@@ -78,6 +79,7 @@ class Asked(NamedTuple):
 
 class Gap(NamedTuple):
     account: str
+    market: str
     symbol: str
     window: Window
     reason: str
@@ -156,48 +158,50 @@ def forget(connection: Connection, account: str, market: str, symbol: str) -> bo
 
 def read_watermarks(connection: Connection) -> list[Watermark]:
     mark, effective = watermarks.c, effective_coverage.c
-    same = and_(*(mark[name] == effective[name] for name in ("account", "market", "symbol")))
+    scope = (mark.account, mark.market, mark.symbol)
+    same = and_(*(column == effective[column.name] for column in scope))
     rows = connection.execute(
-        select(
-            mark.account, mark.symbol, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest")
-        )
+        select(*scope, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest"))
         .join_from(watermarks, effective_coverage, same)
-        .order_by(mark.account, mark.symbol)
+        .order_by(*scope)
     )
     return [
-        Watermark(row.account, row.symbol, _millis(row.watermark), _millis(row.covered_since), _millis(row.newest))
+        Watermark(
+            *(row.account, row.market, row.symbol),
+            *(_millis(moment) for moment in (row.watermark, row.covered_since, row.newest)),
+        )
         for row in rows
     ]
 
 
 def read_gaps(connection: Connection) -> list[Gap]:
     view = coverage_gaps.c
+    scope = (view.account, view.market, view.symbol)
     rows = connection.execute(
-        select(view.account, view.symbol, view.gap_start, view.gap_end, view.reason).order_by(
-            view.account, view.symbol, view.gap_start
-        )
+        select(*scope, view.gap_start, view.gap_end, view.reason).order_by(*scope, view.gap_start)
     )
     return [
-        Gap(row.account, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
+        Gap(row.account, row.market, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
         for row in rows
     ]
 
 
 def read_asked(connection: Connection) -> list[Asked]:
-    """By account and symbol, the hull of what was ever asked for, up to the newest answer."""
+    """By account, market and symbol, the hull of what was ever asked for, up to the newest answer."""
     view = effective_coverage.c
+    scope = (view.account, view.market, view.symbol)
     sets = [view[verdict.value] for verdict in Verdict]
     rows = connection.execute(
         select(
-            view.account,
-            view.symbol,
+            *scope,
             func.least(view.asked_since, *map(func.lower, sets)).label("since"),
             func.greatest(*map(func.upper, sets)).label("until"),
-        ).order_by(view.account, view.symbol)
+        ).order_by(*scope)
     )
     return [
         Asked(
             row.account,
+            row.market,
             None if row.symbol == EVERY_SYMBOL else row.symbol,
             window_or_none(to_millis(row.since), to_millis(row.until)) if row.since and row.until else None,
         )
@@ -205,26 +209,20 @@ def read_asked(connection: Connection) -> list[Asked]:
     ]
 
 
-def count_close_types(connection: Connection) -> dict[tuple[str, str], int]:
-    """Orders by account and close type."""
-    orders = force_orders.c
-    rows = connection.execute(
-        select(orders.account, orders.close_type, func.count().label("orders")).group_by(
-            orders.account, orders.close_type
-        )
-    )
-    return {(row.account, row.close_type): row.orders for row in rows}
+def count_close_types(connection: Connection) -> dict[tuple[str, str, str], int]:
+    """Orders by account, market and close type."""
+    return _count(connection, force_orders.c.close_type)
 
 
-def count_orders(connection: Connection) -> dict[tuple[str, str], int]:
-    """Orders by account and symbol."""
-    orders = force_orders.c
-    rows = connection.execute(
-        select(orders.account, orders.symbol, func.count().cast(BigInteger).label("orders")).group_by(
-            orders.account, orders.symbol
-        )
-    )
-    return {(row.account, row.symbol): row.orders for row in rows}
+def count_orders(connection: Connection) -> dict[tuple[str, str, str], int]:
+    """Orders by account, market and symbol."""
+    return _count(connection, force_orders.c.symbol)
+
+
+def _count(connection: Connection, kind: Column[Any]) -> dict[tuple[str, str, str], int]:
+    by = (force_orders.c.account, force_orders.c.market, kind)
+    rows = connection.execute(select(*by, func.count()).group_by(*by))
+    return {(account, market, value): orders for account, market, value, orders in rows}
 
 
 def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:

@@ -32,6 +32,7 @@ class Quarantined(NamedTuple):
 
     id: int
     account: str
+    market: str
     raw: str
     reason: str
     seen_at: datetime
@@ -43,7 +44,7 @@ def unresolved(connection: Connection) -> list[Quarantined]:
     is_text = func.jsonb_typeof(own.raw) == "string"
     text_of = case((is_text, own.raw.op("#>>")(literal_column("'{}'"))), else_=cast(own.raw, Text))
     rows = connection.execute(
-        select(own.id, own.account, text_of.label("raw"), own.reason, own.seen_at)
+        select(own.id, own.account, own.market, text_of.label("raw"), own.reason, own.seen_at)
         .where(own.resolved_at.is_(None))
         .order_by(own.id)
     )

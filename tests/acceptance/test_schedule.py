@@ -298,8 +298,8 @@ def test_metrics_are_served_while_it_works_and_gone_when_it_ends(lab: Labs, stay
     found = values(scrape(int(port)))
     assert found["force_orders_database_up"] == {(): 1}
     assert found["force_orders_request_outcomes_total"][("answered",)] == watched.stats()["requests"]
-    assert found["force_orders_watermark_age_seconds"][("main",)] < 3_600
-    assert found["force_orders_days_until_loss"][("main",)] > KEPT_DAYS - 1
+    assert found["force_orders_watermark_age_seconds"][("main", "usdm")] < 3_600
+    assert found["force_orders_days_until_loss"][("main", "usdm")] > KEPT_DAYS - 1
     assert found["force_orders_weight_used"].keys() == {("frankfurt",)}
     assert found["force_orders_jobs"] == {("todo",): 0, ("doing",): 0, ("succeeded",): 4, ("failed",): 0}
     assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 2, ("sync", "succeeded"): 1}
@@ -319,7 +319,9 @@ def test_a_night_of_many_accounts_is_told_once_when_the_last_of_them_is_done(lab
         wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'account2' AND error IS NOT NULL"))
         assert channel.heard == [], "a part of the night is still to be tried again"
         with psycopg.connect(both.database_url) as owner:
-            owner.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2'")
+            owner.execute(
+                "UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2/usdm'"
+            )
         wait_until(lambda: channel.heard)
         wait_until(lambda: both.sql("SELECT FROM procrastinate_jobs WHERE task_name = 'tell' AND status = 'succeeded'"))
         assert stay.stop(scheduler) == 130

@@ -218,7 +218,7 @@ def test_nothing_that_is_quoted_steers_a_terminal_or_breaks_a_line() -> None:
 def test_without_the_database_a_run_is_told_by_its_own_summary() -> None:
     summary = Summary("sync", 7, status="failed", counts=Counts(inserted=4, updated=3, quarantined=2))
     summary.faults = ["the database cannot be used: gone", "account main was left out"]
-    summary.gaps = [Gap("main", "*", Window(NOON, NOON + HOUR), "failed")]
+    summary.gaps = [Gap("main", "usdm", "*", Window(NOON, NOON + HOUR), "failed")]
     assert digest_of(summary) == Digest(
         runs=(Ended("sync", "failed", ("the database cannot be used: gone", "account main was left out"), 7),),
         tally=Tally(4, 3, 2),
@@ -236,10 +236,10 @@ def test_a_run_that_could_not_begin_is_told_by_its_error_and_a_mistake_of_ours_w
 def test_a_gap_that_symbols_share_counts_once_and_one_that_is_lost_not_at_all() -> None:
     day = Window(NOON, NOON + DAY)
     gaps = [
-        Gap("main", "*", day, "failed"),
-        Gap("main", "BTCUSDT", day, "failed"),
-        Gap("main", "BTCUSDT", Window(NOON - HOUR, NOON), "saturated"),
-        Gap("main", "*", Window(0, DAY), "beyond_retention"),
-        Gap("hedge", "*", Window(0, DAY), "beyond_retention"),
+        Gap("main", "usdm", "*", day, "failed"),
+        Gap("main", "usdm", "BTCUSDT", day, "failed"),
+        Gap("main", "usdm", "BTCUSDT", Window(NOON - HOUR, NOON), "saturated"),
+        Gap("main", "usdm", "*", Window(0, DAY), "beyond_retention"),
+        Gap("hedge", "usdm", "*", Window(0, DAY), "beyond_retention"),
     ]
     assert gaps_by_account(gaps) == (Gaps("main", 2, ("failed", "saturated"), NOON - HOUR),)
