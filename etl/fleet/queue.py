@@ -29,8 +29,8 @@ _IS_SUPERSEDED = text("""
 """)
 
 _IS_AWAITED = text("""
-    SELECT bool_or(status IN ('todo', 'doing')) AND min(handed_out_at) > now() - :longest
-      FROM jobs WHERE night = to_timestamp(:night)
+    SELECT bool_or(status IN ('todo', 'doing')) AND min(enqueued_at) > now() - :longest
+      FROM jobs WHERE due_at = to_timestamp(:night)
 """)
 
 _RUNS_OF = text("""

@@ -88,7 +88,7 @@ class SharedEgress:
 
     def silence(self, left: int, reason: str) -> None:
         with self._connection() as connection:
-            cooldowns.keep(connection, self._silence, left, reason)
+            cooldowns.start(connection, self._silence, left, reason)
 
     def close(self) -> None:
         """Disconnect: nothing that was taken here counts any longer."""

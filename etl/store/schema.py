@@ -153,8 +153,8 @@ quarantined_orders = Table(
     ),
 )
 
-silences = Table(
-    "silences",
+cooldowns = Table(
+    "cooldowns",
     metadata,
     Column("egress", Text, primary_key=True),
     _moment("until"),

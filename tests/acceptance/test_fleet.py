@@ -155,4 +155,4 @@ def test_a_ban_that_one_worker_hears_of_silences_all_behind_its_address(lab: Lab
     wait_until(lambda: len(fleet.sql("SELECT FROM jobs WHERE status = 'todo' AND not_before > now()")) == 30)
     assert [stay.stop(worker) for worker in workers] == [130] * 3
     assert fleet.stats()["requests_during_ban"] <= 2, "what the other two had under way when it was pronounced"
-    assert len(fleet.sql("SELECT FROM silences WHERE until > now() + interval '50 minutes'")) == 1
+    assert len(fleet.sql("SELECT FROM cooldowns WHERE until > now() + interval '50 minutes'")) == 1

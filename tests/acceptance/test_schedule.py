@@ -105,9 +105,9 @@ def test_the_next_night_comes_by_itself(lab: Labs, stay: Staying) -> None:
     scheduler = stay(nightly, "schedule", "--cron", "* * * * *")
     wait_until(lambda: nights_done(nightly) == 2)
     assert stay.stop(scheduler) == 130
-    first, second = nightly.sql("SELECT night FROM jobs ORDER BY id")
-    assert (second["night"] - first["night"]).total_seconds() == 60
-    assert nightly.sql("SELECT bool_and(started_at >= night) AS in_time FROM jobs") == [{"in_time": True}]
+    first, second = nightly.sql("SELECT due_at FROM jobs ORDER BY id")
+    assert (second["due_at"] - first["due_at"]).total_seconds() == 60
+    assert nightly.sql("SELECT bool_and(started_at >= due_at) AS in_time FROM jobs") == [{"in_time": True}]
 
 
 def test_two_schedulers_hand_out_each_night_once(lab: Labs, stay: Staying) -> None:

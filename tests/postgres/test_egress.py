@@ -102,7 +102,7 @@ def test_without_a_name_the_weight_is_the_machine_s_and_the_silence_everybody_s(
     unnamed.silence(HOUR, "banned")
     with psycopg.connect(database_url) as looking:
         assert looking.execute("SELECT egress FROM spent_weight").fetchall() == [(gethostname(),)]
-        assert looking.execute("SELECT egress FROM silences").fetchall() == [(UNNAMED,)]
+        assert looking.execute("SELECT egress FROM cooldowns").fetchall() == [(UNNAMED,)]
     assert processes("frankfurt").take(50, NOON, 100).granted
 
 

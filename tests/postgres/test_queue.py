@@ -48,11 +48,13 @@ def end(connection: Connection, doing: Doing, status: str = "succeeded") -> None
 
 def test_what_is_handed_out_stands_in_the_view_of_jobs(writer: Connection) -> None:
     assert hand_out(writer, [WEEK, Job("main", "default", night=NIGHT)]) == 2
-    assert rows(writer, "SELECT command, account, queue, since::text, until::text, status FROM jobs ORDER BY id") == [
-        ("backfill", "main", "default", "1970-01-01 00:00:01+00", "1970-01-01 00:00:02+00", "todo"),
-        ("sync", "main", "default", None, None, "todo"),
+    assert rows(
+        writer, "SELECT command, account, market, queue, since::text, until::text, status FROM jobs ORDER BY id"
+    ) == [
+        ("backfill", "main", "usdm", "default", "1970-01-01 00:00:01+00", "1970-01-01 00:00:02+00", "todo"),
+        ("sync", "main", "usdm", "default", None, None, "todo"),
     ]
-    assert rows(writer, "SELECT extract(epoch FROM night) FROM jobs WHERE command = 'sync'") == [(NIGHT,)]
+    assert rows(writer, "SELECT extract(epoch FROM due_at) FROM jobs WHERE command = 'sync'") == [(NIGHT,)]
 
 
 def test_what_waits_already_is_not_handed_out_again(writer: Connection) -> None:
@@ -115,4 +117,4 @@ def test_the_view_tells_of_each_job_what_its_last_run_made_of_it(writer: Connect
     assert rows(writer, "SELECT status, attempts, run_id, worker, run_status, error FROM jobs") == [
         ("failed", 1, run_id, "there/2", "failed", "as there/2 said")
     ]
-    assert rows(writer, "SELECT handed_out_at <= started_at, started_at <= ended_at FROM jobs") == [(True, True)]
+    assert rows(writer, "SELECT enqueued_at <= started_at, started_at <= ended_at FROM jobs") == [(True, True)]
