@@ -25,19 +25,19 @@ def demo(context: click.Context) -> None:
     """
     from etl.commands.demo import command_for, prepare_demo
     from etl.commands.history import Work
-    from etl.embedded.cluster import closed_on_the_way
+    from etl.embedded.cluster import closed_parents
     from etl.store.database import address
 
     settings = load_settings(context)
     with prepare_demo(settings) as prepared, ExitStack() as until_the_end:
         say(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
         say(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        closed = closed_on_the_way(prepared.settings.data_dir)
+        closed = closed_parents(prepared.settings.data_dir)
         with waits_shown():
             until_the_end.enter_context(address(None, prepared.settings.data_dir))
         summary = store(prepared.settings, Work("demo", prepared.keys, prepared.planner))
         _print_orders(prepared.settings)
-        opened = sorted(map(str, closed - closed_on_the_way(prepared.settings.data_dir)))
+        opened = sorted(map(str, closed - closed_parents(prepared.settings.data_dir)))
         _print_commands(prepared.settings, command_for(settings, sys.argv[0]), opened)
     context.exit(summary.exit_code)
 
@@ -57,7 +57,8 @@ def _print_orders(settings: "Settings") -> None:
 def _print_commands(settings: "Settings", command: str, opened: list[str]) -> None:
     """Lines for a shell, as they are: what is no command is a comment."""
     from etl.commands.demo import QUERY
-    from etl.embedded.cluster import binaries, user_of
+    from etl.embedded.cluster import user_of
+    from etl.embedded.programs import binaries
 
     psql = shlex.quote(shutil.which("psql") or str(binaries() / "psql"))
     directory, user = shlex.quote(str(settings.data_dir)), user_of(settings.data_dir)

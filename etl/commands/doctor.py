@@ -26,7 +26,7 @@ from etl.commands.directories import fault_of, nearest
 from etl.commands.findings import Finding, Status
 from etl.core.egress import Egress, OwnEgress
 from etl.core.text import printable
-from etl.embedded.cluster import binaries
+from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.notifications.channels import read_channels
 from etl.runs.fetchers import STOPPED, TICK, Fetchers

@@ -18,7 +18,7 @@ from etl.commands import toml_text
 from etl.commands.check_accounts import Verdict, ask, has_database, hasty_reader
 from etl.commands.directories import fault_of
 from etl.core.egress import Egress, OwnEgress
-from etl.embedded.cluster import binaries
+from etl.embedded.programs import binaries
 from etl.errors import ConfigError
 from etl.reporting.files import replacing
 from etl.runs import composition

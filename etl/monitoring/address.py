@@ -1,4 +1,4 @@
-"""Where to listen, as it is typed: `[HOST:]PORT`."""
+"""The address to listen at, typed as `[HOST:]PORT`."""
 
 import re
 from contextlib import suppress
@@ -16,7 +16,7 @@ _FORM = re.compile(rf"(?:(?P<name>{_LABEL}(?:\.{_LABEL})*):|\[(?P<ipv6>.*)\]:)?(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host, by name or number and without brackets, and a port; 0: one that is free."""
+    """A host (a name, or an IP address without brackets) and a port; port 0 is any free one."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""Which intervals of a scope are proven, and why others are not."""
+"""Coverage: which intervals of a scope are proven, and why others are not. A scope is account, market and symbol."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ from etl.core.walking import Finding, Verdict
 from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
 
 views = MetaData()
-"""Views, which migrations make and no model describes but for reading."""
+"""Views. Migrations create them; these definitions are for reading only."""
 
 effective_coverage = Table(
     "effective_coverage",
@@ -57,7 +57,7 @@ coverage_gaps = Table(
 class Watermark(NamedTuple):
     """Everything of a symbol in [covered_since, watermark) is proven, and nothing from `newest_proof` on.
 
-    All are epoch milliseconds, or None: nothing yet.
+    All are epoch milliseconds, or None where there is none yet.
     """
 
     account: str
@@ -72,9 +72,9 @@ class Asked(NamedTuple):
     account: str
     market: str
     symbol: str | None
-    """None: whatever the symbol."""
+    """None: requests without symbol."""
     span: Window | None
-    """None: nothing was answered yet."""
+    """None: no answer yet."""
 
 
 class Gap(NamedTuple):
@@ -86,7 +86,7 @@ class Gap(NamedTuple):
 
 
 def record(connection: Connection, account: str, market: str, findings: Sequence[Finding]) -> None:
-    """Add what answers showed to the sets of their scopes. What is proven there already stays so."""
+    """Add findings to the sets of their scopes. What is proven stays proven."""
     sets: dict[str, dict[Verdict, list[Window]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
         sets[finding.symbol or EVERY_SYMBOL][finding.verdict].append(finding.window)
@@ -109,7 +109,7 @@ _RECORD = _record()
 
 
 def ask(connection: Connection, account: str, market: str, symbol: str | None, since: int) -> None:
-    """Remember that a scope was asked for from `since` on: a hole in it is a gap from now on."""
+    """Record that a scope was asked for from `since` on, so that a hole in it is a gap."""
     statement = insert(coverage).values(
         account=account, market=market, symbol=symbol or EVERY_SYMBOL, asked_since=to_datetime(since)
     )
@@ -120,16 +120,16 @@ def ask(connection: Connection, account: str, market: str, symbol: str | None, s
 
 
 def name_symbols(connection: Connection, account: str, market: str, symbols: Iterable[str]) -> None:
-    """Give each symbol a row of its own, and with it a watermark: it was asked for by name or has an order."""
+    """Give each symbol a row, and with it a watermark, because it was asked for by name or has an order."""
     rows = [{"account": account, "market": market, "symbol": symbol} for symbol in sorted(set(symbols))]
     if rows:
         connection.execute(insert(coverage).values(rows).on_conflict_do_nothing())
 
 
 def known(connection: Connection, account: str, market: str) -> dict[str | None, Known]:
-    """What is known of each scope of an account, None standing for requests without symbol.
+    """What is known of an account's symbols in a market; the key None stands for requests without symbol.
 
-    What was proven without symbol counts for each symbol; one that has no row yet inherits it.
+    What was proven without symbol counts for each symbol, also for one without a row.
     """
     view = effective_coverage.c
     rows = connection.execute(
@@ -146,7 +146,7 @@ def known(connection: Connection, account: str, market: str) -> dict[str | None,
 
 
 def forget(connection: Connection, account: str, market: str, symbol: str) -> bool:
-    """Remove a scope because there is no such symbol; False where something of it is proven or stored after all."""
+    """Remove a scope whose symbol does not exist; False, and no change, where it has proof or an order."""
     own, of_orders = coverage.c, force_orders.c
     in_scope = (own.account == account, own.market == market, own.symbol == symbol)
     has_order = exists().where(of_orders.account == account, of_orders.market == market, of_orders.symbol == symbol)
@@ -187,7 +187,7 @@ def read_gaps(connection: Connection) -> list[Gap]:
 
 
 def read_asked(connection: Connection) -> list[Asked]:
-    """By account, market and symbol, the hull of what was ever asked for, up to the newest answer."""
+    """By account, market and symbol, from the earliest instant ever asked for to the newest answer."""
     view = effective_coverage.c
     scope = (view.account, view.market, view.symbol)
     sets = [view[verdict.value] for verdict in Verdict]

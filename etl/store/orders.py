@@ -1,7 +1,7 @@
-"""The upsert: a page in one statement, a later version replacing an earlier one, never the reverse.
+"""The upsert: one statement for a page. A later version replaces an earlier one, never the reverse.
 
-Postgres gets the rows as one JSON parameter and reads every column out of the row as received, so that a decimal is
-never a float and nothing is copied field by field.
+Postgres gets the rows as one JSON parameter and reads every column from the row as received. So no decimal becomes a
+float, and Python copies no fields.
 """
 
 from collections import Counter
@@ -17,17 +17,17 @@ from etl.store.schema import force_orders
 
 
 class Change(StrEnum):
-    """What a write did to an order, as its run sees it."""
+    """The effect of a write on an order, as its run sees it."""
 
     INSERTED = "inserted"
     UPDATED = "updated"
     """Replaced by a later version, for the first time in this run."""
     AGAIN = "again"
-    """Replaced by a later version, though this run wrote it before."""
+    """Replaced by a later version after this run had already written it."""
 
 
 class Tally(NamedTuple):
-    """How many orders are new, were replaced by a later version, and came as they were before."""
+    """Numbers of orders that are new, replaced by a later version, and unchanged."""
 
     inserted: int = 0
     updated: int = 0
@@ -35,7 +35,7 @@ class Tally(NamedTuple):
 
 
 def tally(written: Mapping[Key, Change], unchanged_if_not: Set[Key]) -> Tally:
-    """Count what `upsert` wrote, and of other orders those that are unchanged if they were not written."""
+    """Count what `upsert` wrote, and the orders of `unchanged_if_not` that it did not write."""
     changes = Counter(written.values())
     return Tally(changes[Change.INSERTED], changes[Change.UPDATED], len(unchanged_if_not - written.keys()))
 
@@ -49,9 +49,9 @@ def upsert(
     *,
     replace_equal: bool = False,
 ) -> dict[Key, Change]:
-    """Write orders, one version of each; gives the keys of those that were written, which leaves out the unchanged.
+    """Write orders, one version of each; returns the change of each key that was written, so none for the unchanged.
 
-    `replace_equal`: a version of the same update time replaces a stored one that differs from it, as a repair does.
+    `replace_equal`: for a repair. A version of the same update time replaces a stored one that differs from it.
     Raises DBAPIError (DataError) where Postgres cannot read a row.
     """
     if not orders:
@@ -63,7 +63,7 @@ def upsert(
 
 
 def _as_json(orders: Sequence[Order]) -> str:
-    """`raw` is JSON already; the rest are numbers and a word of ours."""
+    """Joined as text: `raw` is JSON already, the rest are numbers and a close type."""
     rows = (
         f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}","raw":{o.raw}}}'
         for o in orders
@@ -74,7 +74,7 @@ def _as_json(orders: Sequence[Order]) -> str:
 def stored(
     connection: Connection, account: str, market: str, keys: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], str]:
-    """The rows of these keys as JSON text, as far as there are any."""
+    """The stored rows of these keys as JSON text."""
     table = force_orders.c
     rows = connection.execute(
         select(table.symbol, table.order_id, cast(table.raw, Text).label("raw")).where(
@@ -87,7 +87,7 @@ def stored(
 def between(
     connection: Connection, account: str, market: str, symbol: str | None, window: Window
 ) -> list[tuple[tuple[str, int], int]]:
-    """Key and order time, in epoch milliseconds, of the orders both of whose times lie in a window."""
+    """Key and order time (epoch milliseconds) of the orders with both times in a window."""
     table = force_orders.c
     start, end = to_datetime(window.start), to_datetime(window.end)
     of_scope = table.symbol == symbol if symbol else true()
@@ -139,7 +139,7 @@ def _upsert(wins_a_tie: str) -> TextClause:
 
 
 def _moment(milliseconds: str) -> str:
-    """Exact to the year 9999: an interval is multiplied in double precision, which holds either of the products."""
+    """Exact to the year 9999: Postgres multiplies an interval in double precision, which holds both products."""
     seconds, rest = f"{milliseconds} / 1000 * interval '1 second'", f"{milliseconds} % 1000 * interval '1 millisecond'"
     return f"timestamptz 'epoch' + {seconds} + {rest}"
 

@@ -125,7 +125,7 @@ def test_a_budget_without_limit_asks_the_database_for_many_requests_at_once(proc
 def test_a_lease_is_looked_at_again_soon_so_that_a_silence_ends_it(
     processes: Egresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FRESH_S", 0)
+    monkeypatch.setattr(module, "LEASE_VALID_S", 0)
     one, other = processes(), processes()
     assert one.take(50, NOON, 6_400_000).granted
     other.silence(HOUR, "banned")
