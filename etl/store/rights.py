@@ -66,7 +66,7 @@ _LACKING_TO_WRITE = text("""
 
 
 def lacking_to_write(connection: Connection) -> list[str]:
-    """The rights that the present role lacks to store a night, as GRANT spells them."""
+    """The rights that the current role lacks to store a run, as in a GRANT statement."""
     pairs = [(relation, right) for relation, rights in WRITER.items() for right in rights]
     values = {"relations": [relation for relation, _ in pairs], "needs": [right for _, right in pairs]}
     lacking = list(connection.scalars(_LACKING_TO_WRITE, values))
@@ -75,7 +75,7 @@ def lacking_to_write(connection: Connection) -> list[str]:
 
 
 def is_read_only(connection: Connection) -> bool:
-    """Whether the server takes no writes, as a standby does."""
+    """Whether the server is read-only, as a standby is."""
     setting = connection.scalar(text("SELECT current_setting('transaction_read_only')"))
     connection.rollback()
     return bool(setting == "on")
