@@ -10,10 +10,10 @@ from sqlalchemy import Connection, text
 
 from benchmarks.places import database, measured, ours, rows, simulator
 from benchmarks.table import Figure
+from etl.core.markets import USDM
 from etl.core.orders import FIELDS, Order, latest_versions
 from etl.core.timeline import DAY, MINUTE
 from etl.exchange.pages import read_page
-from etl.runs.recorder import MARKET
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.history import Profile, generate
 from etl.simulator.orders import json_array
@@ -73,7 +73,7 @@ def timed_upsert(connection: Connection, pages: list[list[Order]]) -> float:
     empty(connection)
     began = time.perf_counter()
     for page in pages:
-        orders.upsert(connection, "main", MARKET, 1, page)
+        orders.upsert(connection, "main", USDM, 1, page)
         connection.commit()
     return time.perf_counter() - began
 
@@ -103,4 +103,4 @@ def columns_of(order: Order) -> list[object]:
     now, epoch = datetime.now(UTC), datetime.fromtimestamp(0, UTC)
     times = [epoch + timedelta(milliseconds=instant) for instant in (order.order_time, order.update_time)]
     fields = [row.get(field.wire) for field in FIELDS]
-    return ["main", MARKET, *fields, order.close_type.value, *times, order.raw, now, now, 1, 1]
+    return ["main", USDM, *fields, order.close_type.value, *times, order.raw, now, now, 1, 1]

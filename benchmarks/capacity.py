@@ -16,6 +16,7 @@ import requests
 from benchmarks.budget import SPEED, FastClock
 from benchmarks.places import database, simulator
 from benchmarks.table import Figure
+from etl.core.markets import USDM
 from etl.core.timeline import DAY, MINUTE, Window
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoppedError
@@ -24,7 +25,6 @@ from etl.exchange.clock import local_now
 from etl.fleet.jobs import Job
 from etl.fleet.queue import enqueue
 from etl.fleet.service import ServiceOptions, serve
-from etl.runs.recorder import MARKET
 from etl.settings.model import AccountKeys, Settings
 from etl.settings.secret import SecretStr
 from etl.simulator.accounts import Account, demo_accounts
@@ -56,7 +56,7 @@ def measured(server: str, budget: int) -> tuple[float, int]:
         with connection_to(engine_for(place)) as connection:
             for one in accounts:
                 known = Finding(Window(local_now() - 80 * DAY, local_now() - DAY), Verdict.PROVEN)
-                coverage.record(connection, one.name, MARKET, [known])
+                coverage.record(connection, one.name, USDM, [known])
             enqueue(connection, [Job(one.name, "default") for one in accounts])
         done, stop = count(), Event()
 

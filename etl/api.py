@@ -58,6 +58,7 @@ class Gap:
     """An unproven part [start, end) of the run's span; `reason` is one of the view `coverage_gaps`."""
 
     account: str
+    market: str
     symbol: str
     """`*`: all symbols."""
     start: datetime
@@ -212,7 +213,11 @@ def _public(ended: Summary) -> RunSummary:
         unchanged=counts.unchanged,
         quarantined=counts.quarantined,
         gaps=tuple(
-            Gap(gap.account, gap.symbol, to_datetime(gap.window.start), to_datetime(gap.window.end), gap.reason)
+            Gap(
+                *(gap.account, gap.market, gap.symbol),
+                *(to_datetime(gap.window.start), to_datetime(gap.window.end)),
+                gap.reason,
+            )
             for gap in ended.gaps
         ),
         unproven=timedelta(milliseconds=ended.unproven),

@@ -10,6 +10,7 @@ from etl.cli.console import print_line, print_stderr, print_tables, show_waits, 
 from etl.cli.options import examples, load_settings
 from etl.commands.check_accounts import check_accounts, exit_code_of
 from etl.commands.list_accounts import list_accounts, read_account_watermarks
+from etl.core.markets import USDM
 from etl.core.text import many
 from etl.core.timeline import SECOND, duration, iso, to_the_second
 from etl.errors import StoreError
@@ -100,7 +101,7 @@ def _watermarks(settings: Settings) -> dict[str, int]:
         return {}
     try:
         with show_waits(), composition.store(settings) as connection:
-            return read_account_watermarks(connection)
+            return read_account_watermarks(connection, USDM)
     except StoreError as error:
         print_stderr(f"watermarks are not shown: {error}")
         return {}

@@ -10,6 +10,7 @@ from etl.cli.notifications import run_and_notify
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import store
 from etl.commands.backfill import backfill_spec
+from etl.core.markets import USDM
 from etl.core.planning import cost
 from etl.core.text import many
 from etl.exchange.clock import local_now
@@ -65,7 +66,7 @@ def backfill(
 def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
     with show_waits(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
-        targets = plan_only(connection, [one.account for one in spec.keys.usable], spec.planner, rules)
+        targets = plan_only(connection, [one.account for one in spec.keys.usable], USDM, spec.planner, rules)
     windows = [target.need for target in targets]
     for line in plan_lines(cost(targets), windows, settings.weight_budget, span.readable(rules)):
         print_line(line)

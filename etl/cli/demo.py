@@ -11,7 +11,8 @@ from etl.cli.console import print_line, print_tables, show_waits
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import store
 from etl.commands.demo import QUERY, command_for, prepare_demo
-from etl.embedded.cluster import binaries, closed_on_the_way, user_of
+from etl.embedded.cluster import closed_parents, user_of
+from etl.embedded.programs import binaries
 from etl.reporting.layout import Column
 from etl.reporting.table import SYMBOL_WIDTH, table
 from etl.runs import composition
@@ -31,12 +32,12 @@ def demo(context: click.Context) -> None:
     with prepare_demo(settings) as prepared, ExitStack() as until_the_end:
         print_line(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
         print_line(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        closed = closed_on_the_way(prepared.settings.data_dir)
+        closed = closed_parents(prepared.settings.data_dir)
         with show_waits():
             until_the_end.enter_context(address(None, prepared.settings.data_dir))
         summary = store(prepared.settings, prepared.spec)
         _print_orders(prepared.settings)
-        opened = sorted(map(str, closed - closed_on_the_way(prepared.settings.data_dir)))
+        opened = sorted(map(str, closed - closed_parents(prepared.settings.data_dir)))
         _print_commands(prepared.settings, command_for(settings, sys.argv[0]), opened)
     context.exit(summary.exit_code)
 
@@ -45,7 +46,7 @@ def _print_orders(settings: Settings) -> None:
     with show_waits(), composition.store(settings) as connection:
         counts = count_orders(connection)
     columns = Column("symbol", min_width=SYMBOL_WIDTH), Column("orders", align_right=True)
-    print_tables([table("orders", columns, [(name, n) for (_, name), n in sorted(counts.items())])])
+    print_tables([table("orders", columns, [(name, n) for (_, _, name), n in sorted(counts.items())])])
 
 
 def _print_commands(settings: Settings, command: str, opened: list[str]) -> None:

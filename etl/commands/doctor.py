@@ -26,7 +26,7 @@ from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.commands.output_paths import fault_of, nearest_existing
 from etl.core.egress import Egress, OwnEgress
 from etl.core.text import printable
-from etl.embedded.cluster import binaries
+from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.notifications.channels import read_channels
 from etl.runs import composition

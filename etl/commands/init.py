@@ -25,7 +25,7 @@ from etl.commands import toml_text
 from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader
 from etl.commands.output_paths import fault_of, refuse_existing
 from etl.core.egress import Egress, OwnEgress
-from etl.embedded.cluster import binaries
+from etl.embedded.programs import binaries
 from etl.errors import ConfigError
 from etl.reporting.files import atomic_write
 from etl.runs import composition

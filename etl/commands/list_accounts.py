@@ -8,7 +8,6 @@ from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import KeyLocation, KeySource, Missing, PrivateKeyFile, key_sources
 from etl.core.timeline import to_millis
 from etl.exchange.signing import PrivateKey
-from etl.runs.recorder import MARKET
 from etl.settings.model import Settings
 from etl.store import coverage
 from etl.store.engine import store_errors
@@ -42,10 +41,10 @@ def _kind(secret: KeyLocation, private_key: PrivateKey | None) -> str | None:
     return None if isinstance(secret, PrivateKeyFile | Missing) else "HMAC"
 
 
-def read_account_watermarks(connection: Connection) -> dict[str, int]:
+def read_account_watermarks(connection: Connection, market: str) -> dict[str, int]:
     """Each account's watermark for all symbols, epoch milliseconds."""
     mark = coverage.watermarks.c
-    wanted = (mark.market == MARKET, mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
+    wanted = (mark.market == market, mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
     with store_errors():
         rows = connection.execute(select(mark.account, mark.watermark).where(*wanted)).all()
         connection.rollback()

@@ -9,7 +9,6 @@ from etl.core.orders import Order
 from etl.errors import BusyError, ExitCode
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
-from etl.runs.recorder import MARKET
 from etl.store import coverage, locks, orders, quarantine, runs
 from etl.store.engine import store_errors
 from etl.store.orders import Tally
@@ -32,9 +31,9 @@ def retry_quarantine(connection: Connection) -> Retried:
     """
     with store_errors():
         rows = quarantine.unresolved(connection)
-        for account in sorted({row.account for row in rows}):
-            if not locks.hold_account(connection, account, MARKET):
-                holder = locks.holder(connection, account, MARKET) or "another program"
+        for account, market in sorted({(row.account, row.market) for row in rows}):
+            if not locks.hold_account(connection, account, market):
+                holder = locks.holder(connection, account, market) or "another program"
                 raise BusyError(f"account {account} is being read by {holder}; try again when it is done")
         run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
@@ -58,8 +57,8 @@ def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | Non
         return None
     attempt = connection.begin_nested()
     try:
-        tally = orders.tally(orders.upsert(connection, row.account, MARKET, run_id, [order]), {order.key})
-        coverage.name_symbols(connection, row.account, MARKET, [order.symbol])
+        tally = orders.tally(orders.upsert(connection, row.account, row.market, run_id, [order]), {order.key})
+        coverage.name_symbols(connection, row.account, row.market, [order.symbol])
     except DataError:
         attempt.rollback()
         return None

@@ -1,4 +1,4 @@
-"""Locks that the kernel keeps (`flock`): a process loses its own however it dies."""
+"""File locks (`flock`). The kernel releases the locks of a process however it dies."""
 
 import os
 import time
@@ -13,7 +13,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def lock(file: BinaryIO, *, shared: bool = False) -> bool:
-    """Tries to lock, alone or shared, until the file is closed here and in every process that inherited it."""
+    """Try to lock, alone or shared. The lock lasts until the file is closed in every process that inherited it."""
     import fcntl  # not on Windows
 
     try:
@@ -24,7 +24,7 @@ def lock(file: BinaryIO, *, shared: bool = False) -> bool:
 
 
 def claimed(path: Path) -> BinaryIO | None:
-    """The file, locked by us alone; `None` where another process has it."""
+    """The file, locked by us alone; None where another process holds the lock."""
     file = _open(path)
     if lock(file):
         return file
@@ -33,8 +33,8 @@ def claimed(path: Path) -> BinaryIO | None:
 
 
 def locked(path: Path, patience_s: float, *, shared: bool = False) -> BinaryIO:
-    """The file, locked as soon as the others let us. Raises `TimeoutError` after `patience_s` seconds."""
-    file, deadline = _open(path), time.monotonic() + (patience_s)
+    """The file, locked as soon as other processes release it. Raises TimeoutError after `patience_s` seconds."""
+    file, deadline = _open(path), time.monotonic() + patience_s
     while not lock(file, shared=shared):
         if time.monotonic() > deadline:
             file.close()

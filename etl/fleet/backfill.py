@@ -23,5 +23,5 @@ def backfill_jobs(
     rules, planner, jobs = composition.rules(settings, local_now()), backfill_planner(span, names), []
     for source in key_sources(settings, accounts):
         whole = Job(source.account, settings.queue_of(source.account), symbols=names)
-        jobs += weekly_jobs(whole, plan_only(connection, [source.account], planner, rules), rules)
+        jobs += weekly_jobs(whole, plan_only(connection, [source.account], whole.market, planner, rules), rules)
     return jobs

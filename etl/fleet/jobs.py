@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.walking import Target
 from etl.errors import ExitCode
@@ -40,11 +41,12 @@ class Job:
     due_at: int | None = None
     is_last: bool = False
     """Whether the older weeks of its scheduled run are jobs of their own, enqueued before it: it is not split again."""
+    market: str = USDM
 
     @property
     def lock(self) -> str:
         """Jobs with the same lock run one at a time, in the order in which they were enqueued."""
-        return self.account
+        return f"{self.account}/{self.market}"
 
     def planner(self) -> Planner:
         """Plans the requests from what is known when the job runs."""
@@ -58,6 +60,7 @@ class Job:
         """As JSON for the queue, which stores its own name and the command itself; read by `job_from_arguments`."""
         written: dict[str, Any] = {
             "account": self.account,
+            "market": self.market,
             "since": self.since,
             "until": self.until,
             "symbols": list(self.symbols) or None,
@@ -95,6 +98,7 @@ def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -
         tuple(arguments.get("symbols", ())),
         arguments.get("timestamp"),
         arguments.get("is_last", False),
+        arguments.get("market", USDM),  # a job of an older version has none
     )
 
 

@@ -29,8 +29,8 @@ _IS_SUPERSEDED = text("""
 """)
 
 _IS_UNFINISHED = text("""
-    SELECT bool_or(status IN ('todo', 'doing')) AND min(handed_out_at) > now() - :max_wait
-      FROM jobs WHERE night = to_timestamp(:due_at)
+    SELECT bool_or(status IN ('todo', 'doing')) AND min(enqueued_at) > now() - :max_wait
+      FROM jobs WHERE due_at = to_timestamp(:due_at)
 """)
 
 _RUN_IDS = text("""

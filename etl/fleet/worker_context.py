@@ -71,12 +71,12 @@ class WorkerContext:
         if job.command != SYNC:
             return []
         rules = composition.rules(self.settings, self.clock.now())
-        targets: list[Target] = plan_only(connection, [job.account], job.planner(), rules)
+        targets: list[Target] = plan_only(connection, [job.account], job.market, job.planner(), rules)
         return catch_up_jobs(job, targets, rules)
 
     def _run(self, connection: Connection, claimed: ClaimedJob) -> Summary:
         job = claimed.job
         keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
         spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
-        reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop)
+        reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop, job.market)
         return composition.ingest_with(connection, reader, spec, unwatched, Assignment(claimed.id, self.worker))

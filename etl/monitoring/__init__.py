@@ -1,1 +1,1 @@
-"""What a monitor reads: Prometheus metrics, in a file or over HTTP."""
+"""Status, gaps and Prometheus metrics, read from the database. Must not ask the exchange."""

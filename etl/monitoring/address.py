@@ -1,4 +1,4 @@
-"""Where to listen, as it is typed: `[HOST:]PORT`."""
+"""The address to listen at, typed as `[HOST:]PORT`."""
 
 import re
 from contextlib import suppress
@@ -10,13 +10,13 @@ from etl.errors import ConfigError
 
 LOOPBACK = "127.0.0.1"
 
-_FORM = re.compile(r"(?:(?P<host>[^:]*|\[.*\]):)?(?P<port>[0-9]{1,5})")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*")
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_FORM = re.compile(rf"(?:(?P<name>{_LABEL}(?:\.{_LABEL})*):|\[(?P<ipv6>.*)\]:)?(?P<port>[0-9]{{1,5}})")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host, by name or number and without brackets, and a port; 0: one that is free."""
+    """A host (a name, or an IP address without brackets) and a port; port 0 is any free one."""
 
     host: str
     port: int
@@ -30,23 +30,13 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Without a host: for this machine only. Raises ConfigError with one line."""
+    """Without a host: the loopback address. Raises ConfigError with one line."""
     typed = _FORM.fullmatch(text.strip())
-    host = _host(typed["host"]) if typed else None
-    if typed is None or host is None or int(typed["port"]) >= 1 << 16:
-        raise ConfigError(
-            f"{printable(text)!r} is no address to listen at; write PORT or HOST:PORT, such as 9464, 0.0.0.0:9464 "
-            "or [::1]:9464"
-        )
-    return Address(host, int(typed["port"]))
-
-
-def _host(typed: str | None) -> str | None:
-    """A host that can be listened at; None: that is none."""
-    if typed is None:
-        return LOOPBACK
-    if typed.startswith("["):
-        with suppress(ValueError):
-            return str(IPv6Address(typed[1:-1]))
-        return None
-    return typed if _NAME.fullmatch(typed) else None
+    with suppress(ValueError):
+        if typed and int(typed["port"]) < 1 << 16:
+            host = typed["name"] or LOOPBACK if typed["ipv6"] is None else str(IPv6Address(typed["ipv6"]))
+            return Address(host, int(typed["port"]))
+    raise ConfigError(
+        f"{printable(text)!r} is no address to listen at; write PORT or HOST:PORT, such as 9464, 0.0.0.0:9464 "
+        "or [::1]:9464"
+    )

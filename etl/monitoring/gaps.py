@@ -1,4 +1,4 @@
-"""Gaps for people: each once, however many symbols share it, and the command that closes it where there is one."""
+"""Gaps as people see them: one entry for all symbols that share a gap, and the command that closes it."""
 
 import shlex
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,16 @@ from etl.core.timeline import Window, iso
 from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
-SATURATED = "saturated: nothing closes it; more orders lie in one millisecond than the exchange shows of it"
+SATURATED = "saturated: nothing closes it; one millisecond has more orders than the exchange shows"
 BEYOND = "beyond_retention: nothing closes it; the exchange no longer keeps that time"
 
 
 @dataclass(frozen=True)
 class SharedGap:
-    """A gap of an account, and the symbols that share it: `*` is whatever the symbol."""
+    """A gap of an account and the symbols that share it; `*` stands for requests without symbol."""
 
     account: str
+    market: str
     window: Window
     reason: str
     symbols: tuple[str, ...]
@@ -28,7 +29,7 @@ class SharedGap:
 
 
 def symbol_or_count(symbols: Sequence[str]) -> str:
-    """The one symbol, or how many there are."""
+    """The symbol, or how many there are."""
     if len(symbols) == 1:
         return symbols[0]
     named = sum(symbol != EVERY_SYMBOL for symbol in symbols)
@@ -37,19 +38,19 @@ def symbol_or_count(symbols: Sequence[str]) -> str:
 
 
 def shared(gaps: Iterable[Gap]) -> list[SharedGap]:
-    """Gaps with the same account, window and reason as one, in the order in which they come first."""
-    symbols: dict[tuple[str, Window, str], dict[str, None]] = {}
+    """Gaps with the same account, market, window and reason as one, in the order of first appearance."""
+    symbols: dict[tuple[str, str, Window, str], dict[str, None]] = {}
     for gap in gaps:
-        symbols.setdefault((gap.account, gap.window, gap.reason), {})[gap.symbol] = None
+        symbols.setdefault((gap.account, gap.market, gap.window, gap.reason), {})[gap.symbol] = None
     return [SharedGap(*which, tuple(names)) for which, names in symbols.items()]
 
 
 def closing_lines(gaps: Sequence[SharedGap], floor: int) -> list[str]:
-    """The command that closes the gaps of each account and symbols, or what it means that none does.
+    """The command that closes the gaps of each account, market and symbols, or the reason why none does.
 
-    `floor` is the oldest instant that the exchange still answers for, epoch milliseconds.
+    `floor`: the oldest instant that the exchange keeps, epoch milliseconds.
     """
-    open_windows: dict[tuple[str, tuple[str, ...]], list[Window]] = {}
+    open_windows: dict[tuple[str, str, tuple[str, ...]], list[Window]] = {}
     lost: dict[str, None] = {}
     for gap in gaps:
         if gap.reason == "saturated":
@@ -59,13 +60,16 @@ def closing_lines(gaps: Sequence[SharedGap], floor: int) -> list[str]:
         elif gap.window.end <= floor:
             lost[f"{gap.reason} before {iso(floor)}: nothing closes it; the exchange no longer keeps that time"] = None
         else:
-            open_windows.setdefault((gap.account, _named(gap.symbols)), []).append(gap.window)
-    commands = [f"to close the gap: {command(*whose, windows, floor)}" for whose, windows in open_windows.items()]
+            open_windows.setdefault((gap.account, gap.market, _named(gap.symbols)), []).append(gap.window)
+    commands = [
+        f"to close the gap: {command(account, symbols, windows, floor)}"
+        for (account, _, symbols), windows in open_windows.items()
+    ]
     return [*commands, *lost]
 
 
 def command(account: str, symbols: Sequence[str], windows: Sequence[Window], floor: int) -> str:
-    """The backfill that reads all of these windows, as far as the exchange still keeps them."""
+    """The backfill that reads all of these windows as far as the exchange keeps them."""
     since, until = min(window.start for window in windows), max(window.end for window in windows)
     words = ["force-orders", "backfill"]
     words += ["--since", iso(since)] if since >= floor else []
@@ -75,6 +79,6 @@ def command(account: str, symbols: Sequence[str], windows: Sequence[Window], flo
 
 
 def _named(symbols: Sequence[str]) -> tuple[str, ...]:
-    """Those that are cheaper asked for by name; none where a request without symbol answers for all of them."""
+    """The symbols to name in requests; none where a request without symbol costs less."""
     by_name = EVERY_SYMBOL not in symbols and len(symbols) * WEIGHT_WITH_SYMBOL < WEIGHT_WITHOUT_SYMBOL
     return tuple(symbols) if by_name else ()

@@ -1,4 +1,4 @@
-"""What a monitor wants to know, as Prometheus metrics: read from the database, and asked of nobody else."""
+"""Prometheus metrics, read from the database only."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,11 +17,11 @@ from etl.store.engine import store_errors
 from etl.store.jobs import count_jobs
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
-"""Values by the values of their labels."""
+"""Label values and the value that they have."""
 
 
 def metrics(connection: Connection, rules: Rules) -> bytes:
-    """What is stored, in Prometheus's text format. `rules.now` is this machine's clock. Raises StoreError."""
+    """All metrics in Prometheus's text format. `rules.now` is this machine's clock. Raises StoreError."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Read(families(connection, rules)))
     return generate_latest(registry)
@@ -36,68 +36,69 @@ class _Read(Collector):
 
 
 def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
-    """What is stored, each metric with all its values; as `metrics`."""
+    """The same as objects of prometheus_client."""
     status = read_status(connection, rules)
     with store_errors():
         close_types = coverage.count_close_types(connection)
         totals = runs.totals(connection)
         deadlines = cooldowns.deadlines(connection)
         spent = spent_weights(connection, rules.now)
-        standing = count_jobs(connection)
+        jobs = count_jobs(connection)
         connection.rollback()
     yield from _of_accounts(status)
-    yield _gauge("orders", "Force orders stored.", ("account", "close_type"), close_types.items())
+    yield _gauge("orders", "Force orders stored.", ("account", "market", "close_type"), close_types.items())
     yield _gauge("quarantined_rows", "Rows that could not be read.", (), [((), status.quarantined)])
     yield from _of_runs(totals)
     yield _gauge(
         "jobs",
-        "Jobs that were handed out, by how they stand; those at their end for as long as they are remembered.",
+        "Jobs of the queue by status; finished ones until they are deleted after 90 days.",
         ("status",),
-        (((status,), jobs) for status, jobs in standing.items()),
+        (((status,), count) for status, count in jobs.items()),
     )
     yield _gauge(
         "weight_used",
-        "Weight that those of our processes that still run have spent of the exchange's minute.",
+        "Weight of the exchange's minute that our running processes have used.",
         ("egress",),
         (((egress,), weight) for egress, weight in spent.items()),
     )
     yield _gauge(
         "silence_until_timestamp_seconds",
-        "Until when the exchange wants no request, or wanted none last.",
+        "End of the last cooldown after a rate limit or a ban, past or to come.",
         ("egress",),
         (((egress,), until.timestamp()) for egress, until in deadlines.items()),
     )
 
 
 def _of_accounts(status: Status) -> Iterator[Metric]:
-    """The worst of an account's scopes: what is read without symbol counts for each symbol."""
-    scopes: dict[str, list[ScopeStatus]] = {}
+    """The worst scope of each account and market: what is read without symbol counts for each symbol."""
+    scopes: dict[tuple[str, str], list[ScopeStatus]] = {}
     for scope in status.scopes:
-        scopes.setdefault(scope.account, []).append(scope)
-    ages = {name: [one.age for one in own if one.age is not None] for name, own in scopes.items()}
+        scopes.setdefault((scope.account, scope.market), []).append(scope)
+    ages = {labels: [one.age for one in own if one.age is not None] for labels, own in scopes.items()}
     losses = {
-        name: [one.days_until_loss for one in own if one.days_until_loss is not None] for name, own in scopes.items()
+        labels: [one.days_until_loss for one in own if one.days_until_loss is not None]
+        for labels, own in scopes.items()
     }
     yield _gauge(
         "watermark_age_seconds",
-        "How long ago the gap-free history ends.",
-        ("account",),
-        (((name,), max(own) / SECOND) for name, own in ages.items() if own),
+        "Age of the end of the gap-free history.",
+        ("account", "market"),
+        ((labels, max(own) / SECOND) for labels, own in ages.items() if own),
     )
     yield _gauge(
         "days_until_loss",
-        "Days until the oldest unread instant is older than the exchange keeps.",
-        ("account",),
-        (((name,), min(own)) for name, own in losses.items() if own),
+        "Days until the exchange no longer keeps the oldest unread instant.",
+        ("account", "market"),
+        ((labels, min(own)) for labels, own in losses.items() if own),
     )
-    lengths: Counter[tuple[str, str]] = Counter()
+    lengths: Counter[tuple[str, str, str]] = Counter()
     for scope in status.scopes:
         for gap in scope.gaps:
-            lengths[scope.account, gap.reason] += gap.window.width
+            lengths[scope.account, scope.market, gap.reason] += gap.window.width
     yield _gauge(
         "gap_seconds",
-        "Length of what was asked for and is not proven, summed over symbols.",
-        ("account", "reason"),
+        "Length of the gaps, summed over symbols.",
+        ("account", "market", "reason"),
         ((labels, length / SECOND) for labels, length in lengths.items()),
     )
 
@@ -105,25 +106,25 @@ def _of_accounts(status: Status) -> Iterator[Metric]:
 def _of_runs(totals: Iterable[runs.Total]) -> Iterator[Metric]:
     totals = list(totals)
     labels = ("command", "status")
-    for name, said, values in (
-        ("runs", "Runs in the ledger.", [one.runs for one in totals]),
+    for name, help_text, values in (
+        ("runs", "Runs by command and status.", [one.runs for one in totals]),
         ("requests", "Requests sent to the exchange.", [one.requests for one in totals]),
         ("weight", "Weight of these requests.", [one.weight for one in totals]),
     ):
-        family = CounterMetricFamily(f"force_orders_{name}", said, labels=labels)
+        family = CounterMetricFamily(f"force_orders_{name}", help_text, labels=labels)
         for one, value in zip(totals, values, strict=True):
             family.add_metric((one.command, one.status), value)
         yield family
     yield _gauge(
         "last_success_timestamp_seconds",
-        "When the last run ended in which all went well.",
+        "End of the last successful run.",
         ("command",),
         (((one.command,), one.last_end.timestamp()) for one in totals if one.status == "succeeded" and one.last_end),
     )
 
 
-def _gauge(name: str, said: str, labels: tuple[str, ...], samples: Samples) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"force_orders_{name}", said, labels=labels)
+def _gauge(name: str, help_text: str, labels: tuple[str, ...], samples: Samples) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"force_orders_{name}", help_text, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
     return family

@@ -1,4 +1,4 @@
-"""What one scrape tells: what the database holds, read anew, and what this process itself has counted."""
+"""The metrics of one scrape: what the database holds at that moment, and what this process has counted."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -12,16 +12,17 @@ from etl.monitoring.metrics import families
 from etl.runs import composition
 from etl.settings.model import Settings
 
-PATIENCE_S = 3
-"""For the database. Prometheus waits ten seconds for all of a scrape, unless it is told otherwise."""
+DATABASE_TIMEOUT_S = 3
+"""By default Prometheus waits ten seconds for a whole scrape."""
 
 _log = logger(__name__)
 
 
 class Scrape(Collector):
-    """Reads on a connection of its own each time, so that two at once do not meet. Without the database it tells less.
+    """Opens a connection for each scrape, so that several can run at once. Without the database only the process's
+    own metrics remain.
 
-    `outcomes`: how many of this process's requests ended how, as `Outcomes.counts`.
+    `outcomes`: gives the number of this process's requests by outcome, as `Outcomes.counts`.
     """
 
     def __init__(self, settings: Settings, outcomes: Callable[[], Mapping[str, int]]) -> None:
@@ -38,16 +39,16 @@ class Scrape(Collector):
 
     def _stored(self) -> tuple[Metric, ...] | None:
         try:
-            with composition.store(self._settings, PATIENCE_S) as connection:
+            with composition.store(self._settings, DATABASE_TIMEOUT_S) as connection:
                 return tuple(families(connection, composition.rules(self._settings, local_now())))
         except ForceOrdersError as error:
-            _log.info("a scrape goes without the database: %s", error)
+            _log.info("a scrape has no metrics of the database: %s", error)
             return None
 
 
 def _of_outcomes(counts: Mapping[str, int]) -> Metric:
     family = CounterMetricFamily(
-        "force_orders_request_outcomes", "How the requests ended that this process has sent.", labels=("outcome",)
+        "force_orders_request_outcomes", "Requests that this process has sent, by outcome.", labels=("outcome",)
     )
     for outcome, count in counts.items():
         family.add_metric((outcome,), count)

@@ -1,4 +1,8 @@
-"""The server that Prometheus scrapes. It ends with its block, and so do its threads."""
+"""The HTTP server that Prometheus scrapes. It ends with its block, and so do its threads.
+
+`prometheus_client.start_http_server` does not suffice, though its handler serves here: it ends without finishing a
+scrape under way, waits for ever for a client that sends nothing, and prints a traceback when a client disconnects.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -16,21 +20,25 @@ from etl.logs import logger
 from etl.monitoring.address import Address
 
 POLL_S = 0.1
-"""Seconds that the end of the block waits at most for the server to notice."""
+"""Seconds after which the server notices at the latest that the block has ended."""
 
-PATIENCE_S = 5.0
-"""Seconds that a scraper may be silent, or not listen, before it is hung up on."""
+IDLE_TIMEOUT_S = 5.0
+"""Seconds after which a client is disconnected that neither sends nor receives."""
 
 _log = logger(__name__)
 
 
 @contextmanager
 def serving(address: Address, collector: Collector) -> Iterator[int]:
-    """Answer scrapes with what `collector` collects, for as long as the block lasts; gives the port.
+    """Answer scrapes with what `collector` collects until the block ends; gives the port.
 
     Raises ConfigError where it cannot listen.
     """
-    with _listening(address, collector) as server:
+    try:
+        server = _Server(address, collector)
+    except OSError as error:
+        raise ConfigError(f"metrics cannot be served at {address}: {error.strerror}") from None
+    with server:
         accepting = Thread(target=server.serve_forever, args=(POLL_S,), name="metrics")
         accepting.start()
         try:
@@ -40,19 +48,12 @@ def serving(address: Address, collector: Collector) -> Iterator[int]:
             accepting.join()
 
 
-def _listening(address: Address, collector: Collector) -> "_Server":
-    try:
-        return _Server(address, collector)
-    except OSError as error:
-        raise ConfigError(f"metrics cannot be served at {address}: {error.strerror}") from None
-
-
 class _Handler(MetricsHandler):
-    timeout = PATIENCE_S
+    timeout = IDLE_TIMEOUT_S
 
 
 class _Server(ThreadingTCPServer):
-    """Each scrape in a thread, for whose end the server's own end waits."""
+    """Answers each scrape in a thread of its own, and waits for these threads when it ends."""
 
     allow_reuse_address = True
 
@@ -72,12 +73,12 @@ class _Server(ThreadingTCPServer):
         super().close_request(request)
 
     def server_close(self) -> None:
-        """Hear nobody out, so that who says nothing is not waited for; an answer under way is still given."""
+        """Read no further request, so that no silent client is waited for; answers under way are still sent."""
         for request in self._open.copy():
             with suppress(OSError):
                 request.shutdown(SHUT_RD)
         super().server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """By itself it would print a traceback, also of a scraper that is gone."""
+        """Log one line; the default prints a traceback, also for a client that disconnected."""
         _log.info("a scrape from %s failed: %r", client_address[0], sys.exception())

@@ -1,4 +1,4 @@
-"""How complete the history is right now, by account and symbol."""
+"""How complete the stored history is, by account, market and symbol."""
 
 import shlex
 from collections.abc import Sequence
@@ -16,22 +16,23 @@ from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
 
 FILLABLE = ("not_fetched", "failed")
-"""Reasons of gaps that another run may close."""
+"""Reasons of gaps that another run can close."""
 
 
 @dataclass(frozen=True)
 class ScopeStatus:
-    """One row of the status; times epoch milliseconds, ages and spans milliseconds."""
+    """One row of the status. Times are epoch milliseconds, ages milliseconds."""
 
     account: str
+    market: str
     symbol: str
     watermark: int | None
     covered_since: int | None
     age: int | None
     unread: int | None
-    """How far back reaches what is not proven and may still be had."""
+    """Age of the oldest instant that is not proven and can still be read."""
     days_until_loss: float | None
-    """Days until that begins to fall out of the exchange's retention; 0: it does already."""
+    """Days until that instant leaves the exchange's retention; 0: it has left."""
     orders: int
     gaps: tuple[Gap, ...]
 
@@ -49,7 +50,7 @@ class Status:
 
 
 def read_status(connection: Connection, rules: Rules) -> Status:
-    """Reads the database only; `rules.now` is this machine's clock."""
+    """Reads only the database. `rules.now` is this machine's clock. Raises StoreError."""
     with store_errors():
         marks = coverage.read_watermarks(connection)
         gaps = coverage.read_gaps(connection)
@@ -65,16 +66,18 @@ def read_status(connection: Connection, rules: Rules) -> Status:
     )
 
 
-def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int], rules: Rules) -> ScopeStatus:
-    own = tuple(gap for gap in gaps if (gap.account, gap.symbol) == (mark.account, mark.symbol))
+def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str, str], int], rules: Rules) -> ScopeStatus:
+    scope = (mark.account, mark.market, mark.symbol)
+    own = tuple(gap for gap in gaps if (gap.account, gap.market, gap.symbol) == scope)
     unread = unread_since(mark, own)
     orders = (
-        sum(n for (account, _), n in counts.items() if account == mark.account)
+        sum(n for (account, market, _), n in counts.items() if (account, market) == scope[:2])
         if mark.symbol == EVERY_SYMBOL
-        else counts.get((mark.account, mark.symbol), 0)
+        else counts.get(scope, 0)
     )
     return ScopeStatus(
         account=mark.account,
+        market=mark.market,
         symbol=mark.symbol,
         watermark=mark.watermark,
         covered_since=mark.covered_since,
@@ -87,36 +90,36 @@ def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str], int],
 
 
 def unread_since(mark: Watermark, gaps: Sequence[Gap]) -> int | None:
-    """The oldest instant not proven that may still be had: of a gap that can be filled, or where reading ends."""
+    """The oldest unproven instant that can still be read: in a fillable gap, or after the newest proof."""
     fillable = [gap.window.start for gap in gaps if gap.reason in FILLABLE]
     return min([*fillable, *([] if mark.newest_proof is None else [mark.newest_proof])], default=None)
 
 
 def days_until_loss(unread_since: int, rules: Rules) -> float | None:
-    """Days until that instant is older than the exchange keeps; 0: it is already. None: it keeps everything."""
+    """Days until the exchange no longer keeps that instant; 0: already. None: it keeps everything."""
     return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
 
 
 def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
-    """What a monitor should hear of: history unread for more than `greatest_age` milliseconds, unreadable rows.
+    """A line for each problem: history unread for more than `greatest_age` milliseconds, rows in quarantine.
 
-    Each once, however many symbols share it, with the command that ends it. For `floor` see `closing_lines`.
+    Symbols with the same problem share a line. Each names the command that helps. For `floor` see `closing_lines`.
     """
-    late: dict[tuple[str, str], list[ScopeStatus]] = {}
+    late: dict[tuple[str, str, str], list[ScopeStatus]] = {}
     for scope in status.scopes:
         if scope.unread is not None and scope.unread > greatest_age:
             lost = "" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days"
             unread = f"history unread for {duration(scope.unread)}{lost}"
-            late.setdefault((scope.account, unread), []).append(scope)
-    said = [
+            late.setdefault((scope.account, scope.market, unread), []).append(scope)
+    lines = [
         f"account {account}, {_symbols(scopes)}: {unread}; {_remedy(scopes, floor)}"
-        for (account, unread), scopes in late.items()
+        for (account, _, unread), scopes in late.items()
     ]
     if not any(scope.covered_since for scope in status.scopes):
-        said.append("nothing was read yet; start with: force-orders backfill")
+        lines.append("nothing was read yet; start with: force-orders backfill")
     if status.quarantined:
-        said.append(f"{status.quarantined} rows in quarantine; see: force-orders quarantine list")
-    return said
+        lines.append(f"{status.quarantined} rows in quarantine; see: force-orders quarantine list")
+    return lines
 
 
 def _symbols(scopes: Sequence[ScopeStatus]) -> str:
@@ -124,7 +127,7 @@ def _symbols(scopes: Sequence[ScopeStatus]) -> str:
 
 
 def _remedy(scopes: Sequence[ScopeStatus], floor: int) -> str:
-    """Of an account's gaps, where one is what is unread, or of the time since it was read."""
+    """The command that fills the gaps of these scopes or, without fillable gaps, reads on from the watermark."""
     if fillable := [gap for scope in scopes for gap in scope.gaps if gap.reason in FILLABLE]:
         return closing_lines(shared(fillable), floor)[0]
     return f"to read it: {shlex.join(['force-orders', 'sync', '--account', scopes[0].account])}"
@@ -140,6 +143,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "scopes": [
             {
                 "account": scope.account,
+                "market": scope.market,
                 "symbol": scope.symbol,
                 "watermark": moment(scope.watermark),
                 "covered_since": moment(scope.covered_since),

@@ -56,12 +56,12 @@ def stored_summary(
 
 def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tuple[UnreadHistory, ...]:
     """The oldest unread history of each account, over all symbols; none if the exchange deletes nothing."""
-    of_scope: dict[tuple[str, str], list[Gap]] = {}
+    of_scope: dict[tuple[str, str, str], list[Gap]] = {}
     for gap in gaps:
-        of_scope.setdefault((gap.account, gap.symbol), []).append(gap)
+        of_scope.setdefault((gap.account, gap.market, gap.symbol), []).append(gap)
     oldest: dict[str, int] = {}
     for mark in marks:
-        since = unread_since(mark, of_scope.get((mark.account, mark.symbol), ()))
+        since = unread_since(mark, of_scope.get((mark.account, mark.market, mark.symbol), ()))
         if since is not None:
             oldest[mark.account] = min(since, oldest.get(mark.account, since))
     left = ((account, since, days_until_loss(since, rules)) for account, since in sorted(oldest.items()))

@@ -99,10 +99,10 @@ def summary_of_error(command: str, error: Exception) -> NotificationSummary:
 
 def gaps_by_account(stored: Iterable["Gap"]) -> tuple[AccountGaps, ...]:
     """The gaps that can still be filled. A gap that several symbols share counts once."""
-    found: dict[str, set[tuple[int, int, str]]] = {}
+    found: dict[str, set[tuple[int, int, str, str]]] = {}
     for gap in stored:
         if gap.reason != "beyond_retention":
-            found.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.reason))
+            found.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.market, gap.reason))
     return tuple(
         AccountGaps(account, len(gaps), tuple(sorted({reason for *_, reason in gaps})), min(gaps)[0])
         for account, gaps in sorted(found.items())

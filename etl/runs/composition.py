@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress
+from etl.core.markets import USDM
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
@@ -44,8 +45,10 @@ def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) 
     return RateLimiter(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
 
 
-def reader(settings: Settings, keys: Keyring, gate: RateLimiter, clock: ExchangeClock, stop: Event) -> Reader:
-    """A client for each account whose key can be used; all share one rate limiter."""
+def reader(
+    settings: Settings, keys: Keyring, gate: RateLimiter, clock: ExchangeClock, stop: Event, market: str = USDM
+) -> Reader:
+    """A client for each account whose key can be used, in one market; all share one rate limiter."""
     connection = Endpoint(
         settings.base_url,
         settings.connect_timeout_seconds,
@@ -57,6 +60,7 @@ def reader(settings: Settings, keys: Keyring, gate: RateLimiter, clock: Exchange
         one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait) for one in keys.usable
     }
     return Reader(
+        market,
         clients,
         keys.fault_lines,
         gate,

@@ -9,7 +9,7 @@ from etl.accounts.credentials import Keyring
 from etl.core.text import many
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Target
-from etl.runs.recorder import MARKET, Recorder
+from etl.runs.recorder import Recorder
 from etl.runs.run import Remaining
 from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, runs
@@ -49,23 +49,24 @@ class IngestSink:
             self._needs.setdefault((account, target.symbol), []).append(target.need)
         for (owner, symbol), needs in self._needs.items():
             if owner == account:
-                coverage.ask(self._connection, account, MARKET, symbol, min(needs).start)
-        coverage.name_symbols(self._connection, account, MARKET, self._symbols)
+                coverage.ask(self._connection, account, self._recorder.market, symbol, min(needs).start)
+        coverage.name_symbols(self._connection, account, self._recorder.market, self._symbols)
 
     def found(self, walks_done: int) -> str:
         return many(self.counts.inserted, "new order")
 
     def remaining(self) -> Remaining:
         unproven, own_gaps = 0, list[Gap]()
-        gaps = coverage.read_gaps(self._connection)
+        gaps, market = coverage.read_gaps(self._connection), self._recorder.market
         for (account, symbol), needs in self._needs.items():
-            known = coverage.known(self._connection, account, MARKET)
+            known = coverage.known(self._connection, account, market)
             left = subtract(needs, known.get(symbol, known[None]).proven)
             unproven += sum(window.width for window in left)
             name = symbol or EVERY_SYMBOL
             own_gaps += [
                 gap
                 for gap in gaps
-                if (gap.account, gap.symbol) == (account, name) and any(gap.window.intersect(w) for w in left)
+                if (gap.account, gap.market, gap.symbol) == (account, market, name)
+                and any(gap.window.intersect(w) for w in left)
             ]
         return Remaining(own_gaps, unproven)

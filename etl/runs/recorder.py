@@ -12,9 +12,6 @@ from etl.core.paging import Page
 from etl.core.walking import Finding
 from etl.store import coverage, orders, quarantine, runs
 
-MARKET = "usdm"
-"""USDⓈ-M futures; the only market so far, and a part of every key."""
-
 REMEMBERED_ORDERS = 2_000
 """How many written orders are remembered: the rows of a full page arrive again when its window is split."""
 
@@ -46,10 +43,11 @@ class _Batch:
 class Recorder:
     """Writes what one run receives. One call is one transaction."""
 
-    def __init__(self, connection: Connection, run_id: int, spent: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, connection: Connection, market: str, run_id: int, spent: Callable[[], tuple[int, int]]) -> None:
         """`spent` returns the number of requests sent so far, and their weight."""
         self._connection = connection
         self._spent = spent
+        self.market = market
         self.run_id = run_id
         self.counts = runs.Counts()
         self._named: set[tuple[str, str]] = set()
@@ -84,15 +82,17 @@ class Recorder:
                 fresh, refused = self._try_each(account, fresh)
                 rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
-            changes = orders.upsert(self._connection, account, MARKET, self.run_id, fresh, replace_equal=replace_equal)
+            changes = orders.upsert(
+                self._connection, account, self.market, self.run_id, fresh, replace_equal=replace_equal
+            )
             old = {o.key for o in fresh if o.key in first and (account, o.key) not in self._written_early}
             tally = orders.tally(changes, old)
             written_early |= {(account, key) for key in changes if key not in first}
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
             if tally.inserted and unnamed:
-                coverage.name_symbols(self._connection, account, MARKET, unnamed)
-            quarantine.keep(self._connection, account, MARKET, self.run_id, rejects)
-            coverage.record(self._connection, account, MARKET, of_account.findings)
+                coverage.name_symbols(self._connection, account, self.market, unnamed)
+            quarantine.keep(self._connection, account, self.market, self.run_id, rejects)
+            coverage.record(self._connection, account, self.market, of_account.findings)
             written |= {(account, order.key): order.raw for order in fresh}
             named |= {(account, symbol) for symbol in unnamed}
             newly_quarantined = {(account, reject.raw) for reject in rejects} - self._quarantined
@@ -127,7 +127,7 @@ class Recorder:
         for order in batch:
             attempt = self._connection.begin_nested()
             try:
-                orders.upsert(self._connection, account, MARKET, self.run_id, [order])
+                orders.upsert(self._connection, account, self.market, self.run_id, [order])
                 accepted.append(order)
             except DataError as error:
                 reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"

@@ -29,7 +29,7 @@ from etl.exchange.rate_limiter import RateLimiter
 from etl.logs import logger
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
-from etl.runs.recorder import MARKET, Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.runs.scheduler import Scheduler, Walk
 from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, locks, runs
@@ -44,6 +44,7 @@ _log = logger(__name__)
 class Reader:
     """Access to the exchange: one client for each account; all share one rate limiter and one clock."""
 
+    market: str
     clients: dict[str, ExchangeClient]
     key_faults: Sequence[str]
     """A line for each account that has no client because its key cannot be used."""
@@ -102,10 +103,12 @@ def unwatched(progress: Progress) -> None:
     """The watcher of a run whose progress is not shown."""
 
 
-def plan_only(connection: Connection, accounts: Sequence[str], planner: Planner, rules: Rules) -> list[Target]:
+def plan_only(
+    connection: Connection, accounts: Sequence[str], market: str, planner: Planner, rules: Rules
+) -> list[Target]:
     """What a run would request. Requests and writes nothing."""
     with store_errors():
-        known = [coverage.known(connection, account, MARKET) for account in accounts]
+        known = [coverage.known(connection, account, market) for account in accounts]
         connection.rollback()
     return [target for of_account in known for target in planner(of_account, rules)]
 
@@ -160,7 +163,7 @@ class Run:
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
-        self.recorder = Recorder(connection, run_id, reader.spent)
+        self.recorder = Recorder(connection, reader.market, run_id, reader.spent)
         self.summary = Summary(command, run_id, faults=[*reader.key_faults])
 
     def execute(self, planner: Planner, sink: Sink, span: SpanText | None = None) -> Summary:
@@ -233,7 +236,7 @@ class Run:
         with WAITS.slot() as slot:
             while waiting:
                 for account in list(waiting):
-                    if locks.hold_account(self.connection, account, MARKET):
+                    if locks.hold_account(self.connection, account, reader.market):
                         self._clients[account] = waiting.pop(account)
                 self.connection.commit()
                 if time.monotonic() >= deadline:
@@ -247,7 +250,7 @@ class Run:
         self.summary.faults += [f"{self._holder(account)} and was left out" for account in waiting]
 
     def _holder(self, account: str) -> str:
-        holder = locks.holder(self.connection, account, MARKET)
+        holder = locks.holder(self.connection, account, self._reader.market)
         self.connection.rollback()
         return f"account {account} is being read by {holder or 'another program'}"
 
@@ -259,7 +262,7 @@ class Run:
         largest = runs.largest_page(self.connection)
         walks: list[Walk] = []
         for account, client in self._clients.items():
-            targets = planner(coverage.known(self.connection, account, MARKET), rules)
+            targets = planner(coverage.known(self.connection, account, self._reader.market), rules)
             sink.begin(account, targets)
             beliefs = {
                 symbol: Observations(
@@ -276,7 +279,7 @@ class Run:
         forgotten = set()
         for symbol in sorted(unknown):
             self.summary.faults.append(f"the exchange does not know the symbol {symbol}; write it like BTCUSDT")
-            by_account = [coverage.forget(self.connection, name, MARKET, symbol) for name in self._clients]
+            by_account = [coverage.forget(self.connection, name, self._reader.market, symbol) for name in self._clients]
             if any(by_account):
                 forgotten.add(symbol)
         return forgotten

@@ -18,7 +18,7 @@ from etl.core.sampling import draw, upper_bound
 from etl.core.text import many
 from etl.core.timeline import Window, clip, merge
 from etl.core.walking import Finding, Target, Verdict
-from etl.runs.recorder import MARKET, Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.runs.run import Remaining
 from etl.runs.spans import Planner, SpanText
 from etl.store import orders, runs
@@ -142,7 +142,7 @@ class VerifySink:
     def _compare(self, account: str, page: Page, first: Collection[Key]) -> None:
         batch = latest_versions(page.orders)
         self._received[account] |= {order.key for order in batch}
-        stored = orders.stored(self._connection, account, MARKET, [order.key for order in batch])
+        stored = orders.stored(self._connection, account, self._recorder.market, [order.key for order in batch])
         found = [difference for order in batch if (difference := _compare(account, order, stored))]
         self._differences |= {d for d in found if self._is_in_span(account, batch, d)}
         unlike = {(difference.symbol, difference.order_id) for difference in found}
@@ -157,7 +157,7 @@ class VerifySink:
         for (account, symbol), span in self._spans.items():
             proven = [f.window for f in self._proven[account] if f.symbol in (None, symbol)]
             for window in merge(part for whole in merge(span) for part in clip(proven, whole)):
-                for key, order_time in orders.between(self._connection, account, MARKET, symbol, window):
+                for key, order_time in orders.between(self._connection, account, self._recorder.market, symbol, window):
                     if key not in self._received[account]:
                         self._differences.add(Difference(account, *key, order_time, DifferenceKind.EXTRA))
         self._connection.rollback()

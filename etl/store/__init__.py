@@ -1,1 +1,1 @@
-"""The edge to Postgres: orders, coverage, runs. Alembic owns the tables; these modules read and write them."""
+"""Postgres: orders, coverage, runs. Alembic owns the tables, these modules read and write them. Must not know HTTP."""

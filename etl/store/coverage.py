@@ -1,12 +1,11 @@
-"""Which intervals of a scope are proven, and why others are not."""
+"""Coverage: which intervals of a scope are proven, and why others are not. A scope is account, market and symbol."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     Connection,
     DateTime,
@@ -28,7 +27,7 @@ from etl.core.walking import Finding, Verdict
 from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
 
 views = MetaData()
-"""Views, which migrations make and no model describes but for reading."""
+"""Views. Migrations create them; these definitions are for reading only."""
 
 effective_coverage = Table(
     "effective_coverage",
@@ -58,10 +57,11 @@ coverage_gaps = Table(
 class Watermark(NamedTuple):
     """Everything of a symbol in [covered_since, watermark) is proven, and nothing from `newest_proof` on.
 
-    All are epoch milliseconds, or None: nothing yet.
+    All are epoch milliseconds, or None where there is none yet.
     """
 
     account: str
+    market: str
     symbol: str
     watermark: int | None
     covered_since: int | None
@@ -70,21 +70,23 @@ class Watermark(NamedTuple):
 
 class Asked(NamedTuple):
     account: str
+    market: str
     symbol: str | None
-    """None: whatever the symbol."""
+    """None: requests without symbol."""
     span: Window | None
-    """None: nothing was answered yet."""
+    """None: no answer yet."""
 
 
 class Gap(NamedTuple):
     account: str
+    market: str
     symbol: str
     window: Window
     reason: str
 
 
 def record(connection: Connection, account: str, market: str, findings: Sequence[Finding]) -> None:
-    """Add what answers showed to the sets of their scopes. What is proven there already stays so."""
+    """Add findings to the sets of their scopes. What is proven stays proven."""
     sets: dict[str, dict[Verdict, list[Window]]] = defaultdict(lambda: defaultdict(list))
     for finding in findings:
         sets[finding.symbol or EVERY_SYMBOL][finding.verdict].append(finding.window)
@@ -107,7 +109,7 @@ _RECORD = _record()
 
 
 def ask(connection: Connection, account: str, market: str, symbol: str | None, since: int) -> None:
-    """Remember that a scope was asked for from `since` on: a hole in it is a gap from now on."""
+    """Record that a scope was asked for from `since` on, so that a hole in it is a gap."""
     statement = insert(coverage).values(
         account=account, market=market, symbol=symbol or EVERY_SYMBOL, asked_since=to_datetime(since)
     )
@@ -118,16 +120,16 @@ def ask(connection: Connection, account: str, market: str, symbol: str | None, s
 
 
 def name_symbols(connection: Connection, account: str, market: str, symbols: Iterable[str]) -> None:
-    """Give each symbol a row of its own, and with it a watermark: it was asked for by name or has an order."""
+    """Give each symbol a row, and with it a watermark, because it was asked for by name or has an order."""
     rows = [{"account": account, "market": market, "symbol": symbol} for symbol in sorted(set(symbols))]
     if rows:
         connection.execute(insert(coverage).values(rows).on_conflict_do_nothing())
 
 
 def known(connection: Connection, account: str, market: str) -> dict[str | None, Known]:
-    """What is known of each scope of an account, None standing for requests without symbol.
+    """What is known of an account's symbols in a market; the key None stands for requests without symbol.
 
-    What was proven without symbol counts for each symbol; one that has no row yet inherits it.
+    What was proven without symbol counts for each symbol, also for one without a row.
     """
     view = effective_coverage.c
     rows = connection.execute(
@@ -144,7 +146,7 @@ def known(connection: Connection, account: str, market: str) -> dict[str | None,
 
 
 def forget(connection: Connection, account: str, market: str, symbol: str) -> bool:
-    """Remove a scope because there is no such symbol; False where something of it is proven or stored after all."""
+    """Remove a scope whose symbol does not exist; False, and no change, where it has proof or an order."""
     own, of_orders = coverage.c, force_orders.c
     in_scope = (own.account == account, own.market == market, own.symbol == symbol)
     has_order = exists().where(of_orders.account == account, of_orders.market == market, of_orders.symbol == symbol)
@@ -156,48 +158,50 @@ def forget(connection: Connection, account: str, market: str, symbol: str) -> bo
 
 def read_watermarks(connection: Connection) -> list[Watermark]:
     mark, effective = watermarks.c, effective_coverage.c
-    same = and_(*(mark[name] == effective[name] for name in ("account", "market", "symbol")))
+    scope = (mark.account, mark.market, mark.symbol)
+    same = and_(*(column == effective[column.name] for column in scope))
     rows = connection.execute(
-        select(
-            mark.account, mark.symbol, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest")
-        )
+        select(*scope, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest"))
         .join_from(watermarks, effective_coverage, same)
-        .order_by(mark.account, mark.symbol)
+        .order_by(*scope)
     )
     return [
-        Watermark(row.account, row.symbol, _millis(row.watermark), _millis(row.covered_since), _millis(row.newest))
+        Watermark(
+            *(row.account, row.market, row.symbol),
+            *(_millis(moment) for moment in (row.watermark, row.covered_since, row.newest)),
+        )
         for row in rows
     ]
 
 
 def read_gaps(connection: Connection) -> list[Gap]:
     view = coverage_gaps.c
+    scope = (view.account, view.market, view.symbol)
     rows = connection.execute(
-        select(view.account, view.symbol, view.gap_start, view.gap_end, view.reason).order_by(
-            view.account, view.symbol, view.gap_start
-        )
+        select(*scope, view.gap_start, view.gap_end, view.reason).order_by(*scope, view.gap_start)
     )
     return [
-        Gap(row.account, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
+        Gap(row.account, row.market, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
         for row in rows
     ]
 
 
 def read_asked(connection: Connection) -> list[Asked]:
-    """By account and symbol, the hull of what was ever asked for, up to the newest answer."""
+    """By account, market and symbol, from the earliest instant ever asked for to the newest answer."""
     view = effective_coverage.c
+    scope = (view.account, view.market, view.symbol)
     sets = [view[verdict.value] for verdict in Verdict]
     rows = connection.execute(
         select(
-            view.account,
-            view.symbol,
+            *scope,
             func.least(view.asked_since, *map(func.lower, sets)).label("since"),
             func.greatest(*map(func.upper, sets)).label("until"),
-        ).order_by(view.account, view.symbol)
+        ).order_by(*scope)
     )
     return [
         Asked(
             row.account,
+            row.market,
             None if row.symbol == EVERY_SYMBOL else row.symbol,
             window_or_none(to_millis(row.since), to_millis(row.until)) if row.since and row.until else None,
         )
@@ -205,26 +209,20 @@ def read_asked(connection: Connection) -> list[Asked]:
     ]
 
 
-def count_close_types(connection: Connection) -> dict[tuple[str, str], int]:
-    """Orders by account and close type."""
-    orders = force_orders.c
-    rows = connection.execute(
-        select(orders.account, orders.close_type, func.count().label("orders")).group_by(
-            orders.account, orders.close_type
-        )
-    )
-    return {(row.account, row.close_type): row.orders for row in rows}
+def count_close_types(connection: Connection) -> dict[tuple[str, str, str], int]:
+    """Orders by account, market and close type."""
+    return _count(connection, force_orders.c.close_type)
 
 
-def count_orders(connection: Connection) -> dict[tuple[str, str], int]:
-    """Orders by account and symbol."""
-    orders = force_orders.c
-    rows = connection.execute(
-        select(orders.account, orders.symbol, func.count().cast(BigInteger).label("orders")).group_by(
-            orders.account, orders.symbol
-        )
-    )
-    return {(row.account, row.symbol): row.orders for row in rows}
+def count_orders(connection: Connection) -> dict[tuple[str, str, str], int]:
+    """Orders by account, market and symbol."""
+    return _count(connection, force_orders.c.symbol)
+
+
+def _count(connection: Connection, kind: Column[Any]) -> dict[tuple[str, str, str], int]:
+    by = (force_orders.c.account, force_orders.c.market, kind)
+    rows = connection.execute(select(*by, func.count()).group_by(*by))
+    return {(account, market, value): orders for account, market, value, orders in rows}
 
 
 def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:

@@ -14,10 +14,10 @@ from etl.waits import WAITS, Reason
 
 @contextmanager
 def open_database(url: str | None, data_dir: Path, patience_s: int | None = None) -> Iterator[Connection]:
-    """A connection to a database that has our schema, for as long as the block lasts.
+    """A connection to a database with our schema until the block ends.
 
-    Without `url` it is the embedded one, which is started and migrated as needed; a server's schema is only checked.
-    `patience_s`: see `engine_for`. Raises StoreError, and ConfigError for a URL that is none.
+    Without `url` the embedded server is started and its schema upgraded as needed. Of any other server the schema is
+    only checked. `patience_s`: see `engine_for`. Raises StoreError, and ConfigError for an invalid URL.
     """
     with address(url, data_dir) as reachable, connection_to(engine_for(reachable, patience_s)) as connection:
         if url is None and migrate.current(connection) != migrate.head():
@@ -29,7 +29,7 @@ def open_database(url: str | None, data_dir: Path, patience_s: int | None = None
 
 @contextmanager
 def address(url: str | None, data_dir: Path) -> Iterator[str]:
-    """The libpq URL of the database in use, which can be reached for as long as the block lasts."""
+    """The libpq URL of the database in use, which is reachable until the block ends."""
     if url is not None:
         yield url.replace("postgresql+psycopg://", "postgresql://", 1)
         return
@@ -41,7 +41,7 @@ def address(url: str | None, data_dir: Path) -> Iterator[str]:
 
 @contextmanager
 def kept_address(url: str | None, data_dir: Path) -> Iterator[str]:
-    """As `address`, but the embedded server stays up afterwards, for psql and the like."""
+    """As `address`, but the embedded server stays up afterwards, for other programs such as psql."""
     if url is not None:
         with address(url, data_dir) as reachable:
             yield reachable
@@ -54,9 +54,9 @@ def kept_address(url: str | None, data_dir: Path) -> Iterator[str]:
 
 
 def stop_embedded(url: str | None, data_dir: Path) -> bool:
-    """Stop the embedded server, in use or not; False where none ran."""
+    """Stop the embedded server, even if it is in use; False where none ran."""
     if url is not None:
-        raise StoreError("the database in use is a server of yours, which this program does not stop")
+        raise StoreError("the database in use is your own server, which this program does not stop")
     from etl.embedded.server import stop_server
 
     return stop_server(data_dir)

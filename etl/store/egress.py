@@ -1,8 +1,8 @@
-"""What the processes behind one address share through the database: the weight of a minute, and silence.
+"""What the processes behind one address share through the database: the weight of a minute, and cooldowns.
 
-A wish to send is one statement that looks for a silence and takes the weight, so that no two processes take the same
-and none sends after another was told to be silent. What a process took counts until it ends, however it ends: from then
-on it is somebody else's, of which the exchange's header tells.
+Before each request one statement checks the cooldown and takes the weight. So no two processes take the same weight,
+and none sends after another has met a rate limit. What a process took counts until its connection ends, however it
+ends; after that it counts as other traffic, which the exchange's header shows.
 """
 
 import time
@@ -20,21 +20,21 @@ from etl.store import cooldowns
 from etl.store.engine import store_errors
 
 UNNAMED = "default"
-"""Whose silence it is where no egress is named: of all such processes, because they may well share an address."""
+"""The egress of cooldowns where the settings name none: all such processes may share an address."""
 
 LEASES = 64
-"""A lease is this part of what is left of the minute, if that is more than one request: no budget that the exchange
-allows makes it so, and one without limit does not ask the database for each request."""
+"""A lease is this fraction of the minute's rest, where that is more than one request. It saves statements only for
+budgets beyond what USDⓈ-M allows: above 64 requests of weight 50 a minute."""
 
-FRESH_S = 0.25
-"""Seconds after which a lease is looked at again: a silence may have begun."""
+LEASE_VALID_S = 0.25
+"""Seconds after which a lease is checked again, because a cooldown may have begun."""
 
 _HOLDERS = 73_019_943
-"""The first of the two keys of a lock that says that a process may send; the second is a number of its own."""
+"""First key of the advisory lock of a process that may send; the second is a random number of the process."""
 
 _HOLD = text(f"SELECT pg_advisory_lock({_HOLDERS}, :holder)")
 
-_TAKE = text("SELECT * FROM take_weight(:egress, :silence, :holder, :minute, :weight, :late, :room)")
+_TAKE = text("SELECT * FROM take_weight(:egress, :cooldown_of, :holder, :minute, :weight, :late, :room)")
 
 _SPENT = text("""
     SELECT egress,
@@ -46,28 +46,28 @@ _FORGET = text("DELETE FROM spent_weight WHERE noted_at < now() - interval '1 da
 
 
 class _Lease(NamedTuple):
-    """Weight that is written down already and not sent yet; good within its part of the minute."""
+    """Weight that is taken already and not sent yet; valid within its part of the minute."""
 
     part: tuple[int, bool]
     weight: int
     spent: int
-    """By all of ours, the lease included."""
+    """Weight of all our processes, the lease included."""
     taken_s: float
 
 
 class SharedEgress:
-    """An `Egress` on a connection of its own, which commits by itself. One thread at a time.
+    """An `Egress` on a connection of its own in autocommit mode. Use it from one thread at a time.
 
-    A connection that was lost is replaced by the next one who asks.
+    After a lost connection the next call opens another.
     """
 
     def __init__(self, engine: Engine, name: str | None) -> None:
-        """`name`: as the settings have it. Without one the weight is this machine's own, the silence everybody's."""
+        """`name`: from the settings. Without one, machines share cooldowns but not weight."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._connected: Connection | None = None
         self._holder = 0
         self._name = name or gethostname()
-        self._silence = name or UNNAMED
+        self._cooldown_of = name or UNNAMED
         self._lease = _Lease((0, False), 0, 0, 0)
 
     def take(self, weight: int, now: int, room: int) -> Taken:
@@ -76,7 +76,7 @@ class SharedEgress:
         if part[0] != self._lease.part[0]:
             self._forget()
         lease = self._lease if part == self._lease.part else _Lease(part, 0, 0, 0)
-        if lease.weight < weight or time.monotonic() - lease.taken_s > FRESH_S:
+        if lease.weight < weight or time.monotonic() - lease.taken_s > LEASE_VALID_S:
             wanted = max(weight - lease.weight, (room - lease.spent) // LEASES - lease.weight, 0)
             granted, spent, silent = self._ask(part, wanted, room)
             if silent or (wanted and not granted):
@@ -88,10 +88,10 @@ class SharedEgress:
 
     def start_cooldown(self, milliseconds: int, reason: str) -> None:
         with self._connection() as connection:
-            cooldowns.keep(connection, self._silence, milliseconds, reason)
+            cooldowns.start(connection, self._cooldown_of, milliseconds, reason)
 
     def close(self) -> None:
-        """Disconnect: nothing that was taken here counts any longer."""
+        """Disconnect. What was taken here no longer counts."""
         if self._connected is not None:
             self._connected.close()
         self._connected = None
@@ -102,7 +102,7 @@ class SharedEgress:
             try:
                 if self._connected is None:
                     self._connected = self._engine.connect()
-                    # Another holder each time: the server may not know yet that the last connection is gone.
+                    # A new holder each time: the server may not know yet that the last connection has ended.
                     self._holder = randbelow(1 << 31)
                     self._connected.execute(_HOLD, {"holder": self._holder})
                 yield self._connected
@@ -112,7 +112,7 @@ class SharedEgress:
 
     def _ask(self, part: tuple[int, bool], weight: int, room: int) -> Taken:
         minute, is_late = part
-        values = {"egress": self._name, "silence": self._silence, "weight": weight, "room": room}
+        values = {"egress": self._name, "cooldown_of": self._cooldown_of, "weight": weight, "room": room}
         values |= {"minute": to_datetime(minute), "late": weight if is_late else 0}
         with self._connection() as connection:
             return Taken._make(connection.execute(_TAKE, values | {"holder": self._holder}).one())
@@ -124,7 +124,7 @@ class SharedEgress:
 
 @contextmanager
 def shared_egress(engine: Engine, name: str | None) -> Iterator[SharedEgress]:
-    """What is shared with all who use the same database and egress."""
+    """The egress that all processes with this database and name share."""
     egress = SharedEgress(engine, name)
     try:
         yield egress
@@ -133,7 +133,7 @@ def shared_egress(engine: Engine, name: str | None) -> Iterator[SharedEgress]:
 
 
 def spent_weights(connection: Connection, now: int) -> dict[str, int]:
-    """What ours have spent of the exchange's minute of `now`, epoch milliseconds, as the budget sees it, by egress."""
+    """Weight by egress that our running processes have taken in the minute of `now`, epoch milliseconds."""
     minute = now // MINUTE * MINUTE
     rows = connection.execute(_SPENT, {"minute": to_datetime(minute), "before": to_datetime(minute - MINUTE)})
     return {row.egress: row.spent for row in rows}

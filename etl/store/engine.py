@@ -1,4 +1,4 @@
-"""The connection to Postgres, and the one place where a database's errors become ours."""
+"""The connection to Postgres, and the only place that turns its errors into StoreError."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,23 +11,23 @@ from etl.errors import ConfigError, StoreError
 from etl.store.session import Session
 
 OLDEST_POSTGRES = 14
-"""Multiranges, which coverage is made of, came with it."""
+"""The first version with multiranges, which coverage needs."""
 
 DEFAULTS = {
     "application_name": "force-orders",
-    "client_encoding": "UTF8",  # else a database without an encoding of its own would give bytes in place of text
+    "client_encoding": "UTF8",  # a database with the encoding SQL_ASCII would return bytes otherwise
     "connect_timeout": "10",
-    # A server that vanished without a word counts as gone after a minute, not after the system's two hours.
+    # A server that disappears counts as lost after a minute, not after the system's two hours.
     "keepalives_idle": "20",
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
 }
-"""libpq's parameters, seconds but for the last, milliseconds; the URL may say otherwise."""
+"""libpq's parameters, which the URL may override. Times are seconds; tcp_user_timeout is milliseconds."""
 
 
 def parse_url(url: str) -> dict[str, str]:
-    """libpq's parameters of a SQLAlchemy or libpq URL; raises ConfigError without showing it, for its password."""
+    """libpq's parameters of a SQLAlchemy or libpq URL. Raises ConfigError, without the URL: it has a password."""
     unreadable = ConfigError(
         "the database URL cannot be read; write postgresql://user:password@host:5432/database "
         "(special characters in the password percent-encoded)"
@@ -38,21 +38,21 @@ def parse_url(url: str) -> dict[str, str]:
         raise unreadable from None
     parameters = {name: str(value) for name, value in parsed.items() if value is not None}
     ports = [port for port in parameters.get("port", "").split(",") if port]
-    # Where a password holds an unescaped sign, a part of it ends up here, and would in the error of the connection.
+    # Part of a password with an unescaped character ends up in the host or port, and would show in connection errors.
     if "@" in parameters.get("host", "") or not all(port.isdecimal() and 0 < int(port) < 1 << 16 for port in ports):
         raise unreadable
     return parameters
 
 
-def conninfo_of(url: str, **firmly: str) -> str:
-    """libpq's connection string for a URL, with our defaults, and `firmly` whatever it says. It holds the password."""
-    return conninfo.make_conninfo(**(DEFAULTS | parse_url(url) | firmly))
+def conninfo_of(url: str, **overrides: str) -> str:
+    """libpq's connection string: our defaults, then the URL, then `overrides`. It holds the password."""
+    return conninfo.make_conninfo(**(DEFAULTS | parse_url(url) | overrides))
 
 
 def engine_for(url: str, patience_s: int | None = None) -> Engine:
-    """An engine that opens a connection when asked for one and keeps none.
+    """An engine without a pool: it opens each connection anew.
 
-    With `patience_s` it gives up a connection, and a statement, that takes longer than so many seconds.
+    `patience_s`: the timeout of connecting, and of each statement, in seconds; None: no limit of ours.
     """
     limits = {} if patience_s is None else {"connect_timeout": str(patience_s)}
     parameters = conninfo_of(url, **limits)
@@ -65,7 +65,7 @@ def engine_for(url: str, patience_s: int | None = None) -> Engine:
 
 
 def _limited(connection: psycopg.Connection[object], patience_s: int) -> psycopg.Connection[object]:
-    """By a statement, not by libpq's `options`, which pgbouncer refuses."""
+    """Set the limit by a statement, because pgbouncer refuses libpq's `options`."""
     try:
         connection.execute(f"SET statement_timeout = '{patience_s}s'")
         connection.commit()
@@ -77,7 +77,7 @@ def _limited(connection: psycopg.Connection[object], patience_s: int) -> psycopg
 
 @contextmanager
 def connection_to(engine: Engine) -> Iterator[Connection]:
-    """A connection to a Postgres that is new enough; its errors come out as StoreError, one line each."""
+    """A connection to a Postgres that is new enough. Its errors become StoreError with one line each."""
     with store_errors(), engine.connect() as connection:
         version = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
         connection.rollback()
@@ -98,7 +98,7 @@ def store_errors() -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    """What Postgres said, on one line. Statements and their values are left out: they hold the orders."""
+    """The message of Postgres on one line, without the statement and its values: they hold the orders."""
     cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
     diagnostic = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
     said = diagnostic or str(cause)

@@ -1,8 +1,8 @@
-"""How many jobs the queue holds, and how they stand; what they are is told by the view `jobs`."""
+"""The number of jobs in the queue by status. The view `jobs` shows each of them."""
 
 from sqlalchemy import Connection, text
 
-_STANDING = text("""
+_BY_STATUS = text("""
     SELECT status::text, count(*) AS jobs
       FROM procrastinate_jobs WHERE task_name IN ('sync', 'backfill') GROUP BY status
 """)
@@ -11,6 +11,6 @@ STATUSES = ("todo", "doing", "succeeded", "failed")
 
 
 def count_jobs(connection: Connection) -> dict[str, int]:
-    """Jobs by status, those that were done as long as they are remembered."""
-    found = {str(row.status): int(row.jobs) for row in connection.execute(_STANDING)}
+    """Jobs by status, finished ones until they are deleted. Empty where there never was a job."""
+    found = {str(row.status): int(row.jobs) for row in connection.execute(_BY_STATUS)}
     return dict.fromkeys(STATUSES, 0) | found if found else {}

@@ -1,6 +1,6 @@
-"""Who is at work: advisory locks, which Postgres lets go of when the connection that holds them ends, however it ends.
+"""Advisory locks of runs and their accounts. Postgres releases them when their connection ends, however it ends.
 
-A pooler between us and Postgres has to keep a connection for a session (PgBouncer: pool_mode = session).
+A pooler between us and Postgres has to keep the connection for the session (PgBouncer: pool_mode = session).
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, literal_column, text
 from etl.core.timeline import iso, to_millis
 
 _RUNS = 73_019_942
-"""The first of the two keys of a run's lock; the second is its id. An account's lock has one key, a hash."""
+"""First key of a run's lock; the second is the run's id. An account's lock has one key, a hash."""
 
 _OURS = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 _HASH = "hashtextextended(:account || '/' || :market, 0)"
@@ -20,7 +20,7 @@ is_alive: ColumnElement[bool] = literal_column(
     f"EXISTS (SELECT FROM pg_locks WHERE {_OURS} AND objsubid = 2 AND classid = {_RUNS}"
     " AND objid = (runs.id % 2147483648)::oid)"
 )
-"""Whether the process of a row of `runs` still has its connection to the database."""
+"""Whether the process of a row of `runs` is still connected to the database."""
 
 _HOLDER = text(f"""
     WITH ours AS (SELECT pid, objsubid, classid, objid FROM pg_locks WHERE {_OURS} AND granted)
@@ -34,7 +34,7 @@ _HOLDER = text(f"""
 
 
 class Holder(NamedTuple):
-    """The run that has an account."""
+    """The run that holds an account."""
 
     id: int
     command: str
@@ -45,17 +45,17 @@ class Holder(NamedTuple):
 
 
 def hold_run(connection: Connection, run_id: int) -> None:
-    """Say that this run is alive for as long as the connection is. Nobody else has its id: this never waits."""
+    """Mark the run as alive until the connection ends. Never waits, because the run's id is unique."""
     connection.execute(text(f"SELECT pg_advisory_lock({_RUNS}, (:id % 2147483648)::int)"), {"id": run_id})
 
 
 def hold_account(connection: Connection, account: str, market: str) -> bool:
-    """Have an account alone until the connection ends; False where another connection has it. Never waits."""
+    """Lock an account in a market until the connection ends; False where another connection holds it. Never waits."""
     return bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_HASH})"), _key(account, market)))
 
 
 def holder(connection: Connection, account: str, market: str) -> Holder | None:
-    """The run that has the account; None where nobody has it."""
+    """The run that holds the account in a market; None where no run does."""
     row = connection.execute(_HOLDER, _key(account, market)).first()
     return Holder(*row) if row else None
 

@@ -1,4 +1,4 @@
-"""Which schema the database has, and how it is brought to ours. Alembic is imported only where it has to work."""
+"""The schema version of the database, and its upgrade. Imports Alembic only where it is needed, to start fast."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _LOCK = 7_301_994_211
-"""Key of the advisory lock that lets one process migrate at a time."""
+"""Key of the advisory lock that allows one upgrade at a time."""
 
 
 def migrations_dir() -> Path:
@@ -21,7 +21,7 @@ def migrations_dir() -> Path:
 
 
 def head() -> str:
-    """Our newest revision. Their files are numbered in order (a test holds that Alembic agrees)."""
+    """Our newest revision. The files are numbered in order; a test checks that Alembic agrees."""
     return max(_known())
 
 
@@ -30,7 +30,7 @@ def _known() -> set[str]:
 
 
 def current(connection: Connection) -> str | None:
-    """The revision of the database; None where it has none of our tables."""
+    """The revision of the database; None where it has no tables of ours."""
     there = connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
     found = connection.scalar(text("SELECT version_num FROM alembic_version")) if there else None
     connection.rollback()
@@ -38,7 +38,7 @@ def current(connection: Connection) -> str | None:
 
 
 def check(connection: Connection) -> None:
-    """Raises StoreError, with the command to run, unless the database has our schema."""
+    """Raise StoreError, which names the command to run, unless the database has our schema."""
     found, wanted = current(connection), head()
     if found == wanted:
         return
@@ -49,7 +49,7 @@ def check(connection: Connection) -> None:
 
 
 def needs_upgrade(connection: Connection) -> bool:
-    """Whether the database has no tables of ours, or those of an older version; raises StoreError for unknown ones."""
+    """Whether the database has no tables of ours or an older schema. Raises StoreError for an unknown schema."""
     found = current(connection)
     _refuse_unknown(found)
     return found != head()
@@ -64,7 +64,7 @@ def _refuse_unknown(found: str | None) -> None:
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
-    """Bring the database to our newest revision; the revisions before and after. Safe to call by two at once."""
+    """Upgrade to our newest revision; returns the revisions before and after. Two processes may call it at once."""
     from alembic import command
 
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
@@ -84,7 +84,7 @@ def upgrade(connection: Connection) -> tuple[str | None, str]:
 
 
 def revisions() -> list[tuple[str, str]]:
-    """Every revision and what it is for, oldest first."""
+    """Every revision and its purpose, oldest first."""
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(_config())

@@ -1,4 +1,4 @@
-"""Rows that could not be read, kept as received until a later version of the program can."""
+"""Quarantine: rows that cannot be read, kept as received until a later version of the program can read them."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from etl.store.schema import quarantined_orders
 
 
 def keep(connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]) -> None:
-    """Add rows, each once while it is unresolved; what is no JSON becomes a JSON string of its text."""
+    """Add rows, each once while it is unresolved. A row that is no JSON is stored as a JSON string of its text."""
     if not rejects:
         return
     fixed = {"account": account, "market": market, "run_id": run_id}
@@ -32,6 +32,7 @@ class Quarantined(NamedTuple):
 
     id: int
     account: str
+    market: str
     raw: str
     reason: str
     seen_at: datetime
@@ -43,7 +44,7 @@ def unresolved(connection: Connection) -> list[Quarantined]:
     is_text = func.jsonb_typeof(own.raw) == "string"
     text_of = case((is_text, own.raw.op("#>>")(literal_column("'{}'"))), else_=cast(own.raw, Text))
     rows = connection.execute(
-        select(own.id, own.account, text_of.label("raw"), own.reason, own.seen_at)
+        select(own.id, own.account, own.market, text_of.label("raw"), own.reason, own.seen_at)
         .where(own.resolved_at.is_(None))
         .order_by(own.id)
     )
@@ -57,6 +58,6 @@ def count(connection: Connection) -> int:
 
 
 def resolve(connection: Connection, ids: Sequence[int]) -> None:
-    """These rows could be read after all."""
+    """Mark rows as resolved, because they can be read now."""
     own = quarantined_orders.c
     connection.execute(update(quarantined_orders).where(own.id.in_(ids)).values(resolved_at=func.now()))

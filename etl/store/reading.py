@@ -1,4 +1,4 @@
-"""One query of the user's own, in a transaction that cannot write."""
+"""A query of the user's own, in a read-only transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,13 +11,13 @@ from etl.errors import ConfigError
 from etl.store.engine import store_errors
 
 OF_THE_QUERY = frozenset(("0A", "21", "22", "23", "25", "2D", "3F", "42", "44", "54", "P0"))
-"""Classes of SQLSTATE that speak of a statement, not of the server: syntax, names, rights, values, writing, limits."""
+"""SQLSTATE classes of faults in the statement, not the server: syntax, names, rights, values, writing, limits."""
 
 
 def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
-    """Column names and rows; raises ConfigError for a wrong or a writing statement, and for more than one.
+    """Column names and rows. Raises ConfigError for an invalid or writing statement, and for more than one.
 
-    The query is prepared, which Postgres does for a single statement only: none can follow that ends the transaction.
+    Postgres prepares only a single statement, so no second one can end the read-only transaction.
     """
     with store_errors(), query_errors(connection):
         connection.execute(text("SET TRANSACTION READ ONLY"))
@@ -32,11 +32,11 @@ def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Seq
 
 @contextmanager
 def query_errors(connection: Connection) -> Iterator[None]:
-    """Turn what Postgres, or its driver, says of the query itself into ConfigError, with its hint; leave the rest."""
+    """Turn errors of the query itself into ConfigError with Postgres' hint; other errors pass."""
     try:
         yield
     except psycopg.Error as error:
-        connection.invalidate()  # a COPY leaves it in a state that no rollback ends
+        connection.invalidate()  # after a COPY a rollback does not make it usable again
         if not is_of_the_query(error):
             raise
         said = error.diag.message_primary or str(error)
@@ -45,7 +45,7 @@ def query_errors(connection: Connection) -> Iterator[None]:
 
 
 def is_of_the_query(error: psycopg.Error) -> bool:
-    """Whether another query may do better. The driver's own errors, as of a date beyond its range, have no state."""
+    """Whether the query is at fault. The driver's own errors, such as a date out of its range, have no SQLSTATE."""
     if error.sqlstate is None:
         return isinstance(error, psycopg.ProgrammingError | psycopg.DataError | psycopg.NotSupportedError)
     return error.sqlstate[:2] in OF_THE_QUERY

@@ -1,4 +1,4 @@
-"""What roles may do: the one that reads the report views and nothing else, and the one that stores."""
+"""The rights of roles: of one that reads only the report views, and of one that stores."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ _LACKING = text(r"""
     SELECT format('SELECT ON %s', oid::regclass) FROM report
      WHERE NOT has_table_privilege(:role, oid, 'SELECT')
 """)
-"""The rights that a reader of the reports needs and has not, as GRANT spells them."""
+"""The rights that a reader of the reports lacks, as in a GRANT statement."""
 
 _BEYOND = text(r"""
     SELECT relname FROM pg_class
@@ -33,7 +33,7 @@ _BEYOND = text(r"""
 
 
 WRITER: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("force_orders", "runs", "quarantined_orders", "silences"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("force_orders", "runs", "quarantined_orders", "cooldowns"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     "force_order_revisions": ("INSERT",),
     **dict.fromkeys(
@@ -53,7 +53,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         ("effective_coverage", "watermarks", "coverage_gaps", "jobs", "shared_weight", "alembic_version"), ("SELECT",)
     ),
 }
-"""The rights that a run needs, by table, view or sequence; the statements of docs/operations.md give them."""
+"""The rights that a run needs, by relation. The statements in docs/operations.md grant them."""
 
 _LACKING_TO_WRITE = text("""
     SELECT format('%s ON %s', needed, relation)
@@ -66,7 +66,7 @@ _LACKING_TO_WRITE = text("""
 
 
 def lacking_to_write(connection: Connection) -> list[str]:
-    """The rights that the present role lacks to store a night, as GRANT spells them."""
+    """The rights that the current role lacks to store a run, as in a GRANT statement."""
     pairs = [(relation, right) for relation, rights in WRITER.items() for right in rights]
     values = {"relations": [relation for relation, _ in pairs], "needs": [right for _, right in pairs]}
     lacking = list(connection.scalars(_LACKING_TO_WRITE, values))
@@ -75,16 +75,16 @@ def lacking_to_write(connection: Connection) -> list[str]:
 
 
 def is_read_only(connection: Connection) -> bool:
-    """Whether the server takes no writes, as a standby does."""
+    """Whether the server is read-only, as a standby is."""
     setting = connection.scalar(text("SELECT current_setting('transaction_read_only')"))
     connection.rollback()
     return bool(setting == "on")
 
 
 def grant_reader(connection: Connection, role: str) -> list[str]:
-    """Let a role read the reports; the names of what else it may use already, by rights that were given elsewhere.
+    """Let a role read the report views. Returns the names of other relations that it has rights on already.
 
-    Raises ConfigError where there is no such role, StoreError where we may not give the rights.
+    Raises ConfigError where there is no such role, StoreError where we may not grant the rights.
     """
     quoted = connection.dialect.identifier_preparer.quote(role)
     if not connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": role}):
@@ -97,7 +97,7 @@ def grant_reader(connection: Connection, role: str) -> list[str]:
         except ProgrammingError:
             raise StoreError(refused + grant) from None
     left = _lacking(connection, role)
-    if left:  # of rights that we have and may not pass on, Postgres only warns
+    if left:  # Postgres only warns of rights that we have without the grant option
         raise StoreError(f"{refused}GRANT {left[0]} TO {quoted}")
     beyond = list(connection.scalars(_BEYOND, {"role": role}))
     connection.commit()

@@ -1,4 +1,4 @@
-"""The ledger: each run of a command, what it cost and what it found."""
+"""The table `runs`: each run of a command, its cost and its result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ from etl.store.schema import runs
 
 @dataclass
 class Counts:
-    """What a run has done so far; the columns of `runs` of the same names."""
+    """What a run has done so far, named like the columns of `runs`."""
 
     requests: int = 0
     weight: int = 0
@@ -36,7 +36,7 @@ class Counts:
 
 
 DIED = "died: the process was killed, or lost the database; what was proven by then is kept"
-"""What the ledger says of a run that could not write its own end."""
+"""The error of a run that could not record its own end."""
 
 _has_died = and_(runs.c.status == "running", not_(is_alive))
 
@@ -51,16 +51,16 @@ class LastRun(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """Whose idea a run was: the job that it is for, and the worker that took it up."""
+    """The job that a run is for, and the worker that runs it."""
 
     job_id: int
     worker: str
 
 
 def start(connection: Connection, command: str, assignment: Assignment | None = None) -> int:
-    """A new row with the status `running`, alive for as long as the connection is; its id.
+    """Add a row with the status `running` and return its id. The run counts as alive until the connection ends.
 
-    Runs that died before are marked as failed.
+    Marks earlier runs that died as failed.
     """
     ended = {"status": "failed", "error": DIED, "finished_at": func.now()}
     connection.execute(update(runs).where(_has_died).values(ended))
@@ -72,7 +72,7 @@ def start(connection: Connection, command: str, assignment: Assignment | None = 
 
 
 def save(connection: Connection, run_id: int, counts: Counts) -> None:
-    """The run's counts so far, in the transaction of what they count."""
+    """Store the run's counts so far, in the transaction of what they count."""
     connection.execute(_SAVE, {"run": run_id, **vars(counts)})
 
 
@@ -83,12 +83,12 @@ def finish(connection: Connection, run_id: int, counts: Counts, status: str, err
 
 def last(connection: Connection) -> LastRun | None:
     """The newest run."""
-    row = connection.execute(select(*_told(LastRun._fields)).order_by(runs.c.id.desc()).limit(1)).first()
+    row = connection.execute(select(*_shown(LastRun._fields)).order_by(runs.c.id.desc()).limit(1)).first()
     return LastRun(*row) if row else None
 
 
 class Stored(NamedTuple):
-    """A run, how it ended and what it stored."""
+    """A run, its end and what it stored."""
 
     id: int
     command: str
@@ -100,13 +100,13 @@ class Stored(NamedTuple):
 
 
 def of_ids(connection: Connection, run_ids: Sequence[int]) -> list[Stored]:
-    """These runs, as far as there are such, the oldest first."""
-    rows = connection.execute(select(*_told(Stored._fields)).where(runs.c.id.in_(run_ids)).order_by(runs.c.id))
+    """The runs with these ids, oldest first."""
+    rows = connection.execute(select(*_shown(Stored._fields)).where(runs.c.id.in_(run_ids)).order_by(runs.c.id))
     return [Stored(*row) for row in rows]
 
 
-def _told(names: Sequence[str]) -> list[ColumnElement[Any]]:
-    """Columns of a run; one that died is told as such, even before the next run marks it."""
+def _shown(names: Sequence[str]) -> list[ColumnElement[Any]]:
+    """Columns of a run. One that died shows as failed even before the next run marks it."""
     died = {"status": literal("failed"), "error": literal(DIED)}
     return [case((_has_died, died[name]), else_=runs.c[name]) if name in died else runs.c[name] for name in names]
 
@@ -120,11 +120,11 @@ class Total(NamedTuple):
     requests: int
     weight: int
     last_end: datetime | None
-    """None while they run."""
+    """None while one of them runs."""
 
 
 def totals(connection: Connection) -> list[Total]:
-    """The ledger summed up; a run that died counts as failed."""
+    """Sums over all runs, by command and status. A run that died counts as failed."""
     status = case((_has_died, literal("failed")), else_=runs.c.status).label("status")
     own = select(runs.c.command, status, runs.c.requests, runs.c.weight, runs.c.finished_at).subquery().c
     sums = (func.sum(column).cast(BigInteger) for column in (own.requests, own.weight))
@@ -137,7 +137,7 @@ def totals(connection: Connection) -> list[Total]:
 
 
 def largest_page(connection: Connection) -> int:
-    """Rows on the largest page that the exchange gave in the last week's runs: so many it does give."""
+    """Rows on the largest page of the last week's runs: the exchange sends at least so many."""
     recent = runs.c.started_at > func.now() - func.make_interval(0, 0, 1)
     return connection.scalar(select(func.coalesce(func.max(runs.c.largest_page), 0)).where(recent)) or 0
 

@@ -1,4 +1,4 @@
-"""The tables, as the migrations make them (a test holds the two equal). A SQL user may rely on these names."""
+"""The tables as the migrations create them; a test compares the two. SQL users rely on these names."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ metadata = MetaData(
 )
 
 EVERY_SYMBOL = "*"
-"""Stands in the column `symbol` for requests without symbol."""
+"""The value of the column `symbol` for requests without symbol."""
 
 RUN_STATUSES = ("running", "succeeded", "incomplete", "failed", "banned", "stopped")
 
@@ -55,7 +55,7 @@ def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
 
 
 def _order_columns() -> list[Column[Any]]:
-    """A force order's columns, those of the exchange first."""
+    """The columns of a force order, the exchange's fields first."""
     return [
         Column("account", Text, primary_key=True),
         Column("market", Text, primary_key=True),
@@ -138,7 +138,7 @@ quarantined_orders = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("account", Text, nullable=False),
     Column("market", Text, nullable=False),
-    Column("raw", JSONB, nullable=False),  # a JSON string of the text where the row is no JSON
+    Column("raw", JSONB, nullable=False),  # a JSON string where the row is no JSON
     Column("reason", Text, nullable=False),
     Column("run_id", BigInteger, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
@@ -153,8 +153,8 @@ quarantined_orders = Table(
     ),
 )
 
-silences = Table(
-    "silences",
+cooldowns = Table(
+    "cooldowns",
     metadata,
     Column("egress", Text, primary_key=True),
     _moment("until"),

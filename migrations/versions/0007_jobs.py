@@ -1,11 +1,13 @@
 """Jobs: the queue that workers share, and what became of each job. The queue's tables are procrastinate's own.
 
-A new version of that library may want other tables; it says so with files in its `sql/migrations`, and each of these
-needs a revision here. Until then pyproject.toml keeps to the version whose tables these are.
+`0007_jobs.sql` is the schema of procrastinate 3.10 (MIT license), unchanged, so that every database gets the same
+tables whatever version is installed. A newer version that needs other tables ships files in its `sql/migrations`; each
+of them needs a revision here. pyproject.toml allows no newer version before that.
 """
 
+from pathlib import Path
+
 from alembic import op
-from procrastinate.schema import SchemaManager
 
 revision = "0007"
 down_revision = "0006"
@@ -14,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute(SchemaManager.get_schema())
+    op.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
     op.execute("ALTER TABLE runs ADD COLUMN job_id bigint, ADD COLUMN worker text")
     op.execute("CREATE INDEX runs_job_id_idx ON runs (job_id)")
     # A run an account and night makes many: neither who is at work nor the last week may cost a look at all of them.

@@ -181,7 +181,7 @@ def test_a_ban_ends_with_4_is_stored_and_the_next_check_sends_nothing(lab: Labs)
     ]
     assert "nothing is sent before" in rows(done)["account4"]
     requests = fleet.stats()["requests"]
-    (silence,) = fleet.sql("SELECT extract(epoch FROM until - clock_timestamp())::int AS left FROM silences")
+    (silence,) = fleet.sql("SELECT extract(epoch FROM until - clock_timestamp())::int AS left FROM cooldowns")
     assert 500 < silence["left"] <= 602
     again = fleet("accounts", "check")
     assert (again.returncode, again.stdout.count("banned")) == (4, 4)

@@ -104,7 +104,7 @@ def test_a_clock_that_is_always_refused_ends_the_run_with_1_and_says_by_how_much
 def silences(lab: Lab) -> list[dict[str, Any]]:
     """What the exchange asked for, and how much of it is left, milliseconds."""
     return lab.sql(
-        "SELECT (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint AS left, reason FROM silences"
+        "SELECT (extract(epoch FROM until - clock_timestamp()) * 1000)::bigint AS left, reason FROM cooldowns"
     )
 
 
@@ -122,7 +122,7 @@ def test_the_firewall_ends_an_impatient_run_with_4_and_no_order_is_lost(lab: Lab
     assert guarded("backfill", FORCE_ORDERS_PATIENCE_SECONDS="1").returncode == 4
     assert guarded.stats()["requests"] == 0
 
-    guarded.sql("DELETE FROM silences RETURNING 1")  # in place of the minute that has to pass
+    guarded.sql("DELETE FROM cooldowns RETURNING 1")  # in place of the minute that has to pass
     assert guarded("backfill").returncode == 0
     assert_table_equals_history(guarded)
 

@@ -157,4 +157,4 @@ def test_a_ban_that_one_worker_gets_stops_all_workers_of_its_egress(lab: Labs, s
     wait_until(lambda: len(fleet.sql("SELECT FROM jobs WHERE status = 'todo' AND not_before > now()")) == 30)
     assert [stay.stop(worker) for worker in workers] == [130] * 3
     assert fleet.stats()["requests_during_ban"] <= 2, "requests that the other two had in flight when the ban began"
-    assert len(fleet.sql("SELECT FROM silences WHERE until > now() + interval '50 minutes'")) == 1
+    assert len(fleet.sql("SELECT FROM cooldowns WHERE until > now() + interval '50 minutes'")) == 1

@@ -47,7 +47,7 @@ def test_the_metrics_are_what_the_database_holds(read: Lab) -> None:
     assert read.stats()["requests"] == asked, "the exchange is asked nothing"
     found = values(done.stdout)
     kinds = Counter(row["close_type"] for row in read.table().values())
-    assert found["force_orders_orders"] == {("main", kind): count for kind, count in kinds.items()}
+    assert found["force_orders_orders"] == {("main", kind, "usdm"): count for kind, count in kinds.items()}
     run = read.last_run()
     for name in ("requests", "weight"):
         assert found[f"force_orders_{name}_total"] == {("backfill", "succeeded"): run[name]}
@@ -56,9 +56,9 @@ def test_the_metrics_are_what_the_database_holds(read: Lab) -> None:
         ("backfill",): pytest.approx(run["finished_at"].timestamp(), abs=0.001)
     }
     watermark = read.watermark()["watermark"].timestamp()
-    age = found["force_orders_watermark_age_seconds"][("main",)]
+    age = found["force_orders_watermark_age_seconds"][("main", "usdm")]
     assert age == pytest.approx(read.now() / 1000 - watermark, abs=30)
-    assert found["force_orders_days_until_loss"][("main",)] == pytest.approx(90 - age / 86_400, abs=0.01)
+    assert found["force_orders_days_until_loss"][("main", "usdm")] == pytest.approx(90 - age / 86_400, abs=0.01)
     assert found["force_orders_quarantined_rows"] == {(): 0}
     assert found["force_orders_weight_used"] == {(gethostname(),): 0}, "what has ended counts no longer"
     assert "force_orders_gap_seconds" not in found
@@ -106,7 +106,7 @@ def test_a_scrape_holds_what_the_file_holds_and_what_only_a_process_knows(read: 
     for name in stored.keys() - moving:
         assert found[name] == stored[name]
     for name in moving:
-        assert found[name][("main",)] == pytest.approx(stored[name][("main",)], abs=60)
+        assert found[name][("main", "usdm")] == pytest.approx(stored[name][("main", "usdm")], abs=60)
     for secret in (DEMO_KEY, DEMO_SECRET, ROLE_PASSWORD, read.simulator.url):
         assert secret not in text
 

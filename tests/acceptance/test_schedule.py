@@ -107,9 +107,9 @@ def test_the_next_run_is_enqueued_when_it_is_due(lab: Labs, stay: Staying) -> No
     scheduler = stay(nightly, "schedule", "--cron", "* * * * *")
     wait_until(lambda: syncs_done(nightly) == 2)
     assert stay.stop(scheduler) == 130
-    first, second = nightly.sql("SELECT night FROM jobs ORDER BY id")
-    assert (second["night"] - first["night"]).total_seconds() == 60
-    assert nightly.sql("SELECT bool_and(started_at >= night) AS in_time FROM jobs") == [{"in_time": True}]
+    first, second = nightly.sql("SELECT due_at FROM jobs ORDER BY id")
+    assert (second["due_at"] - first["due_at"]).total_seconds() == 60
+    assert nightly.sql("SELECT bool_and(started_at >= due_at) AS in_time FROM jobs") == [{"in_time": True}]
 
 
 def test_two_schedulers_enqueue_each_run_once(lab: Labs, stay: Staying) -> None:
@@ -301,8 +301,8 @@ def test_metrics_are_served_while_it_runs_and_no_longer(lab: Labs, stay: Staying
     found = values(scrape(int(port)))
     assert found["force_orders_database_up"] == {(): 1}
     assert found["force_orders_request_outcomes_total"][("answered",)] == watched.stats()["requests"]
-    assert found["force_orders_watermark_age_seconds"][("main",)] < 3_600
-    assert found["force_orders_days_until_loss"][("main",)] > KEPT_DAYS - 1
+    assert found["force_orders_watermark_age_seconds"][("main", "usdm")] < 3_600
+    assert found["force_orders_days_until_loss"][("main", "usdm")] > KEPT_DAYS - 1
     assert found["force_orders_weight_used"].keys() == {("frankfurt",)}
     assert found["force_orders_jobs"] == {("todo",): 0, ("doing",): 0, ("succeeded",): 4, ("failed",): 0}
     assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 2, ("sync", "succeeded"): 1}
@@ -322,7 +322,9 @@ def test_a_scheduled_run_of_many_accounts_sends_one_notification_after_its_last_
         wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'account2' AND error IS NOT NULL"))
         assert channel.heard == [], "one job of the scheduled run is still to be retried"
         with psycopg.connect(both.database_url) as owner:
-            owner.execute("UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2'")
+            owner.execute(
+                "UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'account2/usdm'"
+            )
         wait_until(lambda: channel.heard)
         wait_until(
             lambda: both.sql("SELECT FROM procrastinate_jobs WHERE status = 'succeeded' AND task_name = 'notify'")

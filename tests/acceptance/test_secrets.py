@@ -70,7 +70,7 @@ def stored(lab: Lab) -> str:
              WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
         """)
     }
-    assert {"public.runs", "public.force_orders", "public.silences"} <= tables
+    assert {"public.runs", "public.force_orders", "public.cooldowns"} <= tables
     rows = lab.sql(" UNION ALL ".join(f"SELECT t::text AS said FROM {name} t" for name in tables))
     return "\n".join(row["said"] for row in rows)
 
@@ -100,7 +100,7 @@ def test_the_search_finds_what_was_planted(kind: str, text: str) -> None:
 
 def test_the_search_reads_every_table_and_passes_over_masks(lab: Labs) -> None:
     searched = lab(histories={"main": []})
-    searched.sql("INSERT INTO silences VALUES ('here', now(), 'GET ?signature=…') RETURNING 1")
+    searched.sql("INSERT INTO cooldowns VALUES ('here', now(), 'GET ?signature=…') RETURNING 1")
     assert leaks(stored(searched) + json.dumps("signature=…")) == set()
     searched.sql(f"INSERT INTO quarantined_orders (account, market, raw, reason, run_id) "
                  f"VALUES ('main', 'usdm', '{{\"a\": [\"{DEMO_KEY}\"]}}', '', 1) RETURNING 1")  # fmt: skip

@@ -67,7 +67,7 @@ def test_while_it_waits_for_the_end_of_a_ban(lab: Labs) -> None:
     process = banned.command.start("backfill", FORCE_ORDERS_PATIENCE_SECONDS="3600", FORCE_ORDERS_CONCURRENCY="1")
     assert process.stderr is not None
     assert "wants no request before" in process.stderr.readline()
-    while not banned.sql("SELECT FROM silences"):
+    while not banned.sql("SELECT FROM cooldowns"):
         pass
     ended(process)
     assert banned.last_run()["status"] == "stopped"

@@ -125,7 +125,7 @@ def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start) ->
     both = two_accounts(lab, Scenario(latency_ms=100))
     other = start(both, "backfill", "--account", "hedge", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(both)
-    write(both, "INSERT INTO silences VALUES ('default', now() + interval '1 hour', 'a ban')")
+    write(both, "INSERT INTO cooldowns VALUES ('default', now() + interval '1 hour', 'a ban')")
     _, errors = other.communicate(timeout=60)
     assert other.returncode == 4, errors
     assert "nothing is sent until then" in errors

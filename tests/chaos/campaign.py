@@ -148,7 +148,7 @@ class _CampaignRun:
                 self._note(when, [f"the ban was not kept: {sent} requests were sent, {again}"])
         lab.tell("clock", {"advance_ms": BAN_SECONDS * 1_000 + 2 * MINUTE_MS})
         with closing(psycopg.connect(lab.database_url, autocommit=True)) as operator:
-            operator.execute("DELETE FROM silences")
+            operator.execute("DELETE FROM cooldowns")
 
     def _leave_alone(self) -> None:
         """Runs to which nothing happens, until nothing is left that a further one could fill."""

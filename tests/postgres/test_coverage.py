@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.core.markets import USDM
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
 from etl.core.walking import Finding, Verdict
-from etl.runs.recorder import MARKET, Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.coverage import Asked, Gap, Watermark
 from tests.postgres.samples import ACCOUNT, page, proven
@@ -22,16 +23,16 @@ NOT_FETCHED = "not_fetched"
 
 
 def record(connection: Connection, *findings: Finding) -> None:
-    coverage.record(connection, ACCOUNT, MARKET, findings)
+    coverage.record(connection, ACCOUNT, USDM, findings)
 
 
 def ask(connection: Connection, since: int, symbol: str | None = None) -> None:
-    coverage.ask(connection, ACCOUNT, MARKET, symbol, since)
+    coverage.ask(connection, ACCOUNT, USDM, symbol, since)
 
 
 def known(connection: Connection, symbol: str | None = None, account: str = ACCOUNT) -> Known:
     """What is known of a scope, for a comparison: lists instead of tuples."""
-    found = coverage.known(connection, account, MARKET)[symbol]
+    found = coverage.known(connection, account, USDM)[symbol]
     return Known(list(found.proven), list(found.given_up))
 
 
@@ -57,7 +58,7 @@ def test_nothing_is_known_of_a_new_database(connection: Connection) -> None:
 def test_an_empty_week_is_covered(connection: Connection) -> None:
     record(connection, proven(0, 7 * DAY))
     assert coverage.read_watermarks(connection) == [
-        Watermark(ACCOUNT, "*", watermark=7 * DAY, covered_since=0, newest_proof=7 * DAY)
+        Watermark(ACCOUNT, USDM, "*", watermark=7 * DAY, covered_since=0, newest_proof=7 * DAY)
     ]
     assert coverage.read_gaps(connection) == []
     assert known(connection) == of((0, 7 * DAY))
@@ -172,7 +173,7 @@ def test_only_what_cannot_be_had_is_given_up(connection: Connection) -> None:
 def test_a_symbol_inherits_what_was_proven_without_symbol(connection: Connection) -> None:
     ask(connection, 0)
     record(connection, proven(10, 20), Finding(Window(20, 30), SATURATED))
-    coverage.name_symbols(connection, ACCOUNT, MARKET, ["ETHUSDT", "BTCUSDT", "BTCUSDT"])
+    coverage.name_symbols(connection, ACCOUNT, USDM, ["ETHUSDT", "BTCUSDT", "BTCUSDT"])
     record(connection, proven(20, 40, "BTCUSDT"))
 
     assert marks(connection) == {"*": (10, 20), "BTCUSDT": (10, 40), "ETHUSDT": (10, 20)}
@@ -182,15 +183,15 @@ def test_a_symbol_inherits_what_was_proven_without_symbol(connection: Connection
 
 
 def test_a_symbol_named_later_inherits_as_well(connection: Connection) -> None:
-    coverage.name_symbols(connection, ACCOUNT, MARKET, ["BTCUSDT"])
+    coverage.name_symbols(connection, ACCOUNT, USDM, ["BTCUSDT"])
     assert marks(connection) == {"BTCUSDT": (None, None)}
     record(connection, proven(10, 20))
-    coverage.name_symbols(connection, ACCOUNT, MARKET, ["BTCUSDT", "ETHUSDT"])
+    coverage.name_symbols(connection, ACCOUNT, USDM, ["BTCUSDT", "ETHUSDT"])
     assert marks(connection) == dict.fromkeys(("*", "BTCUSDT", "ETHUSDT"), (10, 20))
 
 
 def test_a_symbol_asked_alone_moves_no_other(connection: Connection) -> None:
-    coverage.name_symbols(connection, ACCOUNT, MARKET, ["ETHUSDT"])
+    coverage.name_symbols(connection, ACCOUNT, USDM, ["ETHUSDT"])
     record(connection, proven(10, 20))
     ask(connection, 0, "BTCUSDT")
     record(connection, proven(20, 40, "BTCUSDT"))
@@ -202,32 +203,32 @@ def test_a_symbol_asked_alone_moves_no_other(connection: Connection) -> None:
 
 
 def test_naming_no_symbol_is_no_statement(connection: Connection) -> None:
-    coverage.name_symbols(connection, ACCOUNT, MARKET, [])
+    coverage.name_symbols(connection, ACCOUNT, USDM, [])
     assert not connection.in_transaction()
 
 
 def test_accounts_know_nothing_of_each_other(connection: Connection) -> None:
     record(connection, proven(10, 20))
-    coverage.record(connection, "hedge", MARKET, [proven(30, 40), proven(50, 60)])
+    coverage.record(connection, "hedge", USDM, [proven(30, 40), proven(50, 60)])
     assert coverage.read_watermarks(connection) == [
-        Watermark("hedge", "*", watermark=40, covered_since=30, newest_proof=60),
-        Watermark(ACCOUNT, "*", watermark=20, covered_since=10, newest_proof=20),
+        Watermark("hedge", USDM, "*", watermark=40, covered_since=30, newest_proof=60),
+        Watermark(ACCOUNT, USDM, "*", watermark=20, covered_since=10, newest_proof=20),
     ]
-    assert coverage.read_gaps(connection) == [Gap("hedge", "*", Window(40, 50), NOT_FETCHED)]
+    assert coverage.read_gaps(connection) == [Gap("hedge", USDM, "*", Window(40, 50), NOT_FETCHED)]
     assert known(connection, account="hedge") == of((30, 40), (50, 60))
 
 
 def test_a_symbol_that_there_is_not_is_forgotten(connection: Connection) -> None:
     ask(connection, 10, "BTCUSD")
     record(connection, Finding(Window(10, 20), FAILED, "BTCUSD"))
-    assert coverage.forget(connection, ACCOUNT, MARKET, "BTCUSD")
+    assert coverage.forget(connection, ACCOUNT, USDM, "BTCUSD")
     assert (marks(connection), gaps(connection, "BTCUSD")) == ({}, [])
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "ETHUSDT"])
 def test_a_symbol_of_which_something_is_proven_stays(connection: Connection, symbol: str) -> None:
     record(connection, proven(10, 20, "BTCUSDT"))
-    assert not coverage.forget(connection, ACCOUNT, MARKET, symbol)
+    assert not coverage.forget(connection, ACCOUNT, USDM, symbol)
     assert marks(connection) == {"BTCUSDT": (10, 20)}
 
 
@@ -269,19 +270,21 @@ def test_the_time_zone_of_the_server_changes_nothing(connection: Connection, zon
 
 def test_a_symbol_that_has_orders_is_not_forgotten(connection: Connection) -> None:
     run_id = runs.start(connection, "backfill")
-    Recorder(connection, run_id, lambda: (1, 50)).commit([Received(ACCOUNT, page(order_row(symbol="OLDUSDT")), [])])
-    coverage.ask(connection, ACCOUNT, MARKET, "OLDUSDT", 0)
-    assert not coverage.forget(connection, ACCOUNT, MARKET, "OLDUSDT")
+    Recorder(connection, USDM, run_id, lambda: (1, 50)).commit(
+        [Received(ACCOUNT, page(order_row(symbol="OLDUSDT")), [])]
+    )
+    coverage.ask(connection, ACCOUNT, USDM, "OLDUSDT", 0)
+    assert not coverage.forget(connection, ACCOUNT, USDM, "OLDUSDT")
     assert "OLDUSDT" in {mark.symbol for mark in coverage.read_watermarks(connection)}
 
 
 def test_what_was_asked_for_reaches_from_the_first_question_to_the_newest_answer(connection: Connection) -> None:
     ask(connection, 5)
-    assert coverage.read_asked(connection) == [Asked(ACCOUNT, None, None)], "nobody answered yet"
+    assert coverage.read_asked(connection) == [Asked(ACCOUNT, USDM, None, None)], "nobody answered yet"
     record(connection, proven(10, 20), Finding(Window(25, 30), FAILED), Finding(Window(2, 4), BEYOND, "BTCUSDT"))
-    coverage.name_symbols(connection, ACCOUNT, MARKET, ["ETHUSDT"])
+    coverage.name_symbols(connection, ACCOUNT, USDM, ["ETHUSDT"])
     assert coverage.read_asked(connection) == [
-        Asked(ACCOUNT, None, Window(5, 30)),
-        Asked(ACCOUNT, "BTCUSDT", Window(2, 30)),
-        Asked(ACCOUNT, "ETHUSDT", Window(5, 30)),
+        Asked(ACCOUNT, USDM, None, Window(5, 30)),
+        Asked(ACCOUNT, USDM, "BTCUSDT", Window(2, 30)),
+        Asked(ACCOUNT, USDM, "ETHUSDT", Window(5, 30)),
     ]

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from etl.core.markets import USDM
 from etl.core.timeline import Window
 from etl.core.walking import Finding, Verdict
-from etl.runs.recorder import MARKET
 from etl.store import coverage
 from tests.postgres.samples import ACCOUNT
 
@@ -86,9 +86,9 @@ def test_the_views_agree_with_plain_sets(
 ) -> None:
     connection.rollback()
     for symbol, since in asked:
-        coverage.ask(connection, ACCOUNT, MARKET, symbol, since)
+        coverage.ask(connection, ACCOUNT, USDM, symbol, since)
     for batch in recorded:
-        coverage.record(connection, ACCOUNT, MARKET, batch)
+        coverage.record(connection, ACCOUNT, USDM, batch)
 
     model = Model((finding for batch in recorded for finding in batch), asked)
     marks = {mark.symbol: (mark.covered_since, mark.watermark) for mark in coverage.read_watermarks(connection)}

@@ -102,7 +102,7 @@ def test_without_a_name_the_weight_is_the_machine_s_and_the_silence_everybody_s(
     unnamed.start_cooldown(HOUR, "banned")
     with psycopg.connect(database_url) as looking:
         assert looking.execute("SELECT egress FROM spent_weight").fetchall() == [(gethostname(),)]
-        assert looking.execute("SELECT egress FROM silences").fetchall() == [(UNNAMED,)]
+        assert looking.execute("SELECT egress FROM cooldowns").fetchall() == [(UNNAMED,)]
     assert processes("frankfurt").take(50, NOON, 100).granted
 
 
@@ -125,7 +125,7 @@ def test_a_budget_without_limit_asks_the_database_for_many_requests_at_once(proc
 def test_a_lease_is_looked_at_again_soon_so_that_a_silence_ends_it(
     processes: Egresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FRESH_S", 0)
+    monkeypatch.setattr(module, "LEASE_VALID_S", 0)
     one, other = processes(), processes()
     assert one.take(50, NOON, 6_400_000).granted
     other.start_cooldown(HOUR, "banned")

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from etl.embedded import cluster
+from etl.embedded import cluster, programs, system_user
 from etl.embedded.file_locks import locked
 from etl.embedded.server import EmbeddedPostgres
 from etl.errors import ConfigError, StoreError
+from etl.store.engine import engine_for
 from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
 
 
 def test_the_first_start_makes_the_database_and_the_end_stops_the_server(empty_dir: Path) -> None:
     with EmbeddedPostgres(empty_dir) as server:
         assert server.libpq_url == f"postgresql://postgres@/force_orders?host={empty_dir}/postgres&port=5432"
-        assert server.url == f"postgresql+psycopg://postgres@/force_orders?host={empty_dir}/postgres&port=5432"
-        engine = sqlalchemy.create_engine(server.url)
+        engine = engine_for(server.libpq_url)
         with engine.connect() as connection:
             assert connection.scalar(sqlalchemy.text("SELECT current_database()")) == "force_orders"
         engine.dispose()
@@ -29,7 +29,7 @@ def test_the_first_start_makes_the_database_and_the_end_stops_the_server(empty_d
 
 def test_psql_takes_the_libpq_address(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir) as server:
-        psql = [cluster.binaries() / "psql", "-At", "-c", "SHOW server_version_num", server.libpq_url]
+        psql = [programs.binaries() / "psql", "-At", "-c", "SHOW server_version_num", server.libpq_url]
         assert subprocess.run(psql, capture_output=True, text=True, check=True).stdout.startswith("18")
 
 
@@ -196,8 +196,8 @@ def test_data_of_another_version_say_how_to_move_and_the_commands_do_it(empty_di
     old = empty_dir / "postgres"
     old.mkdir(mode=0o700)
     empty_dir.chmod(0o711)
-    account = cluster._account(old)
-    cluster._give(old, account)
+    account = system_user.server_user(old)
+    system_user.give(old, account)
     for command in (
         "initdb -U postgres -A trust -D .",
         "pg_ctl -w -D . -l log -o '-h \"\" -k .' start",
@@ -207,7 +207,7 @@ def test_data_of_another_version_say_how_to_move_and_the_commands_do_it(empty_di
     ):
         program, *arguments = shlex.split(command)
         subprocess.run(
-            [cluster.binaries("16") / program, *arguments],
+            [programs.binaries("16") / program, *arguments],
             cwd=old,
             user=account.uid,
             group=account.gid,

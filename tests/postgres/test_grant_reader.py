@@ -11,7 +11,7 @@ from tests.conftest import Command, as_role
 
 REPORTS = ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")
 ELSEWHERE = (
-    *("force_orders", "force_order_revisions", "quarantined_orders", "runs", "coverage", "silences"),
+    *("force_orders", "force_order_revisions", "quarantined_orders", "runs", "coverage", "cooldowns"),
     *("effective_coverage", "watermarks", "coverage_gaps", "alembic_version", "force_orders_as_of(now())"),
 )
 

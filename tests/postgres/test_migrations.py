@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection, MetaData, text
 
 from etl.errors import StoreError
@@ -29,6 +30,26 @@ CATALOGUE = {
           FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'""",
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
 }
+
+OF_THE_QUEUE = r"""
+    SELECT 'function', oid::regprocedure::text, pg_get_functiondef(oid) FROM pg_proc
+     WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'procrastinate\_%'
+    UNION ALL
+    SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger
+     WHERE NOT tgisinternal AND tgname LIKE 'procrastinate\_%'
+    UNION ALL
+    SELECT 'enum', enumtypid::regtype::text, string_agg(enumlabel, ' ' ORDER BY enumsortorder) FROM pg_enum
+     GROUP BY enumtypid
+    UNION ALL
+    SELECT 'type', attrelid::regclass::text, string_agg(attname || ' ' || atttypid::regtype, ', ' ORDER BY attnum)
+      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+     WHERE relkind IN ('c', 'r', 'S', 'v') AND relname LIKE 'procrastinate\_%' AND attnum > 0 GROUP BY attrelid
+    UNION ALL
+    SELECT 'default', attrelid::regclass || '.' || attname, pg_get_expr(adbin, adrelid)
+      FROM pg_attrdef JOIN pg_attribute ON (attrelid, attnum) = (adrelid, adnum)
+     WHERE adrelid::regclass::text LIKE 'procrastinate\_%'
+"""
+"""What the library that keeps the queue makes, but for what `tables_of` compares."""
 
 
 @pytest.fixture
@@ -74,6 +95,20 @@ def test_the_migrated_tables_are_the_models_to_the_last_constraint(
         metadata.create_all(made)
         made.commit()
         assert tables_of(connection, set(metadata.tables)) == tables_of(made, set(metadata.tables))
+
+
+def test_the_queue_s_tables_functions_and_triggers_are_those_of_the_installed_library(
+    connection: Connection, empty_database_url: str
+) -> None:
+    with connection_to(engine_for(empty_database_url)) as made:
+        made.execute(text(SchemaManager.get_schema()))
+        made.commit()
+        tables = {name for name in relations(made) if name.startswith("procrastinate_")}
+        assert len(tables) > 10
+        assert tables_of(connection, tables) == tables_of(made, tables)
+        migrated, expected = (sorted(map(tuple, one.execute(text(OF_THE_QUEUE)))) for one in (connection, made))
+        assert {kind for kind, *_ in expected} == {"function", "trigger", "enum", "type", "default"}
+        assert migrated == expected
 
 
 @pytest.mark.parametrize("view", coverage.views.sorted_tables, ids=lambda view: view.name)

@@ -6,13 +6,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
+from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, Window
 from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
 from etl.notifications.reading import read_summary
 from etl.notifications.summary import AccountGaps, NewOrders, NotificationSummary, RowCounts, RunResult, UnreadHistory
-from etl.runs.recorder import MARKET, Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
 
@@ -27,7 +28,7 @@ def make_run(connection: Connection) -> MakeRun:
 
     def make(account: str, *rows: str, found: tuple[Finding, ...] = (), status: str = "succeeded") -> int:
         run_id = runs.start(connection, "sync")
-        recorder = Recorder(connection, run_id, lambda: (1, 50))
+        recorder = Recorder(connection, USDM, run_id, lambda: (1, 50))
         recorder.commit([Received(account, page(*rows), list(found))])
         runs.finish(connection, run_id, recorder.counts, status, None if status == "succeeded" else f"{status} so")
         connection.commit()
@@ -114,7 +115,7 @@ def test_what_is_unread_is_the_oldest_of_each_account_that_may_still_be_had(
 
 
 def test_an_account_of_which_nothing_was_read_yet_has_nothing_to_lose(connection: Connection) -> None:
-    coverage.ask(connection, "main", MARKET, None, NOW - 90 * DAY)
+    coverage.ask(connection, "main", USDM, None, NOW - 90 * DAY)
     connection.commit()
     assert read(connection) == NotificationSummary(runs=())
 

@@ -25,7 +25,7 @@ NOTHING = {"force_orders": 0, "coverage": 0, "quarantined_orders": 0}
 def recorder(connection: Connection) -> Recorder:
     run_id = runs.start(connection, "backfill")
     connection.commit()
-    return Recorder(connection, run_id, spent=lambda: (3, 150))
+    return Recorder(connection, "usdm", run_id, spent=lambda: (3, 150))
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_a_row_that_was_written_is_not_written_again_but_a_changed_one_is(record
 def test_an_order_of_an_earlier_run_counts_as_unchanged_where_this_one_sees_it_first(recorder, connection) -> None:
     answer = page(row(orderId=1), row(orderId=2))
     recorder.commit([Received(ACCOUNT, answer, [])])
-    later = Recorder(connection, runs.start(connection, "sync"), spent=lambda: (1, 50))
+    later = Recorder(connection, "usdm", runs.start(connection, "sync"), spent=lambda: (1, 50))
     one, both = frozenset({("BTCUSDT", 1)}), frozenset({("BTCUSDT", 1), ("BTCUSDT", 2)})
     later.commit([Received(ACCOUNT, answer, [], first=one)])
     assert later.counts.unchanged == 1

@@ -5,9 +5,9 @@ import json
 import pytest
 from sqlalchemy import Connection
 
+from etl.core.markets import USDM
 from etl.core.orders import Reject
 from etl.exchange.pages import read_page
-from etl.runs.recorder import MARKET
 from etl.store import quarantine
 from tests.postgres.samples import ACCOUNT
 
@@ -17,7 +17,7 @@ STRING = Reject('"just a string"', "the row is no object", is_json=True)
 
 
 def keep(connection: Connection, *rejects: Reject) -> None:
-    quarantine.keep(connection, ACCOUNT, MARKET, 1, rejects)
+    quarantine.keep(connection, ACCOUNT, USDM, 1, rejects)
 
 
 def test_nothing_waits_at_first(connection: Connection) -> None:

@@ -48,11 +48,13 @@ def end(connection: Connection, claimed: ClaimedJob, status: str = "succeeded") 
 
 def test_enqueued_jobs_are_in_the_view_jobs(writer: Connection) -> None:
     assert enqueue(writer, [WEEK, Job("main", "default", due_at=SCHEDULED)]) == 2
-    assert rows(writer, "SELECT command, account, queue, since::text, until::text, status FROM jobs ORDER BY id") == [
-        ("backfill", "main", "default", "1970-01-01 00:00:01+00", "1970-01-01 00:00:02+00", "todo"),
-        ("sync", "main", "default", None, None, "todo"),
+    assert rows(
+        writer, "SELECT command, account, market, queue, since::text, until::text, status FROM jobs ORDER BY id"
+    ) == [
+        ("backfill", "main", "usdm", "default", "1970-01-01 00:00:01+00", "1970-01-01 00:00:02+00", "todo"),
+        ("sync", "main", "usdm", "default", None, None, "todo"),
     ]
-    assert rows(writer, "SELECT extract(epoch FROM night) FROM jobs WHERE command = 'sync'") == [(SCHEDULED,)]
+    assert rows(writer, "SELECT extract(epoch FROM due_at) FROM jobs WHERE command = 'sync'") == [(SCHEDULED,)]
 
 
 def test_a_job_that_waits_already_is_not_enqueued_again(writer: Connection) -> None:
@@ -117,4 +119,4 @@ def test_the_view_shows_the_last_run_of_each_job(writer: Connection) -> None:
     assert rows(writer, "SELECT status, attempts, run_id, worker, run_status, error FROM jobs") == [
         ("failed", 1, run_id, "there/2", "failed", "as there/2 said")
     ]
-    assert rows(writer, "SELECT handed_out_at <= started_at, started_at <= ended_at FROM jobs") == [(True, True)]
+    assert rows(writer, "SELECT enqueued_at <= started_at, started_at <= ended_at FROM jobs") == [(True, True)]

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Connection, text
 
+from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window, to_millis
 from etl.core.walking import Finding, Verdict
@@ -19,7 +20,7 @@ from etl.errors import StoreError
 from etl.reporting.queries import first_day, read_report, stored_accounts
 from etl.reporting.report_data import DayCoverage, ReportData
 from etl.reporting.report_tables import first_at_risk, headline, report_tables
-from etl.runs.recorder import MARKET, Received, Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from tests.postgres.samples import page, row
 
@@ -32,7 +33,7 @@ BEYOND_A_DOUBLE = 2**53 + 1
 def store(connection: Connection, account: str, *rows: str, proven: Window | None = None) -> None:
     """As a run stores what it received."""
     findings = [Finding(proven, Verdict.PROVEN, None)] if proven else []
-    Recorder(connection, 1, lambda: (1, 50)).commit([Received(account, page(*rows), findings)])
+    Recorder(connection, USDM, 1, lambda: (1, 50)).commit([Received(account, page(*rows), findings)])
 
 
 def order(symbol: str, order_id: int, at: int, **changes: Any) -> str:
@@ -70,7 +71,7 @@ def history(connection: Connection) -> Connection:
         order("ETHUSDC", BEYOND_A_DOUBLE, THURSDAY + DAY, avgPrice="0", executedQty="0", cumQuote="0"),
         proven=SPAN,
     )
-    coverage.ask(connection, "account2", MARKET, None, THURSDAY + DAY)
+    coverage.ask(connection, "account2", USDM, None, THURSDAY + DAY)
     odd = order("ODDCOIN", 7, THURSDAY + 2 * DAY - 1, price="100", avgPrice="100.01", positionSide="LONG")
     store(connection, "account2", odd.replace('"cumQuote": "10.91321", ', "").replace('"executedQty": "0.001", ', ""))
     return connection
@@ -148,7 +149,7 @@ def test_a_history_begins_with_the_first_day_that_was_asked_for_or_has_an_order(
     assert first_day(history, ["account2", "main"]) == THURSDAY
     store(history, "main", order("BTCUSDT", 3, THURSDAY - 3 * DAY + HOUR))
     assert first_day(history, ["main"]) == THURSDAY - 3 * DAY
-    coverage.ask(history, "account2", MARKET, None, THURSDAY - 5 * DAY + MINUTE)
+    coverage.ask(history, "account2", USDM, None, THURSDAY - 5 * DAY + MINUTE)
     assert first_day(history, ["account2", "main"]) == THURSDAY - 5 * DAY
 
 

@@ -20,7 +20,7 @@ MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
 
 def write(connection: Connection, *rows: str, account: str = ACCOUNT) -> None:
     """Store these rows as a run does, as orders of account and symbols that are known from then on."""
-    Recorder(connection, 1, lambda: (1, 50)).commit([Received(account, page(*rows), [])])
+    Recorder(connection, MARKET, 1, lambda: (1, 50)).commit([Received(account, page(*rows), [])])
 
 
 def found(connection: Connection, view: str, where: str = "true") -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, text
 
+from etl.core.markets import USDM
 from etl.core.orders import latest_versions
-from etl.runs.recorder import MARKET
 from etl.store.orders import Change, upsert
 from etl.store.schema import force_order_revisions, force_orders
 from tests.postgres.samples import ACCOUNT, page, row
@@ -20,7 +20,7 @@ NEW, PARTLY, FILLED = (
 
 def write(connection: Connection, **changes: Any) -> datetime:
     """Store a version of the order; when that was."""
-    upsert(connection, ACCOUNT, MARKET, 1, page(row(**changes)).orders)
+    upsert(connection, ACCOUNT, USDM, 1, page(row(**changes)).orders)
     now = connection.scalar(text("SELECT now()"))
     connection.commit()
     assert isinstance(now, datetime)
@@ -90,5 +90,5 @@ def test_a_revision_has_the_columns_of_an_order(connection: Connection) -> None:
 def test_a_repair_replaces(connection: Connection, now: dict[str, Any], changes: list[Change]) -> None:
     write(connection, **PARTLY)
     orders = latest_versions(page(row(**now)).orders)
-    assert list(upsert(connection, ACCOUNT, MARKET, 2, orders, replace_equal=True).values()) == changes
+    assert list(upsert(connection, ACCOUNT, USDM, 2, orders, replace_equal=True).values()) == changes
     assert len(revisions(connection)) == len(changes)

@@ -32,7 +32,7 @@ WRITER_AND_READER = {
     **{f"report_{name}": (READ, READ) for name in ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")},
     "runs": (ADD, READ),
     "runs_id_seq": (NOTHING, NOTHING),
-    "silences": (ADD, NOTHING),
+    "cooldowns": (ADD, NOTHING),
     "shared_weight": (READ, NOTHING),
     "spent_weight": (KEEP, NOTHING),
     "watermarks": (READ, READ),
@@ -93,7 +93,7 @@ BEYOND_ANYBODY = {
     "emptying the runs": "TRUNCATE runs",
     "removing what was received": "DELETE FROM quarantined_orders",
     "emptying what is proven": "TRUNCATE coverage",
-    "ending a ban": "DELETE FROM silences",
+    "ending a ban": "DELETE FROM cooldowns",
     "removing revisions": "DELETE FROM force_order_revisions",
     "rewriting revisions": "UPDATE force_order_revisions SET status = 'FILLED'",
     "another schema's version": "UPDATE alembic_version SET version_num = '0001'",
@@ -118,7 +118,7 @@ BEYOND_THE_READER = {
     "proving something": "INSERT INTO coverage (account, market, symbol) VALUES ('main', 'usdm', '*')",
     "making up a revision": "INSERT INTO force_order_revisions SELECT * FROM force_order_revisions",
     "reading the program's own notes": "SELECT * FROM coverage",
-    "reading how long a ban lasts": "SELECT * FROM silences",
+    "reading how long a ban lasts": "SELECT * FROM cooldowns",
 }
 
 

@@ -56,7 +56,7 @@ def is_up(found: Values) -> bool:
 def test_a_scrape_tells_what_the_database_holds_at_that_moment(writer_url: str, connection: Connection) -> None:
     with scraped(writer_url) as port:
         before = values(scrape(port))
-        cooldowns.keep(connection, "frankfurt", HOUR, "banned")
+        cooldowns.start(connection, "frankfurt", HOUR, "banned")
         connection.commit()
         after = values(scrape(port))
     assert is_up(before)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, RowMapping, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
+from etl.core.markets import USDM
 from etl.core.orders import CloseType, Order, latest_versions
 from etl.core.timeline import to_datetime, to_millis
-from etl.runs.recorder import MARKET
 from etl.store.orders import Change, Tally, tally, upsert
 from etl.store.schema import force_orders
 from tests.postgres.samples import ACCOUNT, ROW, page, row
@@ -31,7 +31,7 @@ decimals = st.from_regex(r"-?[1-9][0-9]{0,30}(\.[0-9]{1,30})?|0(\.[0-9]{1,30})?"
 def write(connection: Connection, *rows: str, run_id: int = 1, account: str = ACCOUNT) -> Tally:
     """Store these rows and commit, so that the next write has a later `now()`."""
     orders = latest_versions(page(*rows).orders)
-    written = upsert(connection, account, MARKET, run_id, orders)
+    written = upsert(connection, account, USDM, run_id, orders)
     connection.commit()
     return tally(written, {order.key for order in orders})
 
@@ -262,14 +262,14 @@ def test_versions_in_any_order_end_as_the_latest(connection: Connection, seed: i
 
 
 def test_no_orders_are_no_statement(connection: Connection) -> None:
-    assert upsert(connection, ACCOUNT, MARKET, 1, []) == {}
+    assert upsert(connection, ACCOUNT, USDM, 1, []) == {}
     assert not connection.in_transaction()
 
 
 def test_what_postgres_cannot_read_is_an_error_not_a_row(connection: Connection) -> None:
     unreadable = Order("BTCUSDT", 1, 1, 1, CloseType.ADL, row(price="abc"))
     with pytest.raises(DataError):
-        upsert(connection, ACCOUNT, MARKET, 1, [unreadable])
+        upsert(connection, ACCOUNT, USDM, 1, [unreadable])
 
 
 def test_the_table_refuses_a_close_type_that_there_is_not(connection: Connection) -> None:
@@ -287,11 +287,11 @@ def empty(connection: Connection) -> None:
 
 def test_of_two_versions_of_one_millisecond_on_a_page_the_further_filled_wins(connection: Connection) -> None:
     both = page(row(status="FILLED", executedQty="0.001"), row(status="NEW", executedQty="0"))
-    upsert(connection, ACCOUNT, MARKET, 1, latest_versions(both.orders))
+    upsert(connection, ACCOUNT, USDM, 1, latest_versions(both.orders))
     assert connection.scalar(text("SELECT status FROM force_orders")) == "FILLED"
 
 
 def test_a_time_thousands_of_years_ahead_is_exact(connection: Connection) -> None:
     at = 112_663_785_600_669
-    upsert(connection, ACCOUNT, MARKET, 1, page(row(time=at, updateTime=at)).orders)
+    upsert(connection, ACCOUNT, USDM, 1, page(row(time=at, updateTime=at)).orders)
     assert to_millis(connection.scalar(text("SELECT order_time FROM force_orders"))) == at

@@ -23,7 +23,7 @@ from etl.simulator.server import Simulator
 from etl.store import coverage
 from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
 
-TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, silences, spent_weight"
+TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, cooldowns, spent_weight"
 
 
 @settings(

@@ -8,9 +8,9 @@ from etl.store.coverage import Asked
 
 NAMES = ["ADAUSDT", "BTCUSDC", "BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"]
 ASKED = [
-    Asked("main", None, Window(10 * DAY, 20 * DAY)),
-    Asked("main", "BTCUSDT", Window(5 * DAY, 20 * DAY)),
-    Asked("main", "ETHUSDT", None),
+    Asked("main", "usdm", None, Window(10 * DAY, 20 * DAY)),
+    Asked("main", "usdm", "BTCUSDT", Window(5 * DAY, 20 * DAY)),
+    Asked("main", "usdm", "ETHUSDT", None),
 ]
 
 

@@ -9,9 +9,11 @@ from etl.store.coverage import Gap
 FLOOR = 10 * DAY
 
 
-def gap(start: int, end: int, symbol: str = "*", reason: str = "failed", account: str = "main") -> Gap:
+def gap(
+    start: int, end: int, symbol: str = "*", reason: str = "failed", account: str = "main", market: str = "usdm"
+) -> Gap:
     """Of these days of January 1970, counted from 0."""
-    return Gap(account, symbol, Window(start * DAY, end * DAY), reason)
+    return Gap(account, market, symbol, Window(start * DAY, end * DAY), reason)
 
 
 def lines(*gaps: Gap) -> list[str]:
@@ -42,6 +44,12 @@ def test_one_command_closes_the_gaps_of_an_account() -> None:
         "to close the gap: force-orders backfill --since 1970-01-21T00:00Z --until 1970-01-27T00:00Z --account main",
         "to close the gap: force-orders backfill --since 1970-01-13T00:00Z --until 1970-01-14T00:00Z --account 'a b'",
     ]
+
+
+def test_gaps_of_two_markets_are_two_and_each_has_its_command() -> None:
+    two = shared([gap(20, 21), gap(20, 21, market="coinm"), gap(25, 26, market="coinm")])
+    assert [(one.market, one.window.start // DAY) for one in two] == [("usdm", 20), ("coinm", 20), ("coinm", 25)]
+    assert len(closing_lines(two, FLOOR)) == 2
 
 
 def test_up_to_two_symbols_are_asked_by_name() -> None:

@@ -217,7 +217,7 @@ def test_quoted_text_cannot_control_a_terminal_or_break_a_line() -> None:
 def test_without_the_database_the_summary_comes_from_the_run_itself() -> None:
     summary = Summary("sync", 7, status="failed", counts=Counts(inserted=4, updated=3, quarantined=2))
     summary.faults = ["the database cannot be used: gone", "account main was left out"]
-    summary.gaps = [Gap("main", "*", Window(NOON, NOON + HOUR), "failed")]
+    summary.gaps = [Gap("main", "usdm", "*", Window(NOON, NOON + HOUR), "failed")]
     assert summary_of_run(summary) == NotificationSummary(
         runs=(RunResult("sync", "failed", ("the database cannot be used: gone", "account main was left out"), 7),),
         rows=RowCounts(4, 3, 2),
@@ -235,10 +235,10 @@ def test_a_run_that_could_not_begin_is_reported_by_its_error_and_an_unexpected_e
 def test_a_gap_that_symbols_share_counts_once_and_a_lost_one_does_not_count() -> None:
     day = Window(NOON, NOON + DAY)
     gaps = [
-        Gap("main", "*", day, "failed"),
-        Gap("main", "BTCUSDT", day, "failed"),
-        Gap("main", "BTCUSDT", Window(NOON - HOUR, NOON), "saturated"),
-        Gap("main", "*", Window(0, DAY), "beyond_retention"),
-        Gap("hedge", "*", Window(0, DAY), "beyond_retention"),
+        Gap("main", "usdm", "*", day, "failed"),
+        Gap("main", "usdm", "BTCUSDT", day, "failed"),
+        Gap("main", "usdm", "BTCUSDT", Window(NOON - HOUR, NOON), "saturated"),
+        Gap("main", "usdm", "*", Window(0, DAY), "beyond_retention"),
+        Gap("hedge", "usdm", "*", Window(0, DAY), "beyond_retention"),
     ]
     assert gaps_by_account(gaps) == (AccountGaps("main", 2, ("failed", "saturated"), NOON - HOUR),)
