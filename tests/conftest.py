@@ -5,17 +5,12 @@ the tests may create databases and roles. The rights of these roles are the stat
 """
 
 import os
-import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -24,16 +19,15 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from etl.embedded.server import EmbeddedPostgres
-from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.control import PREFIX
 from etl.simulator.messages import Reply, Request
 from etl.simulator.server import Simulator
 from etl.store import migrate
-from etl.store.engine import connection_to, engine_for, parse_url
+from etl.store.engine import connection_to, engine_for
+from tests.command import Command
 from tests.databases import clone, data_directory, with_database
 from tests.environment import bare_environment
-from tests.forking import Process
-from tests.pages import section
+from tests.roles import ROLE_PASSWORD, ROLES, as_role, rights
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile("fast", max_examples=20, deadline=None, derandomize=True)
@@ -45,10 +39,6 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reader")}
-"""The documented roles under names of this process's own: roles belong to the server, which others may share."""
-
-ROLE_PASSWORD = "pa55word-of-every-role"
 
 # A shell that starts the tests in the background has SIGINT ignored, and with them every command that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -69,24 +59,6 @@ def server_url() -> Iterator[str]:
             admin.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # it may be memory
             admin.execute("SELECT pg_reload_conf()")
         yield with_database(server.libpq_url, "postgres")
-
-
-def rights(database: str) -> tuple[str, str]:
-    """The documented statements for a database: what a superuser runs once, and the owner after each upgrade."""
-    once, after_each_upgrade = (
-        re.sub(r"\bforce_orders_(owner|writer|reader)\b", lambda role: ROLES[role[1]], block).replace(
-            "ON DATABASE force_orders ", f"ON DATABASE {database} "
-        )
-        for block in re.findall(r"```sql\n(.*?)```", section("docs/operations.md", "Roles and rights"), re.DOTALL)
-    )
-    return once, after_each_upgrade
-
-
-def as_role(role: str, url: str) -> str:
-    """The libpq URL of the same database for one of `ROLES`, with its password."""
-    rest = parse_url(url) | {"user": "", "password": ""}
-    query = urlencode({name: value for name, value in rest.items() if value and name != "dbname"})
-    return f"postgresql://{ROLES[role]}:{ROLE_PASSWORD}@/{quote(rest['dbname'])}?{query}"
 
 
 @pytest.fixture(scope="session")
@@ -176,54 +148,6 @@ def exchange(record_property: Callable[[str, object], None]) -> Iterator[Callabl
 
         yield start
         record_property("requests", sum(one.requests for one in started))
-
-
-@dataclass(frozen=True)
-class Command:
-    """`force-orders` as a process of its own, in an empty directory, with nothing of our environment but PATH.
-
-    It is forked from a process that has imported everything (tests/forking.py), but where a test calls `cold` or
-    starts `words` itself.
-    """
-
-    directory: Path
-    environment: dict[str, str]
-
-    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return self.start(*arguments, **environment).end()
-
-    def start(self, *arguments: str, **environment: str) -> Process:
-        """The same without waiting for its end."""
-        return self.into(None, None, *arguments, **environment)
-
-    def into(self, stdout: int | None, stderr: int | None, *arguments: str, **environment: str) -> Process:
-        """The same with file descriptors to write to in place of pipes."""
-        return Process(arguments, self.directory, self.environment | environment, stdout=stdout, stderr=stderr)
-
-    def cold(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """From the start of an interpreter to its end."""
-        return subprocess.run(
-            self.words(*arguments),
-            cwd=self.directory,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def words(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-W", "error", "-m", "etl", *arguments]
-
-    def against(self, simulator: Simulator, database_url: str, **environment: str) -> "Command":
-        """The same command with the main account's key, an exchange and a database."""
-        own = {
-            "FORCE_ORDERS_BASE_URL": simulator.url,
-            "FORCE_ORDERS_DATABASE_URL": database_url,
-            "BINANCE_API_KEY": DEMO_KEY,
-            "BINANCE_API_SECRET": DEMO_SECRET,
-        }
-        return Command(self.directory, self.environment | own | environment)
 
 
 @pytest.fixture

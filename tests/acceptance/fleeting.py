@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from etl.simulator.accounts import Account
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.forking import Process
 
 

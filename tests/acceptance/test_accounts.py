@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from etl.simulator.accounts import demo_accounts
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab, order_row
+from tests.acceptance.lab import Lab, order_row
 
 Labs = Callable[..., Lab]
 

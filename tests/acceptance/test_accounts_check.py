@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from etl.simulator.accounts import Account, demo_account, demo_accounts
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import HOUR, Lab, order_row
+from tests.acceptance.lab import HOUR, Lab, order_row
 from tests.acceptance.test_stopping import ended
-from tests.conftest import Command
+from tests.command import Command
 
 Labs = Callable[..., Lab]
 

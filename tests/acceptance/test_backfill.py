@@ -11,7 +11,7 @@ from etl.simulator.history import Generated, Profile
 from etl.simulator.orders import orders_from_json
 from etl.simulator.replay import replayed
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
+from tests.acceptance.lab import DAY, HOUR, Lab, order_row
 
 Labs = Callable[..., Lab]
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data" / "recorded-liquidations.csv"

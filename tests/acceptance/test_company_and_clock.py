@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab
+from tests.acceptance.lab import DAY, HOUR, Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 
 Labs = Callable[..., Lab]

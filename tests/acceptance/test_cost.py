@@ -19,7 +19,7 @@ from etl.simulator.orders import orders_from_json
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import real_time_ms
 from etl.store.engine import connection_to, engine_for
-from tests.acceptance.conftest import Lab, order_row
+from tests.acceptance.lab import Lab, order_row
 
 COMMIT = "COMMIT"
 NAMES = 1

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import conninfo, sql
 
-from tests.conftest import as_role
 from tests.pages import blocks, section
+from tests.roles import as_role
 
 COOKBOOK = section("docs/sql.md", "Questions")
 QUESTIONS = dict(re.findall(r"\n### ([^\n]+)\n.*?```sql\n(.*?)```", COOKBOOK, re.DOTALL))

@@ -6,9 +6,9 @@ from typing import Any
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import HOUR, Lab
+from tests.acceptance.lab import HOUR, Lab
 from tests.acceptance.test_accounts_check import FORCE_ORDERS, many_accounts, secret_file
-from tests.conftest import Command
+from tests.command import Command
 
 Labs = Callable[..., Lab]
 

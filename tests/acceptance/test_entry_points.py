@@ -19,7 +19,7 @@ from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, St
 from etl.settings.loading import load as load_settings
 from etl.settings.model import Settings
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, order_row
 from tests.acceptance.test_accounts_check import many_accounts
 from tests.acceptance.test_backfill import assert_table_equals_history
 from tests.environment import ROOT

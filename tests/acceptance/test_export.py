@@ -17,9 +17,9 @@ import pyarrow.parquet
 import pytest
 from psycopg import sql
 
-from tests.acceptance.conftest import Lab, ask
+from tests.acceptance.lab import Lab, ask
 from tests.acceptance.test_wrong_input import assert_one_line
-from tests.conftest import Command
+from tests.command import Command
 
 Labs = Callable[..., Lab]
 Rows = list[dict[str, Any]]

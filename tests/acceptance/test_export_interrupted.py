@@ -12,7 +12,7 @@ import pytest
 
 from tests.acceptance.test_export import FORMATS, exporting, put
 from tests.acceptance.test_stopping import ended
-from tests.conftest import Command
+from tests.command import Command
 
 MANY = 200_000
 FEW = 20_000

@@ -11,8 +11,8 @@ import pytest
 from etl.simulator.accounts import demo_accounts
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab
 from tests.acceptance.fleeting import Staying, history_of, with_keys
+from tests.acceptance.lab import DAY, Lab
 from tests.waiting import wait_until
 
 Labs = Callable[..., Lab]

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, order_row
 
 Labs = Callable[..., Lab]
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")

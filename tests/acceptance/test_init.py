@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, Account
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, order_row
 from tests.acceptance.test_accounts_check import secret_file
-from tests.conftest import Command
+from tests.command import Command
 
 Labs = Callable[..., Lab]
 Done = subprocess.CompletedProcess[str]

@@ -6,7 +6,7 @@ import pytest
 
 from etl.core.timeline import Window, subtract
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import HOUR, Lab
+from tests.acceptance.lab import HOUR, Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 from tests.chaos.judging import FOR_EVER, proven_intervals
 from tests.chaos.promise import assert_asks_only_for, questions

@@ -17,8 +17,8 @@ from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.conftest import ROLE_PASSWORD
+from tests.acceptance.lab import DAY, Lab, order_row
+from tests.roles import ROLE_PASSWORD
 from tests.scraped import scrape, values
 
 Labs = Callable[..., Lab]

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from etl.simulator.accounts import demo_account
 from etl.simulator.history import Generated
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
 
 Labs = Callable[..., Lab]

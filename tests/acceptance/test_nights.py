@@ -10,8 +10,8 @@ import pytest
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
 from tests.acceptance.deploying import executable, text_of, unit_lines, yaml_lines
+from tests.acceptance.lab import Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 
 Labs = Callable[..., Lab]

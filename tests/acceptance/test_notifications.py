@@ -10,11 +10,12 @@ import pytest
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, order_row
 from tests.acceptance.listening import Listener, listening
 from tests.acceptance.test_secrets import leaks, stored
-from tests.conftest import ROLES, Command
+from tests.command import Command
 from tests.environment import ROOT
+from tests.roles import ROLES
 
 Labs = Callable[..., Lab]
 

@@ -17,7 +17,7 @@ from etl.errors import OutputError
 from etl.reporting.files import replacing
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, order_row
 from tests.acceptance.test_accounts import two_accounts
 from tests.acceptance.test_wrong_input import assert_one_line
 

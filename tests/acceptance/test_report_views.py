@@ -24,11 +24,12 @@ from etl.simulator.orders import Order, order_from_row
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from tests.acceptance import report_oracle
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
+from tests.acceptance.lab import DAY, HOUR, Lab, order_row
 from tests.acceptance.report_oracle import EPOCH, Row, reader_row
-from tests.conftest import Command, as_role
+from tests.command import Command
 from tests.databases import clone
 from tests.environment import bare_environment
+from tests.roles import as_role
 
 MINUTE = 60_000
 DRAWN = 20_000

@@ -12,8 +12,8 @@ import pytest
 
 from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab
 from tests.acceptance.fleeting import Staying, history_of, with_keys
+from tests.acceptance.lab import DAY, Lab
 from tests.acceptance.listening import listening
 from tests.acceptance.test_notifications import named
 from tests.acceptance.test_secrets import leaks, stored

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, Account
 from etl.simulator.faults import Kind
-from tests.acceptance.conftest import DAY, Lab, order_row
 from tests.acceptance.echoing import Echo
-from tests.conftest import ROLE_PASSWORD, as_role
+from tests.acceptance.lab import DAY, Lab, order_row
+from tests.roles import ROLE_PASSWORD, as_role
 
 Labs = Callable[..., Lab]
 Breaking = Callable[[Lab], dict[str, str]]

@@ -9,7 +9,7 @@ import pytest
 
 import etl
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
+from tests.acceptance.lab import DAY, HOUR, Lab, order_row
 from tests.acceptance.test_wrong_input import assert_one_line
 
 Labs = Callable[..., Lab]

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 from tests.forking import Process
 

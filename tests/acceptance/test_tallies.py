@@ -6,7 +6,7 @@ import pytest
 
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
+from tests.acceptance.lab import DAY, HOUR, Lab, order_row
 from tests.acceptance.test_backfill import assert_table_equals_history
 
 Labs = Callable[..., Lab]

@@ -8,7 +8,7 @@ import pytest
 from etl.simulator.accounts import MAIN, demo_account
 from etl.simulator.history import Generated
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.acceptance.test_backfill import assert_table_equals_history
 from tests.forking import Process
 

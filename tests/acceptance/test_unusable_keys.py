@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from etl.simulator.accounts import demo_accounts
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, order_row
 from tests.acceptance.test_accounts_check import many_accounts, secret_file
 
 Labs = Callable[..., Lab]

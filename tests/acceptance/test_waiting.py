@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
 
 Labs = Callable[..., Lab]

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
-from tests.acceptance.conftest import Lab
-from tests.conftest import Command
+from tests.acceptance.lab import Lab
+from tests.command import Command
 
 Labs = Callable[..., Lab]
 

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 import psycopg
 
 from etl.simulator.stats import Stats
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.drawing import AT_A_COMMIT, BAN_SECONDS, SILENCES, Drawn, Round, drawn
 from tests.chaos.endings import BANNED, DONE, INCOMPLETE, objections, was_met
 from tests.chaos.judging import differences, unfinished, untrue

@@ -9,7 +9,7 @@ import pytest
 from etl.simulator.exchange import History
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.ownserver import OwnServer, own_server
 from tests.chaos.scenes import scene
 

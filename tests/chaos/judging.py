@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from etl.simulator.orders import json_array
-from tests.acceptance.conftest import DAY, Lab, expected_row
+from tests.acceptance.lab import DAY, Lab, expected_row
 
 SETTLE_MS = 600_000
 LATENESS_MS = 120_000

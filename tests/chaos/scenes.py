@@ -8,10 +8,10 @@ from pathlib import Path
 from etl.simulator.exchange import History
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.dying import FaultPoint
 from tests.chaos.ownserver import OwnServer
-from tests.conftest import Command
+from tests.command import Command
 from tests.environment import bare_environment
 from tests.forking import Process
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 import psycopg
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.conftest import Scenes
 from tests.chaos.judging import dead_runs
 from tests.chaos.ownserver import OwnServer, cut_connections

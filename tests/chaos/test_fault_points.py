@@ -9,7 +9,7 @@ from signal import SIGKILL
 import pytest
 
 from etl.simulator.history import Generated, Profile
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos import dying
 from tests.chaos.conftest import BURSTY, Scenes
 from tests.chaos.dying import Moment

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab
+from tests.acceptance.lab import DAY, Lab
 from tests.chaos.conftest import Scenes
 from tests.chaos.judging import dead_runs, differences, untrue
 from tests.chaos.promise import questions, under_way

@@ -11,7 +11,7 @@ from testcontainers.core.config import testcontainers_config
 from etl.core.timeline import DAY, iso, to_millis
 from etl.simulator.history import Profile, generate
 from etl.store.engine import connection_to, engine_for
-from tests.conftest import Command
+from tests.command import Command
 
 pytestmark = pytest.mark.docker
 

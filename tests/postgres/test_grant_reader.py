@@ -7,7 +7,8 @@ import pytest
 from psycopg import conninfo, sql
 from psycopg.errors import InsufficientPrivilege
 
-from tests.conftest import Command, as_role
+from tests.command import Command
+from tests.roles import as_role
 
 REPORTS = ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")
 ELSEWHERE = (
