@@ -8,12 +8,12 @@ import pytest
 
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
-from tests.acceptance.lab import ROOM, Lab
+from tests.acceptance.lab import ROOM, Lab, Labs
 from tests.command import Command
 
 
 @pytest.fixture
-def lab(exchange: Callable[..., Simulator], database_url: str, writer_url: str, command: Command) -> Callable[..., Lab]:
+def lab(exchange: Callable[..., Simulator], database_url: str, writer_url: str, command: Command) -> Labs:
     """Makes labs: the arguments are those of `Simulator`.
 
     Neither exchange nor command minds how much weight a minute takes, so that nobody waits for the next one; but with

@@ -17,6 +17,7 @@ from tests.documented import ROW
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
+FORCE_ORDERS = "/fapi/v1/forceOrders"
 
 COLUMNS = {
     "orderId": "order_id",
@@ -141,3 +142,11 @@ def ask(database_url: str, account: str = "main", symbol: str = "*") -> None:
             " (%s, 'usdm', %s, '2026-08-01Z', '{[2026-08-01Z, 2026-09-01Z)}')",
             (account, symbol),
         )
+
+
+def assert_table_equals_history(lab: Lab) -> None:
+    since = int(lab.watermark()["covered_since"].timestamp() * 1000)
+    table, expected = lab.table(), lab.expected(since)
+    assert table.keys() == expected.keys()
+    for key, row in table.items():
+        assert {name: row[name] for name in expected[key]} == expected[key]

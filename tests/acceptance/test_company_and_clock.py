@@ -1,20 +1,15 @@
 """Others on the same address, clocks that jump, and refusals that stand for something else."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import DAY, HOUR, Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
-
-Labs = Callable[..., Lab]
+from tests.acceptance.lab import DAY, FORCE_ORDERS, HOUR, Lab, Labs, assert_table_equals_history
 
 MINUTE = 60_000
 SECOND = 1_000
-FORCE_ORDERS = "/fapi/v1/forceOrders"
 
 
 def next_minute_at(second: int) -> int:

@@ -1,17 +1,14 @@
 """Completeness through the command: crowds, late and changed orders, retention, quarantine, mixed scopes."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import DAY, HOUR, Lab, order_row
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import DAY, HOUR, Labs, assert_table_equals_history, order_row
 
-Labs = Callable[..., Lab]
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,9 @@ from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, St
 from etl.settings.loading import load as load_settings
 from etl.settings.model import Settings
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import DAY, Lab, order_row
-from tests.acceptance.test_accounts_check import many_accounts
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import DAY, Lab, Labs, assert_table_equals_history, order_row
+from tests.acceptance.several_accounts import many_accounts
 from tests.environment import ROOT
-
-Labs = Callable[..., Lab]
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import psycopg
 import pyarrow.parquet
 import pytest
 
-from tests.acceptance.test_export import FORMATS, exporting, put
-from tests.acceptance.test_stopping import ended
+from tests.acceptance.endings import ended
+from tests.acceptance.exporting import FORMATS, exporting, put
 from tests.command import Command
 
 MANY = 200_000

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.exporting import exporting, put
 from tests.acceptance.lab import ask
-from tests.acceptance.test_export import exporting, put
-from tests.acceptance.test_wrong_input import assert_one_line
 from tests.command import Command
 
 

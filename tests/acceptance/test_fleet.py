@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,10 +12,8 @@ from etl.simulator.accounts import demo_accounts
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from tests.acceptance.fleeting import Staying, history_of, with_keys
-from tests.acceptance.lab import DAY, Lab
+from tests.acceptance.lab import DAY, Lab, Labs
 from tests.waiting import wait_until
-
-Labs = Callable[..., Lab]
 
 MINUTE = 60_000
 WEIGHT_A_MINUTE = 9_000

@@ -1,17 +1,12 @@
 """Bans, crashes and faults: what is proven is kept, and nothing is asked for while the exchange wants silence."""
 
-from collections.abc import Callable
-
 import pytest
 
 from etl.core.timeline import Window, subtract
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import HOUR, Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import HOUR, Labs, assert_table_equals_history
 from tests.chaos.judging import FOR_EVER, proven_intervals
 from tests.chaos.promise import assert_asks_only_for, questions
-
-Labs = Callable[..., Lab]
 
 
 @pytest.mark.parametrize("hours", [0, -5, 5])

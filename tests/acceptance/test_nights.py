@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,7 @@ import pytest
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
 from tests.acceptance.deploying import executable, text_of, unit_lines, yaml_lines
-from tests.acceptance.lab import Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
-
-Labs = Callable[..., Lab]
+from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 
 ONE_LINE = re.compile(r"sync succeeded in .*; gaps: none\n")
 

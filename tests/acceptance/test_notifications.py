@@ -10,14 +10,12 @@ import pytest
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import DAY, Lab, order_row
-from tests.acceptance.listening import Listener, listening
-from tests.acceptance.test_secrets import leaks, stored
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.leaks import leaks, stored
+from tests.acceptance.listening import Listener, listening, named
 from tests.command import Command
 from tests.environment import ROOT
 from tests.roles import ROLES
-
-Labs = Callable[..., Lab]
 
 TOKEN = "t0ken-of-a-channel-that-nobody-may-see"
 ALL = {"FORCE_ORDERS_NOTIFY_ABOUT": "failure,gap,orders"}
@@ -36,14 +34,6 @@ def channels() -> Iterator[Callable[..., Listener]]:
     """Makes more of them, as `listening` does."""
     with ExitStack() as running:
         yield lambda *args, **options: running.enter_context(listening(*args, **options))
-
-
-def named(command: Command, *urls: str, mode: int = 0o600) -> dict[str, str]:
-    """The channels of these URLs, as a setting names them."""
-    file = command.directory / "notify.urls"
-    file.write_text("# who hears of it\n\n" + "".join(f"  {url}\n" for url in urls))
-    file.chmod(mode)
-    return {"FORCE_ORDERS_NOTIFY_URLS_FILE": str(file)}
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +16,10 @@ from etl.errors import OutputError
 from etl.reporting.files import replacing
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import DAY, Lab, order_row
-from tests.acceptance.test_accounts import two_accounts
-from tests.acceptance.test_wrong_input import assert_one_line
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.several_accounts import two_accounts
 
-Labs = Callable[..., Lab]
 NO_KEY = {"BINANCE_API_KEY": "", "BINANCE_API_SECRET": ""}
 TITLES = ("by month and close type", "by symbol", "largest cascades", "coverage", "largest orders")
 START = "start with: force-orders backfill"

@@ -1,7 +1,7 @@
 """`force-orders schedule`: every account's night by itself, once, whatever comes in between."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,11 @@ import pytest
 from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
 from tests.acceptance.fleeting import Staying, history_of, with_keys
-from tests.acceptance.lab import DAY, Lab
-from tests.acceptance.listening import listening
-from tests.acceptance.test_notifications import named
-from tests.acceptance.test_secrets import leaks, stored
+from tests.acceptance.lab import DAY, Lab, Labs
+from tests.acceptance.leaks import leaks, stored
+from tests.acceptance.listening import listening, named
 from tests.scraped import scrape, values
 from tests.waiting import wait_until
-
-Labs = Callable[..., Lab]
 
 
 @pytest.fixture

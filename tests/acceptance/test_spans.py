@@ -1,7 +1,6 @@
 """Which instants a typed span means, through every command that takes one, and how far back the exchange is asked."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +8,9 @@ import pytest
 
 import etl
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import DAY, HOUR, Lab, order_row
-from tests.acceptance.test_wrong_input import assert_one_line
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.lab import DAY, HOUR, Lab, Labs, order_row
 
-Labs = Callable[..., Lab]
 DAYS = (4, 3, 2)
 """So many days ago there is an order, at noon."""
 

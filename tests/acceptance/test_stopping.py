@@ -2,30 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
-from tests.forking import Process
-
-Labs = Callable[..., Lab]
-
-SOON = 5
-"""Seconds: two were promised, and these machines are busy."""
-
-
-def ended(process: Process, number: int = signal.SIGTERM) -> str:
-    """What the process says on stderr after a signal, which ends it soon and with 130."""
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=SOON)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    return errors
+from tests.acceptance.endings import ended
+from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -8,11 +8,8 @@ import pytest
 from etl.simulator.accounts import MAIN, demo_account
 from etl.simulator.history import Generated
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 from tests.forking import Process
-
-Labs = Callable[..., Lab]
 
 HEDGE = demo_account("hedge")
 

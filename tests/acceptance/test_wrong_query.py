@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.acceptance.test_wrong_input import assert_one_line
+from tests.acceptance.endings import assert_one_line
 from tests.command import Command
 
 WRONG = {

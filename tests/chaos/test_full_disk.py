@@ -13,10 +13,9 @@ import psycopg
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.chaos.conftest import BURSTY, Scenes
 from tests.chaos.ownserver import OwnServer, own_server
 from tests.chaos.recovering import assert_it_ends_clearly, assert_the_next_run_completes_it, run_into
-from tests.chaos.scenes import pages, scene
+from tests.chaos.scenes import BURSTY, Scenes, pages, scene
 from tests.waiting import wait_until
 
 SEGMENT = 16 << 20
