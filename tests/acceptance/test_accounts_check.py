@@ -15,6 +15,7 @@ from tests.acceptance.endings import ended
 from tests.acceptance.lab import FORCE_ORDERS, HOUR, Lab, Labs, order_row
 from tests.acceptance.several_accounts import many_accounts, secret_file
 from tests.command import Command
+from tests.waiting import wait_until
 
 
 def rows(done: "CompletedProcess[str]") -> dict[str, str]:
@@ -235,8 +236,7 @@ def test_a_signal_ends_a_check_that_waits_for_an_answer_with_130(lab: Labs) -> N
     hanging = many_accounts(lab, 3)
     hanging.tell("faults", [{"kind": "hang", "path": FORCE_ORDERS, "at": 2}])
     process = hanging.command.start("accounts", "check")
-    while hanging.stats()["requests_by_path"].get(FORCE_ORDERS, 0) < 2:
-        pass
+    wait_until(lambda: hanging.stats()["requests_by_path"].get(FORCE_ORDERS, 0) >= 2)
     ended(process)
     assert hanging.stats()["requests_by_path"][FORCE_ORDERS] == 2
 

@@ -22,6 +22,7 @@ from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, Lab, Labs, assert_table_equals_history, order_row
 from tests.acceptance.several_accounts import many_accounts
 from tests.environment import ROOT
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -128,8 +129,8 @@ def test_the_stop_event_ends_the_run_and_what_was_proven_is_kept(here: Labs) -> 
     stop = threading.Event()
     with ThreadPoolExecutor(1) as elsewhere:
         running = elsewhere.submit(etl.run_backfill, stop=stop, concurrency=1)
-        while slow.stats()["pages"] < 3:
-            assert not running.done()
+        wait_until(lambda: running.done() or slow.stats()["pages"] >= 3)
+        assert not running.done()
         stop.set()
         with pytest.raises(StoppedError, match="what was proven is kept"):
             running.result(10)

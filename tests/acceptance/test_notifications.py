@@ -16,6 +16,7 @@ from tests.acceptance.listening import Listener, listening, named
 from tests.command import Command
 from tests.environment import ROOT
 from tests.roles import ROLES
+from tests.waiting import wait_until
 
 TOKEN = "t0ken-of-a-channel-that-nobody-may-see"
 ALL = {"FORCE_ORDERS_NOTIFY_ABOUT": "failure,gap,orders"}
@@ -152,8 +153,7 @@ def test_a_backfill_that_is_typed_wrong_is_told_to_whoever_typed_it_alone(read: 
 def test_a_run_that_is_stopped_notifies_nobody(lab: Labs, channel: Listener) -> None:
     stopped = lab(Scenario(latency_ms=100))
     process = stopped.command.start("backfill", **named(stopped.command, channel.url()), **ALL)
-    while not stopped.stats()["pages"]:
-        pass
+    wait_until(lambda: stopped.stats()["pages"])
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130

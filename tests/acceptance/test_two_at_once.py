@@ -10,6 +10,7 @@ from etl.simulator.history import Generated
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 from tests.forking import Process
+from tests.waiting import wait_until
 
 HEDGE = demo_account("hedge")
 
@@ -54,8 +55,7 @@ def write(lab: Lab, statement: str) -> None:
 
 
 def until_it_reads(lab: Lab, pages: int = 1) -> None:
-    while lab.stats()["pages"] < pages:
-        pass
+    wait_until(lambda: lab.stats()["pages"] >= pages)
 
 
 def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs, start) -> None:
@@ -87,8 +87,12 @@ def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, 
 def test_different_accounts_run_side_by_side(lab: Labs, start) -> None:
     both = two_accounts(lab, SLOW)
     processes = [start(both, "backfill", "--account", name, FORCE_ORDERS_CONCURRENCY="1") for name in ("main", "hedge")]
-    while len(both.sql("SELECT FROM runs WHERE status = 'running' AND inserted > 0")) < 2:
+
+    def both_store_orders() -> bool:
         assert None in [process.poll() for process in processes]
+        return len(both.sql("SELECT FROM runs WHERE status = 'running' AND inserted > 0")) == 2
+
+    wait_until(both_store_orders)
     assert [until_it_ends(both, process) for process in processes] == [0, 0]
     counts = both.sql("SELECT account, count(*) AS n FROM force_orders GROUP BY 1 ORDER BY 1")
     assert [row["account"] for row in counts] == ["hedge", "main"]
