@@ -58,7 +58,7 @@ bench: setup  ## what it costs, beside the least possible (all of it takes ten m
 bench-peers: setup  ## beside dlt, ccxt and Singer, each in a virtual environment of its own
 	@$(BIN)/python -m benchmarks.peers
 
-lint: setup  ## ruff and mypy --strict
+lint: setup  ## ruff, and mypy --strict over code, tests and benchmarks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

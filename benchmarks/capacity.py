@@ -3,7 +3,7 @@
 A worker as it is, with all its jobs, runs and transactions, and every account read up to yesterday.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -74,7 +74,7 @@ def measured(server: str, budget: int) -> tuple[float, int]:
     return len(asked) / len(whole), stats["throttled"] + stats["bans"]
 
 
-def _serve(settings: Settings, stop: Event, say) -> None:
+def _serve(settings: Settings, stop: Event, say: Callable[[str], None]) -> None:
     with suppress(StoppedError):
         serve(settings, Duty(["default"], 8), stop, say, FastClock())
 

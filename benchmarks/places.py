@@ -69,7 +69,7 @@ def launched(commands: Sequence[Sequence[str]], environment: Mapping[str, str], 
 
 def measured(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
     """Run a program to its end; it must end with 0."""
-    cost = launched([words], os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}))
+    cost = launched([words], {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})})
     if cost.failure:
         raise RuntimeError(f"{' '.join(words[:4])} … {cost.failure}")
     return cost

@@ -19,7 +19,7 @@ from etl.exchange.pages import read_page
 from etl.settings.model import Settings
 from etl.simulator.book import Book
 from etl.simulator.history import Profile, generate
-from etl.simulator.orders import Order, json_array
+from etl.simulator.orders import CloseType, Order, json_array
 from etl.simulator.page import Query, page
 from etl.simulator.scenario import Kept, Scenario
 
@@ -42,12 +42,13 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
     book = Book(orders)
     scenario = Scenario(kept=kept, retention_days=0)
     symbols = frozenset(order.symbol for order in orders)
-    cost, received = Cost(), set()
+    cost = Cost()
+    received: set[tuple[str, int]] = set()
     beliefs = Beliefs(KeptEnd(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
 
     def answer(request: PageRequest) -> Page:
         start, end = request.window.wire()
-        kind = request.close_type.value if request.close_type else None
+        kind: CloseType | None = request.close_type.value if request.close_type else None
         rows = page(book, Query(start, end, request.limit, request.symbol, kind), scenario, NOW)
         cost.requests += 1
         cost.weight += request.weight

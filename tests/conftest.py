@@ -143,8 +143,9 @@ def exchange(record_property: Callable[[str, object], None]) -> Iterator[Callabl
     with ExitStack() as running:
 
         def start(*args: Any, **options: Any) -> Simulator:
-            started.append(running.enter_context(CountingSimulator(*args, **options)))
-            return started[-1]
+            simulator = CountingSimulator(*args, **options)
+            started.append(simulator)
+            return running.enter_context(simulator)
 
         yield start
         record_property("requests", sum(one.requests for one in started))

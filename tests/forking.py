@@ -76,6 +76,8 @@ class Process:
             raise ValueError(f"{', '.join(sorted(odd))}: this is read as a process starts: use Command.cold")
         self.args = arguments
         self.returncode: int | None = None
+        self.stdout: IO[str] | None
+        self.stderr: IO[str] | None
         self.stdout, out = _pipe() if stdout is None else (None, os.dup(stdout))
         self.stderr, err = _pipe() if stderr is None else (None, os.dup(stderr))
         nothing = os.open(os.devnull, os.O_RDONLY)

@@ -76,10 +76,13 @@ class Lab:
 
     def history(self) -> list[dict[str, Any]]:
         """Every order that the simulator has, as its own JSON."""
-        return json.loads(requests.get(f"{self.simulator.url}/sim/history", timeout=30).content, parse_float=Decimal)
+        answer = requests.get(f"{self.simulator.url}/sim/history", timeout=30)
+        rows: list[dict[str, Any]] = json.loads(answer.content, parse_float=Decimal)
+        return rows
 
     def stats(self) -> dict[str, Any]:
-        return requests.get(f"{self.simulator.url}/sim/stats", timeout=30).json()
+        stats: dict[str, Any] = requests.get(f"{self.simulator.url}/sim/stats", timeout=30).json()
+        return stats
 
     def tell(self, what: str, body: object) -> None:
         """POST to a control endpoint: orders, scenario, faults, clock, reset-stats."""
@@ -110,7 +113,7 @@ class Lab:
         return {
             (row["symbol"], row["orderId"]): expected_row(row)
             for row in self.history()
-            if row.get("time", row.get("updateTime")) >= since
+            if row.get("time", row["updateTime"]) >= since
         }
 
     def gaps(self) -> list[dict[str, Any]]:

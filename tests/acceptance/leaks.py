@@ -10,7 +10,10 @@ from tests.acceptance.lab import Lab
 from tests.roles import ROLE_PASSWORD
 
 OTHER_KEY, OTHER_SECRET, OTHER_PASSWORD = "OtherKey" * 8, "OtherSecret" * 6, "0ther-pa55word-of-nobody"
-PRIVATE_KEYS = {"rsa": rsa.generate_private_key(65537, 2048), "ed25519": ed25519.Ed25519PrivateKey.generate()}
+PRIVATE_KEYS: dict[str, rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey] = {
+    "rsa": rsa.generate_private_key(65537, 2048),
+    "ed25519": ed25519.Ed25519PrivateKey.generate(),
+}
 PEMS = {
     name: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     for name, key in PRIVATE_KEYS.items()

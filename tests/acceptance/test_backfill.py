@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -118,7 +119,9 @@ def test_nothing_younger_than_the_settle_lag_is_proven_though_it_is_stored(lab: 
 
 
 @pytest.mark.parametrize("answer", ["error", "empty"])
-def test_a_span_older_than_the_exchange_keeps_is_a_gap_and_not_an_empty_week(lab: Labs, answer: str) -> None:
+def test_a_span_older_than_the_exchange_keeps_is_a_gap_and_not_an_empty_week(
+    lab: Labs, answer: Literal["error", "empty"]
+) -> None:
     old = lab(Scenario(beyond_retention=answer), histories={"main": Generated(Profile("quiet"))})
     done = old("backfill", "--since", "120d", "--beyond-retention")
     assert done.returncode == 3, done.stderr

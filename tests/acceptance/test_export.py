@@ -91,11 +91,12 @@ def rounded(value: Decimal, digits: int) -> str:
 def read(file_format: str, content: bytes) -> Rows:
     """Rows as texts; Parquet's as they are."""
     if file_format == "parquet":
-        return pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+        rows: Rows = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+        return rows
     if file_format == "jsonl":
         return [json.loads(line) for line in content.decode().splitlines()]
-    rows = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
-    return [{name: text or None for name, text in row.items()} for row in rows]
+    table = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
+    return [{name: text or None for name, text in row.items()} for row in table]
 
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:

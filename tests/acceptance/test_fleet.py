@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def stay(tmp_path: Path) -> Iterator[Staying]:
         yield Staying(tmp_path / "said", running)
 
 
-def fleet_of(lab: Labs, count: int, weight: int, **switches: object) -> Lab:
+def fleet_of(lab: Labs, count: int, weight: int, **switches: Any) -> Lab:
     """An exchange that has so many accounts, each with a history of its own, and a minute of so much weight."""
     accounts = list(demo_accounts(count))
     histories = {one.name: Generated(Profile("quiet"), f"fleet/{one.name}", days=20) for one in accounts}

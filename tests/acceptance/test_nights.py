@@ -47,7 +47,7 @@ def cron_command(minute: str) -> str:
     """A line's command as cron hands it to sh: the fields for time and user taken off."""
     (line,) = re.findall(rf"^{minute} .*$", text_of("force-orders.cron"), re.MULTILINE)
     assert "%" not in line, "cron would take it for the end of the line"
-    return line.split(maxsplit=6)[6]
+    return str(line).split(maxsplit=6)[6]
 
 
 def by_cron(lab: Lab, installed: Path, minute: str, secrets: Path) -> "subprocess.CompletedProcess[str]":

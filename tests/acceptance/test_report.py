@@ -34,7 +34,8 @@ def read_history(lab: Labs) -> Lab:
 def page_data(page: str) -> dict[str, Any]:
     """The data that a page was made of."""
     (found,) = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    return json.loads(found)
+    data: dict[str, Any] = json.loads(found)
+    return data
 
 
 def lines_of(stdout: str) -> list[str]:
@@ -82,10 +83,10 @@ def test_the_totals_of_months_and_symbols_equal_the_exchanges_own_history_to_the
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{len(orders)} orders of main from ")
     assert rows_of(done.stdout, "by month and close type") == [
-        [*key, str(len(some)), shown(sum(some))] for key, some in sorted(by_month.items())
+        [*key, str(len(some)), shown(sum(some, Decimal()))] for key, some in sorted(by_month.items())
     ]
     assert {(row[0], row[1]): (row[2], row[4]) for row in rows_of(done.stdout, "by symbol")} == {
-        key: (str(len(some)), shown(sum(some))) for key, some in by_symbol.items()
+        key: (str(len(some)), shown(sum(some, Decimal()))) for key, some in by_symbol.items()
     }
 
 

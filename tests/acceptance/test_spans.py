@@ -33,8 +33,8 @@ def days_ago(lab: Lab, days: int) -> str:
 
 
 def span_of(said: str) -> tuple[str, str]:
-    (span,) = re.findall(r"span (\S+Z) to (\S+Z)", said)
-    return span
+    ((since, until),) = re.findall(r"span (\S+Z) to (\S+Z)", said)
+    return since, until
 
 
 def test_a_bare_date_as_an_end_includes_its_day_in_every_command(midday: Lab) -> None:

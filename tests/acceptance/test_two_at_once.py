@@ -14,9 +14,11 @@ from tests.waiting import wait_until
 
 HEDGE = demo_account("hedge")
 
+Start = Callable[..., Process]
+
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Process]]:
+def start() -> Iterator[Start]:
     """Starts commands that end with the test at the latest."""
     started: list[Process] = []
 
@@ -58,7 +60,7 @@ def until_it_reads(lab: Lab, pages: int = 1) -> None:
     wait_until(lambda: lab.stats()["pages"] >= pages)
 
 
-def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs, start) -> None:
+def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs, start: Start) -> None:
     shared = lab(Scenario(latency_ms=60))
     backfill = start(shared, "backfill")
     until_it_reads(shared)
@@ -71,7 +73,7 @@ def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs
     assert_table_equals_history(shared)
 
 
-def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, start) -> None:
+def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, start: Start) -> None:
     shared = lab(SLOW)
     backfill = start(shared, "backfill", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(shared)
@@ -84,7 +86,7 @@ def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, 
     assert_table_equals_history(shared)
 
 
-def test_different_accounts_run_side_by_side(lab: Labs, start) -> None:
+def test_different_accounts_run_side_by_side(lab: Labs, start: Start) -> None:
     both = two_accounts(lab, SLOW)
     processes = [start(both, "backfill", "--account", name, FORCE_ORDERS_CONCURRENCY="1") for name in ("main", "hedge")]
 
@@ -99,7 +101,7 @@ def test_different_accounts_run_side_by_side(lab: Labs, start) -> None:
     assert both.gaps() == []
 
 
-def test_a_busy_account_is_left_out_and_the_others_are_read(lab: Labs, start) -> None:
+def test_a_busy_account_is_left_out_and_the_others_are_read(lab: Labs, start: Start) -> None:
     both = two_accounts(lab, SLOW)
     backfill = start(both, "backfill", "--account", "main", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(both)
@@ -113,7 +115,7 @@ def test_a_busy_account_is_left_out_and_the_others_are_read(lab: Labs, start) ->
     ]
 
 
-def test_many_that_start_together_leave_one_whole_history(lab: Labs, start) -> None:
+def test_many_that_start_together_leave_one_whole_history(lab: Labs, start: Start) -> None:
     crowded = lab(Scenario(latency_ms=20))
     processes = [start(crowded, "backfill") for _ in range(5)]
     assert [process.wait(100) for process in processes] == [0] * 5
@@ -122,7 +124,7 @@ def test_many_that_start_together_leave_one_whole_history(lab: Labs, start) -> N
     assert_table_equals_history(crowded)
 
 
-def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start) -> None:
+def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start: Start) -> None:
     both = two_accounts(lab, Scenario(latency_ms=100))
     other = start(both, "backfill", "--account", "hedge", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(both)
@@ -136,7 +138,7 @@ def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start) ->
     assert both.stats()["requests"] == asked
 
 
-def test_a_row_in_quarantine_waits_for_the_run_that_has_its_account(lab: Labs, start) -> None:
+def test_a_row_in_quarantine_waits_for_the_run_that_has_its_account(lab: Labs, start: Start) -> None:
     shared = lab(SLOW)
     write(
         shared,

@@ -125,7 +125,7 @@ class _CampaignRun:
             case "the exchange's clock jumps":
                 self._lab.tell("clock", {"advance_ms": one.jump_ms})
             case "two runs at once":
-                return [start(self._lab, "backfill", **one.environment)]
+                return [start(self._lab, "backfill", dies=None, **one.environment)]
         return []
 
     def _end(self, when: str, process: Process) -> "CompletedProcess[str] | None":

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -118,5 +119,5 @@ def _interval(gap: dict[str, Any]) -> Interval:
     return _millis(gap["gap_start"]), _millis(gap["gap_end"])
 
 
-def _millis(moment: Any) -> int:
+def _millis(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)

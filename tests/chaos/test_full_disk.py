@@ -63,7 +63,7 @@ def small_disk() -> Iterator[Path]:
     """A file system of its own, of `DISK` bytes; skips where none may be mounted."""
     directory = Path("/tmp") / f"fo-disk-{os.getpid()}"  # noqa: S108
     directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "none", directory]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "none", str(directory)]
     try:
         if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("a file system can be mounted by root only, and not in every container")

@@ -14,7 +14,7 @@ from tests.chaos.promise import questions, under_way
 from tests.chaos.scenes import Scenes, come_to, pages, start
 from tests.forking import Process
 
-NIGHTLY = settings.default.max_examples > 1_000
+NIGHTLY = settings().max_examples > 1_000
 """The nightly profile has more examples of everything."""
 
 KILLS = 100 if NIGHTLY else 12

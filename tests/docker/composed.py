@@ -46,7 +46,7 @@ class Project:
         done = subprocess.run(
             [*self.front_end, *files, *self.profile, *words],
             cwd=ROOT,
-            env=os.environ | {"COMPOSE_PROJECT_NAME": self.name, "FORCE_ORDERS_USER": USER} | self.environment,
+            env={**os.environ, "COMPOSE_PROJECT_NAME": self.name, "FORCE_ORDERS_USER": USER, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,7 +100,7 @@ def said(*words: str, environment: Mapping[str, str] | None = None) -> str | Non
         done = subprocess.run(
             words,
             cwd=ROOT,
-            env=os.environ | (environment or {}),
+            env={**os.environ, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,

@@ -181,7 +181,7 @@ def test_a_day_weighs_slippage_by_notional_and_adds_up_what_was_not_filled(conne
 
 @pytest.mark.parametrize("missing", ["origQty", "executedQty"])
 def test_a_day_without_quantities_does_not_know_what_was_left(connection: Connection, missing: str) -> None:
-    write(connection, at(MIDNIGHT, **{missing: None}))
+    write(connection, row(time=MIDNIGHT, updateTime=MIDNIGHT, **{missing: None}))
     (day,) = found(connection, "report_daily")
     assert day["quantity_unfilled"] is None
 
