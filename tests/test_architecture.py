@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import section
+
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "etl").rglob("*.py"))
 TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
@@ -120,6 +122,16 @@ def test_a_part_imports_no_more_of_ours_than_it_may(part: str) -> None:
     }
     assert files
     assert strays == set()
+
+
+def test_the_page_on_architecture_shows_the_rooms_and_what_each_may_import() -> None:
+    rooms = {file.parent.name for file in FILES if file.name == "__init__.py"} - {"etl"}
+    table = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", section("docs/architecture.md", "The rooms"), re.MULTILINE)
+    shown = {room: set(re.findall(r"\w+", imports)) for room, imports in table}
+    allowed = {
+        room: {name.split(".")[1] for name in MAY_IMPORT[f"etl.{room}"]} & rooms - {room} for room in rooms - {"cli"}
+    }
+    assert shown == allowed | {"cli": {"all"}}
 
 
 @pytest.mark.parametrize("part", ["etl.core", "etl.simulator"])
