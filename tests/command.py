@@ -12,10 +12,10 @@ from tests.forking import Process
 
 @dataclass(frozen=True)
 class Command:
-    """`force-orders` as a process of its own, in an empty directory, with nothing of our environment but PATH.
+    """`force-orders` as a separate process, in its own directory and environment.
 
-    It is forked from a process that has imported everything (tests/forking.py), but where a test calls `cold` or
-    starts `words` itself.
+    It is forked from a process that has imported everything (tests/forking.py), unless a test calls `cold` or starts
+    `words` itself.
     """
 
     directory: Path
@@ -25,15 +25,15 @@ class Command:
         return self.start(*arguments, **environment).end()
 
     def start(self, *arguments: str, **environment: str) -> Process:
-        """The same without waiting for its end."""
+        """Start the command and return at once."""
         return self.into(None, None, *arguments, **environment)
 
     def into(self, stdout: int | None, stderr: int | None, *arguments: str, **environment: str) -> Process:
-        """The same with file descriptors to write to in place of pipes."""
+        """As `start`, but stdout and stderr are these file descriptors; None: a pipe."""
         return Process(arguments, self.directory, self.environment | environment, stdout=stdout, stderr=stderr)
 
     def cold(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """From the start of an interpreter to its end."""
+        """Run the command in a new interpreter, to its end."""
         return subprocess.run(
             self.words(*arguments),
             cwd=self.directory,
@@ -48,7 +48,7 @@ class Command:
         return [sys.executable, "-W", "error", "-m", "etl", *arguments]
 
     def against(self, simulator: Simulator, database_url: str, **environment: str) -> "Command":
-        """The same command with the main account's key, an exchange and a database."""
+        """The same command, with the main account's key, this exchange and this database."""
         own = {
             "FORCE_ORDERS_BASE_URL": simulator.url,
             "FORCE_ORDERS_DATABASE_URL": database_url,

@@ -1,7 +1,7 @@
-"""A real Postgres for the tests that need one, a fresh database each, and the command as a user types it.
+"""Fixtures for all tests: a real Postgres with a new database for each test, simulators, and the command.
 
-The server is an embedded one, made once for each test process; FORCE_ORDERS_TEST_DATABASE_URL names another, on which
-the tests may create databases and roles. The rights of these roles are the statements of docs/operations.md.
+Each test process starts one embedded server. FORCE_ORDERS_TEST_DATABASE_URL names another server on which the tests may
+create databases and roles.
 """
 
 import os
@@ -40,7 +40,7 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
-# A shell that starts the tests in the background has SIGINT ignored, and with them every command that they start.
+# A shell ignores SIGINT in programs that it starts in the background, and every command would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _numbers = count()
@@ -48,22 +48,22 @@ _numbers = count()
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The libpq URL of a server's database `postgres`, as a role that may create databases and roles."""
+    """The libpq URL of the server's database `postgres`, for a role that may create databases and roles."""
     named = os.environ.get("FORCE_ORDERS_TEST_DATABASE_URL")
     if named:
         yield named
         return
     with data_directory() as directory, EmbeddedPostgres(directory) as server:
         with psycopg.connect(server.libpq_url, autocommit=True) as admin:
-            admin.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the test
-            admin.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # it may be memory
+            admin.execute("ALTER SYSTEM SET fsync = off")  # the data need not survive a crash
+            admin.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # the directory may lie in memory
             admin.execute("SELECT pg_reload_conf()")
         yield with_database(server.libpq_url, "postgres")
 
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
-    """The name of a database to be cloned: with our schema, made by the owner, and the documented rights."""
+    """The name of a database to clone: it has our schema, created by the owner, and the documented rights."""
     name = f"fo_template_{os.getpid()}"
     url = with_database(server_url, name)
     once, after_each_upgrade = rights(name)
@@ -80,16 +80,16 @@ def template(server_url: str) -> Iterator[str]:
     yield name
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(f"DROP ROLE {', '.join(ROLES.values())}")  # whatever they had went with the databases
+        admin.execute(f"DROP ROLE {', '.join(ROLES.values())}")  # their rights were dropped with the databases
 
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
-    """The libpq URL of a database of the test's own, with our schema and no rows; as a role that may do anything."""
+    """The libpq URL of a new database with our schema and no rows, for a role that may do anything."""
     name = _new_name()
     with clone(server_url, template, name) as url:
         with psycopg.connect(url) as admin:
-            # The README's statements about the database itself: the only rights that a clone does not inherit.
+            # A clone does not inherit the documented rights on the database itself.
             admin.execute("\n".join(line for line in rights(name)[0].splitlines() if " ON DATABASE " in line))
         yield url
 
@@ -108,7 +108,7 @@ def reader_url(database_url: str) -> str:
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
-    """The libpq URL of a database of the test's own, without any table."""
+    """The libpq URL of a new database without any table."""
     with clone(server_url, "template1", _new_name()) as url:
         yield url
 
@@ -124,7 +124,7 @@ def _new_name() -> str:
 
 
 class CountingSimulator(Simulator):
-    """Counts every request to the exchange, whatever a test resets."""
+    """Counts all requests to the exchange, even when a test resets the simulator's statistics."""
 
     requests = 0
 
@@ -135,9 +135,9 @@ class CountingSimulator(Simulator):
 
 @pytest.fixture
 def exchange(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., Simulator]]:
-    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, as `Simulator` takes them.
+    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, with the arguments of `Simulator`.
 
-    How many requests they saw stands in pytest's JUnit report, for `tests.dates` to compare.
+    pytest's JUnit report tells how many requests they received; `tests.dates` compares these numbers.
     """
     started: list[CountingSimulator] = []
     with ExitStack() as running:

@@ -8,13 +8,13 @@ from etl.store.engine import parse_url
 from tests.pages import section
 
 ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reader")}
-"""The documented roles under names of this process's own: roles belong to the server, which others may share."""
+"""The documented roles, under names of this process: roles belong to the server, which others may share."""
 
 ROLE_PASSWORD = "pa55word-of-every-role"
 
 
 def rights(database: str) -> tuple[str, str]:
-    """The documented statements for a database: what a superuser runs once, and the owner after each upgrade."""
+    """The documented statements for a database: those that a superuser runs once, those of the owner after upgrades."""
     once, after_each_upgrade = (
         re.sub(r"\bforce_orders_(owner|writer|reader)\b", lambda role: ROLES[role[1]], block).replace(
             "ON DATABASE force_orders ", f"ON DATABASE {database} "
@@ -25,7 +25,7 @@ def rights(database: str) -> tuple[str, str]:
 
 
 def as_role(role: str, url: str) -> str:
-    """The libpq URL of the same database for one of `ROLES`, with its password."""
+    """The libpq URL of the same database for this role of `ROLES`, with its password."""
     rest = parse_url(url) | {"user": "", "password": ""}
     query = urlencode({name: value for name, value in rest.items() if value and name != "dbname"})
     return f"postgresql://{ROLES[role]}:{ROLE_PASSWORD}@/{quote(rest['dbname'])}?{query}"

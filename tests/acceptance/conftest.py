@@ -16,8 +16,8 @@ from tests.command import Command
 def lab(exchange: Callable[..., Simulator], database_url: str, writer_url: str, command: Command) -> Labs:
     """Makes labs: the arguments are those of `Simulator`.
 
-    Neither exchange nor command minds how much weight a minute takes, so that nobody waits for the next one; but with
-    `room=False` both keep to the exchange's allowance.
+    Exchange and command allow so much weight a minute that no request waits for the next one. With `room=False` both
+    keep to the exchange's real allowance.
     """
 
     def make(scenario: Scenario | None = None, *args: Any, room: bool = True, **options: Any) -> Lab:

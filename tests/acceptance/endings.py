@@ -1,4 +1,4 @@
-"""How a command ends that cannot do what it should: with one line, or soon after a signal."""
+"""How a command ends: with one line on stderr after wrong input, and soon after a signal."""
 
 import signal
 from subprocess import CompletedProcess
@@ -7,7 +7,7 @@ from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from tests.forking import Process
 
 SOON = 5
-"""Seconds: two were promised, and these machines are busy."""
+"""Seconds; two are promised, but a test machine is busy."""
 
 
 def assert_one_line(done: "CompletedProcess[str]", code: int, *words: str) -> None:
@@ -22,7 +22,7 @@ def assert_one_line(done: "CompletedProcess[str]", code: int, *words: str) -> No
 
 
 def ended(process: Process, number: int = signal.SIGTERM) -> str:
-    """What the process says on stderr after a signal, which ends it soon and with 130."""
+    """Send a signal and return stderr; asserts that the process ends soon, with 130."""
     process.send_signal(number)
     _, errors = process.communicate(timeout=SOON)
     assert process.returncode == 130, errors

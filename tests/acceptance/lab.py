@@ -43,7 +43,7 @@ DECIMALS = {"price", "avgPrice", "origQty", "executedQty", "cumQuote", "stopPric
 
 
 def expected_row(row: dict[str, Any]) -> dict[str, Any]:
-    """What the table should hold of an exchange row: worked out here anew, not by the code under test."""
+    """What the table should hold of an exchange row, computed here again instead of by the code under test."""
     columns = {
         column: str(row[key]) if key in DECIMALS and row.get(key) is not None else row.get(key)
         for key, column in COLUMNS.items()
@@ -56,15 +56,14 @@ def expected_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 ROOM = 100_000
-"""Weight a minute with which nobody waits for the next one."""
+"""Weight a minute with which no request waits for the next minute."""
 
 
 @dataclass
 class Lab:
-    """One simulator, one database, one command; and what a test wants to see of the three.
+    """One simulator, one database and one command.
 
-    The command runs as the database's writer, with no more rights than docs/operations.md gives it; the test itself
-    looks with all rights.
+    The command connects as the writer, with the rights of docs/operations.md. The test itself reads with all rights.
     """
 
     simulator: Simulator
