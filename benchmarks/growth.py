@@ -8,7 +8,7 @@ from benchmarks.table import Figure
 
 WINDOWS = (1, 10, 100, 1_000)
 WINDOW_DAYS = 2
-"""A thousand windows of a week would begin before the exchange did."""
+"""A thousand windows of a week would begin before the exchange existed."""
 ORDERS = (1_000, 10_000, 100_000, 1_000_000)
 DAYS = 364
 
