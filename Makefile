@@ -1,18 +1,18 @@
-# Everything sets itself up: a .venv with pinned, hashed dependencies. To run takes requirements.lock alone, to work on
-# it requirements-dev.lock as well.
+# Every target sets up .venv with pinned, hashed dependencies: requirements.lock to run the program,
+# requirements-dev.lock to work on it.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK = .venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --python-version 3.11 --group build pyproject.toml
-# Twice the cores of a small machine: many tests wait for processes and sockets.
+# Twice the cores of a small machine, as many tests wait for processes and sockets.
 WORKERS ?= 4
 PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 QUICK = -m "not docker and not slow"
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-dates chaos nightly bench bench-peers lint format lock docker-test clean
 
-help:  ## what can be made
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .venv/run: requirements.lock pyproject.toml
@@ -33,7 +33,7 @@ setup: .venv/work  ## the virtual environment, pinned
 demo: .venv/run  ## 90 days into an embedded Postgres, from the built-in exchange simulator
 	@$(BIN)/force-orders demo
 
-test: setup lint  ## everything that needs no container engine and no real minute
+test: setup lint  ## lint, and every test that needs no container engine and no real minute
 	@$(PYTEST) $(QUICK)
 
 test-fast: setup  ## what needs neither a database nor a process, in seconds
@@ -45,20 +45,20 @@ test-dates: setup  ## the suite on five dates, at three hours, in three time zon
 docker-test: setup  ## the tests that need a container engine
 	@$(BIN)/python -m pytest -q -m docker -rs
 
-chaos: setup  ## 300 runs, each killed, cut off, throttled or lied to as its seed says (CHAOS_RUNS, CHAOS_SEED)
+chaos: setup  ## 300 runs with kills, cut connections, rate limits and wrong responses, drawn by seed (CHAOS_RUNS, CHAOS_SEED)
 	@$(BIN)/python -m tests.chaos
 
-nightly: setup  ## ten times the examples, a hundred kills in place of a dozen, and what needs a real minute
+nightly: setup  ## ten times the examples, a hundred kills instead of a dozen, and the tests that wait for a real minute
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) tests/property tests/chaos/test_kills.py
 	@$(PYTEST) -m slow
 
-bench: setup  ## what it costs, beside the least possible (all of it takes ten minutes)
+bench: setup  ## measure time, memory and requests against the least possible; takes ten minutes
 	@$(BIN)/python -m benchmarks
 
-bench-peers: setup  ## beside dlt, ccxt and Singer, each in a virtual environment of its own
+bench-peers: setup  ## the same for dlt, ccxt and Singer, each in a virtual environment of its own
 	@$(BIN)/python -m benchmarks.peers
 
-lint: setup  ## ruff and mypy --strict
+lint: setup  ## ruff, and mypy --strict over code, tests and benchmarks
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -67,11 +67,11 @@ format: setup  ## let ruff arrange the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock:  ## pin the newest dependencies anew, with hashes and without addresses
+lock:  ## pin the newest dependencies, with hashes
 	@$(PYTHON) -m venv .venv
 	@$(PIP) uv
 	@$(LOCK) --all-extras --group dev --output-file requirements-dev.lock
 	@$(LOCK) --extra embedded --constraint requirements-dev.lock --output-file requirements.lock
 
-clean:  ## remove what was made here (not the data)
+clean:  ## remove generated files, but no data
 	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

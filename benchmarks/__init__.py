@@ -1,1 +1,1 @@
-"""Measurements. Not tests: nothing here is asserted, and the machines are shared."""
+"""Measurements. They assert nothing, as other programs share the machine."""

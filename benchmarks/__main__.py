@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME …]`: what the program costs, each figure beside its floor in the same run."""
+"""`python -m benchmarks [NAME …]`: what the program costs, beside the least possible, measured in the same run."""
 
 import os
 import platform

@@ -1,6 +1,6 @@
 """The floor under a nightly job: the imports of this stack, one signed GET, one guarded upsert.
 
-`python -m benchmarks.bare BASE_URL DATABASE_URL KEY SECRET`; the table is made by the first run.
+`python -m benchmarks.bare BASE_URL DATABASE_URL KEY SECRET`. The first run creates the table.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
-"""A fleet of accounts behind one address for ten minutes of the exchange's clock, which runs ten times as fast.
+"""Many accounts behind one address, for ten minutes of the exchange's clock, which runs ten times as fast.
 
-All of the allowance is ours here; what is counted is what the exchange counted.
+There is no other traffic on the address; the figures are those that the exchange counts.
 """
 
 import time
@@ -28,7 +28,7 @@ MINUTES = 10
 
 
 class FastClock(ExchangeClock):
-    """The exchange's time where its clock runs faster than ours."""
+    """The clock of an exchange whose time runs faster than ours."""
 
     def __init__(self) -> None:
         super().__init__()

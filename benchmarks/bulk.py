@@ -31,7 +31,7 @@ def figures(server: str) -> Iterator[Figure]:
 
 
 def backfill(server: str) -> Iterator[Figure]:
-    """The best of five, each of ours right after one of the floor."""
+    """The best of five pairs of runs, the floor first."""
     walls, floors, peaks, peaks_below = [], [], [], []
     with simulator(profile="bursty", orders=ORDERS, days=DAYS) as url:
         for _ in range(ROUNDS):
@@ -54,7 +54,7 @@ def backfill(server: str) -> Iterator[Figure]:
 
 
 def write_path(server: str) -> Iterator[Figure]:
-    """The upsert alone, a page at a time, beside a COPY of the same rows into the same table with the same indexes."""
+    """The upsert alone, page by page, beside a COPY of the same rows into the same table with the same indexes."""
     history = generate("1", 1_790_000_000_000, 1_790_000_000_000 + 100 * DAY, Profile("bursty", 300.0))
     pages = [
         latest_versions(read_page(json_array(history[at : at + PAGE]), 0).orders) for at in range(0, len(history), PAGE)

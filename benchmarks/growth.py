@@ -8,7 +8,7 @@ from benchmarks.table import Figure
 
 WINDOWS = (1, 10, 100, 1_000)
 WINDOW_DAYS = 2
-"""A thousand windows of a week would begin before the exchange did."""
+"""A thousand windows of a week would begin before the exchange existed."""
 ORDERS = (1_000, 10_000, 100_000, 1_000_000)
 DAYS = 364
 
@@ -26,6 +26,6 @@ def figures(server: str) -> Iterator[Figure]:
 def growth(server: str, url: str, what: str, days: int, aim: str = "", **settings: object) -> Figure:
     with database(server) as place:
         cost = ours(url, place, "backfill", "--since", f"{days}d", **settings)
-    windows, weight = (int(one) for one in re.search(r"(\d+) windows?, .*weight (\d+)", cost.said).groups())
-    took = f"{cost.wall:.1f} s, {cost.peak_mb:.0f} MB, weight {weight:,}"
-    return Figure(f"{what}, windows: {windows:,}", took, aim=aim)
+    ((windows, weight),) = re.findall(r"(\d+) windows?, .*weight (\d+)", cost.said)
+    took = f"{cost.wall:.1f} s, {cost.peak_mb:.0f} MB, weight {int(weight):,}"
+    return Figure(f"{what}, windows: {int(windows):,}", took, aim=aim)

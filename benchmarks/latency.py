@@ -1,4 +1,4 @@
-"""A far exchange: 90 days with 150 ms a request, by windows in flight."""
+"""A distant exchange: 90 days with 150 ms a request, by windows in flight."""
 
 from collections.abc import Iterator
 

@@ -36,7 +36,7 @@ def main(timeout_s: int, commands: list[list[str]]) -> None:
 
 
 def joined(commands: list[list[str]]) -> list[subprocess.Popen[bytes]]:
-    """Each one's stdout is the next one's stdin, as in a shell."""
+    """Join the programs by pipes, as a shell does."""
     processes: list[subprocess.Popen[bytes]] = []
     for number, words in enumerate(commands):
         before = processes[-1].stdout if processes else subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""A night when everything is up to date: the whole process, from the shell's start of it to its end."""
+"""A nightly run with nothing new to store: the whole process, from its start to its end."""
 
 import sys
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ WINDOWS = """
 
 
 def figures(server: str) -> Iterator[Figure]:
-    """The best of several, each of ours right after one of the bare script."""
+    """The best of several pairs of runs, the bare script first."""
     with simulator(profile="quiet") as url, database(server) as place:
         ours(url, place, "sync", retention_days=90)
         empty, below = best(url, place)

@@ -1,4 +1,4 @@
-"""Where a benchmark happens: the simulator as a process of its own, a Postgres, and programs whose cost is measured.
+"""What a benchmark runs on: the simulator as a separate process, a Postgres, and programs whose cost is measured.
 
 FORCE_ORDERS_TEST_DATABASE_URL names a server to use, on which databases may be made; else it is an embedded one.
 """
@@ -27,16 +27,16 @@ ROOT = Path(__file__).resolve().parents[1]
 LAUNCHER = ROOT / "benchmarks" / "launch.py"
 TIMEOUT_S = 900
 PLENTY = 10_000_000
-"""Weight a minute: as good as no limit."""
+"""Weight a minute; in effect no limit."""
 
 _numbers = count()
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What programs joined by pipes cost: seconds by the clock on the wall, megabytes of each at its peak.
+    """What programs joined by pipes cost: seconds of wall time, and the peak memory of each in megabytes.
 
-    `said` is what they wrote to stderr, and the last of them to stdout; `failure` why one failed, if it did.
+    `said` is what they wrote to stderr, and the last of them to stdout; `failure` says why one failed, or is empty.
     """
 
     wall: float
@@ -50,7 +50,7 @@ class Cost:
 
 
 def launched(commands: Sequence[Sequence[str]], environment: Mapping[str, str], directory: Path = ROOT) -> Cost:
-    """Run programs joined by pipes to their end, or to the end of patience."""
+    """Run programs joined by pipes to their end, for at most TIMEOUT_S seconds."""
     launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(TIMEOUT_S), json.dumps(commands)]
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run(
@@ -69,7 +69,7 @@ def launched(commands: Sequence[Sequence[str]], environment: Mapping[str, str], 
 
 def measured(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
     """Run a program to its end; it must end with 0."""
-    cost = launched([words], os.environ | {"PYTHONPATH": str(ROOT)} | (environment or {}))
+    cost = launched([words], {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})})
     if cost.failure:
         raise RuntimeError(f"{' '.join(words[:4])} … {cost.failure}")
     return cost
@@ -77,7 +77,7 @@ def measured(words: Sequence[str], environment: Mapping[str, str] | None = None)
 
 @contextmanager
 def simulator(**switches: object) -> Iterator[str]:
-    """The address of a simulator without limits of weight or retention, but for the switches that say otherwise."""
+    """The address of a simulator without limits of weight or retention, unless `switches` set some."""
     options = {"retention-days": 0, "weight-limit": PLENTY, **{k.replace("_", "-"): v for k, v in switches.items()}}
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     process = subprocess.Popen(
@@ -108,7 +108,7 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def database(server_url: str) -> Iterator[str]:
-    """A database of its own with our schema."""
+    """A new database with our schema."""
     name = sql.Identifier(f"fo_bench_{os.getpid()}_{next(_numbers)}")
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
@@ -125,7 +125,7 @@ def with_database(url: str, name: str) -> str:
 
 
 def ours(url: str, database_url: str, *arguments: str, **settings: object) -> Cost:
-    """Our command as a process of its own."""
+    """Our command as a separate process."""
     own = {f"FORCE_ORDERS_{name.upper()}": str(value) for name, value in settings.items()}
     return measured(
         [sys.executable, "-m", "etl", *arguments],
@@ -142,7 +142,7 @@ def ours(url: str, database_url: str, *arguments: str, **settings: object) -> Co
 
 
 def rows(database_url: str, query: str) -> int:
-    """The one number that a query gives."""
+    """The one number that a query returns."""
     with psycopg.connect(database_url) as connection:
         found = connection.execute(query).fetchone()
     assert found is not None

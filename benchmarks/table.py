@@ -1,4 +1,4 @@
-"""One line a figure: ours beside the floor of the same run, and what the project has set itself."""
+"""A line for each figure: ours, the floor of the same run, and the project's aim."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """`ratio` is ours by the floor's; an aim says which of ours and ratio it is about."""
+    """`ratio` is ours divided by the floor; `aim` says which of the two it limits."""
 
     what: str
     ours: str
@@ -18,7 +18,7 @@ class Figure:
 
 
 def table(sections: Mapping[str, Iterable[Figure]]) -> Table:
-    """All figures, section after section."""
+    """All figures, by section."""
     shown = Table(box=None, pad_edge=False)
     for head in ("", "what", "ours", "floor", "ratio", "aim"):
         shown.add_column(head, justify="left" if head in ("", "what", "aim") else "right")

@@ -1,4 +1,4 @@
-"""What the strict proof costs in weight, against the least that any client could pay.
+"""The weight of the strict proof, against the least that any client could spend.
 
 The least possible: for each 7-day window the pages that its orders need at 99 a page, 50 each. Counted on the walk and
 the simulator's own pages without HTTP, so that the figures are exact and the same on every machine.
@@ -19,14 +19,14 @@ from etl.exchange.pages import read_page
 from etl.settings.model import Settings
 from etl.simulator.book import Book
 from etl.simulator.history import Profile, generate
-from etl.simulator.orders import Order, json_array
+from etl.simulator.orders import CloseType, Order, json_array
 from etl.simulator.page import Query, page
 from etl.simulator.scenario import Kept, Scenario
 
 NOW = 1_800_000_000_000
 SPAN = Window(NOW - 90 * DAY, NOW)
 MOST: dict[Kept, float] = {"oldest": 2.1, "newest": 2.1, "by_symbol": 12.0, "random": 12.0}
-"""The ratios that the project has set itself."""
+"""The ratios that the project aims at."""
 
 
 @dataclass
@@ -42,12 +42,13 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
     book = Book(orders)
     scenario = Scenario(kept=kept, retention_days=0)
     symbols = frozenset(order.symbol for order in orders)
-    cost, received = Cost(), set()
+    cost = Cost()
+    received: set[tuple[str, int]] = set()
     beliefs = Observations(TruncationSide(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
 
     def answer(request: PageRequest) -> Page:
         start, end = request.window.wire()
-        kind = request.close_type.value if request.close_type else None
+        kind: CloseType | None = request.close_type.value if request.close_type else None
         rows = page(book, Query(start, end, request.limit, request.symbol, kind), scenario, NOW)
         cost.requests += 1
         cost.weight += request.weight
@@ -85,7 +86,7 @@ def least(orders: Sequence[Order]) -> int:
 
 
 def figures(server: str) -> Iterator[Figure]:
-    """Needs no server: the walk alone decides what is asked for."""
+    """Needs no server: the walk alone decides what to request."""
     for name, profile in (("quiet", Profile("quiet")), ("bursty", Profile("bursty", 20_000 / 90))):
         orders = generate("1", SPAN.start, SPAN.end, profile)
         for kept, most in MOST.items():

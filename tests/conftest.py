@@ -1,21 +1,16 @@
-"""A real Postgres for the tests that need one, a fresh database each, and the command as a user types it.
+"""Fixtures for all tests: a real Postgres with a new database for each test, simulators, and the command.
 
-The server is an embedded one, made once for each test process; FORCE_ORDERS_TEST_DATABASE_URL names another, on which
-the tests may create databases and roles. The rights of these roles are the statements of docs/operations.md.
+Each test process starts one embedded server. FORCE_ORDERS_TEST_DATABASE_URL names another server on which the tests may
+create databases and roles.
 """
 
 import os
-import re
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -24,16 +19,15 @@ from psycopg import sql
 from sqlalchemy import Connection
 
 from etl.embedded.server import EmbeddedPostgres
-from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.control import PREFIX
 from etl.simulator.messages import Reply, Request
 from etl.simulator.server import Simulator
 from etl.store import migrate
-from etl.store.engine import connection_to, engine_for, parse_url
+from etl.store.engine import connection_to, engine_for
+from tests.command import Command
 from tests.databases import clone, data_directory, with_database
 from tests.environment import bare_environment
-from tests.forking import Process
-from tests.pages import section
+from tests.roles import ROLE_PASSWORD, ROLES, as_role, rights
 
 settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
 settings.register_profile("fast", max_examples=20, deadline=None, derandomize=True)
@@ -45,12 +39,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-ROLES = {name: f"fo_{name}_{os.getpid()}" for name in ("owner", "writer", "reader")}
-"""The documented roles under names of this process's own: roles belong to the server, which others may share."""
 
-ROLE_PASSWORD = "pa55word-of-every-role"
-
-# A shell that starts the tests in the background has SIGINT ignored, and with them every command that they start.
+# A shell ignores SIGINT in programs that it starts in the background, and every command would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = ("property", "chaos")
@@ -64,40 +54,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The libpq URL of a server's database `postgres`, as a role that may create databases and roles."""
+    """The libpq URL of the server's database `postgres`, for a role that may create databases and roles."""
     named = os.environ.get("FORCE_ORDERS_TEST_DATABASE_URL")
     if named:
         yield named
         return
     with data_directory() as directory, EmbeddedPostgres(directory) as server:
         with psycopg.connect(server.libpq_url, autocommit=True) as admin:
-            admin.execute("ALTER SYSTEM SET fsync = off")  # nothing here outlives the test
-            admin.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # it may be memory
+            admin.execute("ALTER SYSTEM SET fsync = off")  # the data need not survive a crash
+            admin.execute("ALTER SYSTEM SET max_wal_size = '128MB'")  # the directory may lie in memory
             admin.execute("SELECT pg_reload_conf()")
         yield with_database(server.libpq_url, "postgres")
 
 
-def rights(database: str) -> tuple[str, str]:
-    """The documented statements for a database: what a superuser runs once, and the owner after each upgrade."""
-    once, after_each_upgrade = (
-        re.sub(r"\bforce_orders_(owner|writer|reader)\b", lambda role: ROLES[role[1]], block).replace(
-            "ON DATABASE force_orders ", f"ON DATABASE {database} "
-        )
-        for block in re.findall(r"```sql\n(.*?)```", section("docs/operations.md", "Roles and rights"), re.DOTALL)
-    )
-    return once, after_each_upgrade
-
-
-def as_role(role: str, url: str) -> str:
-    """The libpq URL of the same database for one of `ROLES`, with its password."""
-    rest = parse_url(url) | {"user": "", "password": ""}
-    query = urlencode({name: value for name, value in rest.items() if value and name != "dbname"})
-    return f"postgresql://{ROLES[role]}:{ROLE_PASSWORD}@/{quote(rest['dbname'])}?{query}"
-
-
 @pytest.fixture(scope="session")
 def template(server_url: str) -> Iterator[str]:
-    """The name of a database to be cloned: with our schema, made by the owner, and the documented rights."""
+    """The name of a database to clone: it has our schema, created by the owner, and the documented rights."""
     name = f"fo_template_{os.getpid()}"
     url = with_database(server_url, name)
     once, after_each_upgrade = rights(name)
@@ -114,16 +86,16 @@ def template(server_url: str) -> Iterator[str]:
     yield name
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        admin.execute(f"DROP ROLE {', '.join(ROLES.values())}")  # whatever they had went with the databases
+        admin.execute(f"DROP ROLE {', '.join(ROLES.values())}")  # their rights were dropped with the databases
 
 
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
-    """The libpq URL of a database of the test's own, with our schema and no rows; as a role that may do anything."""
+    """The libpq URL of a new database with our schema and no rows, for a role that may do anything."""
     name = _new_name()
     with clone(server_url, template, name) as url:
         with psycopg.connect(url) as admin:
-            # The README's statements about the database itself: the only rights that a clone does not inherit.
+            # A clone does not inherit the documented rights on the database itself.
             admin.execute("\n".join(line for line in rights(name)[0].splitlines() if " ON DATABASE " in line))
         yield url
 
@@ -142,7 +114,7 @@ def reader_url(database_url: str) -> str:
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
-    """The libpq URL of a database of the test's own, without any table."""
+    """The libpq URL of a new database without any table."""
     with clone(server_url, "template1", _new_name()) as url:
         yield url
 
@@ -158,7 +130,7 @@ def _new_name() -> str:
 
 
 class CountingSimulator(Simulator):
-    """Counts every request to the exchange, whatever a test resets."""
+    """Counts all requests to the exchange, even when a test resets the simulator's statistics."""
 
     requests = 0
 
@@ -169,67 +141,20 @@ class CountingSimulator(Simulator):
 
 @pytest.fixture
 def exchange(record_property: Callable[[str, object], None]) -> Iterator[Callable[..., Simulator]]:
-    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, as `Simulator` takes them.
+    """Starts simulators, which end with the test: `exchange(scenario, histories=…)`, with the arguments of `Simulator`.
 
-    How many requests they saw stands in pytest's JUnit report, for `tests.dates` to compare.
+    pytest's JUnit report tells how many requests they received; `tests.dates` compares these numbers.
     """
     started: list[CountingSimulator] = []
     with ExitStack() as running:
 
         def start(*args: Any, **options: Any) -> Simulator:
-            started.append(running.enter_context(CountingSimulator(*args, **options)))
-            return started[-1]
+            simulator = CountingSimulator(*args, **options)
+            started.append(simulator)
+            return running.enter_context(simulator)
 
         yield start
         record_property("requests", sum(one.requests for one in started))
-
-
-@dataclass(frozen=True)
-class Command:
-    """`force-orders` as a process of its own, in an empty directory, with nothing of our environment but PATH.
-
-    It is forked from a process that has imported everything (tests/forking.py), but where a test calls `cold` or
-    starts `words` itself.
-    """
-
-    directory: Path
-    environment: dict[str, str]
-
-    def __call__(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return self.start(*arguments, **environment).end()
-
-    def start(self, *arguments: str, **environment: str) -> Process:
-        """The same without waiting for its end."""
-        return self.into(None, None, *arguments, **environment)
-
-    def into(self, stdout: int | None, stderr: int | None, *arguments: str, **environment: str) -> Process:
-        """The same with file descriptors to write to in place of pipes."""
-        return Process(arguments, self.directory, self.environment | environment, stdout=stdout, stderr=stderr)
-
-    def cold(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """From the start of an interpreter to its end."""
-        return subprocess.run(
-            self.words(*arguments),
-            cwd=self.directory,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def words(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-W", "error", "-m", "etl", *arguments]
-
-    def against(self, simulator: Simulator, database_url: str, **environment: str) -> "Command":
-        """The same command with the main account's key, an exchange and a database."""
-        own = {
-            "FORCE_ORDERS_BASE_URL": simulator.url,
-            "FORCE_ORDERS_DATABASE_URL": database_url,
-            "BINANCE_API_KEY": DEMO_KEY,
-            "BINANCE_API_SECRET": DEMO_SECRET,
-        }
-        return Command(self.directory, self.environment | own | environment)
 
 
 @pytest.fixture

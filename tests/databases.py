@@ -1,4 +1,4 @@
-"""Where the servers of tests keep their data, and databases that are copied from one made before."""
+"""Data directories for the servers of tests, and databases cloned from a template."""
 
 import shutil
 import tempfile
@@ -15,15 +15,15 @@ MEMORY = Path("/dev/shm")  # noqa: S108
 ENOUGH = 2 << 30
 
 FILES_COPIED = 150_000
-"""The first version of Postgres that can copy a template by its files, which takes half as long as by its journal."""
+"""The first version of Postgres that copies a template's files; that takes half as long as through its journal."""
 
 
 @contextmanager
 def data_directory(parent: Path | None = None) -> Iterator[Path]:
-    """A new directory for an embedded server, which is stopped with the block.
+    """A new directory for an embedded server, which stops with the block.
 
-    In `parent`, or in memory, where there is enough: there a database is made in a tenth of the time. It is short, for
-    the server's socket, and the server's user gets to it.
+    It lies in `parent`; or, if enough memory is free, in memory, where creating a database takes a tenth of the time.
+    Its path is short enough for the server's socket.
     """
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH
     path = Path(tempfile.mkdtemp(prefix="fo-", dir=parent or (MEMORY if roomy else None)))
@@ -36,7 +36,7 @@ def data_directory(parent: Path | None = None) -> Iterator[Path]:
 
 @contextmanager
 def clone(server_url: str, template: str, name: str) -> Iterator[str]:
-    """The libpq URL of a new database `name` that is a copy of `template`; it ends with the block."""
+    """The libpq URL of a new database `name`, a copy of `template`, which is dropped with the block."""
     with psycopg.connect(server_url, autocommit=True) as admin:
         how = "STRATEGY file_copy" if admin.info.server_version >= FILES_COPIED else ""
         admin.execute(

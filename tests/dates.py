@@ -1,7 +1,7 @@
 """Runs the suite on other dates, at other hours and in other time zones: `python -m tests.dates [PYTEST ARGUMENT …]`.
 
-A preloaded library shows each of these dates to every process of a run; it is compiled here, so cc must be installed.
-All runs must pass, and each test must send the simulator the same number of requests on every date.
+A preloaded library shifts the clock of every process of a run. It is compiled here, so cc must be installed. All runs
+must pass, and each test must send the simulator the same number of requests on every date.
 """
 
 import os
@@ -20,13 +20,13 @@ SOURCE = Path(__file__).with_name("shifted_clock.c")
 
 @dataclass(frozen=True)
 class Moment:
-    """When a run seems to begin (UTC), and in which time zone its machine seems to stand."""
+    """When a run seems to begin (UTC), and the time zone of its machine."""
 
     begins: str
     zone: str
 
     def seconds_ahead(self, now: datetime) -> int:
-        """How far the moment lies ahead of `now`, or behind it where negative."""
+        """Seconds from `now` until the moment; negative if it is past."""
         return round((datetime.fromisoformat(self.begins).replace(tzinfo=UTC) - now).total_seconds())
 
 
@@ -40,10 +40,10 @@ MOMENTS = (
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the suite at each moment; 0 if all is green and every test sends the same number of requests each time."""
+    """Run the suite at each moment; 0 if all runs pass and each test sends the same number of requests every time."""
     compiler = shutil.which("cc")
     if compiler is None:
-        print("tests.dates: there is no C compiler; install cc, as in the package gcc", file=sys.stderr)
+        print("tests.dates: no C compiler; install cc, for instance with the package gcc", file=sys.stderr)
         return 2
     runs = []
     for moment in MOMENTS:
@@ -72,7 +72,7 @@ def run_at(moment: Moment, compiler: str, arguments: Sequence[str]) -> tuple[int
 
 
 def requests_by_test(report: Path) -> dict[str, int]:
-    """What each test of a JUnit report says of its requests."""
+    """The requests that each test sent, by the test's name, from a JUnit report."""
     cases = ElementTree.parse(report).iter("testcase")  # noqa: S314  # pytest wrote it a moment ago
     return {
         f"{case.get('classname')}.{case.get('name')}": int(one.get("value", "0"))

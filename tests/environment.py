@@ -1,4 +1,4 @@
-"""The environment in which tests run the command: what it needs and nothing else of the caller's own."""
+"""The environment in which tests run the command: only what it needs."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 CLOCK_VARIABLES = ("LD_PRELOAD", "TZ")
-"""What `tests.dates` sets to run the suite on another date and in another time zone."""
+"""Set by `tests.dates`, to run the suite on another date and in another time zone."""
 
 
 def bare_environment(home: Path) -> dict[str, str]:

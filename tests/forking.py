@@ -1,11 +1,11 @@
-"""The command as a process that is up at once: forked from one that has imported everything and done nothing else.
+"""Starts the command quickly, by forking a process that has already imported everything.
 
-Half a second of every start goes into imports. What is forked is a process like any other: it has a number, signals
-reach it, and its directory, environment, arguments and streams are its own. It runs the module `etl` as
-`python -W error -m etl` does, from there to the interpreter's shutdown.
+Imports take half a second of each start. The forked command is an ordinary process: it has its own process id,
+directory, environment, arguments and streams, and receives signals. It runs the module `etl` as
+`python -W error -m etl` does, up to the interpreter's shutdown.
 
-A server, one for each process that runs tests, forks a keeper for every command; the keeper forks the command, waits
-for its end and reports it. None of them has a second thread.
+Each process that runs tests starts one server. For each command the server forks a supervisor, which forks the command,
+waits for its end and reports the exit code. None of them has a second thread.
 """
 
 import atexit
@@ -30,11 +30,11 @@ from typing import IO, Any
 
 from tests.environment import ROOT, bare_environment
 
-READ_AT_THE_START = ("PYTHON", "LANG", "LC_", "LD_")
-"""How variables begin that count while a process starts and never again: those of the server hold for every command."""
+STARTUP_VARIABLES = ("PYTHON", "LANG", "LC_", "LD_")
+"""Prefixes of variables that a process reads only as it starts: every command has the server's."""
 
 STATUS_BYTES = 4
-LONGEST_S = 120.0
+TIMEOUT_S = 120.0
 
 ALSO_IMPORTED = (
     "alembic.command",
@@ -49,17 +49,17 @@ ALSO_IMPORTED = (
     "rich.progress",
     "sqlalchemy.dialects.postgresql.psycopg",
 )
-"""What the modules of `etl` import inside of functions."""
+"""What the modules of `etl` import inside functions."""
 
 Preparation = tuple[str, list[Any]]
-"""A function as `package.module:name` and its arguments."""
+"""A function as `package.module:name`, and its arguments."""
 
 
 class Process:
-    """A command under way, its attributes and methods those of `subprocess.Popen` in text mode.
+    """A running command, with the attributes and methods of `subprocess.Popen` in text mode.
 
-    stdout and stderr are pipes, or file descriptors of the caller's. `prepare` is called in the process just before the
-    command begins. Raises ValueError for an environment with which only a real start can be tried.
+    stdout and stderr are pipes, or file descriptors of the caller. The process calls `prepare` just before the command
+    begins. Raises ValueError for an environment that needs a new interpreter.
     """
 
     def __init__(
@@ -72,31 +72,33 @@ class Process:
         stderr: int | None = None,
         prepare: Preparation | None = None,
     ) -> None:
-        if odd := {name for name, _ in _read_at_the_start(environment) ^ _read_at_the_start(bare_environment(ROOT))}:
-            raise ValueError(f"{', '.join(sorted(odd))}: this is read as a process starts: use Command.cold")
+        if odd := {name for name, _ in _startup_variables(environment) ^ _startup_variables(bare_environment(ROOT))}:
+            raise ValueError(f"{', '.join(sorted(odd))}: read only at startup; use Command.cold")
         self.args = arguments
         self.returncode: int | None = None
+        self.stdout: IO[str] | None
+        self.stderr: IO[str] | None
         self.stdout, out = _pipe() if stdout is None else (None, os.dup(stdout))
         self.stderr, err = _pipe() if stderr is None else (None, os.dup(stderr))
         nothing = os.open(os.devnull, os.O_RDONLY)
-        self._keeper, its_end = socket.socketpair()
+        self._supervisor, its_end = socket.socketpair()
         socket.send_fds(_server(), [b"\0"], [its_end.fileno(), nothing, out, err])
         for handed_over in (nothing, out, err):
             os.close(handed_over)
         its_end.close()
-        self._keeper.sendall(json.dumps([arguments, str(directory), environment, prepare]).encode())
-        self._keeper.shutdown(socket.SHUT_WR)
+        self._supervisor.sendall(json.dumps([arguments, str(directory), environment, prepare]).encode())
+        self._supervisor.shutdown(socket.SHUT_WR)
         self.pid = self._reported()
 
     def poll(self) -> int | None:
-        """The exit code, minus the number of the signal that ended it; None while it runs."""
+        """The exit code, or minus the number of the signal that ended it; None while it runs."""
         return self.ends_within(0)
 
     def ends_within(self, seconds: float | None) -> int | None:
-        """As `poll`, after so many seconds at the latest."""
-        if self.returncode is None and select([self._keeper], [], [], seconds)[0]:
+        """As `poll`, but waits up to `seconds` for the end; None waits for ever."""
+        if self.returncode is None and select([self._supervisor], [], [], seconds)[0]:
             self.returncode = self._reported()
-            self._keeper.close()
+            self._supervisor.close()
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -105,7 +107,7 @@ class Process:
         return code
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """What is left to read of both pipes, once the process has ended; closes them. A second time it is nothing."""
+        """Wait for the end and return the rest of both pipes, which this closes; empty strings the second time."""
         deadline = None if timeout is None else time.monotonic() + timeout
         pipes = [pipe for pipe in (self.stdout, self.stderr) if pipe is not None and not pipe.closed]
         said = dict.fromkeys(pipes, b"")
@@ -127,8 +129,8 @@ class Process:
         out, err = (_text(said.get(pipe, b"")) if pipe else "" for pipe in (self.stdout, self.stderr))
         return out, err
 
-    def end(self, within: float = LONGEST_S) -> "subprocess.CompletedProcess[str]":
-        """Wait for its end. Raises TimeoutExpired where it does not come, and ends it."""
+    def end(self, within: float = TIMEOUT_S) -> "subprocess.CompletedProcess[str]":
+        """Wait for its end. After `within` seconds, kill it and raise TimeoutExpired."""
         try:
             stdout, stderr = self.communicate(within)
         except subprocess.TimeoutExpired:
@@ -149,18 +151,18 @@ class Process:
         self.send_signal(signal.SIGKILL)
 
     def _reported(self) -> int:
-        said = self._keeper.recv(STATUS_BYTES, socket.MSG_WAITALL)
+        said = self._supervisor.recv(STATUS_BYTES, socket.MSG_WAITALL)
         if len(said) < STATUS_BYTES:
-            raise RuntimeError("the process that commands are forked from is gone")
+            raise RuntimeError("the server that forks commands has ended")
         return int.from_bytes(said, "big", signed=True)
 
 
-def _read_at_the_start(environment: Mapping[str, str]) -> set[tuple[str, str]]:
-    return {(name, value) for name, value in environment.items() if name.startswith(READ_AT_THE_START)}
+def _startup_variables(environment: Mapping[str, str]) -> set[tuple[str, str]]:
+    return {(name, value) for name, value in environment.items() if name.startswith(STARTUP_VARIABLES)}
 
 
 def _pipe() -> tuple[IO[str], int]:
-    """The end to read from, and the descriptor of the other one."""
+    """The end to read from, and the descriptor to write to."""
     reading, writing = os.pipe()
     return open(reading, encoding="utf-8"), writing  # noqa: PTH123 – a descriptor; closed by its process
 
@@ -175,7 +177,7 @@ def _text(said: bytes) -> str:
 
 @cache
 def _server() -> socket.socket:
-    """The socket that a server listens to, which ends with it."""
+    """The socket of this process's server, which ends when the socket is closed."""
     ours, its = socket.socketpair()
     server = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "tests.forking", str(its.fileno())],
@@ -196,7 +198,7 @@ def _server() -> socket.socket:
 
 
 def import_everything() -> None:
-    """Every module of the command, and what those import late. Raises AssertionError where that starts a thread."""
+    """Import every module of the command, and what they import late. Raises AssertionError if that starts a thread."""
     import etl
 
     found = (module.name for module in pkgutil.walk_packages(etl.__path__, "etl."))
@@ -204,38 +206,38 @@ def import_everything() -> None:
         importlib.import_module(name)
     assert threading.active_count() == 1
     gc.collect()
-    gc.freeze()  # else every child copies what its garbage collection looks at
+    gc.freeze()  # otherwise garbage collection in a child copies every page that it visits
 
 
 def serve(listening: int) -> None:
-    """Fork a keeper for every command that is asked for, until nobody is left to ask. Returns in a command as well."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; what is forked minds it
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
+    """Fork a supervisor for each request until the socket is closed. Returns in each command as well."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; commands restore it
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nothing waits for supervisors
     with socket.socket(fileno=listening) as requests:
         while True:
-            asked, handed, *_ = socket.recv_fds(requests, 1, 4)
-            if not asked:
+            request, descriptors, *_ = socket.recv_fds(requests, 1, 4)
+            if not request:
                 return
             if os.fork() == 0:
                 break
-            for one in handed:
-                os.close(one)
+            for descriptor in descriptors:
+                os.close(descriptor)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    keeper, *streams = handed
-    for number, one in enumerate(streams):
-        os.dup2(one, number)
-        os.close(one)
-    with socket.socket(fileno=keeper) as caller:
+    supervisor, *streams = descriptors
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    with socket.socket(fileno=supervisor) as caller:
         pid = os.fork()
         if pid == 0:
-            request = b"".join(iter(lambda: caller.recv(1 << 16), b""))
+            command = b"".join(iter(lambda: caller.recv(1 << 16), b""))
         else:
-            _keep(pid, caller)
-    run(*json.loads(request))
+            _supervise(pid, caller)
+    run(*json.loads(command))
 
 
-def _keep(pid: int, caller: socket.socket) -> None:
-    """In the keeper: tell the number of the command, and how it ended."""
+def _supervise(pid: int, caller: socket.socket) -> None:
+    """In the supervisor: report the command's process id, and its exit code at the end."""
     null = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(null, number)
@@ -248,7 +250,7 @@ def _keep(pid: int, caller: socket.socket) -> None:
 
 
 def run(arguments: list[str], directory: str, environment: dict[str, str], prepare: Preparation | None) -> None:
-    """In the command: what `python -m etl` does there."""
+    """In the command: do what `python -m etl` does."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(directory)
     os.environ.clear()

@@ -12,7 +12,8 @@ from etl.cli.root import cli
 from etl.settings.loading import PREFIX
 from etl.settings.model import Settings
 from etl.simulator.command import option_parser
-from tests.pages import ROOT, text_of
+from tests.environment import ROOT
+from tests.pages import text_of
 
 BEGIN, END = "<!-- begin: made by python -m tests.reference -->", "<!-- end -->"
 

@@ -1,6 +1,7 @@
 """The tree's own rules, read off its imports: who may know whom, who prints, and that importing does nothing."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.pages import section
+
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted((ROOT / "etl").rglob("*.py"))
+TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 PRINTERS = {"etl/cli/console.py", "etl/simulator/command.py"}
 
@@ -72,9 +76,13 @@ def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"), str(file))
 
 
+@cache
+def modules() -> set[str]:
+    return {module_of(file) for file in (*FILES, *TEST_FILES)}
+
+
 def imported_by(file: Path) -> Iterator[str]:
     """Every module that a file imports, anywhere in it, by its full name."""
-    modules = {module_of(one) for one in FILES}
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -82,7 +90,7 @@ def imported_by(file: Path) -> Iterator[str]:
             assert node.level == 0, f"{file} imports relatively"
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield full if full in modules else str(node.module)
+                yield full if full in modules() else str(node.module)
 
 
 def ours(file: Path) -> set[str]:
@@ -114,6 +122,16 @@ def test_a_part_imports_no_more_of_ours_than_it_may(part: str) -> None:
     }
     assert files
     assert strays == set()
+
+
+def test_the_page_on_architecture_shows_the_rooms_and_what_each_may_import() -> None:
+    rooms = {file.parent.name for file in FILES if file.name == "__init__.py"} - {"etl"}
+    table = re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", section("docs/architecture.md", "The rooms"), re.MULTILINE)
+    shown = {room: set(re.findall(r"\w+", imports)) for room, imports in table}
+    allowed = {
+        room: {name.split(".")[1] for name in MAY_IMPORT[f"etl.{room}"]} & rooms - {room} for room in rooms - {"cli"}
+    }
+    assert shown == allowed | {"cli": {"all"}}
 
 
 @pytest.mark.parametrize("part", ["etl.core", "etl.simulator"])
@@ -172,6 +190,17 @@ def test_nobody_looks_into_another_part_s_private_names() -> None:
         if alias.name.startswith("_") and not alias.name.startswith("__")
     }
     assert private == set()
+
+
+def test_tests_import_helpers_from_helper_modules() -> None:
+    strays = {
+        f"{module_of(file)} imports {name}"
+        for file in TEST_FILES
+        for name in imported_by(file)
+        if re.search(r"^tests\..*\b(conftest|test_\w+)\b", name)
+    }
+    assert TEST_FILES
+    assert strays == set()
 
 
 def test_only_the_command_lines_print() -> None:

@@ -16,7 +16,8 @@ from etl.cli.root import cli
 from etl.errors import ExitCode
 from etl.settings.loading import PREFIX, load
 from etl.settings.model import AccountKeys, Settings
-from tests.pages import PAGES, ROOT, Block, anchors, blocks, links, prose_of, section, text_of
+from tests.environment import ROOT
+from tests.pages import PAGES, Block, anchors, blocks, links, prose_of, section, text_of
 from tests.reference import REFERENCES, renewed
 
 LANGUAGES = {"console", "sql", "toml", "python", "crontab", "text"}

@@ -1,16 +1,17 @@
-"""Waiting for what other processes bring about: it is the deadline that waits, not a guess of how long it takes."""
+"""Waiting for what another process does, with a deadline."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
 PATIENCE_S = 120
+POLL_S = 0.05
 
 
-def wait_until(is_so: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-    """What the call gives once it is true; an AssertionError where it does not come to pass in time."""
+def wait_until(condition: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
+    """What `condition` returns once it is true. Raises AssertionError where it is still false after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (found := is_so()):
-        assert time.monotonic() < deadline, f"it did not come to pass within {seconds} s"
-        time.sleep(0.1)
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"still false after {seconds} s"
+        time.sleep(POLL_S)
     return found

@@ -34,7 +34,7 @@ class Signature(AuthConfigBase):
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["X-MBX-APIKEY"] = self.key
         request.prepare_url(request.url, {"timestamp": time.time_ns() // 1_000_000})
-        query = urlsplit(request.url).query
+        query = urlsplit(str(request.url)).query
         signature = hmac.new(self.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         request.prepare_url(request.url, {"signature": signature})
         return request

@@ -38,7 +38,7 @@ class Signature(AuthBase):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["X-MBX-APIKEY"] = self.key
-        asked = urlsplit(request.url)
+        asked = urlsplit(str(request.url))
         bare = [(name, value) for name, value in parse_qsl(asked.query) if name not in ("timestamp", "signature")]
         query = urlencode([*bare, ("timestamp", time.time_ns() // 1_000_000)])
         signature = hmac.new(self.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
@@ -92,6 +92,7 @@ class ForceOrders(RESTStream[Cursor]):
         return Windows(self.config["since"], self.config["until"])
 
     def get_url_params(self, context: Any, next_page_token: Cursor | None) -> dict[str, Any]:
+        assert next_page_token is not None
         start, end = next_page_token
         return {"startTime": start, "endTime": end, "limit": PAGE}
 

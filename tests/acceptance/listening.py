@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any
 
+from tests.command import Command
+
 
 @dataclass
 class Listener:
@@ -60,3 +62,11 @@ def listening(status: int = 200, *, silent: bool = False) -> Iterator[Listener]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def named(command: Command, *urls: str, mode: int = 0o600) -> dict[str, str]:
+    """The channels of these URLs, as a setting names them."""
+    file = command.directory / "notify.urls"
+    file.write_text("# who hears of it\n\n" + "".join(f"  {url}\n" for url in urls))
+    file.chmod(mode)
+    return {"FORCE_ORDERS_NOTIFY_URLS_FILE": str(file)}

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from etl.simulator.accounts import Account
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.forking import Process
 
 
@@ -19,7 +19,7 @@ def with_keys(lab: Lab, accounts: list[Account], **settings: object) -> Lab:
     """The lab whose command knows these accounts, from a directory of files, and the key of none other."""
     directory = lab.command.directory / "accounts"
     directory.mkdir()
-    keys = {}
+    keys: dict[str, str] = {}
     for number, one in enumerate(accounts):
         keys |= {f"KEY_{number}": one.key, f"SECRET_{number}": one.secret}
         (directory / f"{one.name}.toml").write_text(

@@ -10,7 +10,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from tests.acceptance.conftest import DAY, expected_row
+from tests.acceptance.lab import DAY, expected_row
 
 Row = dict[str, Any]
 Spans = Sequence[tuple[int, int]]

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from select import select
 
-from tests.conftest import Command
+from tests.command import Command
 
 COLUMNS, LINES = 80, 24
 PATIENCE_S = 20

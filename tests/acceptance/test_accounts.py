@@ -1,29 +1,7 @@
 """Several accounts, each with a key of its own, in one database."""
 
-from collections.abc import Callable
-
-from etl.simulator.accounts import demo_accounts
-from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab, order_row
-
-Labs = Callable[..., Lab]
-
-
-def two_accounts(lab: Labs) -> Lab:
-    """The accounts `main`, whose key is in the environment, and `account2`, whose key is in files."""
-    accounts = demo_accounts(2)
-    both = lab(Scenario(), accounts, histories={one.name: [] for one in accounts})
-    folder = both.command.directory
-    for name, text in (("key", accounts[1].key), ("secret", accounts[1].secret)):
-        (folder / name).write_text(f"{text}\n")
-        (folder / name).chmod(0o600)
-    (folder / "force-orders.toml").write_text(
-        f'[accounts.account2]\napi_key_file = "{folder}/key"\napi_secret_file = "{folder}/secret"\n'
-    )
-    at = both.now() - 86_400_000
-    both.tell("orders", [order_row("BTCUSDT", 1, at)])
-    both.tell("orders?account=account2", [order_row("BTCUSDT", 1, at, status="EXPIRED")])
-    return both
+from tests.acceptance.lab import Labs
+from tests.acceptance.several_accounts import two_accounts
 
 
 def test_the_same_order_id_in_two_accounts_makes_two_rows(lab: Labs) -> None:

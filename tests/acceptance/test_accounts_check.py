@@ -2,8 +2,6 @@
 
 import json
 import socket
-from collections.abc import Callable
-from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -13,40 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from etl.simulator.accounts import Account, demo_account, demo_accounts
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import HOUR, Lab, order_row
-from tests.acceptance.test_stopping import ended
-from tests.conftest import Command
-
-Labs = Callable[..., Lab]
-
-FORCE_ORDERS = "/fapi/v1/forceOrders"
-
-
-def many_accounts(lab: Labs, count: int, scenario: Scenario | None = None) -> Lab:
-    """`main`, whose key is in the environment, and `account2` and so on, whose files stand in the accounts_dir."""
-    accounts = demo_accounts(count)
-    fleet = lab(scenario or Scenario(), accounts, histories={one.name: [] for one in accounts})
-    (fleet.command.directory / "accounts").mkdir()
-    for one in accounts[1:]:
-        add_file(fleet.command, one)
-    fleet.command.environment["FORCE_ORDERS_ACCOUNTS_DIR"] = "accounts"
-    return fleet
-
-
-def add_file(command: Command, account: Account) -> None:
-    folder = command.directory
-    secret_file(folder, f"{account.name}.key", account.key)
-    secret_file(folder, f"{account.name}.secret", account.secret)
-    (folder / "accounts" / f"{account.name}.toml").write_text(
-        f'api_key_file = "{folder}/{account.name}.key"\napi_secret_file = "{folder}/{account.name}.secret"\n'
-    )
-
-
-def secret_file(folder: Path, name: str, text: str) -> Path:
-    file = folder / name
-    file.write_text(f"{text}\n")
-    file.chmod(0o600)
-    return file
+from tests.acceptance.endings import ended
+from tests.acceptance.lab import FORCE_ORDERS, HOUR, Lab, Labs, order_row
+from tests.acceptance.several_accounts import many_accounts, secret_file
+from tests.command import Command
+from tests.waiting import wait_until
 
 
 def rows(done: "CompletedProcess[str]") -> dict[str, str]:
@@ -267,8 +236,7 @@ def test_a_signal_ends_a_check_that_waits_for_an_answer_with_130(lab: Labs) -> N
     hanging = many_accounts(lab, 3)
     hanging.tell("faults", [{"kind": "hang", "path": FORCE_ORDERS, "at": 2}])
     process = hanging.command.start("accounts", "check")
-    while hanging.stats()["requests_by_path"].get(FORCE_ORDERS, 0) < 2:
-        pass
+    wait_until(lambda: hanging.stats()["requests_by_path"].get(FORCE_ORDERS, 0) >= 2)
     ended(process)
     assert hanging.stats()["requests_by_path"][FORCE_ORDERS] == 2
 

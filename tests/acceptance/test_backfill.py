@@ -1,9 +1,9 @@
 """The main job, as a user runs it: the command against the simulator and a real Postgres."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -11,18 +11,9 @@ from etl.simulator.history import Generated, Profile
 from etl.simulator.orders import orders_from_json
 from etl.simulator.replay import replayed
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
+from tests.acceptance.lab import DAY, HOUR, Labs, assert_table_equals_history, order_row
 
-Labs = Callable[..., Lab]
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "data" / "recorded-liquidations.csv"
-
-
-def assert_table_equals_history(lab: Lab) -> None:
-    since = int(lab.watermark()["covered_since"].timestamp() * 1000)
-    table, expected = lab.table(), lab.expected(since)
-    assert table.keys() == expected.keys()
-    for key, row in table.items():
-        assert {name: row[name] for name in expected[key]} == expected[key]
 
 
 def test_ninety_days_of_every_symbol_equal_the_exchanges_own_history_to_the_digit(lab: Labs) -> None:
@@ -128,7 +119,9 @@ def test_nothing_younger_than_the_settle_lag_is_proven_though_it_is_stored(lab: 
 
 
 @pytest.mark.parametrize("answer", ["error", "empty"])
-def test_a_span_older_than_the_exchange_keeps_is_a_gap_and_not_an_empty_week(lab: Labs, answer: str) -> None:
+def test_a_span_older_than_the_exchange_keeps_is_a_gap_and_not_an_empty_week(
+    lab: Labs, answer: Literal["error", "empty"]
+) -> None:
     old = lab(Scenario(beyond_retention=answer), histories={"main": Generated(Profile("quiet"))})
     done = old("backfill", "--since", "120d", "--beyond-retention")
     assert done.returncode == 3, done.stderr

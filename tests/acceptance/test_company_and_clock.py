@@ -1,20 +1,16 @@
 """Others on the same address, clocks that jump, and refusals that stand for something else."""
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
-
-Labs = Callable[..., Lab]
+from tests.acceptance.lab import DAY, FORCE_ORDERS, HOUR, Lab, Labs, assert_table_equals_history
+from tests.waiting import wait_until
 
 MINUTE = 60_000
 SECOND = 1_000
-FORCE_ORDERS = "/fapi/v1/forceOrders"
 
 
 def next_minute_at(second: int) -> int:
@@ -52,8 +48,7 @@ def test_the_exchange_s_clock_jumps_by_hours_in_the_middle_of_a_run(lab: Labs, j
     jumping = lab(Scenario(latency_ms=100))
     since, until = past(jumping)
     process = jumping.command.start("backfill", "--since", str(since), "--until", str(until))
-    while jumping.stats()["pages"] < 3:
-        pass
+    wait_until(lambda: jumping.stats()["pages"] >= 3)
     jumping.tell("clock", {"advance_ms": jump})
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")

@@ -1,17 +1,14 @@
 """Completeness through the command: crowds, late and changed orders, retention, quarantine, mixed scopes."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
 from etl.simulator.history import Generated, Profile
-from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
-from tests.acceptance.test_backfill import assert_table_equals_history
+from etl.simulator.scenario import Kept, Scenario
+from tests.acceptance.lab import DAY, HOUR, Labs, assert_table_equals_history, order_row
 
-Labs = Callable[..., Lab]
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT")
 
 
@@ -24,7 +21,7 @@ def close_type(number: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kept", ["oldest", "newest", "by_symbol", "random"])
-def test_250_orders_in_one_millisecond_over_symbols_and_close_types_are_all_stored(lab: Labs, kept: str) -> None:
+def test_250_orders_in_one_millisecond_over_symbols_and_close_types_are_all_stored(lab: Labs, kept: Kept) -> None:
     crowd = lab(Scenario(kept=kept), histories={"main": []})
     at = crowd.now() - 5 * DAY
     crowd.tell("orders", [order_row(SYMBOLS[n % 5], n, at, **close_type(n // 5)) for n in range(250)])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.command import Command
 
 HEAVY = ("sqlalchemy", "psycopg", "requests", "rich", "etl.simulator")
 """What takes long to import, and is of no use here."""

@@ -14,7 +14,7 @@ import pytest
 from etl.cli.config import config_deploy
 from etl.commands.config_files import DEPLOYMENTS
 from tests.acceptance.deploying import DEPLOY, text_of
-from tests.conftest import Command
+from tests.command import Command
 from tests.environment import ROOT
 
 EXAMPLE = (ROOT / "config" / "force-orders.toml").read_text(encoding="utf-8")

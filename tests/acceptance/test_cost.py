@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.timeline import DAY, MINUTE
@@ -18,7 +18,7 @@ from etl.simulator.orders import orders_from_json
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import real_time_ms
 from etl.store.engine import connection_to, engine_for
-from tests.acceptance.conftest import Lab, order_row
+from tests.acceptance.lab import Lab, Labs, order_row
 
 COMMIT = "COMMIT"
 NAMES = 1
@@ -51,12 +51,12 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
     engine = engine_for(lab.database_url)
 
     @event.listens_for(engine, "before_cursor_execute")
-    def _(connection, cursor, statement, parameters, context, executemany) -> None:
+    def _(connection: Connection, cursor: object, statement: str, *rest: object) -> None:
         if not any(shared in statement for shared in ("take_weight", "spent_weight", "pg_advisory_lock(73019943")):
             statements.append(statement)
 
     @event.listens_for(engine, "commit")
-    def _(connection) -> None:
+    def _(connection: Connection) -> None:
         if statements and statements[-1] != COMMIT:
             statements.append(COMMIT)
 
@@ -66,7 +66,7 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
     return Cost(reader.spent()[0], len(statements) - commits, commits)
 
 
-def history(lab: Callable[..., Lab], orders: Callable[[int], int]) -> Lab:
+def history(lab: Labs, orders: Callable[[int], int]) -> Lab:
     """An exchange that has so many orders in each of the last forty weeks, a minute apart, early in the week."""
     now = int(real_time_ms())
     rows = [
@@ -90,20 +90,20 @@ def of_ten_windows(one: Lab) -> Cost:
     return twenty - cost(one, "140d")
 
 
-def test_an_empty_window_costs_one_request_two_statements_and_one_transaction(lab) -> None:
+def test_an_empty_window_costs_one_request_two_statements_and_one_transaction(lab: Labs) -> None:
     assert of_ten_windows(history(lab, lambda week: 0)) == Cost(requests=10, statements=20, transactions=10)
 
 
-def test_a_window_of_a_page_costs_one_statement_more(lab) -> None:
+def test_a_window_of_a_page_costs_one_statement_more(lab: Labs) -> None:
     assert of_ten_windows(history(lab, few)) == Cost(requests=10, statements=30 + NAMES, transactions=10)
 
 
-def test_a_full_window_costs_two_requests_more_and_no_row_is_written_twice(lab) -> None:
+def test_a_full_window_costs_two_requests_more_and_no_row_is_written_twice(lab: Labs) -> None:
     """The full page is written, which proves nothing; its rows once more, which are not; then the rest of them."""
     assert of_ten_windows(history(lab, lambda week: 150)) == Cost(requests=30, statements=70 + NAMES, transactions=30)
 
 
-def test_a_night_costs_the_same_after_ten_windows_and_after_hundreds(lab) -> None:
+def test_a_night_costs_the_same_after_ten_windows_and_after_hundreds(lab: Labs) -> None:
     one = history(lab, lambda week: 2)
     cost(one, "70d")
     after_ten = cost(one)

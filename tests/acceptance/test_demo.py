@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
-from tests.conftest import Command
+from tests.command import Command
 
 OF_ROOT = ("userdel ", "chmod ")
 """What changes the machine beyond the demo's own directory is not tried out here."""

@@ -11,7 +11,7 @@ import pytest
 from etl.settings.loading import PREFIX
 from etl.settings.model import Settings
 from tests.acceptance.deploying import DEPLOY, executable, text_of, unit_lines, yaml_lines
-from tests.conftest import Command
+from tests.command import Command
 from tests.environment import ROOT
 
 FILES = ("Dockerfile", "force-orders.cron", "force-orders.service", "force-orders.timer", "kubernetes.yaml")

@@ -3,13 +3,15 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg import conninfo, sql
 
-from tests.conftest import as_role
+from tests.acceptance.lab import Labs
 from tests.pages import blocks, section
+from tests.roles import as_role
 
 COOKBOOK = section("docs/sql.md", "Questions")
 QUESTIONS = dict(re.findall(r"\n### ([^\n]+)\n.*?```sql\n(.*?)```", COOKBOOK, re.DOTALL))
@@ -19,7 +21,7 @@ OTHER_SQL = [block for block in blocks("sql") if block.text not in RIGHTS and bl
 
 
 @pytest.fixture
-def bi(server_url: str, worker_id: str):
+def bi(server_url: str, worker_id: str) -> Iterator[str]:
     name = f"bi_{worker_id}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
@@ -31,7 +33,7 @@ def test_each_question_of_the_cookbook_has_its_sql() -> None:
     assert len(QUESTIONS) == COOKBOOK.count("\n### ") == COOKBOOK.count("```sql") >= 10
 
 
-def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi, lab) -> None:
+def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi: str, lab: Labs) -> None:
     one = lab()
     assert one("backfill").returncode == 0
     owner = as_role("owner", one.database_url)
@@ -45,7 +47,7 @@ def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi
     assert sum(row[2] for row in answers["At what hour of the week does it happen?"]) == orders
 
 
-def test_all_other_sql_runs_for_the_reader_s_role(lab) -> None:
+def test_all_other_sql_runs_for_the_reader_s_role(lab: Labs) -> None:
     one = lab()
     assert one("backfill").returncode == 0
     assert OTHER_SQL
@@ -54,7 +56,7 @@ def test_all_other_sql_runs_for_the_reader_s_role(lab) -> None:
             connection.execute(block.text)
 
 
-def test_the_python_examples_run(lab) -> None:
+def test_the_python_examples_run(lab: Labs) -> None:
     one = lab()
     assert blocks("python")
     for block in blocks("python"):

@@ -1,16 +1,13 @@
 """`doctor`: fine, or what to do, about everything that a night needs; and no fault hides another."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import HOUR, Lab
-from tests.acceptance.test_accounts_check import FORCE_ORDERS, many_accounts, secret_file
-from tests.conftest import Command
-
-Labs = Callable[..., Lab]
+from tests.acceptance.lab import FORCE_ORDERS, HOUR, Lab, Labs
+from tests.acceptance.several_accounts import many_accounts, secret_file
+from tests.command import Command
 
 CHECKS = [
     *("python", "settings", "data directory", "disk", "database", "schema", "rights", "schedule"),

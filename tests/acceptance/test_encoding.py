@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from etl.simulator.server import Simulator
-from tests.conftest import Command
+from tests.command import Command
 
 
 def test_it_is_used_all_the_same(server_url: str, exchange: Callable[..., Simulator], command: Command) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, fields
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,10 @@ from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, St
 from etl.settings.loading import load as load_settings
 from etl.settings.model import Settings
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.acceptance.test_accounts_check import many_accounts
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import DAY, Lab, Labs, assert_table_equals_history, order_row
+from tests.acceptance.several_accounts import many_accounts
 from tests.environment import ROOT
-
-Labs = Callable[..., Lab]
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -131,8 +129,8 @@ def test_the_stop_event_ends_the_run_and_what_was_proven_is_kept(here: Labs) -> 
     stop = threading.Event()
     with ThreadPoolExecutor(1) as elsewhere:
         running = elsewhere.submit(etl.run_backfill, stop=stop, concurrency=1)
-        while slow.stats()["pages"] < 3:
-            assert not running.done()
+        wait_until(lambda: running.done() or slow.stats()["pages"] >= 3)
+        assert not running.done()
         stop.set()
         with pytest.raises(StoppedError, match="what was proven is kept"):
             running.result(10)

@@ -15,15 +15,13 @@ import psycopg
 import pyarrow
 import pyarrow.parquet
 import pytest
-from psycopg import sql
 
-from tests.acceptance.conftest import Lab, ask
-from tests.acceptance.test_wrong_input import assert_one_line
-from tests.conftest import Command
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.exporting import FORMATS, exporting, put
+from tests.acceptance.lab import Lab, Labs, ask
+from tests.command import Command
 
-Labs = Callable[..., Lab]
 Rows = list[dict[str, Any]]
-FORMATS = ["csv", "jsonl", "parquet"]
 DECIMALS = {
     "quantity_ordered": 18,
     "quantity_filled": 18,
@@ -35,47 +33,6 @@ DECIMALS = {
 }
 """And their scale in Parquet."""
 TIMES = ("order_time", "update_time")
-ORDER = {
-    "account": "main",
-    "market": "usdm",
-    "symbol": "BTCUSDT",
-    "order_id": 1,
-    "status": "FILLED",
-    "side": "SELL",
-    "price": "100.50",
-    "avg_price": "100.25",
-    "orig_qty": "3.0",
-    "executed_qty": "1.5",
-    "cum_quote": "150.375",
-    "close_type": "ADL",
-    "order_time": "2026-09-01T00:00:00Z",
-    "update_time": "2026-09-01T00:00:00.567Z",
-    "raw": "{}",
-    "first_seen_at": "2026-09-01T00:00:01Z",
-    "changed_at": "2026-09-01T00:00:01Z",
-    "first_run_id": 1,
-    "last_run_id": 1,
-}
-"""An order as the table has it."""
-
-
-def exporting(command: Command, database_url: str) -> Command:
-    """The command with a database and nothing else: no key, no exchange."""
-    return Command(command.directory, command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url})
-
-
-def put(database_url: str, times: int = 1, **changes: Any) -> None:
-    """Into the table: an order like ORDER, but for what is said; or `times` of them, a second and an id apart."""
-    row = ORDER | changes
-    values = {name: sql.Literal(value) for name, value in row.items()} | {
-        "order_id": sql.SQL("{}::bigint + n").format(row["order_id"]),
-        "order_time": sql.SQL("{}::timestamptz + n * interval '1 second'").format(row["order_time"]),
-    }
-    statement = sql.SQL("INSERT INTO force_orders ({}) SELECT {} FROM generate_series(0, {}) AS n").format(
-        sql.SQL(", ").join(map(sql.Identifier, values)), sql.SQL(", ").join(values.values()), times - 1
-    )
-    with psycopg.connect(database_url) as connection:
-        connection.execute(statement)
 
 
 @pytest.fixture
@@ -134,11 +91,12 @@ def rounded(value: Decimal, digits: int) -> str:
 def read(file_format: str, content: bytes) -> Rows:
     """Rows as texts; Parquet's as they are."""
     if file_format == "parquet":
-        return pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+        rows: Rows = pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()
+        return rows
     if file_format == "jsonl":
         return [json.loads(line) for line in content.decode().splitlines()]
-    rows = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
-    return [{name: text or None for name, text in row.items()} for row in rows]
+    table = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
+    return [{name: text or None for name, text in row.items()} for row in table]
 
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import psycopg
 import pyarrow.parquet
 import pytest
 
-from tests.acceptance.test_export import FORMATS, exporting, put
-from tests.acceptance.test_stopping import ended
-from tests.conftest import Command
+from tests.acceptance.endings import ended
+from tests.acceptance.exporting import FORMATS, exporting, put
+from tests.command import Command
+from tests.waiting import wait_until
 
 MANY = 100_000
 FEW = 10_000
@@ -48,8 +49,7 @@ def test_a_signal_leaves_the_old_file_and_nothing_of_the_new_one(
         holding.commit()
         holding.execute("SELECT pg_advisory_lock(7)")
         process = export.start("export", "--out", old.name)
-        while not waits_for_a_lock(database_url):
-            pass
+        wait_until(lambda: waits_for_a_lock(database_url))
         (half,) = set(export.directory.iterdir()) - {old}
         assert half.stat().st_size > 1_000_000
         assert old.read_text() == "what was here before"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import ask
-from tests.acceptance.test_export import exporting, put
-from tests.acceptance.test_wrong_input import assert_one_line
-from tests.conftest import Command
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.exporting import exporting, put
+from tests.acceptance.lab import ask
+from tests.command import Command
 
 
 @pytest.fixture

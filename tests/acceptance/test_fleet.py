@@ -2,20 +2,19 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.simulator.accounts import demo_accounts
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab
+from tests.acceptance.lab import DAY, Lab, Labs
 from tests.acceptance.long_running import Staying, history_of, with_keys
 from tests.waiting import wait_until
-
-Labs = Callable[..., Lab]
 
 MINUTE = 60_000
 WEIGHT_A_MINUTE = 9_000
@@ -29,7 +28,7 @@ def stay(tmp_path: Path) -> Iterator[Staying]:
         yield Staying(tmp_path / "said", running)
 
 
-def fleet_of(lab: Labs, count: int, weight: int, **switches: object) -> Lab:
+def fleet_of(lab: Labs, count: int, weight: int, **switches: Any) -> Lab:
     """An exchange that has so many accounts, each with a history of its own, and a minute of so much weight."""
     accounts = list(demo_accounts(count))
     histories = {one.name: Generated(Profile("quiet"), f"fleet/{one.name}", days=20) for one in accounts}

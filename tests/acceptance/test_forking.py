@@ -22,7 +22,7 @@ from tests.environment import bare_environment
 from tests.forking import Process
 
 if TYPE_CHECKING:
-    from tests.conftest import Command
+    from tests.command import Command
 
 SHOW = "from tests.acceptance.test_forking import show; show()"
 

@@ -2,12 +2,10 @@
 
 import json
 import shlex
-from collections.abc import Callable
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
 
-Labs = Callable[..., Lab]
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 WHOLE = {"FORCE_ORDERS_CONCURRENCY": "1", "FORCE_ORDERS_ATTEMPTS": "1"}
 

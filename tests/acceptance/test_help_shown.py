@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conftest import Command
+from tests.command import Command
 
 
 def test_the_summaries_of_the_commands_are_whole(command: Command) -> None:

@@ -4,7 +4,6 @@ import os
 import pty
 import subprocess
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, Account
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.acceptance.test_accounts_check import secret_file
-from tests.conftest import Command
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.several_accounts import secret_file
+from tests.command import Command
 
-Labs = Callable[..., Lab]
 Done = subprocess.CompletedProcess[str]
 
 

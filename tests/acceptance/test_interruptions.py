@@ -1,17 +1,13 @@
 """Bans, crashes and faults: what is proven is kept, and nothing is asked for while the exchange wants silence."""
 
-from collections.abc import Callable
-
 import pytest
 
 from etl.core.timeline import Window, subtract
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import HOUR, Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import HOUR, Labs, assert_table_equals_history
 from tests.chaos.judging import FOR_EVER, proven_intervals
 from tests.chaos.promise import assert_asks_only_for, questions
-
-Labs = Callable[..., Lab]
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("hours", [0, -5, 5])
@@ -35,8 +31,7 @@ def test_a_ban_ends_the_run_with_4_and_the_next_one_sends_nothing(lab: Labs, hou
 def test_a_run_that_was_killed_goes_on_where_it_was(lab: Labs) -> None:
     killed = lab(Scenario(latency_ms=50))
     process = killed.command.start("backfill")
-    while not killed.sql("SELECT 1 FROM watermarks WHERE watermark > now() - interval '70 days'"):
-        pass
+    wait_until(lambda: killed.sql("SELECT 1 FROM watermarks WHERE watermark > now() - interval '70 days'"))
     process.kill()
     process.communicate()
     killed.tell("scenario", {"latency_ms": 0})

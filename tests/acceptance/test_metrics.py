@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socket import gethostname
@@ -17,11 +17,10 @@ from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.conftest import ROLE_PASSWORD
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.roles import ROLE_PASSWORD
 from tests.scraped import scrape, values
 
-Labs = Callable[..., Lab]
 ALERTS = Path(__file__).resolve().parents[2] / "config" / "deploy" / "alerts.yml"
 
 

@@ -1,7 +1,6 @@
 """On a terminal of 80 columns no line is longer, and no number is cut or wrapped."""
 
 import re
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -9,10 +8,8 @@ from rich.cells import cell_len
 
 from etl.simulator.accounts import demo_account
 from etl.simulator.history import Generated
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab, Labs
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
-
-Labs = Callable[..., Lab]
 
 NUMBER = re.compile(r"\d[\d.,:TZ-]*\d|\d")
 LONG = "an-account-with-rather-a-long-name"

@@ -3,18 +3,14 @@
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
 from tests.acceptance.deploying import executable, text_of, unit_lines, yaml_lines
-from tests.acceptance.test_backfill import assert_table_equals_history
-
-Labs = Callable[..., Lab]
+from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 
 ONE_LINE = re.compile(r"sync succeeded in .*; gaps: none\n")
 
@@ -51,7 +47,7 @@ def cron_command(minute: str) -> str:
     """A line's command as cron hands it to sh: the fields for time and user taken off."""
     (line,) = re.findall(rf"^{minute} .*$", text_of("force-orders.cron"), re.MULTILINE)
     assert "%" not in line, "cron would take it for the end of the line"
-    return line.split(maxsplit=6)[6]
+    return str(line).split(maxsplit=6)[6]
 
 
 def by_cron(lab: Lab, installed: Path, minute: str, secrets: Path) -> "subprocess.CompletedProcess[str]":

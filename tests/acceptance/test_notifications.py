@@ -10,13 +10,13 @@ import pytest
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.acceptance.listening import Listener, listening
-from tests.acceptance.test_secrets import leaks, stored
-from tests.conftest import ROLES, Command
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.leaks import leaks, stored
+from tests.acceptance.listening import Listener, listening, named
+from tests.command import Command
 from tests.environment import ROOT
-
-Labs = Callable[..., Lab]
+from tests.roles import ROLES
+from tests.waiting import wait_until
 
 TOKEN = "t0ken-of-a-channel-that-nobody-may-see"
 ALL = {"FORCE_ORDERS_NOTIFY_ABOUT": "failure,gap,orders"}
@@ -35,14 +35,6 @@ def channels() -> Iterator[Callable[..., Listener]]:
     """Makes more of them, as `listening` does."""
     with ExitStack() as running:
         yield lambda *args, **options: running.enter_context(listening(*args, **options))
-
-
-def named(command: Command, *urls: str, mode: int = 0o600) -> dict[str, str]:
-    """The channels of these URLs, as a setting names them."""
-    file = command.directory / "notify.urls"
-    file.write_text("# our channels\n\n" + "".join(f"  {url}\n" for url in urls))
-    file.chmod(mode)
-    return {"FORCE_ORDERS_NOTIFY_URLS_FILE": str(file)}
 
 
 @pytest.fixture
@@ -164,8 +156,7 @@ def test_wrong_arguments_and_plans_send_no_notification(read: Lab, channel: List
 def test_a_stopped_run_sends_no_notification(lab: Labs, channel: Listener) -> None:
     stopped = lab(Scenario(latency_ms=100))
     process = stopped.command.start("backfill", **named(stopped.command, channel.url()), **ALL)
-    while not stopped.stats()["pages"]:
-        pass
+    wait_until(lambda: stopped.stats()["pages"])
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
     assert process.returncode == 130

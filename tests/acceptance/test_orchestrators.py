@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
 from tests.environment import ROOT
 
-Labs = Callable[..., Lab]
 DEPLOY = ROOT / "config" / "deploy"
 
 

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,11 +16,10 @@ from etl.errors import OutputError
 from etl.reporting.files import atomic_write
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.acceptance.test_accounts import two_accounts
-from tests.acceptance.test_wrong_input import assert_one_line
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.several_accounts import two_accounts
 
-Labs = Callable[..., Lab]
 NO_KEY = {"BINANCE_API_KEY": "", "BINANCE_API_SECRET": ""}
 TITLES = ("by month and close type", "by symbol", "largest cascades", "coverage", "largest orders")
 START = "start with: force-orders backfill"
@@ -36,7 +34,8 @@ def read_history(lab: Labs) -> Lab:
 def page_data(page: str) -> dict[str, Any]:
     """The data that a page was made of."""
     (found,) = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    return json.loads(found)
+    data: dict[str, Any] = json.loads(found)
+    return data
 
 
 def lines_of(stdout: str) -> list[str]:
@@ -84,10 +83,10 @@ def test_the_totals_of_months_and_symbols_equal_the_exchanges_own_history_to_the
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{len(orders)} orders of main from ")
     assert rows_of(done.stdout, "by month and close type") == [
-        [*key, str(len(some)), shown(sum(some))] for key, some in sorted(by_month.items())
+        [*key, str(len(some)), shown(sum(some, Decimal()))] for key, some in sorted(by_month.items())
     ]
     assert {(row[0], row[1]): (row[2], row[4]) for row in rows_of(done.stdout, "by symbol")} == {
-        key: (str(len(some)), shown(sum(some))) for key, some in by_symbol.items()
+        key: (str(len(some)), shown(sum(some, Decimal()))) for key, some in by_symbol.items()
     }
 
 

@@ -19,16 +19,17 @@ import requests
 from psycopg.rows import dict_row
 
 from etl.simulator.accounts import demo_accounts
-from etl.simulator.history import Profile, generate
+from etl.simulator.history import Profile, Shape, generate
 from etl.simulator.orders import Order, order_from_row
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from tests.acceptance import report_oracle
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
+from tests.acceptance.lab import DAY, HOUR, Lab, order_row
 from tests.acceptance.report_oracle import EPOCH, Row, reader_row
-from tests.conftest import Command, as_role
+from tests.command import Command
 from tests.databases import clone
 from tests.environment import bare_environment
+from tests.roles import as_role
 
 MINUTE = 60_000
 DRAWN = 20_000
@@ -45,7 +46,7 @@ KEYS = {
 }
 
 
-def history(account: str, shape: str, first_day: int, days: int) -> list[Order]:
+def history(account: str, shape: Shape, first_day: int, days: int) -> list[Order]:
     """Drawn at a fixed date and moved to `first_day` and the days after it."""
     shift = (first_day - DRAWN) * DAY
     rows = (
@@ -56,7 +57,13 @@ def history(account: str, shape: str, first_day: int, days: int) -> list[Order]:
 
 def oddities(at: int) -> list[Row]:
     """Rows that lack what others have, and a symbol that was not heard of for 35 days."""
-    odd = [{"cumQuote": None}, {"clientOrderId": "web_1"}, {"avgPrice": None}, {"price": None}, {"side": None}]
+    odd: list[Row] = [
+        {"cumQuote": None},
+        {"clientOrderId": "web_1"},
+        {"avgPrice": None},
+        {"price": None},
+        {"side": None},
+    ]
     odd += [{"symbol": "BTCXYZ"}, {"symbol": "BTCUSDT_260925", "cumQuote": None}, {"price": "0", "avgPrice": "0"}]
     rows = [order_row("ODDUSDT", number, at + number * 7_000) | changes for number, changes in enumerate(odd)]
     return [*rows, order_row("OLDUSDT", 1, at - 35 * DAY)]
@@ -92,7 +99,8 @@ class Reading:
 
     def _clock(self) -> datetime:
         (row,) = self.lab.sql("SELECT clock_timestamp() AS now")
-        return row["now"]
+        now: datetime = row["now"]
+        return now
 
     def orders(self) -> list[Row]:
         """What report_force_orders should hold."""
@@ -105,7 +113,8 @@ class Reading:
 
     def received(self, account: str) -> list[Row]:
         answer = requests.get(f"{self.lab.simulator.url}/sim/history?account={account}", timeout=30)
-        return json.loads(answer.content)
+        rows: list[Row] = json.loads(answer.content)
+        return rows
 
     def was_read(self, account: str, symbol: str, at: int) -> bool:
         spans = self.proven[account] + (self.named[account] if symbol == "BTCUSDT" else [])
@@ -170,8 +179,8 @@ def shown(reading: Reading, view: str, pause: str = "") -> tuple[dict[tuple[Any,
         if pause:
             connection.execute(f"SET force_orders.cascade_pause = '{pause}'")
         rows = connection.execute(f"SELECT * FROM {view}").fetchall()
-        now = connection.execute("SELECT now()").fetchone()["now"]
-    return keyed(view, ({name: exactly(value) for name, value in row.items()} for row in rows)), now
+        (clock,) = connection.execute("SELECT now()").fetchall()
+    return keyed(view, ({name: exactly(value) for name, value in row.items()} for row in rows)), clock["now"]
 
 
 def test_the_orders_are_those_of_the_exchange(reading: Reading) -> None:

@@ -1,7 +1,7 @@
 """`force-orders schedule` runs each account's nightly job on schedule, once, through crashes, bans and restarts."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +12,12 @@ import pytest
 
 from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab
-from tests.acceptance.listening import listening
+from tests.acceptance.lab import DAY, Lab, Labs
+from tests.acceptance.leaks import leaks, stored
+from tests.acceptance.listening import listening, named
 from tests.acceptance.long_running import Staying, history_of, with_keys
-from tests.acceptance.test_notifications import named
-from tests.acceptance.test_secrets import leaks, stored
 from tests.scraped import scrape, values
 from tests.waiting import wait_until
-
-Labs = Callable[..., Lab]
 
 
 @pytest.fixture

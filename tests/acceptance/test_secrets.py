@@ -1,40 +1,31 @@
 """No key, secret, password or signature in an output, a log or a table: whatever is typed and however it fails."""
 
 import json
-import re
 import shlex
 from collections.abc import Callable
 from typing import get_args
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, Account
 from etl.simulator.faults import Kind
-from tests.acceptance.conftest import DAY, Lab, order_row
 from tests.acceptance.echoing import Echo
-from tests.conftest import ROLE_PASSWORD, as_role
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.leaks import (
+    OTHER_KEY,
+    OTHER_PASSWORD,
+    OTHER_SECRET,
+    PEMS,
+    PRIVATE_KEYS,
+    leaks,
+    stored,
+)
+from tests.roles import ROLE_PASSWORD, as_role
 
-Labs = Callable[..., Lab]
 Breaking = Callable[[Lab], dict[str, str]]
 """Breaks something; the answer is what the environment of the command then says."""
 
-OTHER_KEY, OTHER_SECRET, OTHER_PASSWORD = "OtherKey" * 8, "OtherSecret" * 6, "0ther-pa55word-of-nobody"
-PRIVATE_KEYS = {"rsa": rsa.generate_private_key(65537, 2048), "ed25519": ed25519.Ed25519PrivateKey.generate()}
-PEMS = {
-    name: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    for name, key in PRIVATE_KEYS.items()
-}
-SECRETS = {
-    "API key": [DEMO_KEY, OTHER_KEY],
-    "secret": [DEMO_SECRET, OTHER_SECRET],
-    "password": [ROLE_PASSWORD, OTHER_PASSWORD],
-    "private key": [line for pem in PEMS.values() for line in pem.splitlines()],
-}
-SIGNATURES = re.compile(r"signature(=|%3D)(?!…|\\u2026)|[0-9a-f]{64}", re.IGNORECASE)
-TELLING = 16
-"""Characters of a secret that are a leak."""
 
 QUICK = {
     "FORCE_ORDERS_ATTEMPTS": "2",
@@ -42,37 +33,6 @@ QUICK = {
     "FORCE_ORDERS_CONNECT_TIMEOUT_SECONDS": "0.5",
     "FORCE_ORDERS_READ_TIMEOUT_SECONDS": "0.5",
 }
-
-
-def parts(text: str) -> set[str]:
-    """Every piece of a text that is a leak; of a short one the whole."""
-    return {text[at : at + TELLING] for at in range(max(1, len(text) - TELLING + 1))}
-
-
-KIND_OF = {part: kind for kind, secrets in SECRETS.items() for secret in secrets for part in parts(secret)}
-
-
-def leaks(said: str, *signatures: str) -> set[str]:
-    """The kinds of secrets of which a part, or the whole, stands in a text."""
-    kind_of = KIND_OF | {part: "signature" for signature in signatures for part in parts(signature)}
-    pieces = (said[at : at + TELLING] for at in range(len(said)))
-    found = {kind_of[piece] for piece in pieces if piece in kind_of}
-    found |= {kind for part, kind in kind_of.items() if len(part) < TELLING and part in said}
-    return found | ({"signature"} if SIGNATURES.search(said) else set())
-
-
-def stored(lab: Lab) -> str:
-    """Every row of every table and view, as text."""
-    tables = {
-        table["name"]
-        for table in lab.sql("""
-            SELECT format('%I.%I', table_schema, table_name) AS name FROM information_schema.tables
-             WHERE table_schema NOT IN ('pg_catalog', 'information_schema')
-        """)
-    }
-    assert {"public.runs", "public.force_orders", "public.cooldowns"} <= tables
-    rows = lab.sql(" UNION ALL ".join(f"SELECT t::text AS said FROM {name} t" for name in tables))
-    return "\n".join(row["said"] for row in rows)
 
 
 HMAC = "3c661234138461fcc7a7d8746c6558c9842d4e10870d2ecbedf7777cad694af9"

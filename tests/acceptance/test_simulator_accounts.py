@@ -1,6 +1,6 @@
 """What `simulator --accounts 2` prints is all that a newcomer needs to read both accounts."""
 
-from tests.conftest import Command
+from tests.command import Command
 
 LINES = 10
 

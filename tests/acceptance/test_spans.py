@@ -1,7 +1,6 @@
 """Which instants a typed span means, through every command that takes one, and how far back the exchange is asked."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +8,9 @@ import pytest
 
 import etl
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
-from tests.acceptance.test_wrong_input import assert_one_line
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.lab import DAY, HOUR, Lab, Labs, order_row
 
-Labs = Callable[..., Lab]
 DAYS = (4, 3, 2)
 """So many days ago there is an order, at noon."""
 
@@ -35,8 +33,8 @@ def days_ago(lab: Lab, days: int) -> str:
 
 
 def span_of(said: str) -> tuple[str, str]:
-    (span,) = re.findall(r"span (\S+Z) to (\S+Z)", said)
-    return span
+    ((since, until),) = re.findall(r"span (\S+Z) to (\S+Z)", said)
+    return since, until
 
 
 def test_a_bare_date_as_an_end_includes_its_day_in_every_command(midday: Lab) -> None:

@@ -2,38 +2,22 @@
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
-from tests.forking import Process
-
-Labs = Callable[..., Lab]
-
-SOON = 5
-"""Seconds: two were promised, and these machines are busy."""
-
-
-def ended(process: Process, number: int = signal.SIGTERM) -> str:
-    """What the process says on stderr after a signal, which ends it soon and with 130."""
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=SOON)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    return errors
+from tests.acceptance.endings import ended
+from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_in_the_middle_of_a_run(lab: Labs, number: int) -> None:
     stopped = lab(Scenario(latency_ms=100))
     process = stopped.command.start("backfill", FORCE_ORDERS_CONCURRENCY="1")
-    while stopped.stats()["pages"] < 3:
-        pass
+    wait_until(lambda: stopped.stats()["pages"] >= 3)
     assert "what was proven is kept" in ended(process, number)
     assert stopped.last_run()["status"] == "stopped"
     assert stopped.watermark()["watermark"] is not None
@@ -46,16 +30,14 @@ def test_while_the_exchange_accepts_and_never_answers(lab: Labs) -> None:
     hanging = lab()
     hanging.tell("faults", [{"kind": "hang", "path": "/fapi/v1/time"}])
     process = hanging.command.start("backfill")
-    while not hanging.stats()["requests"]:
-        pass
+    wait_until(lambda: hanging.stats()["requests"])
     ended(process, signal.SIGINT)
 
 
 def test_while_it_waits_for_weight(lab: Labs) -> None:
     poor = lab(Scenario(clock_at_ms=1_790_000_005_000))
     process = poor.command.start("backfill", FORCE_ORDERS_WEIGHT_BUDGET="101")
-    while poor.stats()["weight"] < 101:
-        pass
+    wait_until(lambda: poor.stats()["weight"] >= 101)
     ended(process)
     assert poor.last_run()["status"] == "stopped"
     assert poor.stats()["weight"] == 101
@@ -67,8 +49,7 @@ def test_while_it_waits_for_the_end_of_a_ban(lab: Labs) -> None:
     process = banned.command.start("backfill", FORCE_ORDERS_PATIENCE_SECONDS="3600", FORCE_ORDERS_CONCURRENCY="1")
     assert process.stderr is not None
     assert "wants no request before" in process.stderr.readline()
-    while not banned.sql("SELECT FROM cooldowns"):
-        pass
+    wait_until(lambda: banned.sql("SELECT FROM cooldowns"))
     ended(process)
     assert banned.last_run()["status"] == "stopped"
     assert banned.stats()["requests_during_ban"] == 0
@@ -80,8 +61,7 @@ def test_while_another_run_has_the_account(lab: Labs) -> None:
     with psycopg.connect(busy.database_url) as holding:
         holding.execute("SELECT pg_advisory_lock(hashtextextended('main/usdm', 0))")
         process = busy.command.start("backfill")
-        while not busy.sql("SELECT FROM runs"):
-            pass
+        wait_until(lambda: busy.sql("SELECT FROM runs"))
         ended(process)
     assert busy.last_run()["status"] == "stopped"
     assert busy.stats()["requests"] == 0
@@ -90,12 +70,10 @@ def test_while_another_run_has_the_account(lab: Labs) -> None:
 def test_while_the_database_does_not_answer(lab: Labs) -> None:
     blocked = lab(Scenario(latency_ms=100))
     process = blocked.command.start("backfill")
-    while not blocked.stats()["pages"]:
-        pass
+    wait_until(lambda: blocked.stats()["pages"])
     with psycopg.connect(blocked.database_url) as holding:
         holding.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")
-        while not blocked.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-            pass
+        wait_until(lambda: blocked.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         assert "did not answer" in ended(process)
     assert blocked("backfill").returncode == 0
     assert_table_equals_history(blocked)
@@ -108,8 +86,7 @@ def test_a_second_signal_ends_it_at_once(lab: Labs) -> None:
     with psycopg.connect(blocked.database_url) as holding:
         holding.execute("LOCK TABLE coverage IN ACCESS EXCLUSIVE MODE")
         process = blocked.command.start("backfill")
-        while not blocked.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-            pass
+        wait_until(lambda: blocked.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
         process.send_signal(signal.SIGINT)
         assert ended(process, signal.SIGTERM) == ""
 
@@ -118,8 +95,7 @@ def test_while_the_embedded_database_is_being_made(lab: Labs, tmp_path: Path) ->
     begun = lab()
     home = tmp_path / "data"
     process = begun.command.start("backfill", FORCE_ORDERS_DATABASE_URL="", FORCE_ORDERS_DATA_DIR=str(home))
-    while not home.exists():
-        pass
+    wait_until(home.exists)
     ended(process)
 
 

@@ -1,15 +1,11 @@
 """What a run says it found: each order once, and as before only what was there before the run."""
 
-from collections.abc import Callable
-
 import pytest
 
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, HOUR, Lab, order_row
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import DAY, HOUR, Lab, Labs, assert_table_equals_history, order_row
 
-Labs = Callable[..., Lab]
 BURSTY = Generated(Profile("bursty", 30), "tallies", 60)
 """Full pages, whose rows come again in pieces, and up to forty orders in one millisecond."""
 

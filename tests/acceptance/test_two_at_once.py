@@ -8,17 +8,17 @@ import pytest
 from etl.simulator.accounts import MAIN, demo_account
 from etl.simulator.history import Generated
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
-from tests.acceptance.test_backfill import assert_table_equals_history
+from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 from tests.forking import Process
-
-Labs = Callable[..., Lab]
+from tests.waiting import wait_until
 
 HEDGE = demo_account("hedge")
 
+Start = Callable[..., Process]
+
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., Process]]:
+def start() -> Iterator[Start]:
     """Starts commands that end with the test at the latest."""
     started: list[Process] = []
 
@@ -57,11 +57,10 @@ def write(lab: Lab, statement: str) -> None:
 
 
 def until_it_reads(lab: Lab, pages: int = 1) -> None:
-    while lab.stats()["pages"] < pages:
-        pass
+    wait_until(lambda: lab.stats()["pages"] >= pages)
 
 
-def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs, start) -> None:
+def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs, start: Start) -> None:
     shared = lab(Scenario(latency_ms=60))
     backfill = start(shared, "backfill")
     until_it_reads(shared)
@@ -74,7 +73,7 @@ def test_a_nightly_job_waits_for_a_backfill_and_asks_for_nothing_twice(lab: Labs
     assert_table_equals_history(shared)
 
 
-def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, start) -> None:
+def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, start: Start) -> None:
     shared = lab(SLOW)
     backfill = start(shared, "backfill", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(shared)
@@ -87,18 +86,22 @@ def test_one_that_does_not_want_to_wait_leaves_and_says_who_is_there(lab: Labs, 
     assert_table_equals_history(shared)
 
 
-def test_different_accounts_run_side_by_side(lab: Labs, start) -> None:
+def test_different_accounts_run_side_by_side(lab: Labs, start: Start) -> None:
     both = two_accounts(lab, SLOW)
     processes = [start(both, "backfill", "--account", name, FORCE_ORDERS_CONCURRENCY="1") for name in ("main", "hedge")]
-    while len(both.sql("SELECT FROM runs WHERE status = 'running' AND inserted > 0")) < 2:
+
+    def both_store_orders() -> bool:
         assert None in [process.poll() for process in processes]
+        return len(both.sql("SELECT FROM runs WHERE status = 'running' AND inserted > 0")) == 2
+
+    wait_until(both_store_orders)
     assert [until_it_ends(both, process) for process in processes] == [0, 0]
     counts = both.sql("SELECT account, count(*) AS n FROM force_orders GROUP BY 1 ORDER BY 1")
     assert [row["account"] for row in counts] == ["hedge", "main"]
     assert both.gaps() == []
 
 
-def test_a_busy_account_is_left_out_and_the_others_are_read(lab: Labs, start) -> None:
+def test_a_busy_account_is_left_out_and_the_others_are_read(lab: Labs, start: Start) -> None:
     both = two_accounts(lab, SLOW)
     backfill = start(both, "backfill", "--account", "main", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(both)
@@ -112,7 +115,7 @@ def test_a_busy_account_is_left_out_and_the_others_are_read(lab: Labs, start) ->
     ]
 
 
-def test_many_that_start_together_leave_one_whole_history(lab: Labs, start) -> None:
+def test_many_that_start_together_leave_one_whole_history(lab: Labs, start: Start) -> None:
     crowded = lab(Scenario(latency_ms=20))
     processes = [start(crowded, "backfill") for _ in range(5)]
     assert [process.wait(100) for process in processes] == [0] * 5
@@ -121,7 +124,7 @@ def test_many_that_start_together_leave_one_whole_history(lab: Labs, start) -> N
     assert_table_equals_history(crowded)
 
 
-def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start) -> None:
+def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start: Start) -> None:
     both = two_accounts(lab, Scenario(latency_ms=100))
     other = start(both, "backfill", "--account", "hedge", FORCE_ORDERS_CONCURRENCY="1")
     until_it_reads(both)
@@ -135,7 +138,7 @@ def test_a_ban_that_one_process_hears_of_silences_the_other(lab: Labs, start) ->
     assert both.stats()["requests"] == asked
 
 
-def test_a_row_in_quarantine_waits_for_the_run_that_has_its_account(lab: Labs, start) -> None:
+def test_a_row_in_quarantine_waits_for_the_run_that_has_its_account(lab: Labs, start: Start) -> None:
     shared = lab(SLOW)
     write(
         shared,

@@ -9,10 +9,9 @@ from subprocess import CompletedProcess
 import pytest
 
 from etl.simulator.accounts import demo_accounts
-from tests.acceptance.conftest import DAY, Lab, order_row
-from tests.acceptance.test_accounts_check import many_accounts, secret_file
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.several_accounts import many_accounts, secret_file
 
-Labs = Callable[..., Lab]
 Breaking = Callable[[Lab], str]
 """Makes the key of `account2` unusable; the answer is what is said of it."""
 

@@ -11,10 +11,9 @@ import pytest
 from rich.cells import cell_len
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab, Labs
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
 
-Labs = Callable[..., Lab]
 Making = Callable[[Labs], AbstractContextManager[Lab]]
 
 EARLY_IN_A_MINUTE = 1_790_000_005_000

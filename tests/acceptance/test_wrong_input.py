@@ -3,30 +3,17 @@
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import urlencode
 
 import psycopg
 import pytest
 
-from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
-from tests.acceptance.conftest import Lab
-from tests.conftest import Command
-
-Labs = Callable[..., Lab]
-
-
-def assert_one_line(done: object, code: int, *words: str) -> None:
-    assert done.returncode == code, done.stderr  # type: ignore[attr-defined]
-    (line,) = done.stderr.splitlines()  # type: ignore[attr-defined]
-    assert line.startswith("force-orders: ")
-    for word in words:
-        assert word in line
-    for secret in (DEMO_KEY, DEMO_SECRET, "pa55word", "signature="):
-        assert secret not in line
-    assert "Traceback" not in done.stdout  # type: ignore[attr-defined]
-
+from etl.simulator.accounts import DEMO_KEY
+from tests.acceptance.endings import assert_one_line
+from tests.acceptance.lab import Labs
+from tests.command import Command
 
 WRONG = {
     "no key": ([], {"BINANCE_API_KEY": "", "BINANCE_API_SECRET": ""}, ["BINANCE_API_KEY"]),

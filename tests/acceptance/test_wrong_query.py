@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from tests.acceptance.test_wrong_input import assert_one_line
-from tests.conftest import Command
+from tests.acceptance.endings import assert_one_line
+from tests.command import Command
 
 WRONG = {
     "a typo in a word": ("SELEC 1", 'syntax error at or near "SELEC"'),

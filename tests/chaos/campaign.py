@@ -10,7 +10,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 import psycopg
 
 from etl.simulator.stats import Stats
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.drawing import AT_A_COMMIT, BAN_SECONDS, SILENCES, Drawn, Round, drawn
 from tests.chaos.endings import BANNED, DONE, INCOMPLETE, objections, was_met
 from tests.chaos.judging import differences, unfinished, untrue
@@ -125,7 +125,7 @@ class _CampaignRun:
             case "the exchange's clock jumps":
                 self._lab.tell("clock", {"advance_ms": one.jump_ms})
             case "two runs at once":
-                return [start(self._lab, "backfill", **one.environment)]
+                return [start(self._lab, "backfill", dies=None, **one.environment)]
         return []
 
     def _end(self, when: str, process: Process) -> "CompletedProcess[str] | None":

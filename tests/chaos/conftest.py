@@ -1,21 +1,16 @@
 """A server that may be killed, and labs on it by the dozen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from etl.simulator.exchange import History
-from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.ownserver import OwnServer, own_server
-from tests.chaos.scenes import scene
-
-Scenes = Callable[..., AbstractContextManager[Lab]]
-BURSTY = Generated(Profile("bursty", 20), "chaos", 40)
-"""Some 800 orders; on four days so many at once that pages are full."""
+from tests.chaos.scenes import BURSTY, Scenes, scene
 
 
 @pytest.fixture(scope="session")

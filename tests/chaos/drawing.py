@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from etl.simulator.history import Generated, Profile
+from etl.simulator.history import Generated, Profile, Shape
 from etl.simulator.scenario import DAY_MS, Scenario
 from tests.chaos.dying import Moment
 
@@ -129,7 +129,8 @@ def _when(lot: Random, name: str) -> int | list[int]:
 
 
 def _history(lot: Random, seed: int) -> Generated:
-    shape = lot.choice(("demo", "quiet", "bursty", "bursty", "bursty", "empty"))
+    shapes: tuple[Shape, ...] = ("demo", "quiet", "bursty", "bursty", "bursty", "empty")
+    shape = lot.choice(shapes)
     days = lot.choice((15, 40, 100))
     return Generated(Profile(shape, lot.uniform(20, 400) / days), str(seed), days)
 

@@ -30,7 +30,7 @@ def die_at(number: int, moment: Moment) -> None:
         seen += 1
         if (seen, moment) == (number, "before"):
             os.kill(os.getpid(), signal.SIGKILL)
-        commit(self, dbapi_connection)
+        commit(self, dbapi_connection)  # type: ignore[no-untyped-call]
         if (seen, moment) == (number, "after"):
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,13 +1,15 @@
 """What must hold whatever happened: the table against the exchange's own history, the ledger, the locks."""
 
 import json
-import time
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from etl.simulator.orders import json_array
-from tests.acceptance.conftest import DAY, Lab, expected_row
+from tests.acceptance.lab import DAY, Lab, expected_row
+from tests.waiting import wait_until
 
 SETTLE_MS = 600_000
 LATENESS_MS = 120_000
@@ -69,12 +71,11 @@ def unfinished(lab: Lab) -> list[str]:
 def left_behind(lab: Lab) -> list[str]:
     """Traces of processes that are gone: rows of the ledger that still run, locks that nobody will release."""
     running = lab.sql("SELECT id FROM runs WHERE status = 'running'")
-    deadline = time.monotonic() + NOTICED_WITHIN_S
-    while (held := advisory_locks(lab)) and time.monotonic() < deadline:
-        pass
+    with suppress(AssertionError):
+        wait_until(lambda: not advisory_locks(lab), NOTICED_WITHIN_S)
     return [
         *(f"run {run['id']} is still running by the ledger" for run in running),
-        *(f"an advisory lock is held by the backend {lock['pid']}" for lock in held),
+        *(f"an advisory lock is held by the backend {lock['pid']}" for lock in advisory_locks(lab)),
     ]
 
 
@@ -118,5 +119,5 @@ def _interval(gap: dict[str, Any]) -> Interval:
     return _millis(gap["gap_start"]), _millis(gap["gap_end"])
 
 
-def _millis(moment: Any) -> int:
+def _millis(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)

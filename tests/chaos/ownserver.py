@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import LiteralString
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict

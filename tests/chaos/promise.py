@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from etl.core.timeline import Window, subtract
 from etl.simulator.stats import LogEntry
-from tests.acceptance.conftest import DAY, Lab
+from tests.acceptance.lab import DAY, Lab
 from tests.chaos.judging import proven_intervals
 
 WIDTH = 6 * DAY

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from subprocess import CompletedProcess
 
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.judging import differences, untrue
 from tests.chaos.scenes import come_to, pages, start
 

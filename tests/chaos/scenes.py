@@ -1,19 +1,26 @@
 """One simulated exchange, one fresh database, one command: what every test and every campaign run here begins with."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from etl.simulator.exchange import History
+from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos.dying import FaultPoint
 from tests.chaos.ownserver import OwnServer
-from tests.conftest import Command
+from tests.command import Command
 from tests.environment import bare_environment
 from tests.forking import Process
+
+BURSTY = Generated(Profile("bursty", 20), "chaos", 40)
+"""Some 800 orders; on four days so many at once that pages are full."""
+
+Scenes = Callable[..., AbstractContextManager[Lab]]
+"""The fixture `scenes`: `scenes(scenario, history, FORCE_ORDERS_…=…)` is a lab with a database of its own."""
 
 ALLOWANCE = 100_000
 """Weight a minute, of which the command may use all. As a request weighs next to nothing here, none waits for room: how

@@ -7,12 +7,11 @@ from contextlib import ExitStack, closing, contextmanager
 import psycopg
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab
-from tests.chaos.conftest import Scenes
+from tests.acceptance.lab import Lab
 from tests.chaos.judging import dead_runs
 from tests.chaos.ownserver import OwnServer, cut_connections
 from tests.chaos.recovering import assert_it_ends_clearly, assert_the_next_run_completes_it, run_into
-from tests.chaos.scenes import pages
+from tests.chaos.scenes import Scenes, pages
 
 SLOW = Scenario(latency_ms=40)
 

@@ -6,11 +6,10 @@ import pytest
 
 from etl.core.timeline import MINUTE
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import Lab, order_row
-from tests.chaos.conftest import Scenes
+from tests.acceptance.lab import Lab, order_row
 from tests.chaos.judging import proven_intervals, untrue
 from tests.chaos.promise import Span, assert_asks_only_for, questions, repeated, repeats, span_of, unproven
-from tests.chaos.scenes import come_to, pages, start
+from tests.chaos.scenes import Scenes, come_to, pages, start
 
 CONCURRENCY = 2
 WINDOWS = 60

@@ -9,9 +9,8 @@ from signal import SIGKILL
 import pytest
 
 from etl.simulator.history import Generated, Profile
-from tests.acceptance.conftest import Lab
+from tests.acceptance.lab import Lab
 from tests.chaos import dying
-from tests.chaos.conftest import BURSTY, Scenes
 from tests.chaos.dying import Moment
 from tests.chaos.judging import dead_runs, left_behind, proven_intervals, untrue
 from tests.chaos.promise import (
@@ -23,7 +22,7 @@ from tests.chaos.promise import (
     span_of,
     unproven,
 )
-from tests.chaos.scenes import start
+from tests.chaos.scenes import BURSTY, Scenes, start
 
 SPARSE = Generated(Profile("bursty", 0.25), "chaos", 40)
 """Two or three orders a window, and never so many that a page is verified: each window costs one request."""

@@ -13,10 +13,9 @@ import psycopg
 import pytest
 
 from etl.simulator.scenario import Scenario
-from tests.chaos.conftest import BURSTY, Scenes
 from tests.chaos.ownserver import OwnServer, own_server
 from tests.chaos.recovering import assert_it_ends_clearly, assert_the_next_run_completes_it, run_into
-from tests.chaos.scenes import pages, scene
+from tests.chaos.scenes import BURSTY, Scenes, pages, scene
 from tests.waiting import wait_until
 
 SEGMENT = 16 << 20
@@ -64,7 +63,7 @@ def small_disk() -> Iterator[Path]:
     """A file system of its own, of `DISK` bytes; skips where none may be mounted."""
     directory = Path("/tmp") / f"fo-disk-{os.getpid()}"  # noqa: S108
     directory.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "none", directory]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "none", str(directory)]
     try:
         if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
             pytest.skip("a file system can be mounted by root only, and not in every container")

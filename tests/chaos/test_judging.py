@@ -5,8 +5,8 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from tests.chaos.conftest import Scenes
 from tests.chaos.judging import differences
+from tests.chaos.scenes import Scenes
 
 OBJECTIONS = {
     "DELETE FROM force_orders WHERE order_id = (SELECT max(order_id) FROM force_orders)": "is not stored",

@@ -8,14 +8,13 @@ from hypothesis import settings
 
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
-from tests.acceptance.conftest import DAY, Lab
-from tests.chaos.conftest import Scenes
+from tests.acceptance.lab import DAY, Lab
 from tests.chaos.judging import dead_runs, differences, untrue
 from tests.chaos.promise import questions, under_way
-from tests.chaos.scenes import come_to, pages, start
+from tests.chaos.scenes import Scenes, come_to, pages, start
 from tests.forking import Process
 
-NIGHTLY = settings.default.max_examples > 1_000
+NIGHTLY = settings().max_examples > 1_000
 """The nightly profile has more examples of everything."""
 
 KILLS = 100 if NIGHTLY else 12

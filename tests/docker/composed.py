@@ -3,18 +3,30 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from etl.core.timeline import iso
-from tests.docker.conftest import PATIENCE_S, ROOT, said
+from etl.core.timeline import DAY, iso, to_millis
+from etl.simulator.history import Generated, generate
+from etl.simulator.server import history_seed
+from tests.environment import ROOT
 
 USER = f"{os.getuid()}:{os.getgid()}" if os.geteuid() else "1000:1000"
 """Whom the program runs as: the owner of the secrets."""
+
+PASSWORD = "correct-horse-battery-staple"
+PATIENCE_S = 300
+
+TODAY = to_millis(datetime.now(UTC)) // DAY * DAY
+SINCE, UNTIL = TODAY - 40 * DAY, TODAY - 2 * DAY
+HISTORY = generate(history_seed(1, "main"), SINCE, UNTIL, Generated().profile)
+"""A part of the exchange's own history that no longer changes."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class Project:
         done = subprocess.run(
             [*self.front_end, *files, *self.profile, *words],
             cwd=ROOT,
-            env=os.environ | {"COMPOSE_PROJECT_NAME": self.name, "FORCE_ORDERS_USER": USER} | self.environment,
+            env={**os.environ, "COMPOSE_PROJECT_NAME": self.name, "FORCE_ORDERS_USER": USER, **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -78,6 +90,25 @@ class Project:
         kind, check = self.containers()[service]["Config"]["Healthcheck"]["Test"]
         assert kind == "CMD-SHELL"
         return said("docker", "exec", self.container(service), "sh", "-c", check) is not None
+
+
+def said(*words: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """What a program prints; None where it fails, does not come to an end or is not there."""
+    if shutil.which(words[0]) is None:
+        return None
+    try:
+        done = subprocess.run(
+            words,
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout
 
 
 def engine(*words: str) -> str:

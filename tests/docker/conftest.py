@@ -4,33 +4,12 @@ POSTGRES_IMAGE, PYTHON_IMAGE and FORCE_ORDERS_IMAGE, as docker-compose.yml reads
 """
 
 import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 300
-
-
-def said(*words: str, environment: dict[str, str] | None = None) -> str | None:
-    """What a program prints; None where it fails, does not come to an end or is not there."""
-    if shutil.which(words[0]) is None:
-        return None
-    try:
-        done = subprocess.run(
-            words,
-            cwd=ROOT,
-            env=os.environ | (environment or {}),
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=True,
-        )
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout
+from tests.docker.composed import said
+from tests.environment import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -2,36 +2,31 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from etl.core.timeline import DAY, iso, to_millis
+from etl.core.timeline import iso
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
-from etl.simulator.history import Generated, generate
-from etl.simulator.server import history_seed
 from tests.docker.composed import (
+    HISTORY,
+    PASSWORD,
+    SINCE,
+    UNTIL,
     USER,
     Project,
     engine,
     environment_of_first_process,
     root_processes,
+    said,
     secret_files,
 )
-from tests.docker.conftest import said
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
-PASSWORD = "correct-horse-battery-staple"
 SECRETS = {"pgpass": f"*:*:*:*:{PASSWORD}\n", "binance_api_key": DEMO_KEY, "binance_api_secret": f"{DEMO_SECRET}\n"}
 PROGRAM = ("run", "--rm", "force-orders")
-
-TODAY = to_millis(datetime.now(UTC)) // DAY * DAY
-SINCE, UNTIL = TODAY - 40 * DAY, TODAY - 2 * DAY
-HISTORY = generate(history_seed(1, "main"), SINCE, UNTIL, Generated().profile)
-"""A part of the exchange's own history that no longer changes."""
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.docker.composed import USER, Project, engine, root_processes, secret_files
-from tests.docker.test_compose import HISTORY, PASSWORD, SINCE, UNTIL
+from tests.docker.composed import HISTORY, PASSWORD, SINCE, UNTIL, USER, Project, engine, root_processes, secret_files
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker

@@ -1,6 +1,6 @@
 """The main job against a Postgres in a container, as a server of the user's own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -10,8 +10,9 @@ from testcontainers.core.config import testcontainers_config
 
 from etl.core.timeline import DAY, iso, to_millis
 from etl.simulator.history import Profile, generate
+from etl.simulator.server import Simulator
 from etl.store.engine import connection_to, engine_for
-from tests.conftest import Command
+from tests.command import Command
 
 pytestmark = pytest.mark.docker
 
@@ -24,7 +25,7 @@ def server(postgres_image: str) -> Iterator[PostgresContainer]:
 
 
 def test_a_server_in_a_container_ends_with_the_history_of_the_exchange(
-    command: Command, exchange, server: PostgresContainer
+    command: Command, exchange: Callable[..., Simulator], server: PostgresContainer
 ) -> None:
     today = to_millis(datetime.now(UTC)) // DAY * DAY
     since, until = today - 40 * DAY, today - 2 * DAY

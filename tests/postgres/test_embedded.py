@@ -29,7 +29,7 @@ def test_the_first_start_makes_the_database_and_the_end_stops_the_server(empty_d
 
 def test_psql_takes_the_libpq_address(data_dir: Path) -> None:
     with EmbeddedPostgres(data_dir) as server:
-        psql = [programs.binaries() / "psql", "-At", "-c", "SHOW server_version_num", server.libpq_url]
+        psql = [str(programs.binaries() / "psql"), "-At", "-c", "SHOW server_version_num", server.libpq_url]
         assert subprocess.run(psql, capture_output=True, text=True, check=True).stdout.startswith("18")
 
 

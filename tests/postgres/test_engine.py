@@ -29,7 +29,7 @@ FORMS: dict[str, Callable[[dict[str, str]], str]] = {
 }
 
 
-@pytest.fixture(params=FORMS.values(), ids=FORMS)
+@pytest.fixture(params=[*FORMS.values()], ids=[*FORMS])
 def any_url(request: pytest.FixtureRequest, database_url: str) -> str:
     """The database of the test, written in one of the ways that a user may write it."""
     to = parse_url(database_url)

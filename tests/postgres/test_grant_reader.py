@@ -7,7 +7,8 @@ import pytest
 from psycopg import conninfo, sql
 from psycopg.errors import InsufficientPrivilege
 
-from tests.conftest import Command, as_role
+from tests.command import Command
+from tests.roles import as_role
 
 REPORTS = ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")
 ELSEWHERE = (
@@ -15,6 +16,8 @@ ELSEWHERE = (
     *("effective_coverage", "watermarks", "coverage_gaps", "alembic_version", "force_orders_as_of(now())"),
 )
 
+Connect = Callable[[], psycopg.Connection]
+"""Connects as the new role."""
 
 pytestmark = pytest.mark.usefixtures("new_role")  # made before the database, and so dropped after it
 
@@ -30,11 +33,13 @@ def new_role(server_url: str, worker_id: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def connect(database_url: str, new_role: str) -> Callable[[], psycopg.Connection]:
+def connect(database_url: str, new_role: str) -> Connect:
     return lambda: psycopg.connect(conninfo.make_conninfo(database_url, user=new_role))
 
 
-def test_the_owner_gives_a_role_the_reports_and_nothing_else(command: Command, database_url, new_role, connect) -> None:
+def test_the_owner_gives_a_role_the_reports_and_nothing_else(
+    command: Command, database_url: str, new_role: str, connect: Connect
+) -> None:
     owner = as_role("owner", database_url)
     for _ in range(2):
         done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=owner)
@@ -51,12 +56,14 @@ def test_the_owner_gives_a_role_the_reports_and_nothing_else(command: Command, d
             connection.execute(change)
 
 
-def test_before_it_the_role_may_not_even_connect(new_role: str, connect) -> None:
+def test_before_it_the_role_may_not_even_connect(new_role: str, connect: Connect) -> None:
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         connect()
 
 
-def test_a_role_that_can_do_more_is_named_with_what_it_can_do(command: Command, database_url, new_role) -> None:
+def test_a_role_that_can_do_more_is_named_with_what_it_can_do(
+    command: Command, database_url: str, new_role: str
+) -> None:
     with psycopg.connect(database_url) as admin:
         admin.execute(sql.SQL("GRANT SELECT ON force_orders, runs TO {}").format(sql.Identifier(new_role)))
     done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=as_role("owner", database_url))
@@ -64,13 +71,15 @@ def test_a_role_that_can_do_more_is_named_with_what_it_can_do(command: Command, 
     assert done.stderr.endswith("also has other rights, granted elsewhere: force_orders, runs\n")
 
 
-def test_a_role_that_is_not_there_is_no_role_to_grant_to(command: Command, database_url) -> None:
+def test_a_role_that_is_not_there_is_no_role_to_grant_to(command: Command, database_url: str) -> None:
     done = command("db", "grant-reader", "nobody", FORCE_ORDERS_DATABASE_URL=database_url)
     assert done.returncode == 2
     assert done.stderr == "force-orders: there is no role nobody; make it first: CREATE ROLE nobody LOGIN\n"
 
 
-def test_who_does_not_own_the_reports_is_told_what_the_owner_has_to_run(command: Command, writer_url, new_role) -> None:
+def test_who_does_not_own_the_reports_is_told_what_the_owner_has_to_run(
+    command: Command, writer_url: str, new_role: str
+) -> None:
     done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=writer_url)
     assert done.returncode == 5
     assert "let the owner run: GRANT CONNECT ON DATABASE" in done.stderr

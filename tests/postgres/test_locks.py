@@ -31,7 +31,9 @@ def statuses(connection: Connection) -> list[tuple[str, str | None]]:
     return [tuple(row) for row in connection.execute(text("SELECT status, error FROM runs ORDER BY id"))]
 
 
-def test_an_account_is_held_by_one_connection_at_a_time(connection: Connection, another) -> None:
+def test_an_account_is_held_by_one_connection_at_a_time(
+    connection: Connection, another: Callable[[], Connection]
+) -> None:
     first = another()
     assert locks.hold_account(first, "main", MARKET)
     assert not locks.hold_account(connection, "main", MARKET)
@@ -39,14 +41,16 @@ def test_an_account_is_held_by_one_connection_at_a_time(connection: Connection, 
     assert locks.hold_account(connection, "main", "coinm"), "and so is the account on another market"
 
 
-def test_it_is_free_again_as_soon_as_the_connection_ends(connection: Connection, another) -> None:
+def test_it_is_free_again_as_soon_as_the_connection_ends(
+    connection: Connection, another: Callable[[], Connection]
+) -> None:
     first = another()
     locks.hold_account(first, "main", MARKET)
     end(first, connection)
     assert locks.hold_account(connection, "main", MARKET)
 
 
-def test_who_holds_it_is_told(connection: Connection, another) -> None:
+def test_who_holds_it_is_told(connection: Connection, another: Callable[[], Connection]) -> None:
     first = another()
     runs.start(first, "sync")
     run_id = runs.start(first, "backfill")
@@ -59,7 +63,7 @@ def test_who_holds_it_is_told(connection: Connection, another) -> None:
     assert locks.holder(connection, "hedge", MARKET) is None
 
 
-def test_a_run_that_died_is_marked_by_the_next_one(connection: Connection, another) -> None:
+def test_a_run_that_died_is_marked_by_the_next_one(connection: Connection, another: Callable[[], Connection]) -> None:
     killed = another()
     runs.start(killed, "backfill")
     end(killed, connection)
@@ -67,7 +71,7 @@ def test_a_run_that_died_is_marked_by_the_next_one(connection: Connection, anoth
     assert statuses(connection) == [("failed", runs.DIED), ("running", None)]
 
 
-def test_a_run_that_lives_is_left_alone(connection: Connection, another) -> None:
+def test_a_run_that_lives_is_left_alone(connection: Connection, another: Callable[[], Connection]) -> None:
     living = another()
     runs.start(living, "backfill")
     living.commit()
@@ -75,7 +79,9 @@ def test_a_run_that_lives_is_left_alone(connection: Connection, another) -> None
     assert statuses(connection) == [("running", None), ("running", None)]
 
 
-def test_a_run_that_died_is_told_as_such_before_anybody_marks_it(connection: Connection, another) -> None:
+def test_a_run_that_died_is_told_as_such_before_anybody_marks_it(
+    connection: Connection, another: Callable[[], Connection]
+) -> None:
     killed = another()
     runs.start(killed, "backfill")
     end(killed, connection)
@@ -85,7 +91,9 @@ def test_a_run_that_died_is_told_as_such_before_anybody_marks_it(connection: Con
     assert statuses(connection) == [("running", None)], "looking changes nothing"
 
 
-def test_a_run_whose_connection_was_cut_counts_as_dead(connection: Connection, another) -> None:
+def test_a_run_whose_connection_was_cut_counts_as_dead(
+    connection: Connection, another: Callable[[], Connection]
+) -> None:
     cut = another()
     runs.start(cut, "backfill")
     pid = cut.scalar(text("SELECT pg_backend_pid()"))

@@ -1,6 +1,6 @@
 """Two markets of one account in one database: every read keeps them apart, and a run is judged by its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from sqlalchemy import Connection
@@ -9,7 +9,7 @@ from etl.commands.list_accounts import read_account_watermarks
 from etl.commands.retry_quarantine import retry_quarantine
 from etl.core.markets import USDM
 from etl.core.orders import Reject
-from etl.core.planning import Rules
+from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, Window, iso
 from etl.core.walking import Finding, Target, Verdict
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments
@@ -103,8 +103,13 @@ def test_a_run_is_judged_by_the_gaps_of_its_own_market(both: Connection) -> None
 
 def test_a_run_plans_from_what_is_known_of_its_own_market(both: Connection) -> None:
     def planned(market: str) -> list[Window]:
-        seen = []
-        plan_only(both, [ACCOUNT], market, lambda known, rules: seen.extend(known[None].proven) or [], RULES)
+        seen: list[Window] = []
+
+        def planner(known: Mapping[str | None, Known], rules: Rules) -> list[Target]:
+            seen.extend(known[None].proven)
+            return []
+
+        plan_only(both, [ACCOUNT], market, planner, RULES)
         return seen
 
     assert planned(USDM) == [Window(day(0), NOW)]

@@ -18,7 +18,7 @@ from etl.errors import StoreError
 from etl.store import coverage, migrate
 from etl.store.engine import connection_to, engine_for
 from etl.store.schema import metadata
-from tests.conftest import Command
+from tests.command import Command
 
 CATALOGUE = {
     "columns": """

@@ -71,13 +71,12 @@ def test_new_orders_are_those_that_these_runs_stored_first_by_what_closed_them(
     connection: Connection, make_run: MakeRun
 ) -> None:
     make_run("main", order("BTCUSDT", 1, cumQuote="1"))
-    adl = {"clientOrderId": "adl_autoclose"}
     own = make_run(
         "main",
         order("BTCUSDT", 1, NOW, cumQuote="1"),
         order("BTCUSDT", 2, cumQuote="7.25"),
         order("BTCUSDT", 3, cumQuote="0.75"),
-        order("BTCUSDT", 4, **adl, cumQuote=None, avgPrice=None),
+        order("BTCUSDT", 4, clientOrderId="adl_autoclose", cumQuote=None, avgPrice=None),
         order("ETHBTC", 2, NOW - 89 * DAY, cumQuote="0.5"),
     )
     other = make_run("hedge", order("BTCUSDT", 2, cumQuote="3"))

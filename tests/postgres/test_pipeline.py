@@ -16,9 +16,14 @@ from etl.core.walking import Finding, Verdict
 from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.engine import connection_to, engine_for
-from tests.postgres.samples import ACCOUNT, ROW, page, proven, row
+from tests.documented import ROW
+from tests.postgres.samples import ACCOUNT, page, proven, row
 
 NOTHING = {"force_orders": 0, "coverage": 0, "quarantined_orders": 0}
+
+Seen = Callable[[str], list[tuple[Any, ...]]]
+Counted = Callable[[], dict[str, int]]
+Ledger = Callable[[], runs.Counts]
 
 
 @pytest.fixture
@@ -29,7 +34,7 @@ def recorder(connection: Connection) -> Recorder:
 
 
 @pytest.fixture
-def others(database_url: str) -> Callable[[str], list[tuple[Any, ...]]]:
+def others(database_url: str) -> Seen:
     """What a query shows to another process: only what was committed."""
 
     def see(query: str) -> list[tuple[Any, ...]]:
@@ -40,19 +45,21 @@ def others(database_url: str) -> Callable[[str], list[tuple[Any, ...]]]:
 
 
 @pytest.fixture
-def counted(others: Callable[[str], list[tuple[Any, ...]]]) -> Callable[[], dict[str, int]]:
+def counted(others: Seen) -> Counted:
     """How many rows another process sees."""
     return lambda: {name: others(f"SELECT count(*) FROM {name}")[0][0] for name in NOTHING}
 
 
 @pytest.fixture
-def ledger(others: Callable[[str], list[tuple[Any, ...]]]) -> Callable[[], runs.Counts]:
+def ledger(others: Seen) -> Ledger:
     """The counts of the run, as another process sees them."""
     columns = ", ".join(vars(runs.Counts()))
     return lambda: runs.Counts(*others(f"SELECT {columns} FROM runs")[0])
 
 
-def test_a_page_its_proof_and_its_tallies_are_seen_together(recorder, counted, ledger, connection) -> None:
+def test_a_page_its_proof_and_its_tallies_are_seen_together(
+    recorder: Recorder, counted: Counted, ledger: Ledger, connection: Connection
+) -> None:
     answer = page(row(symbol="BTCUSDT"), row(symbol="ETHUSDT"), json.dumps({"odd": 1}))
     recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
 
@@ -76,7 +83,9 @@ BREAKAGES = {
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES)
-def test_if_one_write_fails_nothing_remains(recorder, counted, ledger, connection, breakage) -> None:
+def test_if_one_write_fails_nothing_remains(
+    recorder: Recorder, counted: Counted, ledger: Ledger, connection: Connection, breakage: str
+) -> None:
     connection.exec_driver_sql(breakage)
     connection.commit()
     answer = page(row(), row(symbol="ETHUSDT"), json.dumps({"odd": 1}))
@@ -89,7 +98,9 @@ def test_if_one_write_fails_nothing_remains(recorder, counted, ledger, connectio
     assert ledger() == recorder.counts == runs.Counts()
 
 
-def test_after_a_failure_the_same_page_can_be_committed(recorder, counted, connection) -> None:
+def test_after_a_failure_the_same_page_can_be_committed(
+    recorder: Recorder, counted: Counted, connection: Connection
+) -> None:
     connection.exec_driver_sql("ALTER TABLE coverage ADD CONSTRAINT never CHECK (symbol <> '*')")
     connection.commit()
     answer = page(row())
@@ -103,7 +114,7 @@ def test_after_a_failure_the_same_page_can_be_committed(recorder, counted, conne
     assert recorder.counts.inserted == 1
 
 
-def test_a_repeated_page_adds_nothing_but_what_it_cost(recorder, counted, ledger) -> None:
+def test_a_repeated_page_adds_nothing_but_what_it_cost(recorder: Recorder, counted: Counted, ledger: Ledger) -> None:
     answer = page(row(), row(symbol="ETHUSDT"))
     for _ in range(3):
         recorder.commit([Received(ACCOUNT, answer, [proven(10, 20)])])
@@ -112,24 +123,24 @@ def test_a_repeated_page_adds_nothing_but_what_it_cost(recorder, counted, ledger
     assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 2, 0)
 
 
-def test_a_proof_without_a_page_is_kept(recorder, counted, ledger) -> None:
+def test_a_proof_without_a_page_is_kept(recorder: Recorder, counted: Counted, ledger: Ledger) -> None:
     recorder.commit([Received(ACCOUNT, None, [Finding(Window(0, 10), Verdict.BEYOND_RETENTION)])])
     assert counted() == NOTHING | {"coverage": 1}
     assert ledger() == runs.Counts(requests=3, weight=150)
 
 
-def test_a_page_without_a_proof_is_kept(recorder, counted) -> None:
+def test_a_page_without_a_proof_is_kept(recorder: Recorder, counted: Counted) -> None:
     recorder.commit([Received(ACCOUNT, page(row()), [])])
     assert counted() == NOTHING | {"force_orders": 1, "coverage": 1}
 
 
-def test_each_account_has_symbols_of_its_own(recorder, others) -> None:
+def test_each_account_has_symbols_of_its_own(recorder: Recorder, others: Seen) -> None:
     for account in ("main", "hedge", "main"):
         recorder.commit([Received(account, page(row()), [])])
     assert others("SELECT account, symbol FROM watermarks ORDER BY 1") == [("hedge", "BTCUSDT"), ("main", "BTCUSDT")]
 
 
-def test_a_row_that_cannot_be_read_is_kept_as_received(recorder, others) -> None:
+def test_a_row_that_cannot_be_read_is_kept_as_received(recorder: Recorder, others: Seen) -> None:
     odd = {"symbol": "BTCUSDT", "time": 5, "unknown": ["1.50", None]}
     recorder.commit([Received(ACCOUNT, page(row(), json.dumps(odd)), [])])
     assert others("SELECT account, market, raw, reason, resolved_at FROM quarantined_orders") == [
@@ -138,13 +149,15 @@ def test_a_row_that_cannot_be_read_is_kept_as_received(recorder, others) -> None
 
 
 @pytest.mark.parametrize("raw", ['{"orderId": NaN}', r'{"symbol": "\u0000"}', r'{"symbol": "\ud800"}'])
-def test_what_is_no_json_for_postgres_is_kept_as_text(recorder, others, raw: str) -> None:
+def test_what_is_no_json_for_postgres_is_kept_as_text(recorder: Recorder, others: Seen, raw: str) -> None:
     recorder.commit([Received(ACCOUNT, page(row(), raw), [proven(10, 20)])])
     assert others("SELECT jsonb_typeof(raw), raw #>> '{}' FROM quarantined_orders") == [("string", raw)]
     assert others("SELECT count(*) FROM force_orders") == [(1,)]
 
 
-def test_a_row_is_quarantined_once_while_it_is_unresolved(recorder, others, connection) -> None:
+def test_a_row_is_quarantined_once_while_it_is_unresolved(
+    recorder: Recorder, others: Seen, connection: Connection
+) -> None:
     answer = page('{"orderId": 1}', '{"orderId": 1}', '{"orderId": 2}')
     for _ in range(2):
         recorder.commit([Received(ACCOUNT, answer, [])])
@@ -162,7 +175,9 @@ def refused(order_id: int, **changes: Any) -> Order:
     return Order("BTCUSDT", order_id, 1, 1, CloseType.ADL, row(orderId=order_id, **changes))
 
 
-def test_a_row_that_postgres_refuses_is_kept_aside_and_the_others_are_stored(recorder, others, ledger) -> None:
+def test_a_row_that_postgres_refuses_is_kept_aside_and_the_others_are_stored(
+    recorder: Recorder, others: Seen, ledger: Ledger
+) -> None:
     good = page(row(orderId=1), row(orderId=4), '{"odd": 1}')
     poisoned = replace(good, orders=(*good.orders, refused(2, price="12.3.4"), refused(3, reduceOnly="perhaps")))
     recorder.commit([Received(ACCOUNT, poisoned, [proven(10, 20)])])
@@ -178,39 +193,41 @@ def test_a_row_that_postgres_refuses_is_kept_aside_and_the_others_are_stored(rec
     assert (recorder.counts.rows_received, recorder.counts.inserted, recorder.counts.quarantined) == (5, 2, 3)
 
 
-def test_a_page_of_nothing_but_refused_rows_is_still_proven(recorder, others) -> None:
+def test_a_page_of_nothing_but_refused_rows_is_still_proven(recorder: Recorder, others: Seen) -> None:
     recorder.commit([Received(ACCOUNT, Page((refused(1, price="?"),), (), 0), [proven(10, 20)])])
     assert others("SELECT symbol, count(*) FROM watermarks GROUP BY 1") == [("*", 1)]
     assert others("SELECT count(*) FROM force_orders") == [(0,)]
 
 
-def test_a_refused_row_does_not_undo_what_was_known(recorder, others) -> None:
+def test_a_refused_row_does_not_undo_what_was_known(recorder: Recorder, others: Seen) -> None:
     recorder.commit([Received(ACCOUNT, page(row()), [])])
     changed = refused(ROW["orderId"], price="?")
     recorder.commit([Received(ACCOUNT, Page((changed._replace(update_time=ROW["updateTime"] + 1),), (), 0), [])])
     assert others("SELECT price::text FROM force_orders") == [("10871.09",)]
 
 
-def test_a_reject_that_postgres_cannot_keep_as_json_becomes_text(recorder, others) -> None:
+def test_a_reject_that_postgres_cannot_keep_as_json_becomes_text(recorder: Recorder, others: Seen) -> None:
     mistaken = Reject(r'{"a": "\u0000"}', "odd", is_json=True)
     recorder.commit([Received(ACCOUNT, replace(page(row()), rejects=(mistaken,)), [])])
     assert others("SELECT raw #>> '{}', reason FROM quarantined_orders") == [(mistaken.raw, "odd")]
     assert others("SELECT count(*) FROM force_orders") == [(1,)]
 
 
-def test_a_symbol_too_long_for_an_index_is_set_aside(recorder, counted) -> None:
+def test_a_symbol_too_long_for_an_index_is_set_aside(recorder: Recorder, counted: Counted) -> None:
     recorder.commit([Received(ACCOUNT, page(row(), row(symbol="長" * 3000)), [proven(10, 20)])])
     assert counted() == {"force_orders": 1, "coverage": 2, "quarantined_orders": 1}
 
 
-def test_a_row_waits_once_whichever_way_it_came(recorder, counted) -> None:
+def test_a_row_waits_once_whichever_way_it_came(recorder: Recorder, counted: Counted) -> None:
     odd = page('{"odd": 1}')
     recorder.commit([Received(ACCOUNT, odd, [])])
     recorder.commit([Received(ACCOUNT, replace(odd, orders=(refused(1, price="?"),)), [])])
     assert counted()["quarantined_orders"] == 2, "the odd row once, and the one that Postgres refused"
 
 
-def test_answers_of_several_accounts_are_seen_together(recorder, counted, others, ledger) -> None:
+def test_answers_of_several_accounts_are_seen_together(
+    recorder: Recorder, counted: Counted, others: Seen, ledger: Ledger
+) -> None:
     recorder.commit(
         [
             Received("main", page(row(orderId=1), row(orderId=2)), [proven(10, 20)]),
@@ -229,7 +246,9 @@ def test_answers_of_several_accounts_are_seen_together(recorder, counted, others
     assert (ledger().rows_received, ledger().inserted, ledger().unchanged) == (6, 4, 0)
 
 
-def test_a_row_that_was_written_is_not_written_again_but_a_changed_one_is(recorder, connection, others) -> None:
+def test_a_row_that_was_written_is_not_written_again_but_a_changed_one_is(
+    recorder: Recorder, connection: Connection, others: Seen
+) -> None:
     recorder.commit([Received(ACCOUNT, page(row(orderId=1, status="NEW"), row(orderId=2)), [])])
     statements: list[str] = []
     event.listen(connection, "before_cursor_execute", lambda *called: statements.append(called[2]))
@@ -242,7 +261,9 @@ def test_a_row_that_was_written_is_not_written_again_but_a_changed_one_is(record
     assert (recorder.counts.inserted, recorder.counts.updated, recorder.counts.unchanged) == (2, 0, 0)
 
 
-def test_an_order_of_an_earlier_run_counts_as_unchanged_where_this_one_sees_it_first(recorder, connection) -> None:
+def test_an_order_of_an_earlier_run_counts_as_unchanged_where_this_one_sees_it_first(
+    recorder: Recorder, connection: Connection
+) -> None:
     answer = page(row(orderId=1), row(orderId=2))
     recorder.commit([Received(ACCOUNT, answer, [])])
     later = Recorder(connection, "usdm", runs.start(connection, "sync"), spent=lambda: (1, 50))
@@ -253,19 +274,19 @@ def test_an_order_of_an_earlier_run_counts_as_unchanged_where_this_one_sees_it_f
     assert later.counts == runs.Counts(requests=1, weight=50, rows_received=6, unchanged=2)
 
 
-def test_an_order_that_was_stored_before_its_walk_asked_for_it_is_not_unchanged(recorder) -> None:
+def test_an_order_that_was_stored_before_its_walk_asked_for_it_is_not_unchanged(recorder: Recorder) -> None:
     recorder.commit([Received(ACCOUNT, page(row(orderId=1)), [])])
     recorder.commit([Received(ACCOUNT, page(row(orderId=1)), [], first=frozenset({("BTCUSDT", 1)}))])
     assert (recorder.counts.inserted, recorder.counts.updated, recorder.counts.unchanged) == (1, 0, 0)
 
 
-def test_a_row_that_postgres_refuses_is_not_unchanged(recorder) -> None:
+def test_a_row_that_postgres_refuses_is_not_unchanged(recorder: Recorder) -> None:
     poisoned = Page((refused(1, price="?"),), (), 0)
     recorder.commit([Received(ACCOUNT, poisoned, [], first=frozenset({("BTCUSDT", 1)}))])
     assert (recorder.counts.unchanged, recorder.counts.quarantined) == (0, 1)
 
 
-def test_a_run_that_dies_has_told_its_largest_page(recorder, ledger) -> None:
+def test_a_run_that_dies_has_told_its_largest_page(recorder: Recorder, ledger: Ledger) -> None:
     for longest in (7, 9, 4):
         recorder.commit([Received(ACCOUNT, page(row()), [], longest=longest)])
     assert ledger().largest_page == 9

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, text
 from etl.core.timeline import DAY, HOUR, Window, to_datetime, to_millis
 from etl.core.walking import Finding, Verdict
 from etl.store import coverage, runs
+from tests.postgres.reported import MARKET, at, found, write
 from tests.postgres.samples import ACCOUNT, proven
-from tests.postgres.test_report_views import MARKET, at, found, write
 
 
 def test_a_zero_is_told_from_a_hole(connection: Connection) -> None:

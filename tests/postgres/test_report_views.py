@@ -9,24 +9,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from etl.core.timeline import DAY, MINUTE, to_millis
-from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
-from tests.postgres.samples import ACCOUNT, page, proven, row
+from tests.postgres.reported import MARKET, at, found, write
+from tests.postgres.samples import proven, row
 
-MARKET = "usdm"
 VIEWS = ("report_cascades", "report_coverage", "report_daily", "report_force_orders", "report_runs", "report_symbols")
 MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
-
-
-def write(connection: Connection, *rows: str, account: str = ACCOUNT) -> None:
-    """Store these rows as a run does, as orders of account and symbols that are known from then on."""
-    Recorder(connection, MARKET, 1, lambda: (1, 50)).commit([Received(account, page(*rows), [])])
-
-
-def found(connection: Connection, view: str, where: str = "true") -> list[dict[str, Any]]:
-    """Rows of a view by its columns from left to right."""
-    rows = connection.execute(text(f"SELECT * FROM {view} WHERE {where}")).mappings()
-    return sorted((dict(one) for one in rows), key=lambda one: [str(value) for value in one.values()])
 
 
 def order(connection: Connection, **changes: Any) -> dict[str, Any]:
@@ -34,10 +22,6 @@ def order(connection: Connection, **changes: Any) -> dict[str, Any]:
     write(connection, row(**changes))
     (one,) = found(connection, "report_force_orders")
     return one
-
-
-def at(instant: int, order_id: int = 1, **changes: Any) -> str:
-    return row(orderId=order_id, time=instant, updateTime=instant, **changes)
 
 
 def digits(value: Decimal | None) -> str | None:
@@ -197,7 +181,7 @@ def test_a_day_weighs_slippage_by_notional_and_adds_up_what_was_not_filled(conne
 
 @pytest.mark.parametrize("missing", ["origQty", "executedQty"])
 def test_a_day_without_quantities_does_not_know_what_was_left(connection: Connection, missing: str) -> None:
-    write(connection, at(MIDNIGHT, **{missing: None}))
+    write(connection, row(time=MIDNIGHT, updateTime=MIDNIGHT, **{missing: None}))
     (day,) = found(connection, "report_daily")
     assert day["quantity_unfilled"] is None
 

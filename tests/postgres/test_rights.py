@@ -13,7 +13,8 @@ from psycopg.errors import InsufficientPrivilege
 from etl.store import migrate
 from etl.store.engine import connection_to, engine_for
 from etl.store.rights import WRITER, is_read_only, lacking_to_write
-from tests.conftest import ROLES, Command, as_role, rights
+from tests.command import Command
+from tests.roles import ROLES, as_role, rights
 
 READ, ADD, KEEP = {"SELECT"}, {"SELECT", "INSERT", "UPDATE"}, {"SELECT", "INSERT", "UPDATE", "DELETE"}
 NOTHING: set[str] = set()

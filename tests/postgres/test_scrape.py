@@ -18,7 +18,7 @@ from etl.monitoring.server import serving
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store import cooldowns
-from tests.conftest import ROLE_PASSWORD
+from tests.roles import ROLE_PASSWORD
 from tests.scraped import Values, scrape, values
 
 OWN = {"force_orders_database_up", "force_orders_request_outcomes_total"}

@@ -17,7 +17,8 @@ from etl.core.orders import CloseType, Order, latest_versions
 from etl.core.timeline import to_datetime, to_millis
 from etl.store.orders import Change, Tally, tally, upsert
 from etl.store.schema import force_orders
-from tests.postgres.samples import ACCOUNT, ROW, page, row
+from tests.documented import ROW
+from tests.postgres.samples import ACCOUNT, page, row
 
 ADDED, REPLACED, UNCHANGED = Tally(inserted=1), Tally(updated=1), Tally(unchanged=1)
 

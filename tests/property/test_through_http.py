@@ -27,7 +27,7 @@ TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_order
 
 
 @settings(
-    max_examples=max(15, settings.default.max_examples // 20),
+    max_examples=max(15, settings().max_examples // 20),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(rows=histories(), scenario=scenarios)

@@ -69,7 +69,7 @@ def rich(
     draw = Random(seed)
     names = symbols or ("BTCUSDC", "BTCUSDT", "ETHUSDT", "币安人生USDT")
     assets = [0 if "USDC" in name else 1 for name in names]
-    gaps = {
+    gaps: dict[int, dict[int, tuple[str, str | None]]] = {
         0: {85: ("not", "failed"), 84: ("not", "failed"), 60: ("partly", "saturated"), 30: ("not", "not_fetched")},
         1: {90: ("not", "beyond_retention"), 89: ("partly", "not_fetched"), 12: ("not", "not_fetched")},
     }

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.core.egress import EDGE
 from etl.core.timeline import MINUTE, SECOND
 from etl.exchange.budget import ALLOWANCE, Budget
-from etl.exchange.other_traffic import EDGE, HEAVIEST
+from etl.exchange.other_traffic import HEAVIEST
 
 START = 1_000 * MINUTE
 NOON = START + 30 * SECOND

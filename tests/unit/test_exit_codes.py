@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from etl.errors import (
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.store.schema import RUN_STATUSES
 
-BY_PRIORITY = [
+BY_PRIORITY: list[tuple[dict[str, Any], tuple[str, ExitCode]]] = [
     ({"error": BannedError("", 0)}, ("banned", ExitCode.BANNED)),
     ({"has_no_usable_key": True}, ("failed", ExitCode.WRONG_INPUT)),
     ({"unread_accounts": 1}, ("failed", ExitCode.FAILED)),

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -26,7 +27,7 @@ def fetchers_alive() -> set[threading.Thread]:
 def test_answers_come_back_with_the_job_that_asked() -> None:
     fetchers: Fetchers[str, int] = Fetchers(4)
     for number in range(20):
-        fetchers.submit(f"job {number}", lambda number=number: number * number)
+        fetchers.submit(f"job {number}", partial(pow, number, 2))
     answers = dict(done for _ in range(20) if (done := fetchers.next_done(PATIENCE_S)))
     assert answers == {f"job {number}": number * number for number in range(20)}
     assert fetchers.next_done(0) is None

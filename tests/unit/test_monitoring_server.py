@@ -61,7 +61,8 @@ def test_a_scraper_may_ask_for_openmetrics() -> None:
         accepting = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
         answer = requests.get(f"http://127.0.0.1:{port}/metrics", headers=accepting, timeout=30)
     assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
-    assert [family.name for family in text_string_to_metric_families(answer.text)] == ["asked"]
+    families = text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
+    assert [family.name for family in families] == ["asked"]
 
 
 def test_a_name_is_listened_at_and_so_is_an_address_of_ipv6() -> None:

@@ -173,4 +173,4 @@ def test_of_rows_nested_deeply_none_is_dropped(around: str, left: str, right: st
     for depth in range(300, 1_100, 2):
         row = around.replace("@", left * depth + "1" + right * depth)
         page = read(f"[1, {row}]")
-        assert [one.raw for one in (*page.rejects, *page.orders)] == ["1", row]
+        assert [*(one.raw for one in page.rejects), *(one.raw for one in page.orders)] == ["1", row]

@@ -1,6 +1,7 @@
 """Values written as TOML are read back as they were."""
 
 import tomllib
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -9,12 +10,17 @@ from hypothesis import strategies as st
 from etl.commands import toml_text
 from etl.errors import ConfigError
 
-texts = st.text(st.characters(exclude_categories=("Cs",)))
+texts = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(texts, st.lists(texts), st.integers(-(10**12), 10**12), st.floats(allow_nan=False, allow_infinity=False))
 def test_every_value_comes_back(text: str, listed: list[str], whole: int, number: float) -> None:
-    values = {"text": text, "listed": listed, "whole": whole, "number": number}
+    values: dict[str, str | int | float | Sequence[str]] = {
+        "text": text,
+        "listed": listed,
+        "whole": whole,
+        "number": number,
+    }
     assert tomllib.loads(toml_text.table(values)) == values
 
 
