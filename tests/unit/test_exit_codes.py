@@ -80,5 +80,5 @@ def test_a_run_whose_end_cannot_be_recorded_keeps_its_status_and_exits_with_5(fi
 
 
 def test_every_status_is_one_that_the_table_runs_accepts() -> None:
-    statuses = {status_and_exit_code(RunResult(**fields))[0] for fields, _ in BY_PRIORITY}  # type: ignore[arg-type]
+    statuses = {status_and_exit_code(RunResult(**fields))[0] for fields, _ in BY_PRIORITY}
     assert statuses < set(RUN_STATUSES)
