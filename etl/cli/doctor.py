@@ -2,11 +2,12 @@
 
 import json
 import textwrap
+from collections.abc import Iterator
 
 import click
 
 from etl.cli import options
-from etl.cli.console import print_line, stop_signals
+from etl.cli.console import print_line, show_waits, stop_signals
 from etl.cli.options import examples
 from etl.commands.doctor import examine
 from etl.commands.doctor_checks import CheckResult, Status, is_fine
@@ -28,7 +29,8 @@ def doctor(context: click.Context, as_json: bool) -> None:
     """
     findings: list[CheckResult] = []
     with stop_signals() as stop:
-        for finding in examine(context.obj, stop):
+        checks = examine(context.obj, stop)
+        while (finding := _next(checks)) is not None:
             findings.append(finding)
             if not as_json:
                 print_line(_text(finding))
@@ -38,6 +40,11 @@ def doctor(context: click.Context, as_json: bool) -> None:
         fine = sum(one.status is Status.OK for one in findings)
         print_line(f"{many(len(findings), 'check')}: {fine} fine, {len(findings) - fine} not")
     context.exit(ExitCode.DONE if is_fine(findings) else ExitCode.FAILED)
+
+
+def _next(checks: Iterator[CheckResult]) -> CheckResult | None:
+    with show_waits():
+        return next(checks, None)
 
 
 def _text(finding: CheckResult) -> str:

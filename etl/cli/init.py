@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from etl.cli.console import print_line, print_stderr, stop_signals
+from etl.cli.console import print_line, print_stderr, show_waits, stop_signals
 from etl.cli.options import examples
 from etl.commands import init as command
 from etl.commands.crontab import crontab_line, own_command
 from etl.commands.init import Draft
 from etl.commands.key_checks import KeyCheck
 from etl.commands.output_paths import refuse_existing
+from etl.errors import ConfigError
 
 HTTP_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 POSTGRES_VARIABLES = (
@@ -75,12 +76,14 @@ def init(
     given = {name: value for name, value in options.items() if value is not None}
     files = command.KeyFiles(api_key_file, api_secret_file, private_key_file)
     refuse_existing(file, force=force)
+    if file.is_dir():
+        raise ConfigError(f"{file} is a directory; let --config name the settings file")
     draft = command.draft(
         file, command.key_source(account, files, _stdin_lines(reads_stdin), _prompt), given, force=force
     )
     words = [*own_command(), "--config", str(draft.file)]
     nightly = crontab_line([*words, "sync"])
-    with stop_signals() as stop:
+    with stop_signals() as stop, show_waits():
         checked = command.check(draft, stop)
     if checked.key.wrong is not None:
         _print_refusal(checked.key)
@@ -100,7 +103,7 @@ def _stdin_lines(reads: bool) -> Callable[[str], str | None]:
     """The lines of standard input, one for each call; None for each call if it is not to be read."""
     if not reads:
         return lambda name: None
-    lines = iter(sys.stdin.read().splitlines())
+    lines = (line.strip() for line in sys.stdin.read().splitlines())
     return lambda name: next(lines, "")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from etl.cli import options
-from etl.cli.console import print_line, print_tables, show_waits, stdout_errors
+from etl.cli.console import keep_exit_code, print_line, print_tables, show_waits, stdout_errors
 from etl.cli.options import examples, load_settings
 from etl.core.planning import OPENED
 from etl.core.text import many, printable
@@ -67,4 +67,5 @@ def _write_page(data: ReportData, file: str) -> None:
         return
     with atomic_write(Path(file)) as opened:
         opened.write(content)
-    print_line(f"wrote {printable(file)} ({many(data.orders, 'order')}, {len(content) / 1000:,.0f} kB)")
+    with keep_exit_code():
+        print_line(f"wrote {printable(file)} ({many(data.orders, 'order')}, {len(content) / 1000:,.0f} kB)")

@@ -1,5 +1,6 @@
 """The `force-orders` command: global options, the list of commands, and errors as one line with an exit code."""
 
+import errno
 import os
 import signal
 import sys
@@ -9,10 +10,10 @@ from pathlib import Path
 import click
 
 from etl import __version__, logs
-from etl.cli.console import print_line, print_stderr
+from etl.cli.console import print_line, print_stderr, stdout_errors
 from etl.cli.lazy_group import LazyGroup
 from etl.cli.options import examples
-from etl.errors import ExitCode, ForceOrdersError
+from etl.errors import ExitCode, ForceOrdersError, OutputError
 from etl.logs import FORMATS, LEVELS, Format, Level, logger
 
 SUMMARIES = {
@@ -83,6 +84,17 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; an error of ours is printed as one line on stderr."""
+    code = _run(arguments)
+    try:
+        with stdout_errors():
+            pass  # what click and argparse printed is still to be flushed
+    except OutputError as error:
+        print_stderr(str(error))
+        return code or ExitCode.FAILED
+    return code
+
+
+def _run(arguments: list[str]) -> int:
     try:
         return int(cli(arguments, prog_name="force-orders", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -98,6 +110,8 @@ def run(arguments: list[str]) -> int:
         print_stderr("stopped")
         return ExitCode.STOPPED
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno == errno.ENOSPC:
+            return ExitCode.DONE  # click's own output, such as that of --help: `run` finds out
         # A bug. Its message is not shown: it may contain anything, even a signed URL.
         frames = traceback.extract_tb(error.__traceback__)
         _log.debug("%s", "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames))

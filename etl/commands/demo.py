@@ -12,6 +12,7 @@ from pathlib import Path
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.accounts.key_sources import MAIN
+from etl.errors import StoreError
 from etl.runs.ingest import IngestSpec
 from etl.runs.spans import SpanText, backfill_planner
 from etl.settings.model import Settings
@@ -56,14 +57,20 @@ def demo_dir(settings: Settings) -> Path:
 
 
 def _origin(directory: Path) -> int:
-    """Start of the first demo in this directory, epoch milliseconds: the origin of the simulator's history."""
+    """Start of the first demo in this directory, epoch milliseconds: the origin of the simulator's history.
+
+    Raises StoreError if the directory cannot be created or written.
+    """
     file = directory / "first-demo.txt"
     try:
         return int(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # this is the first demo, or the file is damaged
         now = time.time_ns() // 1_000_000
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(f"{now}\n", encoding="utf-8")
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(f"{now}\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"the demo's directory {directory} cannot be used: {error.strerror}") from None
     return now
 
 

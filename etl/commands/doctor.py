@@ -26,6 +26,7 @@ from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.commands.output_paths import fault_of, nearest_existing
 from etl.core.egress import Egress, OwnEgress
 from etl.core.text import printable
+from etl.core.timeline import SECOND
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.notifications.channels import read_channels
@@ -88,6 +89,7 @@ class _Checks:
         self._url: str | None = None
         """The database, if a run could use it."""
         self._is_reached = False
+        self._has_data_dir = True
 
     def groups(self) -> Iterator[Group]:
         yield Group(LOCAL, self._local)
@@ -104,11 +106,17 @@ class _Checks:
             return
         directory = self._settings.data_dir.absolute()
         mode = stat.S_IMODE(directory.stat().st_mode) if directory.is_dir() else None
-        yield doctor_checks.of_directory(str(directory), fault_of(directory), mode)
+        place = doctor_checks.of_directory(str(directory), fault_of(directory), mode)
+        self._has_data_dir = place.status is not Status.FAILED
+        yield place
         yield doctor_checks.of_disk(shutil.disk_usage(nearest_existing(directory)).free)
 
     def _database(self) -> Iterator[CheckResult]:
         own = self._settings.database_url
+        if own is None and not self._has_data_dir:
+            for name in DATABASE:
+                yield CheckResult(name, Status.SKIPPED, "not checked: the data directory is not fine")
+            return
         if own is None and not composition.has_database(self._settings):
             binaries()
             yield CheckResult("database", Status.OK, "an embedded Postgres; the first command that needs it creates it")
@@ -132,6 +140,7 @@ class _Checks:
         keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange's time needs no key
         with self._egress() as egress:
             reader = interactive_reader(self._settings, keyless, egress, self._stop)
+            began = time.monotonic()
             try:
                 reader.clients[""].set_clock()
             except ExchangeError as error:
@@ -139,9 +148,10 @@ class _Checks:
                 yield CheckResult("address", Status.FAILED, f"{self._settings.base_url}: {found.wrong}", found.remedy)
                 return
         self._is_reached = True
+        round_trip = int((time.monotonic() - began) * SECOND)
         how = "over TLS" if self._settings.base_url.startswith("https:") else "over plain http, on this machine"
         yield CheckResult("address", Status.OK, f"{self._settings.base_url} answers {how}")
-        yield doctor_checks.of_clock(reader.clock.machine_is_ahead())
+        yield doctor_checks.of_clock(reader.clock.machine_is_ahead(), round_trip)
 
     def _accounts(self) -> Iterator[CheckResult]:
         sources = self._sources()

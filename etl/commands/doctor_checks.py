@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from etl.commands.key_checks import KeyCheck
-from etl.core.timeline import SECOND
+from etl.core.timeline import SECOND, duration
 from etl.exchange.clock import compare_clocks
 from etl.store.runs import Total
 
@@ -106,10 +106,17 @@ def of_schedule(totals: Sequence[Total], now: datetime) -> CheckResult:
     return CheckResult("schedule", Status.WARNING, f"'sync' {last}", SCHEDULE)
 
 
-def of_clock(ahead: int | None) -> CheckResult:
-    """`ahead`: milliseconds by which this machine's clock is ahead of the exchange's clock."""
-    if ahead is not None and abs(ahead) < SECOND:
-        return CheckResult("clock", Status.OK, "within a second of the exchange's clock")
+def of_clock(ahead: int | None, round_trip: int) -> CheckResult:
+    """`ahead`: milliseconds by which this machine's clock seems ahead of the exchange's, measured by a request.
+
+    It is ahead by up to `round_trip` milliseconds less: the response does not say when it was written on its way.
+    """
+    if ahead is not None and -SECOND < ahead < SECOND + round_trip:
+        if round_trip < SECOND:
+            return CheckResult("clock", Status.OK, "within a second of the exchange's clock")
+        return CheckResult(
+            "clock", Status.OK, f"not measurably off: the exchange took {duration(round_trip)} to answer"
+        )
     # Not a failure, because requests are signed with the time of the exchange.
     return CheckResult("clock", Status.WARNING, compare_clocks(ahead), "set this machine's clock with NTP")
 

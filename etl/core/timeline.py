@@ -176,8 +176,13 @@ def parse_end(text: str, now: int) -> int:
     Raises ValueError as `parse_instant` does.
     """
     instant = parse_instant(text, now)
+    return min(instant + DAY, now) if is_bare_date(text) and instant <= now else instant
+
+
+def is_bare_date(text: str) -> bool:
+    """Whether a time as it is typed names a whole day."""
     try:
         date.fromisoformat(text.strip())
     except ValueError:
-        return instant
-    return min(instant + DAY, now) if instant <= now else instant
+        return False
+    return True

@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from etl.core.timeline import Window, iso, window_or_none
+from etl.core.timeline import Window, clip, iso, subtract, window_or_none
 from etl.errors import ConfigError
 from etl.reporting.export import OrderFilter, has_orders
-from etl.store.coverage import Asked, read_asked
+from etl.store.coverage import Asked, read_asked, read_gaps
 from etl.store.engine import store_errors
 
 SYMBOLS_LISTED = 5
@@ -30,8 +30,9 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> N
             if symbol not in names and not has_orders(connection, OrderFilter(None, None, [symbol], chosen.accounts)):
                 raise ConfigError(unknown_symbol(symbol, names))
         is_empty = not has_orders(connection, chosen)
+        gaps = [gap.window for gap in read_gaps(connection) if not chosen.accounts or gap.account in chosen.accounts]
         connection.rollback()
-    if is_empty and (fault := never_requested(asked, chosen.symbols, span)):
+    if is_empty and (fault := never_requested(asked, chosen.symbols, span) or nothing_proven(asked, gaps, span)):
         raise ConfigError(fault)
 
 
@@ -43,6 +44,14 @@ def unknown_symbol(symbol: str, names: Sequence[str]) -> str:
         return f"no symbol {symbol} is stored, nor any other; start with: force-orders backfill"
     more = f" and {len(names) - SYMBOLS_LISTED} more" if len(names) > SYMBOLS_LISTED else ""
     return f"no symbol {symbol} is stored; there are {', '.join(names[:SYMBOLS_LISTED])}{more}"
+
+
+def nothing_proven(asked: Sequence[Asked], gaps: Sequence[Window], span: Window) -> str | None:
+    """The message for a span that is nothing but gaps: that no order is stored does not mean that there was none."""
+    requested = [one.span for one in asked if one.span]
+    if subtract(clip(requested, span), gaps):
+        return None
+    return f"nothing from {iso(span.start)} to {iso(span.end)} is proven; 'force-orders status' shows the gaps"
 
 
 def never_requested(asked: Sequence[Asked], symbols: Sequence[str], span: Window) -> str | None:

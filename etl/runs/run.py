@@ -242,17 +242,18 @@ class Run:
                 if time.monotonic() >= deadline:
                     break
                 if waiting:
-                    slot.put(Reason.ACCOUNT, self._holder(next(iter(waiting))), since=began)
+                    slot.put(Reason.ACCOUNT, self._holder(next(iter(waiting)), brief=True), since=began)
                     if reader.stop.wait(TICK):
                         raise StoppedError(STOPPED)
         if not self._clients:
             raise BusyError("; ".join(f"{self._holder(account)}; try again when it is done" for account in waiting))
         self.summary.faults += [f"{self._holder(account)} and was left out" for account in waiting]
 
-    def _holder(self, account: str) -> str:
-        holder = locks.holder(self.connection, account, self._reader.market)
+    def _holder(self, account: str, *, brief: bool = False) -> str:
+        """Which run has the account; `brief` has room on a terminal's line, and the instant before what may be cut."""
+        holder = locks.holder(self.connection, account, self._reader.market) or "another program"
         self.connection.rollback()
-        return f"account {account} is being read by {holder or 'another program'}"
+        return f"{holder} reads account {account}" if brief else f"account {account} is being read by {holder}"
 
     def _plan(self, planner: Planner, sink: Sink, span: SpanText | None) -> list[Walk]:
         reader = self._reader

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from etl.core.planning import Known, Rules, plan_backfill, plan_everything, plan_nightly, scopes
 from etl.core.retention import MARGIN
-from etl.core.timeline import Window, iso, parse_end, parse_instant
+from etl.core.timeline import Window, is_bare_date, iso, parse_end, parse_instant
 from etl.core.walking import Target
 from etl.errors import ConfigError
 
@@ -30,7 +30,8 @@ class SpanText:
             if instant > rules.now:
                 raise ConfigError(f"{name} {iso(instant)} lies in the future; now is {iso(rules.now)}")
         if since >= until:
-            raise ConfigError(f"--since {iso(since)} is not before --until {iso(until)}")
+            end = f"{iso(until)}, the end of {self.until}" if is_bare_date(self.until or "") else iso(until)
+            raise ConfigError(f"--since {iso(since)} is not before --until {end}")
         return Window(since, until)
 
     def readable(self, rules: Rules) -> Window:
@@ -44,9 +45,10 @@ class SpanText:
         if self.beyond_retention or rules.keeps is None or window.start >= rules.floor:
             return window
         if window.end <= rules.floor:
+            options = f"--since {iso(window.start)} --until {iso(window.end)} --beyond-retention"
             raise ConfigError(
                 f"{window} lies before what the exchange keeps, which begins at {iso(rules.floor)}; "
-                "'backfill --beyond-retention' records it as a gap"
+                f"'backfill {options}' records it as a gap"
             )
         return Window(rules.floor, window.end)
 

@@ -24,10 +24,12 @@ def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Seq
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 – the only driver that engine_for uses
         cursor = driver.execute(sql.encode(errors="replace"), prepare=True)
-        rows = cursor.fetchall() if cursor.description else []
         columns = [column.name for column in cursor.description or ()]
+        rows = cursor.fetchall() if columns else []
         connection.rollback()
-        return columns, rows
+    if not columns:
+        raise ConfigError("the statement returns no rows: write a query, such as SELECT")
+    return columns, rows
 
 
 @contextmanager

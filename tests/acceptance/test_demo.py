@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from tests.acceptance.endings import assert_one_line
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
 from tests.command import Command
 
@@ -71,3 +72,8 @@ def test_a_settings_file_that_names_another_database_changes_nothing(demo: Comma
     (demo.directory / "force-orders.toml").write_text('database_url = "postgresql://nowhere.invalid/none"\n')
     report = printed_commands(demo("demo").stdout)[0]
     assert "orders of main from" in in_a_shell(demo, report).stdout
+
+
+def test_a_directory_that_cannot_be_made_is_one_line(demo: Command) -> None:
+    Path(demo.environment["FORCE_ORDERS_DATA_DIR"]).write_text("a file")
+    assert_one_line(demo("demo"), 5, "the demo's directory", "cannot be used: Not a directory")

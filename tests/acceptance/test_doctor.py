@@ -134,6 +134,9 @@ def test_a_data_directory_that_cannot_be_made_is_told(lab: Labs) -> None:
     (stuck.command.directory / "file").touch()
     rows = found(stuck, 1, FORCE_ORDERS_DATABASE_URL="", FORCE_ORDERS_DATA_DIR="file/below")
     assert rows["data directory"]["status"] == "failed"
+    assert {rows[name]["detail"] for name in ("database", "schema", "rights", "schedule")} == {
+        "not checked: the data directory is not fine"
+    }
     assert rows["account main"]["status"] == "ok"
 
 

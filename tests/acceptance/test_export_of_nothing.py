@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.acceptance.endings import assert_one_line
@@ -54,3 +55,13 @@ def test_a_span_that_was_never_asked_for_ends_with_2_and_says_what_was(export: C
     done = export(*words, "--since", "2026-08-31", "--until", "2026-09-15")
     assert (done.returncode, done.stderr) == (0, "force-orders: exported 0 orders to orders.csv\n")
     assert old.read_text().count("\n") == 1
+
+
+def test_a_span_that_is_nothing_but_a_gap_ends_with_2(export: Command, database_url: str) -> None:
+    old = put_a_file(export)
+    ask(database_url)
+    with psycopg.connect(database_url) as owner:
+        owner.execute("UPDATE coverage SET proven = '{}', beyond_retention = proven")
+    done = export("export", "--out", old.name, "--since", "2026-08-10", "--until", "2026-08-20")
+    assert_one_line(done, 2, "nothing from 2026-08-10T00:00Z to 2026-08-21T00:00Z is proven", "force-orders status")
+    assert old.read_text() == "what was here before"

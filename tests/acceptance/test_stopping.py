@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from etl.simulator.scenario import Scenario
 from tests.acceptance.endings import ended
 from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
+from tests.command import Command
 from tests.waiting import wait_until
 
 
@@ -136,6 +138,23 @@ def test_an_output_that_is_all_there_is_to_do_is_a_failure_where_it_cannot_be_wr
     full = lab(histories={"main": []})
     assert full("backfill").returncode == 0
     assert into_full(full, words.split()) == (1, UNWRITTEN)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
+@pytest.mark.parametrize("words", ["--version", "--help", "sync --help", "simulator --help", "simulator --port 0"])
+def test_help_that_cannot_be_written_is_a_failure_and_no_bug(command: Command, words: str) -> None:
+    with Path("/dev/full").open("w") as nowhere:
+        done = subprocess.run(
+            command.words(*words.split()),
+            cwd=command.directory,
+            env=command.environment,
+            stdout=nowhere,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, UNWRITTEN)
 
 
 UNWRITTEN = "force-orders: the output cannot be written: No space left on device\n"

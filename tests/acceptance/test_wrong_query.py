@@ -30,6 +30,12 @@ def test_a_query_that_is_no_text_ends_with_2(command: Command, writer_url: str) 
     assert_one_line(command("db", "query", garbled, FORCE_ORDERS_DATABASE_URL=writer_url), 2, "syntax error")
 
 
+@pytest.mark.parametrize("sql", ["", ";", "BEGIN"])
+def test_a_statement_that_returns_nothing_ends_with_2(command: Command, writer_url: str, sql: str) -> None:
+    done = command("db", "query", sql, FORCE_ORDERS_DATABASE_URL=writer_url)
+    assert_one_line(done, 2, "the statement returns no rows: write a query, such as SELECT")
+
+
 def test_a_database_that_is_not_there_still_ends_with_5(command: Command) -> None:
     url = "postgresql://user:pa55word@127.0.0.1:1/none"
     assert_one_line(command("db", "query", "SELECT 1", FORCE_ORDERS_DATABASE_URL=url), 5, "database")

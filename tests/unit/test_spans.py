@@ -37,7 +37,10 @@ def test_a_span_ends_with_the_day_that_a_bare_date_names(span: SpanText, expecte
     [
         (SpanText(None, "2026-09-02"), "--until 2026-09-02T00:00Z lies in the future; now is 2026-09-01T18:00Z"),
         (SpanText("2026-09-02"), "--since 2026-09-02T00:00Z lies in the future; now is 2026-09-01T18:00Z"),
-        (SpanText("2026-08-31", "2026-08-30"), "--since 2026-08-31T00:00Z is not before --until"),
+        (
+            SpanText("2026-08-31", "2026-08-30"),
+            "--since 2026-08-31T00:00Z is not before --until 2026-08-31T00:00Z, the end of 2026-08-30",
+        ),
         (SpanText(None, "soon"), "'soon' is not a time"),
     ],
 )
