@@ -44,7 +44,10 @@ def run(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    simulator.serve_forever(ready=lambda: _announce(simulator))
+    try:
+        simulator.serve_forever(ready=lambda: _announce(simulator))
+    finally:
+        simulator.stop()
     return 0
 
 
