@@ -58,6 +58,7 @@ def test_all_other_sql_runs_for_the_reader_s_role(lab: Labs) -> None:
 
 def test_the_python_examples_run(lab: Labs) -> None:
     one = lab()
+    assert one("backfill").returncode == 0, "else a budget that an example names would be waited for"
     assert blocks("python")
     for block in blocks("python"):
         done = subprocess.run(

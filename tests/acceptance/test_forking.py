@@ -105,5 +105,5 @@ def test_one_that_does_not_end_is_ended(tmp_path: Path) -> None:
 
 
 def test_an_environment_that_only_a_start_reads_is_refused(command: "Command") -> None:
-    with pytest.raises(ValueError, match=r"^LANG, PYTHONUTF8: this is read as a process starts: use Command\.cold$"):
+    with pytest.raises(ValueError, match=r"^LANG, PYTHONUTF8: read only at startup; use Command\.cold$"):
         command("--help", LANG="C", PYTHONUTF8="0")

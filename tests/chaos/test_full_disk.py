@@ -27,7 +27,9 @@ FILLED_BLOCKS = SEGMENT // BLOCK - 5
 
 DISK = 192 << 20
 LEFT_FREE = 32 << 10
-SLOW = Scenario(latency_ms=40)
+SLOW = Scenario(latency_ms=100)
+ONE_BY_ONE = {"FORCE_ORDERS_CONCURRENCY": "1"}
+"""So that the run takes two seconds: the disk is full long before its end."""
 
 FILL = """
     INSERT INTO force_orders (account, market, symbol, order_id, close_type, order_time, update_time, raw,
@@ -78,7 +80,7 @@ def small_disk() -> Iterator[Path]:
 def test_a_disk_that_becomes_full_ends_the_run_with_5_and_once_there_is_room_the_next_completes_it(
     tmp_path: Path,
 ) -> None:
-    with small_disk() as disk, own_server(disk) as server, scene(server, tmp_path, SLOW, BURSTY) as lab:
+    with small_disk() as disk, own_server(disk) as server, scene(server, tmp_path, SLOW, BURSTY, **ONE_BY_ONE) as lab:
         ballast = disk / "ballast"
         full = run_into(lab, lambda: fill_up(ballast))
         ballast.unlink()
