@@ -77,5 +77,7 @@ def test_a_server_that_gives_up_is_no_mistake_in_the_query(connection: Connectio
         read_only(connection, "SELECT pg_sleep(5)")
 
 
-def test_no_query_at_all_gives_no_rows(connection: Connection) -> None:
-    assert read_only(connection, "") == ([], [])
+def test_a_statement_without_rows_is_refused(connection: Connection) -> None:
+    for sql in ("", ";", "BEGIN"):
+        with pytest.raises(ConfigError, match="returns no rows"):
+            read_only(connection, sql)
