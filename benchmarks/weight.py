@@ -44,7 +44,7 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
     symbols = frozenset(order.symbol for order in orders)
     cost = Cost()
     received: set[tuple[str, int]] = set()
-    beliefs = Observations(TruncationSide(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
+    observations = Observations(TruncationSide(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
 
     def answer(request: PageRequest) -> Page:
         start, end = request.window.wire()
@@ -63,13 +63,13 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
             step = steps.send(reply)
             cost.gaps += sum(finding.verdict is not Verdict.PROVEN for finding in step.findings)
             if step.doubtful is not None:
-                doubts.add(steps, step.doubtful, beliefs.page_size)
+                doubts.add(steps, step.doubtful, observations.page_size)
             if step.request is None:
                 return
             reply = symbols if isinstance(step.request, SymbolsRequest) else answer(step.request)
 
     for window in divide(SPAN, WIDEST_WINDOW):
-        go_on(walk(Target(window, window), beliefs), None)
+        go_on(walk(Target(window, window), observations), None)
         for steps, reply in doubts.due():
             go_on(steps, reply)
     for steps in doubts.take_all():

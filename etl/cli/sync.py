@@ -15,7 +15,7 @@ from etl.commands.sync import sync_spec
 def sync(context: click.Context, account: tuple[str, ...]) -> None:
     """Nightly job: read from each watermark to now.
 
-    Also reads the last week before each watermark again, for orders that changed or arrived late.
+    Also reads the last days before each watermark again, for orders that changed or arrived late.
     """
     settings = load_settings(context)
     summary = run_and_notify(settings, "sync", account, lambda: store(settings, sync_spec(settings, account)))

@@ -48,7 +48,7 @@ class KeyCheck:
 def interactive_reader(settings: Settings, keys: Keyring, egress: Egress, stop: Event) -> Reader:
     """A reader with few retries, because a person waits for the result."""
     few, clock = replace(settings, attempts=min(settings.attempts, ATTEMPTS)), ExchangeClock()
-    return composition.reader(few, keys, composition.gate(few, egress, clock, stop), clock, stop)
+    return composition.reader(few, keys, composition.rate_limiter(few, egress, clock, stop), clock, stop)
 
 
 def key_check(account: str, error: ForceOrdersError | None) -> KeyCheck:

@@ -1,4 +1,4 @@
-"""The time cursor: from what the last page proved to the next request.
+"""Decides the next request of a window from the last response.
 
 A walk is a generator. It yields a `Step`, the next request together with what the last response proved, and is sent
 the response. It does no I/O, and it assumes nothing about the order of rows, about which rows a truncated page keeps,
@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, Literal, TypeGuard
 
-from etl.core.cutting import NARROWEST, Piece, cut
 from etl.core.observations import Observations
 from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Order
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.timeline import Window, merge, subtract
+from etl.core.window_splitting import NARROWEST, Piece, cut
 
 LEVELS = 64
 """More than the cuts from a whole window down to a millisecond: 32 that follow the rows, and 7 days are 2^29.2 ms."""
@@ -61,9 +61,9 @@ VERIFY: Final = _Verify.VERIFY
 class Step:
     """What the last response proved, and the next request.
 
-    `request` is None at the walk's end, and where the walk waits because its first page is doubtful: then `doubtful` is
-    the length of that page, in rows. Send None once that length is no longer doubtful or no other walk is left that
-    could show it; send VERIFY to have it verified before.
+    `request` is None in two cases. Either the walk has ended, or its first page may be truncated; then `doubtful` is
+    that page's length in rows. In the second case send None once a longer page was seen, or once no other walk can
+    still return one; send VERIFY to check the page with more requests.
     """
 
     findings: tuple[Finding, ...]

@@ -23,7 +23,7 @@ from etl.errors import (
 from etl.exchange.clock import ExchangeClock, compare_clocks
 from etl.exchange.error_table import classify
 from etl.exchange.key_refusals import KeyRefusals
-from etl.exchange.outcomes import ANSWERED, outcome_of
+from etl.exchange.outcome_counts import ANSWERED, outcome_of
 from etl.exchange.pages import read_object, read_page
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy

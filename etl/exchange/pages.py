@@ -9,8 +9,8 @@ import msgspec
 from etl.core.orders import Order, Reject
 from etl.core.paging import Page
 from etl.errors import ContractError, TransientError
+from etl.exchange.json_elements import split
 from etl.exchange.rows import read_row
-from etl.exchange.splitting import split
 
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 

@@ -10,7 +10,7 @@ from etl.core.egress import EDGE, Egress
 from etl.core.timeline import SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
-from etl.exchange.outcomes import Outcomes
+from etl.exchange.outcome_counts import Outcomes
 from etl.waits import WAITS, Reason, WaitSlot
 
 POLL_INTERVAL = 0.5

@@ -85,11 +85,11 @@ def serve(
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
     with ExitStack() as resources:
         egress = resources.enter_context(shared_egress(engine_for(url), settings.egress))
-        gate = composition.gate(settings, egress, clock, stop)
+        rate_limiter = composition.rate_limiter(settings, egress, clock, stop)
         if options.metrics:
-            port = resources.enter_context(serving(options.metrics, Scrape(settings, gate.outcomes.counts)))
+            port = resources.enter_context(serving(options.metrics, Scrape(settings, rate_limiter.outcomes.counts)))
             say(f"metrics: {replace(options.metrics, port=port)}")
-        context = WorkerContext(settings, gate, clock, stop, f"{gethostname()}/{os.getpid()}", say)
+        context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}", say)
         notify = notifier(settings, [job.account for job in options.schedule.jobs] if options.schedule else [])
 
         def new_worker() -> Worker:

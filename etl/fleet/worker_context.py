@@ -33,7 +33,7 @@ class WorkerContext:
 
     settings: Settings
     """Their database is up."""
-    gate: RateLimiter
+    rate_limiter: RateLimiter
     clock: ExchangeClock
     stop: Event
     worker: str
@@ -49,7 +49,7 @@ class WorkerContext:
         if exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
             self.say(f"account {claimed.job.account}: {outcome}")
             return
-        retry_in = retry_delay(exit_code, claimed.attempts, self.gate.cooldown_until - self.clock.now())
+        retry_in = retry_delay(exit_code, claimed.attempts, self.rate_limiter.cooldown_until - self.clock.now())
         if exit_code is not ExitCode.STOPPED:
             retry = "no retry before the next run" if retry_in is None else f"retry in {duration(retry_in / _MS)}"
             self.say(f"account {claimed.job.account}: {outcome}; {retry}")
@@ -78,5 +78,5 @@ class WorkerContext:
         job = claimed.job
         keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
         spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
-        reader = composition.reader(self.settings, keys, self.gate, self.clock, self.stop, job.market)
+        reader = composition.reader(self.settings, keys, self.rate_limiter, self.clock, self.stop, job.market)
         return composition.ingest_with(connection, reader, spec, unwatched, Assignment(claimed.id, self.worker))

@@ -40,13 +40,13 @@ def rules(settings: Settings, now: int) -> Rules:
     )
 
 
-def gate(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> RateLimiter:
+def rate_limiter(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> RateLimiter:
     """The rate limiter of every request, shared with all processes that use the same egress."""
     return RateLimiter(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
 
 
 def reader(
-    settings: Settings, keys: Keyring, gate: RateLimiter, clock: ExchangeClock, stop: Event, market: str = USDM
+    settings: Settings, keys: Keyring, rate_limiter: RateLimiter, clock: ExchangeClock, stop: Event, market: str = USDM
 ) -> Reader:
     """A client for each account whose key can be used, in one market; all share one rate limiter."""
     connection = Endpoint(
@@ -57,13 +57,14 @@ def reader(
     )
     retry = RetryPolicy(settings.attempts)
     clients = {
-        one.account: ExchangeClient(connection, signer(one), clock, gate, retry, stop.wait) for one in keys.usable
+        one.account: ExchangeClient(connection, signer(one), clock, rate_limiter, retry, stop.wait)
+        for one in keys.usable
     }
     return Reader(
         market,
         clients,
         keys.fault_lines,
-        gate,
+        rate_limiter,
         clock,
         stop,
         settings.patience_seconds * SECOND,
@@ -80,7 +81,7 @@ def reading(
     """A reader for one run, with a rate limiter of its own; raises StoreError."""
     clock = clock or ExchangeClock()
     with shared_egress(connection.engine, settings.egress) as egress:
-        yield reader(settings, keys, gate(settings, egress, clock, stop), clock, stop)
+        yield reader(settings, keys, rate_limiter(settings, egress, clock, stop), clock, stop)
 
 
 def signer(credentials: Credentials) -> Signer:

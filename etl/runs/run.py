@@ -30,8 +30,8 @@ from etl.logs import logger
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.recorder import Received, Recorder
-from etl.runs.scheduler import Scheduler, Walk
 from etl.runs.spans import Planner, SpanText
+from etl.runs.walk_runner import Walk, WalkRunner
 from etl.store import coverage, locks, runs
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
@@ -48,7 +48,7 @@ class Reader:
     clients: dict[str, ExchangeClient]
     key_faults: Sequence[str]
     """A line for each account that has no client because its key cannot be used."""
-    gate: RateLimiter
+    rate_limiter: RateLimiter
     clock: ExchangeClock
     stop: Event
     lock_timeout_ms: int
@@ -193,22 +193,22 @@ class Run:
         walks = self._plan(planner, sink, span)
         self.connection.commit()
         summary.windows = len(walks)
-        scheduler = Scheduler(sink.commit, reader.concurrency, reader.stop, tick)
+        runner = WalkRunner(sink.commit, reader.concurrency, reader.stop, tick)
         try:
-            scheduler.run(walks)
+            runner.run(walks)
         finally:
-            summary.faults += [f"account {name}: {error}" for name, error in scheduler.lost_accounts.items()]
+            summary.faults += [f"account {name}: {error}" for name, error in runner.lost_accounts.items()]
             self.connection.rollback()
         remaining = sink.remaining()
-        if scheduler.last_failure is not None:
-            summary.faults.append(f"a window could not be read: {scheduler.last_failure}")
-        forgotten = self._forget_symbols(scheduler.unknown_symbols)
+        if runner.last_failure is not None:
+            summary.faults.append(f"a window could not be read: {runner.last_failure}")
+        forgotten = self._forget_symbols(runner.unknown_symbols)
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if gap.symbol not in forgotten]
         summary.unproven = remaining.unproven
         busy = len(reader.clients) - len(self._clients)
         return RunResult(
-            unread_accounts=len(reader.key_faults) + len(scheduler.lost_accounts) + busy,
+            unread_accounts=len(reader.key_faults) + len(runner.lost_accounts) + busy,
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
@@ -227,7 +227,7 @@ class Run:
     def _lock_accounts(self) -> None:
         """Lock each account until the end of the run. An account that stays locked by another run is left out.
 
-        Two runs that each hold an account which the other waits for both stop waiting at their timeout.
+        If two runs wait for each other's accounts, both give up at their timeout.
         """
         reader = self._reader
         waiting = dict(reader.clients)
@@ -250,7 +250,7 @@ class Run:
         self.summary.faults += [f"{self._holder(account)} and was left out" for account in waiting]
 
     def _holder(self, account: str, *, brief: bool = False) -> str:
-        """Which run has the account; `brief` has room on a terminal's line, and the instant before what may be cut."""
+        """Which run has the account. `brief` is for the progress line: its end may be cut, so the time comes first."""
         holder = locks.holder(self.connection, account, self._reader.market) or "another program"
         self.connection.rollback()
         return f"{holder} reads account {account}" if brief else f"account {account} is being read by {holder}"
@@ -265,18 +265,18 @@ class Run:
         for account, client in self._clients.items():
             targets = planner(coverage.known(self.connection, account, self._reader.market), rules)
             sink.begin(account, targets)
-            beliefs = {
+            observations = {
                 symbol: Observations(
                     TruncationSide(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now)
                 )
                 for symbol in {target.symbol for target in targets}
             }
             sightings = Sightings(targets)
-            walks += [Walk(account, client, target, beliefs[target.symbol], sightings) for target in targets]
+            walks += [Walk(account, client, target, observations[target.symbol], sightings) for target in targets]
         return walks
 
     def _forget_symbols(self, unknown: set[str]) -> set[str]:
-        """Stop reading symbols that the exchange does not know. Those that were asked for by name only."""
+        """Forget unknown symbols that have neither proof nor orders. Returns the symbols that were forgotten."""
         forgotten = set()
         for symbol in sorted(unknown):
             self.summary.faults.append(f"the exchange does not know the symbol {symbol}; write it like BTCUSDT")
@@ -291,7 +291,7 @@ class Run:
         summary.status, summary.exit_code = status_and_exit_code(result)
         summary.counts = counts
         counts.requests, counts.weight = self._reader.spent()
-        summary.cooldown_until = self._reader.gate.cooldown_until
+        summary.cooldown_until = self._reader.rate_limiter.cooldown_until
         summary.seconds = time.monotonic() - self._began
         try:
             with store_errors():

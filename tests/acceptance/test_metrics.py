@@ -9,7 +9,7 @@ from socket import gethostname
 
 import pytest
 
-from etl.exchange.outcomes import Outcomes
+from etl.exchange.outcome_counts import Outcomes
 from etl.monitoring.address import parse_address
 from etl.monitoring.scrape import Scrape
 from etl.monitoring.server import serving

@@ -1,4 +1,4 @@
-"""What a crash may cost, by the promise of `etl.runs.scheduler.Scheduler`: the one place where tests take it from."""
+"""What a crash may cost, by the promise of `etl.runs.walk_runner.WalkRunner`. Tests take it from here only."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

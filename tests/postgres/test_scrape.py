@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from etl.core.timeline import HOUR
-from etl.exchange.outcomes import OUTCOMES, Outcomes
+from etl.exchange.outcome_counts import OUTCOMES, Outcomes
 from etl.monitoring.address import parse_address
 from etl.monitoring.scrape import Scrape
 from etl.monitoring.server import serving

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from etl.core.orders import FIELDS, FieldType
 from etl.core.paging import Page
 from etl.errors import ContractError, ExchangeError, TransientError
+from etl.exchange.json_elements import split
 from etl.exchange.pages import read_object, read_page
-from etl.exchange.splitting import split
 
 thorough = settings(deadline=None, max_examples=300)
 

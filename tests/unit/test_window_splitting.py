@@ -4,25 +4,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.core.cutting import MEDIAN_CUTS, NARROWEST, Piece, cut
 from etl.core.observations import Truncation
 from etl.core.timeline import Window, merge
+from etl.core.window_splitting import MEDIAN_CUTS, NARROWEST, Piece, cut
 
 WHOLE = Piece(Window(0, 1_000))
 
-beliefs = st.sampled_from([None, *Truncation])
+observations = st.sampled_from([None, *Truncation])
 pieces = st.builds(
     lambda start, width, expects, depth: Piece(Window(start, start + width), expects, depth),
     st.integers(0, 50),
     st.integers(NARROWEST + 1, 60),
-    beliefs,
+    observations,
     st.integers(0, MEDIAN_CUTS + 2),
 )
 times_around = st.lists(st.integers(-10, 120), max_size=20)
 
 
 @settings(deadline=None, max_examples=500)
-@given(pieces, times_around, beliefs)
+@given(pieces, times_around, observations)
 def test_the_pieces_are_smaller_at_least_two_and_together_the_window(
     piece: Piece, times: list[int], belief: Truncation | None
 ) -> None:

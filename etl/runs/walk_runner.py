@@ -32,24 +32,24 @@ class Walk:
     account: str
     client: ExchangeClient
     target: Target
-    beliefs: Observations
+    observations: Observations
     sightings: Sightings
     steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:
-        self.steps = walk(self.target, self.beliefs)
+        self.steps = walk(self.target, self.observations)
 
 
-class Scheduler:
+class WalkRunner:
     """Runs at most `concurrency` walks at once and passes each response to `commit`.
 
     Only the calling thread uses walks and the database; the fetchers only send requests.
     `tick` is called regularly with the number of finished walks.
 
     A crash at any instant repeats at most 2 x `concurrency` windows. Those in flight, or received and not yet written,
-    are together at most `concurrency`, because no walk begins before all responses are written. At most as many wait
-    because their first page is in doubt. A repeated window is requested again from where its proof ends: one request
-    if one page holds all of it.
+    are together at most `concurrency`, because no walk begins before all responses are written. At most `concurrency`
+    more wait for their first page to be confirmed. Each is continued after its last proven instant: one request if one
+    page holds the rest.
     """
 
     def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
@@ -141,14 +141,14 @@ class Scheduler:
             self._in_flight += 1
             self._fetchers.submit(current, _call(current.client, step.request))
         elif step.doubtful is not None:
-            self._doubts.add(current, step.doubtful, current.beliefs.page_size)
+            self._doubts.add(current, step.doubtful, current.observations.page_size)
         else:
             current.steps.close()  # releases its memory
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
             first = current.sightings.first(current.target, step.unseen)
-            longest = current.beliefs.page_size.seen
+            longest = current.observations.page_size.seen
             self._received.append(Received(current.account, page, step.findings, first, longest))
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:

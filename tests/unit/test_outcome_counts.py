@@ -9,7 +9,7 @@ from etl.core.paging import PageRequest
 from etl.core.timeline import DAY, HOUR, Window
 from etl.errors import BannedError, ExchangeError, ThrottledError
 from etl.exchange.client import FORCE_ORDERS
-from etl.exchange.outcomes import ANSWERED, OUTCOMES, outcome_of
+from etl.exchange.outcome_counts import ANSWERED, OUTCOMES, outcome_of
 from etl.simulator.faults import Fault, When
 from tests.unit.connecting import NOW, Connected, Connecting
 
