@@ -52,6 +52,19 @@ OF_THE_QUEUE = r"""
 """What the library that keeps the queue makes, but for what `tables_of` compares."""
 
 
+RELEASES = {"0.1.0": "0009"}
+"""The schema's revision in each release."""
+
+A_HISTORY = """
+    INSERT INTO force_orders (account, market, symbol, order_id, close_type, price, order_time, update_time, raw,
+                              first_seen_at, changed_at, first_run_id, last_run_id)
+    VALUES ('main', 'usdm', 'BTCUSDT', 8389766251307928001, 'ADL', 10871.09, '2026-09-02', '2026-09-02', '{}',
+            now(), now(), 1, 1);
+    INSERT INTO coverage (account, market, symbol, asked_since, proven)
+    VALUES ('main', 'usdm', '*', '2026-09-01', '{[2026-09-01,2026-09-08)}')
+"""
+
+
 @pytest.fixture
 def alembic_config() -> Callable[[Connection], Config]:
     """Alembic as its own command would run it, on a connection of the test's."""
@@ -158,6 +171,22 @@ def test_every_revision_can_be_taken_back_and_made_again(
     connection.commit()
     assert relations(connection) == before
     migrate.check(connection)
+
+
+@pytest.mark.parametrize(("release", "revision"), RELEASES.items())
+def test_a_database_of_a_release_keeps_what_it_holds_through_an_upgrade(
+    empty_database_url: str, alembic_config: Callable[[Connection], Config], release: str, revision: str
+) -> None:
+    with connection_to(engine_for(empty_database_url)) as connection:
+        alembic.upgrade(alembic_config(connection), revision)
+        connection.execute(text(A_HISTORY))
+        connection.commit()
+        migrate.upgrade(connection)
+        assert migrate.current(connection) == migrate.head(), release
+        assert connection.execute(text("SELECT symbol, order_id, price::text FROM force_orders")).all() == [
+            ("BTCUSDT", 8389766251307928001, "10871.09")
+        ]
+        assert connection.execute(text("SELECT watermark::text FROM watermarks")).all() == [("2026-09-08 00:00:00+00",)]
 
 
 def test_an_upgrade_fails_as_a_whole(

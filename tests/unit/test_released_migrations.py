@@ -8,11 +8,11 @@ RELEASED = {
     name: digest
     for digest, name in (line.split() for line in (ROOT / "tests/migrations.sha256").read_text("utf-8").splitlines())
 }
-"""Written by `sha256sum migrations/versions/*.py > tests/migrations.sha256` at each release."""
+"""Written by `sha256sum migrations/versions/0* > tests/migrations.sha256` at each release."""
 
 MIGRATIONS = {
     str(file.relative_to(ROOT)): sha256(file.read_bytes()).hexdigest()
-    for file in sorted((ROOT / "migrations" / "versions").glob("*.py"))
+    for file in sorted((ROOT / "migrations" / "versions").glob("0*"))
 }
 
 
