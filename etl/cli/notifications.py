@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from etl.accounts.key_sources import key_sources
 from etl.cli.console import print_stderr, show_waits
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError
 from etl.logs import logger
-from etl.notifications.channels import notify
-from etl.notifications.reading import stored_summary
-from etl.notifications.summary import NotificationSummary, summary_of_error, summary_of_run
 from etl.runs import composition
 from etl.runs.run import Summary
 from etl.settings.model import Settings
+
+if TYPE_CHECKING:
+    from etl.notifications.summary import NotificationSummary
+
+# What sends notifications is imported inside functions: a run without channels does not need it.
 
 _log = logger(__name__)
 
@@ -21,6 +24,8 @@ def run_and_notify(settings: Settings, command: str, accounts: Sequence[str], ru
     """Run, then notify. A run that a signal stopped sends nothing."""
     if settings.notify_urls_file is None:
         return run()
+    from etl.notifications.summary import summary_of_error, summary_of_run
+
     try:
         summary = run()
     except StoppedError:
@@ -33,8 +38,10 @@ def run_and_notify(settings: Settings, command: str, accounts: Sequence[str], ru
     return summary
 
 
-def _notify(settings: Settings, known: NotificationSummary, accounts: Sequence[str], *, database_lost: bool) -> None:
+def _notify(settings: Settings, known: "NotificationSummary", accounts: Sequence[str], *, database_lost: bool) -> None:
     """Without a database, the message says what the run itself knows."""
+    from etl.notifications.channels import notify
+
     try:
         summary = known if database_lost else _add_stored(settings, known, accounts)
         for complaint in notify(settings, summary):
@@ -43,8 +50,10 @@ def _notify(settings: Settings, known: NotificationSummary, accounts: Sequence[s
         print_stderr("stopped by a signal; some notifications may not have been sent")
 
 
-def _add_stored(settings: Settings, known: NotificationSummary, accounts: Sequence[str]) -> NotificationSummary:
+def _add_stored(settings: Settings, known: "NotificationSummary", accounts: Sequence[str]) -> "NotificationSummary":
     """Add what the database says, if it can be read: an error here does not fail the run."""
+    from etl.notifications.reading import stored_summary
+
     run_ids = [run.run_id for run in known.runs if run.run_id is not None]
     try:
         with show_waits(), composition.store(settings) as connection:

@@ -4,7 +4,6 @@ from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tabl
 from etl.exchange.clock import local_now
 from etl.monitoring.gaps import closing_lines, shared
 from etl.reporting.lines import summary_line
-from etl.reporting.run_tables import gap_table
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
 from etl.runs.run import Summary
@@ -18,6 +17,8 @@ def store(settings: Settings, spec: IngestSpec) -> Summary:
     with keep_exit_code():
         print_line(summary_line(summary))
         if gaps := shared(summary.gaps):
+            from etl.reporting.run_tables import gap_table  # only here: most runs leave no gap and draw no table
+
             print_tables([gap_table(gaps)])
             for line in closing_lines(gaps, composition.rules(settings, local_now()).floor):
                 print_line(line)

@@ -1,6 +1,5 @@
 """Loads the settings: a TOML file, and environment variables that win over it. Done once, before anything else."""
 
-import difflib
 import os
 import re
 import tomllib
@@ -91,7 +90,9 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
 def _did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     """The most similar known name as the end of a sentence; empty if none is similar."""
     endings = sorted(one.removeprefix(prefix) for one in known)
-    near = difflib.get_close_matches(name.removeprefix(prefix), endings, 1)
+    from difflib import get_close_matches  # only here: a nightly job has no use for it
+
+    near = get_close_matches(name.removeprefix(prefix), endings, 1)
     return f"; did you mean {prefix}{near[0]}?" if near else ""
 
 
