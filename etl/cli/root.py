@@ -111,7 +111,7 @@ def _run(arguments: list[str]) -> int:
         return ExitCode.STOPPED
     except Exception as error:
         if isinstance(error, OSError) and error.filename is None and error.errno == errno.ENOSPC:
-            return ExitCode.DONE  # click's own output, such as that of --help: `run` finds out
+            return _output_failed(error)
         # A bug. Its message is not shown: it may contain anything, even a signed URL.
         frames = traceback.extract_tb(error.__traceback__)
         _log.debug("%s", "; ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames))
@@ -120,3 +120,13 @@ def _run(arguments: list[str]) -> int:
             f"this should not happen ({type(error).__name__} in {where}); please report it with --log-level debug"
         )
         return ExitCode.FAILED
+
+
+def _output_failed(error: OSError) -> int:
+    """A disk that is full under click's own output, such as that of --help; never taken for success."""
+    try:
+        with stdout_errors():
+            raise error
+    except OutputError as failed:
+        print_stderr(str(failed))
+        return failed.exit_code
