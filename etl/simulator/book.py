@@ -45,11 +45,6 @@ class Book:
         self._series.clear()
         self._by_symbol = None
 
-    @property
-    def symbols(self) -> list[str]:
-        """Every symbol with an order, sorted."""
-        return sorted(symbol for symbol in self._grouped() if symbol)
-
     def readable(self, by_ms: int) -> list[Order]:
         """Every order that exists at an instant, oldest first."""
         return self.series("time", None, None).between(0, by_ms + 1, by_ms)
