@@ -41,6 +41,7 @@ class SettingsByName(TypedDict, total=False):
     weight_budget: int
     retention_days: int
     settle_seconds: int
+    reread_days: int
     window_days: float
     page_limit: int
     concurrency: int

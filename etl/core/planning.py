@@ -36,11 +36,15 @@ class Rules:
     """How long the exchange keeps orders; None: without limit."""
     widest: int
     """The widest window of one request."""
+    reread: int = 7 * DAY
+    """How far behind each watermark a nightly run reads again, for orders that appeared late or changed."""
+    earliest: int | None = None
+    """The earliest of the clocks of exchange, database and machine; nothing later is ever proven. None: `now`."""
 
     @property
     def settled(self) -> int:
         """The instant from which on nothing can be proven yet."""
-        return self.now - self.settle_lag
+        return min(self.now, self.now if self.earliest is None else self.earliest) - self.settle_lag
 
     @property
     def floor(self) -> int:

@@ -33,6 +33,8 @@ class Verdict(StrEnum):
     SATURATED = "saturated"
     BEYOND_RETENTION = "beyond_retention"
     FAILED = "failed"
+    DISPUTED = "disputed"
+    """The answer contradicts the question or the stored orders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def rules(settings: Settings, now: int) -> Rules:
         settle_lag=settings.settle_seconds * SECOND,
         keeps=settings.retention_days * DAY or None,
         widest=min(int(settings.window_days * DAY), WIDEST_WINDOW),
+        reread=settings.reread_days * DAY,
     )
 
 

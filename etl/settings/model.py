@@ -44,6 +44,7 @@ class Settings:
     weight_budget: Annotated[int, checks.whole(50, 10_000_000)] = 1_200
     retention_days: Annotated[int, checks.whole(0, 36_500)] = 90
     settle_seconds: Annotated[int, checks.whole(0, 86_400)] = 600
+    reread_days: Annotated[int, checks.whole(0, 60)] = 7
     window_days: Annotated[float, checks.number(0.001, 7)] = 7
     page_limit: Annotated[int, checks.whole(1, 100)] = 100
     concurrency: Annotated[int, checks.whole(1, 32)] = 8

@@ -97,7 +97,7 @@ coverage = Table(
     _moment("asked_since", required=False),
     *(
         Column(name, TSTZMULTIRANGE, nullable=False, server_default="{}")
-        for name in ("proven", "saturated", "beyond_retention", "failed")
+        for name in ("proven", "saturated", "beyond_retention", "failed", "disputed")
     ),
 )
 

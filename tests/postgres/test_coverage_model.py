@@ -14,7 +14,7 @@ from tests.postgres.samples import ACCOUNT
 
 SCOPES = (None, "BTCUSDT", "ETHUSDT")
 HORIZON = 20
-REASONS = (Verdict.SATURATED, Verdict.BEYOND_RETENTION, Verdict.FAILED)
+REASONS = (Verdict.SATURATED, Verdict.BEYOND_RETENTION, Verdict.DISPUTED, Verdict.FAILED)
 """The graver first."""
 
 windows = st.tuples(st.integers(0, HORIZON), st.integers(0, HORIZON)).filter(lambda ends: ends[0] < ends[1])
