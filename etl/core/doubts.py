@@ -1,27 +1,20 @@
-"""Walks that wait because their first page may be truncated, until a longer page of another walk shows that it is not.
+"""Walks that wait because a later page of another walk may settle what they doubt.
 
-Waiting costs nothing and usually saves the two requests that verify such a page. But a waiting walk is not proven, and
-a crash repeats it, so only a bounded number of walks may wait.
+Waiting costs nothing and usually saves the requests that settle it. But a waiting walk is not proven, and a crash
+repeats it, so only a bounded number of walks may wait.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-
-from etl.core.observations import PageSize
-from etl.core.walking import VERIFY, Verify
 
 Job = TypeVar("Job")
 
 
 @dataclass(frozen=True, slots=True)
-class _Doubt(Generic[Job]):
+class _Waiting(Generic[Job]):
     job: Job
-    length: int
-    page_size: PageSize
-
-    @property
-    def is_over(self) -> bool:
-        return not self.page_size.is_doubtful(self.length)
+    is_settled: Callable[[], bool]
 
 
 class Doubts(Generic[Job]):
@@ -29,28 +22,23 @@ class Doubts(Generic[Job]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._waiting: list[_Doubt[Job]] = []
+        self._waiting: list[_Waiting[Job]] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, job: Job, length: int, page_size: PageSize) -> None:
-        """Add a walk whose first page has `length` rows and may be truncated, judged by `page_size` of its scope."""
-        self._waiting.append(_Doubt(job, length, page_size))
+    def add(self, job: Job, is_settled: Callable[[], bool]) -> None:
+        """Add a walk. `is_settled` tells whether it can continue without the requests that settle its doubts."""
+        self._waiting.append(_Waiting(job, is_settled))
 
-    def due(self) -> list[tuple[Job, Verify | None]]:
-        """Remove and return the walks that continue now, each with the value to send to it.
-
-        Walks whose page is no longer doubtful continue at no cost. Of the others, the oldest beyond `most` verify
-        their page.
-        """
-        waiting = [doubt for doubt in self._waiting if not doubt.is_over]
+    def due(self) -> list[Job]:
+        """Remove and return the walks that continue now: those that are settled, and the oldest beyond `most`."""
+        settled = [one for one in self._waiting if one.is_settled()]
+        waiting = [one for one in self._waiting if one not in settled]
         excess = max(0, len(waiting) - self._most)
-        continuing = [(doubt.job, None) for doubt in self._waiting if doubt.is_over]
         self._waiting = waiting[excess:]
-        return [*continuing, *((doubt.job, VERIFY) for doubt in waiting[:excess])]
+        return [one.job for one in [*settled, *waiting[:excess]]]
 
-    def take_all(self) -> list[Job]:
-        """Remove and return all of them, once no other walk can return a longer page; send None to each."""
-        waiting, self._waiting = self._waiting, []
-        return [doubt.job for doubt in waiting]
+    def take_oldest(self) -> Job:
+        """Remove and return the oldest, once no other walk is under way. What it requests may settle the others."""
+        return self._waiting.pop(0).job

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.timeline import DAY, Window
@@ -14,6 +15,13 @@ WIDEST_WINDOW = 7 * DAY - 2
 
 WEIGHT_WITH_SYMBOL = 20
 WEIGHT_WITHOUT_SYMBOL = 50
+
+
+class Kind(NamedTuple):
+    """A kind of requests. A server may honour the limit for one kind and not for another."""
+
+    by_symbol: bool
+    by_close_type: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,17 @@ class PageRequest:
         """What the exchange charges for it (the endpoint's documentation)."""
         return WEIGHT_WITHOUT_SYMBOL if self.symbol is None else WEIGHT_WITH_SYMBOL
 
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.symbol is not None, self.close_type is not None)
+
+    def asks_for(self, order: Order) -> bool:
+        """Whether some reading of the request includes the order: one of its times lies within the ends."""
+        start, end = self.window.wire()
+        return self.symbol in (None, order.symbol) and any(
+            start <= instant <= end for instant in (order.order_time, order.update_time)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -39,10 +58,17 @@ class Page:
     rejects: tuple[Reject, ...]
     received_at: int
     """The exchange's clock when the response arrived, epoch milliseconds."""
+    size: int = 0
+    """Bytes of the response's body."""
 
     @property
     def length(self) -> int:
         return len(self.orders) + len(self.rejects)
+
+    @property
+    def longest_row(self) -> int:
+        """Bytes of the longest row."""
+        return max((len(row.raw) for row in (*self.orders, *self.rejects)), default=0)
 
     def count_requested(self, request: PageRequest) -> int:
         """How many distinct orders match the request however it is read: both their times lie within its ends."""
@@ -65,6 +91,7 @@ class Refusal(Enum):
     TOO_WIDE = "the window is too wide"
     BEYOND_RETENTION = "the window is older than the exchange keeps"
     UNKNOWN_SYMBOL = "the exchange does not know the symbol"
+    ANOTHER_QUESTION = "the page answers another question than the one asked"
 
 
 Answer = Page | Refusal

@@ -5,11 +5,11 @@ and a request without symbol (50) costs less than three requests with one (20 ea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.core.paging import WEIGHT_WITH_SYMBOL, WEIGHT_WITHOUT_SYMBOL
 from etl.core.retention import MARGIN
-from etl.core.timeline import DAY, MINUTE, Window, divide, subtract, window_or_none
+from etl.core.timeline import DAY, MINUTE, Window, clip, divide, fill, subtract, window_or_none
 from etl.core.walking import Target
 
 OPENED = 1_567_900_800_000
@@ -21,9 +21,6 @@ CLOCK_WEIGHT = 1
 STRADDLE = MINUTE
 """Milliseconds beyond its end that the last window is read, for orders created before the end and filtered by their
 later update time. In known rows the two times lie at most 50 ms apart."""
-
-REREAD = DAY
-"""Milliseconds that a nightly run reads again even if that costs requests; up to a whole window where it is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,12 @@ class Rules:
     @property
     def settled(self) -> int:
         """The instant from which on nothing can be proven yet."""
-        return min(self.now, self.now if self.earliest is None else self.earliest) - self.settle_lag
+        return self.present - self.settle_lag
+
+    @property
+    def present(self) -> int:
+        """Now, by the earliest of the clocks."""
+        return self.now if self.earliest is None else min(self.now, self.earliest)
 
     @property
     def floor(self) -> int:
@@ -71,6 +73,10 @@ class Known:
         since = oldest if self.requested_since is None else min(oldest, self.requested_since)
         hull = Window(since, self.proven[-1].end)
         return subtract([hull], [*self.proven, *self.given_up])
+
+    def until(self, instant: int) -> "Known":
+        """The same without proof of later times: a clock was wrong when that was recorded."""
+        return replace(self, proven=clip(self.proven, Window(min(instant, 0) - 1, instant)))
 
 
 def scopes(symbols: Sequence[str]) -> list[str | None]:
@@ -104,7 +110,7 @@ def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> li
         if cheapest != [None]:
             return [target for name, known in requested.items() for target in plan_sync(name, known, rules)]
         frontier = min(known.proven[-1].end for known in requested.values())
-        every = Known(proven=[Window(frontier - REREAD, frontier)])
+        every = Known(proven=[Window(frontier - max(rules.reread, 1), frontier)])
     targets = plan_sync(None, every, rules)
     reached = [target.need for target in targets]
     for name, known in requested.items():
@@ -115,22 +121,22 @@ def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> li
 def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
     """Walks from the newest proof of a scope to now, and through the older holes that may still be filled.
 
-    The windows at the newest end are as wide as the same number of requests allows: the past that they cover is read
-    again for orders that changed or appeared late.
+    They begin `rules.reread` before the newest proof, for orders that changed or appeared late. The first windows are
+    as wide as possible, so that the newest ones hold little but what is to be proven.
     """
     if not known.proven:
         return plan_everything(symbol, known, rules)
     oldest, newest = known.proven[0].start, known.proven[-1].end
     holes = _targets(known.holes, symbol, rules)
-    count = -(-(rules.now - newest) // rules.widest)
-    if count <= 0:
+    start = max(newest - rules.reread, oldest, min(newest, rules.floor))
+    need = window_or_none(start, max(rules.settled, newest))
+    if need is None or rules.now <= start:
         return holes
-    start = max(rules.now - count * rules.widest, oldest, min(newest, rules.floor))
-    need = window_or_none(max(start, newest - REREAD), max(rules.settled, newest))
-    if need is None:
-        return holes
-    edges = divide(Window(start, rules.now), rules.widest)
-    return holes + [Target(part, edge, symbol) for edge in edges if (part := edge.intersect(need)) is not None]
+    windows = subtract([Window(start, rules.now)], known.given_up)
+    filled = [part for window in windows for part in fill(window, rules.widest)]
+    return holes + [
+        Target(part, window, symbol, newest) for window in filled if (part := window.intersect(need)) is not None
+    ]
 
 
 def _targets(holes: Sequence[Window], symbol: str | None, rules: Rules) -> list[Target]:

@@ -112,6 +112,12 @@ def divide(window: Window, widest: int) -> list[Window]:
     return [Window(a, b) for a, b in itertools.pairwise(cuts)]
 
 
+def fill(window: Window, widest: int) -> list[Window]:
+    """The fewest windows of at most `widest` milliseconds that make up `window`, all but the last of full width."""
+    starts = range(window.start, window.end, widest)
+    return [Window(start, min(start + widest, window.end)) for start in starts]
+
+
 def to_datetime(instant: int) -> datetime:
     """Exact to the millisecond, in UTC."""
     return _EPOCH + timedelta(milliseconds=instant)

@@ -2,28 +2,34 @@
 
 A walk is a generator. It yields a `Step`, the next request together with what the last response proved, and is sent
 the response. It does no I/O, and it assumes nothing about the order of rows, about which rows a truncated page keeps,
-or about whether the ends of a window are inclusive. Only a page that cannot be truncated proves an interval, and only
-exactly the interval that was requested. A full page proves nothing; its times only show where to cut next.
+or about whether the ends of a window are inclusive. Only a page that answers the question and cannot be truncated
+proves an interval, and only exactly the interval that was requested. A full page proves nothing; its times only show
+where to cut next.
 
-Bound: every full page is either cut into two smaller pieces or ends in a split by close type and symbol. Pieces on one
+Bound: every page that proves nothing is either cut into two smaller pieces or ends in a split by symbol. Pieces on one
 level are disjoint, so an order lies in at most three of them (a request reaches a millisecond beyond its window on
-either side). Hence there are at most 3·N/limit full pages a level for N orders, on at most LEVELS levels. A walk that
-sees more full pages than that, N being the orders seen so far, receives the same rows repeatedly, and gives up.
+either side). Hence there are at most 3·N/n such pages a level for N orders and pages of at least n rows, on at most
+LEVELS levels. A walk that sees more of them, N being the orders seen so far, receives the same rows repeatedly, and
+gives up.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import Final, Literal, TypeGuard
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from etl.core.observations import Observations
 from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Order
-from etl.core.paging import Answer, Page, PageRequest, Refusal
+from etl.core.page_limits import Doubt
+from etl.core.paging import Answer, Kind, Page, PageRequest, Refusal
+from etl.core.retention import MARGIN
 from etl.core.timeline import Window, merge, subtract
-from etl.core.window_splitting import NARROWEST, Piece, cut
+from etl.core.window_splitting import NARROWEST, Piece, cut, halve
 
 LEVELS = 64
 """More than the cuts from a whole window down to a millisecond: 32 that follow the rows, and 7 days are 2^29.2 ms."""
+
+ASKED_AGAIN = 2
+"""How often a request is repeated whose page answers another question."""
 
 
 class Verdict(StrEnum):
@@ -44,38 +50,31 @@ class Finding:
     window: Window
     verdict: Verdict
     symbol: str | None = None
+    shown: Sequence[Order] = field(default=(), compare=False, repr=False)
+    """The orders on the pages that prove the interval; perhaps others, too."""
 
 
 class SymbolsRequest:
     """The walk needs the names of all symbols; send them, or None where they are not available."""
 
 
-class _Verify(Enum):
-    VERIFY = "verify"
-
-
-Verify = Literal[_Verify.VERIFY]
-VERIFY: Final = _Verify.VERIFY
-"""Sent to a walk whose first page is doubtful: verify the page now, by requesting the window in pieces."""
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """What the last response proved, and the next request.
 
-    `request` is None in two cases. Either the walk has ended, or its first page may be truncated; then `doubtful` is
-    that page's length in rows. In the second case send None once a longer page was seen, or once no other walk can
-    still return one; send VERIFY to check the page with more requests.
+    `request` is None in two cases. Either the walk has ended, or it waits, because a later page may settle a doubt;
+    then `is_settled` tells whether one has. Send None to a waiting walk once it is settled, or once no other walk can
+    settle it: it then requests what is needed.
     """
 
     findings: tuple[Finding, ...]
     request: PageRequest | SymbolsRequest | None
-    doubtful: int | None = None
+    is_settled: Callable[[], bool] | None = None
     unseen: tuple[Order, ...] = ()
     """Orders of the last response that the walk had not seen before."""
 
 
-Reply = Answer | frozenset[str] | Verify | None
+Reply = Answer | frozenset[str] | None
 Steps = Generator[Step, Reply, None]
 
 
@@ -84,12 +83,35 @@ class Target:
     """The goal of one walk.
 
     `need` is the window to prove. `requested` contains it and is the window of the first request, since a wider window
-    costs no more. If that page is full, what lies before `need` is not requested again.
+    costs no more.
     """
 
     need: Window
     requested: Window
     symbol: str | None = None
+    proven_until: int = 0
+    """What lies before this instant is proven already, and is only read again for orders that appeared late."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """An answer, and the doubt whether it is whole."""
+
+    answer: Answer
+    doubt: Doubt | None = None
+
+    @property
+    def page(self) -> Page | None:
+        return self.answer if isinstance(self.answer, Page) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A piece whose page proves it as soon as the doubt is over."""
+
+    piece: Piece
+    page: Page
+    doubt: Doubt
 
 
 def walk(target: Target, observations: Observations) -> Steps:
@@ -101,162 +123,267 @@ class _Walk:
     def __init__(self, target: Target, observations: Observations) -> None:
         self._target = target
         self._claim = Window(target.requested.start, target.need.end)
-        self._limit = observations.page_size.limit
         self._truncation_side = observations.truncation_side
-        self._page_size = observations.page_size
+        self._limits = observations.page_limits
         self._retention = observations.retention
+        self._symbols = observations.symbols
         self._findings: list[Finding] = []
+        self._held: list[_Held] = []
+        self._refused: list[Piece] = []
         self._seen: set[int] = set()
         self._unseen: tuple[Order, ...] = ()
-        self._seen_any = False
         self._proved_nothing = 0
-        self._verifies = False
+        self._has_waited = False
 
     def steps(self) -> Steps:
-        whole = Piece(self._target.requested)
-        answer = yield from self._request(whole.window, self._target.symbol)
-        if isinstance(answer, Page) and self._page_size.is_doubtful(answer.length):
-            reply = yield self._step(None, doubtful=answer.length)
-            self._verifies = reply is VERIFY
-        if self._target.requested.start < self._target.need.start and not self._is_short(answer, whole.window):
-            pending = [Piece(Window(self._target.need.start, self._target.requested.end))]
-        else:
-            pending = yield from self._consider(whole, answer)
+        pending = [Piece(self._target.requested)]
         while pending:
-            if self._proved_nothing > self.bound:
-                for window in merge(piece.window for piece in pending):
-                    self._find(window, Verdict.FAILED)
+            while pending and self._proved_nothing <= self.bound:
+                piece, *later = pending
+                received = yield from self._request(piece.window, self._target.symbol)
+                pending = (yield from self._consider(piece, received)) + later
+                self._release()
+            if pending:
                 break
-            piece, *later = pending
-            answer = yield from self._request(piece.window, self._target.symbol)
-            pending = (yield from self._consider(piece, answer)) + later
+            pending = yield from self._settle()
+        for window in merge(piece.window for piece in pending):
+            self._find(window, Verdict.FAILED)
         yield self._step(None)
 
     @property
     def bound(self) -> int:
         """The most answers that prove nothing before the walk gives up, by the orders it has seen."""
-        return LEVELS * (1 + 3 * len(self._seen) // self._limit)
+        return LEVELS * (1 + 3 * len(self._seen) // self._limits.smallest_doubtful)
 
     def _request(
         self, window: Window, symbol: str | None, close_type: CloseType | None = None
-    ) -> Generator[Step, Reply, Answer]:
+    ) -> Generator[Step, Reply, _Received]:
         if self._retention.is_refused(window):
-            return Refusal.BEYOND_RETENTION
-        request = PageRequest(window, self._limit, symbol, close_type)
+            return _Received(Refusal.BEYOND_RETENTION)
+        return (yield from self._ask(PageRequest(window, self._limits.limit, symbol, close_type)))
+
+    def _ask(self, request: PageRequest) -> Generator[Step, Reply, _Received]:
+        """Send a request, and send it again if its page answers another question."""
+        for _ in range(1 + ASKED_AGAIN):
+            answer = yield from self._send(request)
+            if isinstance(answer, Refusal) or (yield from self._is_an_answer(request, answer)):
+                break
+            answer = Refusal.ANOTHER_QUESTION
+        doubt = self._limits.note(request, answer) if isinstance(answer, Page) else None
+        self._proved_nothing += isinstance(answer, Refusal) or not (doubt is None or doubt.has_earlier)
+        return _Received(answer, doubt)
+
+    def _send(self, request: PageRequest) -> Generator[Step, Reply, Answer]:
         answer = yield self._step(request)
         if not isinstance(answer, Page | Refusal):
             raise TypeError(f"a page was requested, not {answer!r}")
         if isinstance(answer, Page):
-            self._page_size.note(answer.length, answer.count_requested(request), whole=not self._seen_any)
-            self._seen_any = True
+            self._retention.passed(answer.received_at)
             self._unseen = tuple(order for order in answer.orders if hash(order.key) not in self._seen)
             self._seen.update(hash(order.key) for order in self._unseen)
-        self._proved_nothing += not self._is_short(answer, window)
+            self._symbols.update(order.symbol for order in self._unseen)
         return answer
 
-    def _consider(self, piece: Piece, answer: Answer) -> Generator[Step, Reply, list[Piece]]:
+    def _is_an_answer(self, request: PageRequest, page: Page) -> Generator[Step, Reply, bool]:
+        """Whether the page answers this request, as far as its rows show.
+
+        Rows that were not requested are stored like all others. If nothing else is on the page, it answers another
+        question. If some rows were requested, the server may have added the others, or it may have answered for
+        another window that shares these rows. One request tells: for the instant of one of these rows it must show that
+        row, and not all the others.
+        """
+        inside = [order for order in page.orders if request.asks_for(order)]
+        if len(inside) == len(page.orders):
+            return True
+        if not inside or request.window.width <= NARROWEST:
+            return bool(inside)
+        middle = sorted(inside, key=lambda order: order.order_time)[len(inside) // 2]
+        first, last = sorted((middle.order_time, middle.update_time))
+        instant = Window(first, last + 1)
+        if instant.width >= request.window.width:
+            return True
+        probe = replace(request, window=instant)
+        shown = yield from self._send(probe)
+        if not isinstance(shown, Page):
+            return False
+        keys = {order.key for order in shown.orders}
+        others = {order.key for order in inside if not probe.asks_for(order)}
+        return middle.key in keys and not (others and others <= keys)
+
+    def _consider(self, piece: Piece, received: _Received) -> Generator[Step, Reply, list[Piece]]:
         """Record what an answer proves; returns the smaller pieces to request instead if it proves nothing."""
-        window = piece.window
-        if answer is Refusal.UNKNOWN_SYMBOL:
-            self._find(window, Verdict.FAILED)
+        page, doubt = received.page, received.doubt
+        if page is None:
+            return self._consider_refusal(piece, received.answer)
+        is_full = page.length >= self._limits.limit
+        if piece.expects and is_full:
+            self._truncation_side.failed()
+        elif piece.expects:
+            self._truncation_side.confirmed(piece.expects)
+        if doubt is None or doubt.is_over:
+            self._prove(piece.window, page.orders)
             return []
-        if answer is Refusal.TOO_WIDE:
-            if window.width == 1:
-                self._find(window, Verdict.FAILED)
-                return []
+        if not is_full and piece.window.end <= self._target.proven_until:
+            return []  # it is proven already; only rows that are certainly cut off call for more requests
+        if doubt.has_earlier:
+            self._held.append(_Held(piece, page, doubt))
+            return []
+        return (yield from self._divide(piece, page))
+
+    def _consider_refusal(self, piece: Piece, refusal: Answer) -> list[Piece]:
+        window = piece.window
+        if refusal is Refusal.TOO_WIDE and window.width > 1:
             return [Piece(half, depth=piece.depth) for half in window.split((window.start + window.end) // 2)]
-        if answer is Refusal.BEYOND_RETENTION:
-            self._retention.refuse(window)
+        if refusal is Refusal.BEYOND_RETENTION and self._retention.is_doubtful(window):
+            return self._doubt_refusal(piece)
+        if refusal is Refusal.BEYOND_RETENTION:
             given_up, still_to_request = self._retention.narrow_down(window)
             for lost in given_up:
                 self._find(lost, Verdict.BEYOND_RETENTION)
             return [Piece(part) for part in still_to_request]
-        if self._is_short(answer, window):
-            if piece.expects:
-                self._truncation_side.confirmed(piece.expects)
-            self._prove(window, answer)
+        self._find(window, Verdict.DISPUTED if refusal is Refusal.ANOTHER_QUESTION else Verdict.FAILED)
+        return []
+
+    def _doubt_refusal(self, piece: Piece) -> list[Piece]:
+        """The exchange refused a window that it promises to keep: ask again when all else is done.
+
+        After that the edge may have moved while the run lasted: the first minute is left out, then two, then four. What
+        is left out failed, and the next run asks for it again.
+        """
+        if piece.refusals == 0:
+            self._refused.append(replace(piece, refusals=1))
             return []
-        if piece.expects:
-            self._truncation_side.failed()
+        window = piece.window
+        at = window.start + MARGIN * 2 ** (piece.refusals - 1)
+        older, newer = (window, None) if at >= window.end else window.split(at)
+        self._find(older, Verdict.FAILED)
+        return [] if newer is None else [replace(piece, window=newer, refusals=piece.refusals + 1)]
+
+    def _divide(self, piece: Piece, page: Page) -> Generator[Step, Reply, list[Piece]]:
+        """The pieces to request instead of one whose page may be truncated."""
+        window = piece.window
+        times = (order.order_time for order in page.orders)
+        is_full = page.length >= self._limits.limit
+        if not is_full and window.start < self._target.proven_until:
+            return [Piece(Window(self._target.proven_until, window.end))]
         if window.width > NARROWEST:
-            return cut(piece, (order.order_time for order in answer.orders), self._truncation_side.observed)
-        unproven = yield from self._narrow(window, self._target.symbol, answer)
+            return cut(piece, times, self._truncation_side.observed) if is_full else halve(piece, times)
+        shown: list[Order] = []
+        unproven = yield from self._narrow(window, self._target.symbol, page, shown)
         for finding in unproven:
             self._find(finding.window, finding.verdict)
         for proven in subtract([window], [finding.window for finding in unproven]):
-            self._prove(proven, answer)
+            self._prove(proven, shown)
         return []
 
-    def _narrow(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, list[Finding]]:
-        """Prove a window too narrow to be cut: by close type, then by symbol, then millisecond by millisecond.
+    def _release(self) -> None:
+        """Prove the held pieces whose doubt is over."""
+        held, self._held = self._held, []
+        for one in held:
+            if one.doubt.is_over:
+                self._prove(one.piece.window, one.page.orders)
+            else:
+                self._held.append(one)
 
-        Returns what stays unproven. By the documentation the two close types make up the whole. Settlements have
-        neither, so if a row of the full page is missing from both, the walk continues with the symbols.
+    def _settle(self) -> Generator[Step, Reply, list[Piece]]:
+        """Wait once for the pages of other walks; then request what settles the doubts that are left."""
+        if (self._held or self._refused) and not self._has_waited:
+            self._has_waited = True
+            yield self._step(None, is_settled=self._is_settled)
+        self._release()
+        pending, self._refused = self._refused, []
+        while self._held:
+            one = self._held[0]
+            yield from self._try_to_settle(one.doubt, self._target.symbol)
+            self._release()
+            if one in self._held:
+                self._held.remove(one)
+                pending += yield from self._divide(one.piece, one.page)
+        return pending
+
+    def _is_settled(self) -> bool:
+        return not self._refused and all(one.doubt.is_over for one in self._held)
+
+    def _try_to_settle(self, doubt: Doubt, symbol: str | None) -> Generator[Step, Reply, None]:
+        """Request again a page that was longer: if it still is, the doubted page is whole."""
+        again = self._limits.request_to_settle(Kind(symbol is not None, False), doubt)
+        if again is not None:
+            yield from self._ask(again)
+
+    def _narrow(
+        self, window: Window, symbol: str | None, page: Page, shown: list[Order]
+    ) -> Generator[Step, Reply, list[Finding]]:
+        """Prove a window too narrow to be cut: by symbol, then millisecond by millisecond.
+
+        Returns what stays unproven; adds the orders on the pages that prove the rest to `shown`. The close types are no
+        partition, as settlements have none that can be requested. So what they show of a full millisecond is stored and
+        proves nothing.
         """
-        if (yield from self._by_close_type(window, symbol, full)):
-            return []
         if symbol is None:
-            return (yield from self._by_symbol(window, full))
+            return (yield from self._by_symbol(window, page, shown))
         if window.width == 1:
+            for close_type in REQUESTABLE_CLOSE_TYPES:
+                yield from self._request(window, symbol, close_type)
             return [Finding(window, Verdict.SATURATED, symbol)]
         unproven: list[Finding] = []
         for start in range(window.start, window.end):
             millisecond = Window(start, start + 1)
-            answer = yield from self._request(millisecond, symbol)
-            unproven += yield from self._narrow_answer(millisecond, symbol, answer)
+            unproven += yield from self._narrow_request(millisecond, symbol, shown)
         return unproven
 
-    def _narrow_answer(self, window: Window, symbol: str, answer: Answer) -> Generator[Step, Reply, list[Finding]]:
-        if self._is_short(answer, window):
+    def _narrow_request(
+        self, window: Window, symbol: str, shown: list[Order], *, may_be_unknown: bool = False
+    ) -> Generator[Step, Reply, list[Finding]]:
+        received = yield from self._request(window, symbol)
+        if received.answer is Refusal.UNKNOWN_SYMBOL and may_be_unknown:
             return []
-        if isinstance(answer, Page):
-            return (yield from self._narrow(window, symbol, answer))
-        return [Finding(window, Verdict.FAILED, symbol)]
+        if received.answer is Refusal.ANOTHER_QUESTION:
+            return [Finding(window, Verdict.DISPUTED, symbol)]
+        if received.page is None:
+            return [Finding(window, Verdict.FAILED, symbol)]
+        whole = yield from self._whole_page(window, symbol, received)
+        if whole is None:
+            return (yield from self._narrow(window, symbol, received.page, shown))
+        shown += whole.orders
+        return []
 
-    def _by_close_type(self, window: Window, symbol: str | None, full: Page) -> Generator[Step, Reply, bool]:
-        shown: set[tuple[str, int]] = set()
-        for close_type in REQUESTABLE_CLOSE_TYPES:
-            answer = yield from self._request(window, symbol, close_type)
-            if not self._is_short(answer, window):
-                return False
-            shown.update(order.key for order in answer.orders)
-        return all(order.key in shown for order in full.orders)
+    def _whole_page(self, window: Window, symbol: str, received: _Received) -> Generator[Step, Reply, Page | None]:
+        """The page of a window that cannot be cut, once it is certain to be whole; looks for longer pages meanwhile."""
+        doubt, page = received.doubt, received.page
+        if doubt is not None and not doubt.has_earlier and page is not None and page.length < self._limits.limit:
+            yield from self._request(self._target.requested, symbol)
+            received = yield from self._request(window, symbol)
+            doubt, page = received.doubt, received.page
+        if doubt is not None and doubt.has_earlier and not doubt.is_over:
+            yield from self._try_to_settle(doubt, symbol)
+        return page if doubt is None or doubt.is_over else None
 
-    def _by_symbol(self, window: Window, full: Page) -> Generator[Step, Reply, list[Finding]]:
-        """Request every symbol that the exchange lists or has shown. Without its list, the whole stays unproven."""
+    def _by_symbol(self, window: Window, full: Page, shown: list[Order]) -> Generator[Step, Reply, list[Finding]]:
+        """Request every symbol that the exchange lists, that is stored or that a page has shown.
+
+        Without the exchange's list the whole stays unproven.
+        """
         listed = yield self._step(SymbolsRequest())
         if not isinstance(listed, frozenset | None):
             raise TypeError("symbols were requested, not a page")
-        shown = {order.symbol for order in full.orders}
+        on_page = {order.symbol for order in full.orders}
         unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
         proven: list[Finding] = []
-        for symbol in sorted(shown | (listed or frozenset())):
-            answer = yield from self._request(window, symbol)
-            if answer is Refusal.UNKNOWN_SYMBOL and symbol not in shown:
-                continue
-            left = yield from self._narrow_answer(window, symbol, answer)
+        for symbol in sorted(self._symbols | (listed or frozenset())):
+            left = yield from self._narrow_request(window, symbol, shown, may_be_unknown=symbol not in on_page)
             unproven += left
             known = subtract([window], [finding.window for finding in left])
-            proven += [Finding(part, Verdict.PROVEN, symbol) for part in known]
+            proven += [Finding(part, Verdict.PROVEN, symbol, shown) for part in known]
         if unproven:
             self._findings += [*proven, *(finding for finding in unproven if finding.symbol)]
         return unproven
 
-    def _is_short(self, answer: Answer, window: Window) -> TypeGuard[Page]:
-        if not isinstance(answer, Page):
-            return False
-        narrow = window.width <= NARROWEST
-        if self._verifies and not narrow and self._page_size.is_doubtful(answer.length):
-            return False
-        return not self._page_size.may_be_truncated(answer.length, narrow=narrow)
-
-    def _prove(self, window: Window, page: Page) -> None:
+    def _prove(self, window: Window, shown: Sequence[Order]) -> None:
         claimed = window.intersect(self._claim)
         if claimed is None:
             return
-        oldest = min((order.update_time for order in page.orders), default=None)
-        proven, beyond = self._retention.judge(claimed, oldest, page.received_at)
-        self._findings += [Finding(part, Verdict.PROVEN, self._target.symbol) for part in proven]
+        proven, beyond = self._retention.judge(claimed)
+        self._findings += [Finding(part, Verdict.PROVEN, self._target.symbol, shown) for part in proven]
         self._findings += [Finding(part, Verdict.BEYOND_RETENTION, self._target.symbol) for part in beyond]
 
     def _find(self, window: Window, verdict: Verdict) -> None:
@@ -264,7 +391,7 @@ class _Walk:
         if claimed is not None:
             self._findings.append(Finding(claimed, verdict, self._target.symbol))
 
-    def _step(self, request: PageRequest | SymbolsRequest | None, doubtful: int | None = None) -> Step:
+    def _step(self, request: PageRequest | SymbolsRequest | None, is_settled: Callable[[], bool] | None = None) -> Step:
         findings, unseen = tuple(self._findings), self._unseen
         self._findings, self._unseen = [], ()
-        return Step(findings, request, doubtful, unseen)
+        return Step(findings, request, is_settled, unseen)

@@ -5,7 +5,7 @@ again, that part is a short page: one request shows where to cut, the next one p
 end if it keeps the newest rows. If neither end gives a hint, the median row halves the rows, not the time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
@@ -20,6 +20,11 @@ MEDIAN_CUTS = 32
 """The most consecutive cuts at a median row; after them the time is halved, so that the depth is bounded."""
 
 
+SPARE = 25
+"""One of so many rows of a full page stays out of the part that is expected to be short. That part's page is then
+shorter by several rows, so that pages which are cut by bytes and not by rows are told apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A window still to be requested."""
@@ -29,6 +34,8 @@ class Piece:
     """If the exchange truncates this way, the page of this piece is short."""
     depth: int = 0
     """Cuts since the last one that followed a truncation side."""
+    refusals: int = 0
+    """How often the exchange refused it, although it promises to keep that time."""
 
 
 def cut(piece: Piece, times: Iterable[int], observed: Truncation | None) -> list[Piece]:
@@ -42,19 +49,32 @@ def cut(piece: Piece, times: Iterable[int], observed: Truncation | None) -> list
     if not inside:
         return _halves(piece, (window.start + window.end) // 2)
     kept = None if piece.expects else observed or _guess(window, inside[0], inside[-1])
+    spare = max(1, len(inside) // SPARE)
     if kept is Truncation.KEEPS_OLDEST:
-        # The first part must end early enough that its request does not reach the latest row.
-        at = inside[-1] - 1
+        # The first part must end early enough that its request does not reach the latest rows.
+        at = inside[-spare] - 1
         if at <= window.start:
             return _halves(piece, window.start + NARROWEST)
         certain, rest = window.split(at)
         return [Piece(certain, kept), Piece(rest)]
     if kept is Truncation.KEEPS_NEWEST:
-        at = inside[0] + 2
+        at = inside[spare - 1] + 2
         if at >= window.end:
             return list(reversed(_halves(piece, window.end - NARROWEST)))
         rest, certain = window.split(at)
         return [Piece(certain, kept), Piece(rest)]
+    return _halves_by_rows(piece, inside)
+
+
+def halve(piece: Piece, times: Iterable[int]) -> list[Piece]:
+    """Two pieces with half of the rows each, or half of the time if there are no rows; as `cut` otherwise."""
+    window = piece.window
+    inside = sorted(t for t in times if window.contains(t))
+    return _halves_by_rows(piece, inside) if inside else _halves(piece, (window.start + window.end) // 2)
+
+
+def _halves_by_rows(piece: Piece, inside: Sequence[int]) -> list[Piece]:
+    window = piece.window
     if piece.depth >= MEDIAN_CUTS:
         return _halves(piece, (window.start + window.end) // 2)
     median = median_low(inside)

@@ -22,7 +22,7 @@ def read_page(body: bytes, received_at: int) -> Page:
     """
     rows = [read_row(bytes(row)) for row in _elements(body)]
     orders = tuple(row for row in rows if isinstance(row, Order))
-    return Page(orders, tuple(row for row in rows if isinstance(row, Reject)), received_at)
+    return Page(orders, tuple(row for row in rows if isinstance(row, Reject)), received_at, len(body))
 
 
 def _elements(body: bytes) -> Sequence[bytes]:

@@ -16,11 +16,16 @@ LONGEST_SYMBOL = 64
 
 _UNSTORABLE = "the row holds characters that the database cannot store"
 _BIGINT = 1 << 63
-_LATEST = 253_402_300_800_000
-"""The year 10000, epoch milliseconds: the first instant that a date cannot hold."""
+_THIRTEEN_DIGITS = range(10**12, 10**13)
+"""Epoch milliseconds of the years 2001 to 2286. A time in seconds has fewer digits, one in microseconds has more: such
+a row is rejected rather than stored under 1970."""
 
 _Integer: TypeAlias = int | Annotated[str, Meta(pattern=r"\A[+-]?[0-9]{1,19}\Z")] | None
-_Time: TypeAlias = Annotated[int, Meta(gt=0, lt=_LATEST)] | Annotated[str, Meta(pattern=r"\A[1-9][0-9]{0,13}\Z")] | None
+_Time: TypeAlias = (
+    Annotated[int, Meta(ge=_THIRTEEN_DIGITS.start, lt=_THIRTEEN_DIGITS.stop)]
+    | Annotated[str, Meta(pattern=r"\A[1-9][0-9]{12}\Z")]
+    | None
+)
 _Boolean: TypeAlias = bool | Literal["true", "false"] | None
 _Text: TypeAlias = str | None
 

@@ -23,6 +23,10 @@ class RunResult:
     """Orders that still differ between the exchange and the database; only `verify` looks for them."""
     quarantined: int = 0
     """Rows that could not be read."""
+    left_out: int = 0
+    """Stored orders that the exchange left out of answers that would else have proven their windows."""
+    proven_futures: int = 0
+    """Accounts of which a time to come is recorded as proven, because a clock was wrong."""
     is_end_recorded: bool = True
     """Whether the end of the run could be written to the table `runs`."""
 
@@ -40,7 +44,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
         exit_code = ExitCode.FAILED
     elif result.unknown_symbols:
         exit_code = ExitCode.WRONG_INPUT
-    elif result.unproven or result.differences or result.quarantined:
+    elif any((result.unproven, result.differences, result.quarantined, result.left_out, result.proven_futures)):
         exit_code = ExitCode.INCOMPLETE
     else:
         exit_code = ExitCode.DONE

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError
 from etl.core.orders import Key, Order, Reject, latest_versions
 from etl.core.paging import Page
 from etl.core.walking import Finding
+from etl.runs.contradictions import dispute
 from etl.store import coverage, orders, quarantine, runs
 
 REMEMBERED_ORDERS = 2_000
@@ -24,8 +25,11 @@ class Received(NamedTuple):
     findings: Sequence[Finding]
     first: frozenset[Key] = frozenset()
     """Orders of the page that the run had not received before."""
-    longest: int = 0
-    """The length of the longest page of this kind that the run has received."""
+
+    @property
+    def longest(self) -> int:
+        """Rows of the page."""
+        return 0 if self.page is None else self.page.length
 
 
 @dataclass
@@ -50,6 +54,8 @@ class Recorder:
         self.market = market
         self.run_id = run_id
         self.counts = runs.Counts()
+        self.left_out: set[tuple[str, str, int]] = set()
+        """Account, symbol and id of stored orders that a page left out which would else have proven its window."""
         self._named: set[tuple[str, str]] = set()
         self._quarantined: set[tuple[str, str]] = set()
         self._written: dict[tuple[str, Key], str] = {}
@@ -73,6 +79,7 @@ class Recorder:
         named: set[tuple[str, str]] = set()
         quarantined: set[tuple[str, str]] = set()
         written_early: set[tuple[str, Key]] = set()
+        left_out: set[tuple[str, str, int]] = set()
         for account, of_account in by_account.items():
             batch, rejects = latest_versions(of_account.orders), of_account.rejects
             first = of_account.first
@@ -92,7 +99,9 @@ class Recorder:
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, account, self.market, unnamed)
             quarantine.keep(self._connection, account, self.market, self.run_id, rejects)
-            coverage.record(self._connection, account, self.market, of_account.findings)
+            findings, lacking = dispute(self._connection, account, self.market, of_account.findings)
+            coverage.record(self._connection, account, self.market, findings)
+            left_out |= {(account, *key) for key in lacking}
             written |= {(account, order.key): order.raw for order in fresh}
             named |= {(account, symbol) for symbol in unnamed}
             newly_quarantined = {(account, reject.raw) for reject in rejects} - self._quarantined
@@ -101,6 +110,7 @@ class Recorder:
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
+        self.left_out |= left_out
         self._quarantined |= quarantined
         self._named |= named
         self._written_early |= written_early

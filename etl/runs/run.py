@@ -8,11 +8,13 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from etl.core.observations import Observations, PageSize, TruncationSide
-from etl.core.planning import Rules
+from etl.core.observations import Observations, TruncationSide
+from etl.core.page_limits import PageLimits
+from etl.core.planning import Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
-from etl.core.timeline import SECOND, Window
+from etl.core.text import many
+from etl.core.timeline import MINUTE, SECOND, Window, iso
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
@@ -160,6 +162,7 @@ class Run:
         self._watch = watch
         self._began = time.monotonic()
         self._clients: dict[str, ExchangeClient] = {}
+        self._proven_futures = 0
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
@@ -213,6 +216,8 @@ class Run:
             unproven=remaining.unproven,
             differences=remaining.differences,
             quarantined=sink.counts.quarantined,
+            left_out=self._report_left_out(),
+            proven_futures=self._proven_futures,
         )
 
     def _set_clock(self) -> None:
@@ -260,20 +265,43 @@ class Run:
         rules = reader.rules_at(reader.clock.now())
         if span is not None:
             self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
-        largest = runs.largest_page(self.connection)
         walks: list[Walk] = []
         for account, client in self._clients.items():
-            targets = planner(coverage.known(self.connection, account, self._reader.market), rules)
+            known = coverage.known(self.connection, account, self._reader.market)
+            self._warn_of_the_future(account, known, rules)
+            targets = planner({symbol: one.until(rules.present) for symbol, one in known.items()}, rules)
             sink.begin(account, targets)
+            limits, symbols = PageLimits(reader.page_limit), {symbol for symbol in known if symbol}
             observations = {
-                symbol: Observations(
-                    TruncationSide(), PageSize(reader.page_limit, largest), Retention(rules.keeps, rules.now)
-                )
+                symbol: Observations(TruncationSide(), limits, Retention(rules.keeps, rules.now), symbols)
                 for symbol in {target.symbol for target in targets}
             }
             sightings = Sightings(targets)
             walks += [Walk(account, client, target, observations[target.symbol], sightings) for target in targets]
         return walks
+
+    def _warn_of_the_future(self, account: str, known: dict[str | None, Known], rules: Rules) -> None:
+        """Say if a clock that led has proven what has not happened yet; the plan does not count on it."""
+        latest = max((one.proven[-1].end for one in known.values() if one.proven), default=0)
+        if latest > rules.present + MINUTE:
+            self._proven_futures += 1
+            since = iso(rules.present // MINUTE * MINUTE)
+            command = f"force-orders coverage reset --account {account} --since {since} --why 'wrong clock'"
+            self.summary.faults.append(
+                f"account {account} is recorded as proven until {iso(latest)}, which lies in the future: a clock was "
+                f"wrong; take it back with '{command}'"
+            )
+
+    def _report_left_out(self) -> int:
+        """Say which stored orders the exchange left out of its answers; returns their number."""
+        left_out = sorted(self.recorder.left_out)
+        if left_out:
+            account, symbol, order_id = left_out[0]
+            self.summary.faults.append(
+                f"the exchange left out {many(len(left_out), 'stored order')}, for example {symbol} {order_id} of "
+                f"account {account}; that answer proves nothing, and the next run asks again"
+            )
+        return len(left_out)
 
     def _forget_symbols(self, unknown: set[str]) -> set[str]:
         """Forget unknown symbols that have neither proof nor orders. Returns the symbols that were forgotten."""

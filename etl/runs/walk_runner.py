@@ -48,8 +48,8 @@ class WalkRunner:
 
     A crash at any instant repeats at most 2 x `concurrency` windows. Those in flight, or received and not yet written,
     are together at most `concurrency`, because no walk begins before all responses are written. At most `concurrency`
-    more wait for their first page to be confirmed. Each is continued after its last proven instant: one request if one
-    page holds the rest.
+    more wait for a later page that settles a doubt. Each is continued after its last proven instant: one request if
+    one page holds the rest.
     """
 
     def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
@@ -88,7 +88,7 @@ class WalkRunner:
                 self._take_responses()
                 self._tick(self._finished)
             else:
-                waiting = deque(self._doubts.take_all())
+                self._advance(self._doubts.take_oldest(), None)
         self._write()
         self._tick(self._finished)
 
@@ -128,8 +128,8 @@ class WalkRunner:
             if outcome is Refusal.UNKNOWN_SYMBOL and current.target.symbol is not None:
                 self.unknown_symbols.add(current.target.symbol)
             self._advance(current, outcome)
-            for doubted, reply in self._doubts.due():
-                self._advance(doubted, reply)
+            for doubted in self._doubts.due():
+                self._advance(doubted, None)
 
     def _advance(self, current: Walk, reply: Reply) -> None:
         """Submit the walk's next request, and keep what its last response contains for the next write."""
@@ -140,16 +140,15 @@ class WalkRunner:
         if step.request is not None:
             self._in_flight += 1
             self._fetchers.submit(current, _call(current.client, step.request))
-        elif step.doubtful is not None:
-            self._doubts.add(current, step.doubtful, current.observations.page_size)
+        elif step.is_settled is not None:
+            self._doubts.add(current, step.is_settled)
         else:
             current.steps.close()  # releases its memory
             self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
             first = current.sightings.first(current.target, step.unseen)
-            longest = current.observations.page_size.seen
-            self._received.append(Received(current.account, page, step.findings, first, longest))
+            self._received.append(Received(current.account, page, step.findings, first))
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:
         """Record the window as a gap, which the next run tries again."""

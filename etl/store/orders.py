@@ -9,11 +9,14 @@ from collections.abc import Mapping, Sequence, Set
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Text, TextClause, and_, cast, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Text, TextClause, and_, cast, func, not_, select, text, true, tuple_
 
 from etl.core.orders import FIELDS, Key, Order
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.schema import force_orders
+
+FORGOTTEN_AFTER = "3 days"
+"""After this age the exchange may no longer show an order without a fill (documented for its sister `allOrders`)."""
 
 
 class Change(StrEnum):
@@ -89,17 +92,48 @@ def between(
 ) -> list[tuple[tuple[str, int], int]]:
     """Key and order time (epoch milliseconds) of the orders with both times in a window."""
     table = force_orders.c
-    start, end = to_datetime(window.start), to_datetime(window.end)
-    of_scope = table.symbol == symbol if symbol else true()
     rows = connection.execute(
-        select(table.symbol, table.order_id, table.order_time).where(
-            table.account == account,
-            table.market == market,
-            of_scope,
-            *(and_(moment >= start, moment < end) for moment in (table.order_time, table.update_time)),
-        )
+        select(table.symbol, table.order_id, table.order_time).where(*_between(account, market, symbol, window))
     )
     return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
+
+
+def sums(
+    connection: Connection, account: str, market: str, scopes: Sequence[tuple[str | None, Window]]
+) -> list[tuple[int, int]]:
+    """For each symbol (None: all) and window: the number of orders with both times in it, and the sum of their ids."""
+    values = {
+        "account": account,
+        "market": market,
+        "symbols": [symbol for symbol, _ in scopes],
+        "starts": [to_datetime(window.start) for _, window in scopes],
+        "ends": [to_datetime(window.end) for _, window in scopes],
+    }
+    return [(row.orders, int(row.ids)) for row in connection.execute(_SUMS, values)]
+
+
+def lasting_between(
+    connection: Connection, account: str, market: str, symbol: str | None, window: Window
+) -> list[tuple[str, int]]:
+    """The keys of the orders with both times in a window that the exchange still keeps: it forgets those without a
+    fill after FORGOTTEN_AFTER."""
+    table = force_orders.c
+    is_forgotten = and_(
+        func.coalesce(table.executed_qty, 0) == 0, table.order_time < func.now() - text(f"interval '{FORGOTTEN_AFTER}'")
+    )
+    rows = connection.execute(
+        select(table.symbol, table.order_id).where(*_between(account, market, symbol, window), not_(is_forgotten))
+    )
+    return [(row.symbol, row.order_id) for row in rows]
+
+
+def _between(account: str, market: str, symbol: str | None, window: Window) -> list[ColumnElement[bool]]:
+    """Both times of the order lie in the window."""
+    table = force_orders.c
+    start, end = to_datetime(window.start), to_datetime(window.end)
+    of_scope = table.symbol == symbol if symbol else true()
+    times = (and_(moment >= start, moment < end) for moment in (table.order_time, table.update_time))
+    return [table.account == account, table.market == market, of_scope, *times]
 
 
 def _upsert(wins_a_tie: str) -> TextClause:
@@ -143,6 +177,21 @@ def _moment(milliseconds: str) -> str:
     seconds, rest = f"{milliseconds} / 1000 * interval '1 second'", f"{milliseconds} % 1000 * interval '1 millisecond'"
     return f"timestamptz 'epoch' + {seconds} + {rest}"
 
+
+_SUMS = text("""
+    SELECT of_scope.orders, of_scope.ids
+      FROM unnest(CAST(:symbols AS text[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+           WITH ORDINALITY AS scope (symbol, start, until, number)
+     CROSS JOIN LATERAL (
+           SELECT count(*) AS orders, coalesce(sum(order_id), 0) AS ids
+             FROM force_orders
+            WHERE account = :account AND market = :market
+              AND order_time >= scope.start AND order_time < scope.until
+              AND update_time >= scope.start AND update_time < scope.until
+              AND (scope.symbol IS NULL OR symbol = scope.symbol)
+           ) AS of_scope
+     ORDER BY scope.number
+""")
 
 # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
 _UPSERT = _upsert("excluded.executed_qty > stored.executed_qty")

@@ -136,12 +136,6 @@ def totals(connection: Connection) -> list[Total]:
     return [Total._make(row) for row in rows]
 
 
-def largest_page(connection: Connection) -> int:
-    """Rows on the largest page of the last week's runs: the exchange sends at least so many."""
-    recent = runs.c.started_at > func.now() - func.make_interval(0, 0, 1)
-    return connection.scalar(select(func.coalesce(func.max(runs.c.largest_page), 0)).where(recent)) or 0
-
-
 _SAVE = (
     update(runs).where(runs.c.id == bindparam("run")).values({one.name: bindparam(one.name) for one in fields(Counts)})
 )

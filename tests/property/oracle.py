@@ -1,4 +1,8 @@
-"""An exchange without HTTP, the simulator's pure core, and a driver that carries requests to it and answers back."""
+"""An exchange without HTTP, the simulator's pure core, and a driver that carries requests to it and answers back.
+
+On top of the simulator's switches it caps pages as no single switch can: by kind of request, by bytes, and differently
+from some request on.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -13,7 +17,7 @@ from etl.core.timeline import DAY, Window
 from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, walk
 from etl.exchange.pages import read_page
 from etl.simulator.book import Book
-from etl.simulator.orders import order_from_row
+from etl.simulator.orders import Order, order_from_row
 from etl.simulator.page import Query, page
 from etl.simulator.scenario import Scenario
 
@@ -53,11 +57,42 @@ class Row:
         return json.dumps(self.as_json()).encode()
 
 
+@dataclass(frozen=True)
+class Caps:
+    """The most rows of a page with neither symbol nor close type, with a symbol, and with a close type."""
+
+    plain: int = LIMIT
+    by_symbol: int = LIMIT
+    by_close_type: int = LIMIT
+
+    def rows(self, request: PageRequest) -> int:
+        if request.close_type is not None:
+            return self.by_close_type
+        return self.plain if request.symbol is None else self.by_symbol
+
+
+@dataclass(frozen=True)
+class Server:
+    """How an exchange truncates: at first, from request number `changes_at` on, and by bytes."""
+
+    first: Caps = Caps()
+    then: Caps = Caps()
+    changes_at: int = 0
+    bytes: int = 1_000_000
+
+    def truncate(self, rows: list[Order], request: PageRequest, number: int) -> list[Order]:
+        kept = rows[: (self.first if number < self.changes_at else self.then).rows(request)]
+        while kept and 1 + sum(1 + len(row.rendered) for row in kept) > self.bytes:
+            kept = kept[:-1]
+        return kept
+
+
 @dataclass
 class Exchange:
     rows: list[Row]
     scenario: Scenario
     lists_symbols: bool = True
+    server: Server = Server()
     requests: list[PageRequest] = field(default_factory=list)
     received: set[tuple[str, int]] = field(default_factory=set)
     seen_first: list[tuple[str, int]] = field(default_factory=list)
@@ -73,7 +108,7 @@ class Exchange:
         assert 1 < end - start < 7 * DAY, "the ends are never equal and always less than seven days apart"
         close_type = request.close_type.value if request.close_type else None
         query = Query(start, end, request.limit, request.symbol, close_type)  # type: ignore[arg-type]
-        found = page(self.book, query, self.scenario, NOW)
+        found = self.server.truncate(list(page(self.book, query, self.scenario, NOW)), request, len(self.requests))
         answer = read_page(b"[" + b",".join(order.rendered for order in found) + b"]", NOW)
         assert not answer.rejects
         self.received.update(order.key for order in answer.orders)
@@ -83,18 +118,19 @@ class Exchange:
 def drive(
     exchange: Exchange, targets: list[Target], observations: Observations, most_in_doubt: int = 8
 ) -> list[Finding]:
-    """Every walk to its end, one after the other, as the scheduler runs them; all findings."""
+    """Every walk to its end, one after the other, as the runner does; all findings."""
     findings: list[Finding] = []
     doubts: Doubts[tuple[Target, Steps]] = Doubts(most_in_doubt)
     sightings = Sightings(targets)
 
-    def go_on(target: Target, steps: Steps, reply: Reply) -> None:
+    def go_on(target: Target, steps: Steps) -> None:
+        reply: Reply = None
         while True:
             step = steps.send(reply)
             findings.extend(step.findings)
             exchange.seen_first.extend(sightings.first(target, step.unseen))
-            if step.doubtful is not None:
-                doubts.add((target, steps), step.doubtful, observations.page_size)
+            if step.is_settled is not None:
+                doubts.add((target, steps), step.is_settled)
             if step.request is None:
                 return
             if isinstance(step.request, SymbolsRequest):
@@ -102,13 +138,17 @@ def drive(
             else:
                 reply = exchange.answer(step.request)
 
+    def go_on_with_those_due() -> None:
+        for doubted in doubts.due():
+            go_on(*doubted)
+
     for target in targets:
-        go_on(target, walk(target, observations), None)
-        for doubted, reply in doubts.due():
-            go_on(*doubted, reply)
+        go_on(target, walk(target, observations))
+        go_on_with_those_due()
         assert len(doubts) <= most_in_doubt
-    for doubted in doubts.take_all():
-        go_on(*doubted, None)
+    while doubts:
+        go_on(*doubts.take_oldest())
+        go_on_with_those_due()
     return findings
 
 
@@ -120,7 +160,7 @@ def histories(draw: st.DrawFn) -> list[Row]:
         at = draw(st.integers(SPAN.start, SPAN.end - 1))
         spread = draw(st.sampled_from([1, 2, 4, 1_000, DAY, 10 * DAY]))
         symbols = draw(st.lists(st.sampled_from("ABCD"), min_size=1, max_size=4))
-        prefixes = draw(st.lists(st.sampled_from(["autoclose-", "adl_autoclose"]), min_size=1, max_size=3))
+        prefixes = draw(st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=3))
         lag = draw(st.sampled_from([0, 1, 50]))
         for number in range(draw(st.integers(1, 45))):
             time = at + draw(st.integers(0, spread - 1))
@@ -129,6 +169,8 @@ def histories(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
+PREFIXES = ["autoclose-", "adl_autoclose", "settlement_autoclose-"]
+
 scenarios = st.builds(
     Scenario,
     kept=st.sampled_from(["oldest", "newest", "by_symbol", "random"]),
@@ -136,11 +178,17 @@ scenarios = st.builds(
     start_inclusive=st.booleans(),
     end_inclusive=st.booleans(),
     filter_field=st.sampled_from(["time", "updateTime"]),
-    page_limit_cap=st.integers(LIMIT // 2, LIMIT),
+    page_limit_cap=st.integers(1, LIMIT),
     duplicates=st.sampled_from([0, 0, 1, 3]),
     strays=st.sampled_from([0, 0, 1, 3]),
     retention_days=st.just(0),
     seed=st.integers(0, 1_000),
 )
-"""Every reading of the documentation that concerns a page. A server that caps pages lower than asked still gives half
-of what was asked for: the exchange documents 50 of 100 as its default."""
+"""Every reading of the documentation that concerns a page."""
+
+_caps = st.builds(Caps, *[st.integers(1, LIMIT) | st.just(LIMIT)] * 3)
+
+servers = st.builds(
+    Server, _caps, _caps, st.sampled_from([0, 1, 3, 10, 30]), st.sampled_from([1_000_000]) | st.integers(150, 1_200)
+)
+"""Every way to truncate pages that the walk allows for: by kind, by bytes, and one change within the run."""
