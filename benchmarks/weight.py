@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from benchmarks.table import Figure
 from etl.core.doubts import Doubts
-from etl.core.observations import Observations, PageSize, TruncationSide
+from etl.core.observations import Observations, TruncationSide
+from etl.core.page_limits import PageLimits
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide
@@ -44,7 +45,7 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
     symbols = frozenset(order.symbol for order in orders)
     cost = Cost()
     received: set[tuple[str, int]] = set()
-    observations = Observations(TruncationSide(), PageSize(GREATEST_LIMIT), Retention(None, NOW))
+    observations = Observations(TruncationSide(), PageLimits(GREATEST_LIMIT), Retention(None, NOW))
 
     def answer(request: PageRequest) -> Page:
         start, end = request.window.wire()
@@ -58,22 +59,27 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
 
     doubts: Doubts[Steps] = Doubts(Settings.concurrency)
 
-    def go_on(steps: Steps, reply: Reply) -> None:
+    def go_on(steps: Steps) -> None:
+        reply: Reply = None
         while True:
             step = steps.send(reply)
             cost.gaps += sum(finding.verdict is not Verdict.PROVEN for finding in step.findings)
-            if step.doubtful is not None:
-                doubts.add(steps, step.doubtful, observations.page_size)
+            if step.is_settled is not None:
+                doubts.add(steps, step.is_settled)
             if step.request is None:
                 return
             reply = symbols if isinstance(step.request, SymbolsRequest) else answer(step.request)
 
+    def go_on_with_those_due() -> None:
+        for steps in doubts.due():
+            go_on(steps)
+
     for window in divide(SPAN, WIDEST_WINDOW):
-        go_on(walk(Target(window, window), observations), None)
-        for steps, reply in doubts.due():
-            go_on(steps, reply)
-    for steps in doubts.take_all():
-        go_on(steps, None)
+        go_on(walk(Target(window, window), observations))
+        go_on_with_those_due()
+    while doubts:
+        go_on(doubts.take_oldest())
+        go_on_with_those_due()
     cost.missing = len(orders) - len(received)
     return cost
 

@@ -68,7 +68,7 @@ class Page:
     @property
     def longest_row(self) -> int:
         """Bytes of the longest row."""
-        return max((len(row.raw) for row in (*self.orders, *self.rejects)), default=0)
+        return max([0, *(len(order.raw) for order in self.orders), *(len(reject.raw) for reject in self.rejects)])
 
     def count_requested(self, request: PageRequest) -> int:
         """How many distinct orders match the request however it is read: both their times lie within its ends."""

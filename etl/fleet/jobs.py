@@ -9,7 +9,7 @@ from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.walking import Target
 from etl.errors import ExitCode
-from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner
+from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner, reread_planner
 
 SYNC, BACKFILL = "sync", "backfill"
 
@@ -42,6 +42,8 @@ class Job:
     is_last: bool = False
     """Whether the older weeks of its scheduled run are jobs of their own, enqueued before it: it is not split again."""
     market: str = USDM
+    rereads: bool = False
+    """Whether a backfill reads what is proven again, for orders that appeared late."""
 
     @property
     def lock(self) -> str:
@@ -54,7 +56,8 @@ class Job:
             return nightly_planner
         since, until = (None if instant is None else str(instant) for instant in (self.since, self.until))
         # Whether to read before the retention was decided when the job was enqueued.
-        return backfill_planner(SpanText(since, until, beyond_retention=since is not None), self.symbols)
+        span = SpanText(since, until, beyond_retention=since is not None)
+        return reread_planner(span) if self.rereads else backfill_planner(span, self.symbols)
 
     def arguments(self) -> dict[str, Any]:
         """As JSON for the queue, which stores its own name and the command itself; read by `job_from_arguments`."""
@@ -66,6 +69,7 @@ class Job:
             "symbols": list(self.symbols) or None,
             "timestamp": self.due_at,
             "is_last": self.is_last or None,
+            "rereads": self.rereads or None,
         }
         return {name: value for name, value in written.items() if value is not None}
 
@@ -99,6 +103,7 @@ def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -
         arguments.get("timestamp"),
         arguments.get("is_last", False),
         arguments.get("market", USDM),  # a job of an older version has none
+        arguments.get("rereads", False),
     )
 
 
@@ -122,10 +127,15 @@ def weekly_jobs(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job
 def catch_up_jobs(job: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
     """The jobs to enqueue in place of a sync that is several weeks behind: the older weeks, then the sync itself.
 
-    Empty if there is only one week to read, or if the older weeks were enqueued already.
+    What the sync would read again before the watermark comes first, since later the watermark lies elsewhere. Empty if
+    there is only one new week to read, or if the older weeks were enqueued already.
     """
-    *older, _ = weekly_jobs(job, targets, rules) or [job]
-    return [*older, replace(job, is_last=True)] if older and not job.is_last else []
+    is_reread = {target: target.need.end <= target.proven_until for target in targets}
+    *older, _ = weekly_jobs(job, [target for target in targets if not is_reread[target]], rules) or [job]
+    if not older or job.is_last:
+        return []
+    reread = weekly_jobs(job, [target for target in targets if is_reread[target]], rules)
+    return [*(replace(week, rereads=True) for week in reread), *older, replace(job, is_last=True)]
 
 
 def by_expiry(jobs: Sequence[Job]) -> list[Job]:

@@ -1,7 +1,7 @@
 """The requested span, and the planners: which walks follow from it and from the stored coverage."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etl.core.planning import Known, Rules, plan_backfill, plan_everything, plan_nightly, scopes
 from etl.core.retention import MARGIN
@@ -77,6 +77,16 @@ def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
             else:
                 targets += plan_backfill(window, symbol, of_symbol, rules)
         return targets
+
+    return plan
+
+
+def reread_planner(span: SpanText) -> Planner:
+    """Plans a span of all symbols that is proven already, for orders that appeared late."""
+
+    def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
+        window = span.readable(rules)
+        return [replace(one, proven_until=window.end) for one in plan_backfill(window, None, Known(), rules)]
 
     return plan
 

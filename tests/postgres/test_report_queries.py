@@ -32,8 +32,9 @@ BEYOND_A_DOUBLE = 2**53 + 1
 
 def store(connection: Connection, account: str, *rows: str, proven: Window | None = None) -> None:
     """As a run stores what it received."""
-    findings = [Finding(proven, Verdict.PROVEN, None)] if proven else []
-    Recorder(connection, USDM, 1, lambda: (1, 50)).commit([Received(account, page(*rows), findings)])
+    answer = page(*rows)
+    findings = [Finding(proven, Verdict.PROVEN, None, answer.orders)] if proven else []
+    Recorder(connection, USDM, 1, lambda: (1, 50)).commit([Received(account, answer, findings)])
 
 
 def order(symbol: str, order_id: int, at: int, **changes: Any) -> str:

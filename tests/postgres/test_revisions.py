@@ -12,9 +12,15 @@ from etl.store.orders import Change, upsert
 from etl.store.schema import force_order_revisions, force_orders
 from tests.postgres.samples import ACCOUNT, page, row
 
+AT = 1_790_000_000_000
+
 NEW, PARTLY, FILLED = (
     {"status": status, "executedQty": filled, "updateTime": at}
-    for status, filled, at in (("NEW", "0", 1000), ("PARTIALLY_FILLED", "0.0005", 2000), ("FILLED", "0.001", 3000))
+    for status, filled, at in (
+        ("NEW", "0", AT + 1000),
+        ("PARTIALLY_FILLED", "0.0005", AT + 2000),
+        ("FILLED", "0.001", AT + 3000),
+    )
 )
 
 

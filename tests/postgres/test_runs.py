@@ -24,7 +24,6 @@ def counts_of(connection: Connection, run_id: int) -> runs.Counts:
 
 def test_no_run_was_the_last_one_before_the_first(connection: Connection) -> None:
     assert runs.last(connection) is None
-    assert runs.largest_page(connection) == 0
 
 
 def test_a_run_is_running_from_its_start(connection: Connection) -> None:
@@ -68,17 +67,6 @@ def test_one_runs_counts_are_not_anothers(connection: Connection) -> None:
     first, second = runs.start(connection, "backfill"), runs.start(connection, "sync")
     runs.save(connection, first, COUNTS)
     assert counts_of(connection, second) == runs.Counts()
-
-
-def test_the_largest_page_is_looked_for_in_the_last_week(connection: Connection) -> None:
-    for rows, days in ((100, 8), (40, 6), (30, 0)):
-        run_id = runs.start(connection, "sync")
-        runs.save(connection, run_id, runs.Counts(largest_page=rows))
-        age = {"days": days, "id": run_id}
-        connection.execute(
-            text("UPDATE runs SET started_at = now() - make_interval(days => :days) WHERE id = :id"), age
-        )
-    assert runs.largest_page(connection) == 40
 
 
 def test_counts_add_up_page_by_page() -> None:

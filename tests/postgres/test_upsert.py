@@ -25,7 +25,7 @@ ADDED, REPLACED, UNCHANGED = Tally(inserted=1), Tally(updated=1), Tally(unchange
 many_times = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
-moments = st.integers(1, to_millis(datetime(2250, 1, 1, tzinfo=UTC)))
+moments = st.integers(10**12, to_millis(datetime(2250, 1, 1, tzinfo=UTC)))
 decimals = st.from_regex(r"-?[1-9][0-9]{0,30}(\.[0-9]{1,30})?|0(\.[0-9]{1,30})?", fullmatch=True)
 
 
@@ -147,7 +147,7 @@ def test_numbers_in_the_raw_row_lose_no_digit(connection: Connection) -> None:
 
 
 def test_optional_fields_may_be_missing_or_null(connection: Connection) -> None:
-    bare = json.dumps({"orderId": 1, "symbol": "ETHUSDT", "time": 5, "price": None})
+    bare = json.dumps({"orderId": 1, "symbol": "ETHUSDT", "time": 1_000_000_000_005, "price": None})
     write(connection, bare)
 
     (order,) = stored(connection)
@@ -186,9 +186,9 @@ def test_the_same_order_of_two_accounts_is_two_orders(connection: Connection) ->
     assert [order["account"] for order in stored(connection)] == ["hedge", "main"]
 
 
-NEW = {"status": "NEW", "executedQty": "0", "updateTime": 1000}
-PARTLY = {"status": "PARTIALLY_FILLED", "executedQty": "0.0009", "updateTime": 2000}
-FILLED = {"status": "FILLED", "executedQty": "0.0010", "updateTime": 3000}
+NEW = {"status": "NEW", "executedQty": "0", "updateTime": 1_000_000_001_000}
+PARTLY = {"status": "PARTIALLY_FILLED", "executedQty": "0.0009", "updateTime": 1_000_000_002_000}
+FILLED = {"status": "FILLED", "executedQty": "0.0010", "updateTime": 1_000_000_003_000}
 
 
 @pytest.mark.parametrize(
@@ -197,11 +197,17 @@ FILLED = {"status": "FILLED", "executedQty": "0.0010", "updateTime": 3000}
         pytest.param(NEW, FILLED, REPLACED, id="a later version replaces"),
         pytest.param(FILLED, NEW, UNCHANGED, id="an earlier version changes nothing"),
         pytest.param(FILLED, FILLED, UNCHANGED, id="the same version changes nothing"),
-        pytest.param(PARTLY, FILLED | {"updateTime": 2000}, REPLACED, id="further filled at the same time replaces"),
-        pytest.param(FILLED, PARTLY | {"updateTime": 3000}, UNCHANGED, id="less filled at the same time does not"),
+        pytest.param(
+            PARTLY, FILLED | {"updateTime": 1_000_000_002_000}, REPLACED, id="further filled at the same time replaces"
+        ),
+        pytest.param(
+            FILLED, PARTLY | {"updateTime": 1_000_000_003_000}, UNCHANGED, id="less filled at the same time does not"
+        ),
         pytest.param(FILLED, FILLED | {"executedQty": "0.00100", "status": "X"}, UNCHANGED, id="equally filled"),
-        pytest.param(FILLED, NEW | {"updateTime": 3001}, REPLACED, id="later wins whatever it is filled"),
-        pytest.param(NEW | {"executedQty": None}, FILLED | {"updateTime": 1000}, UNCHANGED, id="unknown fill"),
+        pytest.param(FILLED, NEW | {"updateTime": 1_000_000_003_001}, REPLACED, id="later wins whatever it is filled"),
+        pytest.param(
+            NEW | {"executedQty": None}, FILLED | {"updateTime": 1_000_000_001_000}, UNCHANGED, id="unknown fill"
+        ),
     ],
 )
 def test_of_two_versions_the_later_one_stays(
@@ -292,7 +298,7 @@ def test_of_two_versions_of_one_millisecond_on_a_page_the_further_filled_wins(co
     assert connection.scalar(text("SELECT status FROM force_orders")) == "FILLED"
 
 
-def test_a_time_thousands_of_years_ahead_is_exact(connection: Connection) -> None:
-    at = 112_663_785_600_669
+def test_the_latest_time_of_thirteen_digits_is_exact(connection: Connection) -> None:
+    at = 9_999_999_999_999
     upsert(connection, ACCOUNT, USDM, 1, page(row(time=at, updateTime=at)).orders)
     assert to_millis(connection.scalar(text("SELECT order_time FROM force_orders"))) == at

@@ -1,49 +1,49 @@
-"""Which walks wait because their first page is doubtful, and which continue."""
+"""Which walks wait because of a doubt, and which continue."""
+
+from collections.abc import Callable
 
 import pytest
 
 from etl.core.doubts import Doubts
-from etl.core.observations import PageSize
-from etl.core.walking import VERIFY
 
 
-def noted(page_size: PageSize, length: int) -> int:
-    page_size.note(length, length, whole=True)
-    return length
+def never() -> bool:
+    return False
 
 
-def test_a_walk_waits_as_long_as_no_longer_page_was_seen_and_then_goes_on_at_no_cost() -> None:
-    doubts, page_size = Doubts[str](2), PageSize(100)
-    doubts.add("short", noted(page_size, 30), page_size)
+def once(settled: set[str], name: str) -> Callable[[], bool]:
+    return lambda: name in settled
+
+
+def test_a_walk_waits_until_its_doubt_is_settled() -> None:
+    settled: set[str] = set()
+    doubts = Doubts[str](2)
+    doubts.add("first", once(settled, "first"))
+    doubts.add("second", once(settled, "second"))
     assert doubts.due() == []
-    doubts.add("longer", noted(page_size, 31), page_size)
-    assert doubts.due() == [("short", None)]
-    assert doubts.take_all() == ["longer"]
-    assert len(doubts) == 0
-
-
-def test_pages_of_another_scope_clear_no_doubt() -> None:
-    doubts, page_size, other = Doubts[str](2), PageSize(100), PageSize(100)
-    doubts.add("short", noted(page_size, 30), page_size)
-    noted(other, 31)
-    assert doubts.due() == []
+    settled.add("second")
+    assert doubts.due() == ["second"]
+    assert len(doubts) == 1
 
 
 @pytest.mark.parametrize("most", [1, 2, 8])
-def test_beyond_the_most_that_may_wait_the_oldest_verifies_its_page(most: int) -> None:
-    doubts, page_size = Doubts[int](most), PageSize(100)
+def test_beyond_the_most_that_may_wait_the_oldest_continues(most: int) -> None:
+    doubts = Doubts[int](most)
     for number in range(most):
-        doubts.add(number, noted(page_size, 30), page_size)
+        doubts.add(number, never)
         assert doubts.due() == []
     for number in range(most, 3 * most):
-        doubts.add(number, noted(page_size, 30), page_size)
-        assert doubts.due() == [(number - most, VERIFY)]
+        doubts.add(number, never)
+        assert doubts.due() == [number - most]
         assert len(doubts) == most
 
 
-def test_where_each_page_is_longer_than_the_one_before_a_single_walk_waits() -> None:
-    doubts, page_size = Doubts[int](8), PageSize(100)
-    for length in range(5, 100):
-        doubts.add(length, noted(page_size, length), page_size)
-        assert doubts.due() == ([(length - 1, None)] if length > 5 else [])
-        assert len(doubts) == 1
+def test_at_the_end_they_continue_one_by_one_as_what_one_requests_may_settle_the_others() -> None:
+    settled: set[str] = set()
+    doubts = Doubts[str](8)
+    for name in ("first", "second", "third"):
+        doubts.add(name, once(settled, name))
+    assert doubts.take_oldest() == "first"
+    settled.update({"second", "third"})
+    assert doubts.due() == ["second", "third"]
+    assert len(doubts) == 0

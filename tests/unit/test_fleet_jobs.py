@@ -33,8 +33,10 @@ def test_a_sync_that_is_a_day_behind_is_one_job() -> None:
 
 
 def test_a_sync_that_is_weeks_behind_becomes_a_job_for_each_week_and_itself_at_the_end() -> None:
-    *weeks, last = catch_up(SCHEDULED, proven_until(NOW - 20 * DAY))
-    assert [week.command for week in weeks] == [BACKFILL, BACKFILL]
+    again, *weeks, last = catch_up(SCHEDULED, proven_until(NOW - 20 * DAY))
+    assert (again.command, again.rereads) == (BACKFILL, True)
+    assert (again.since, again.until) == (NOW - 27 * DAY, NOW - 20 * DAY - 2)
+    assert [(week.command, week.rereads) for week in weeks] == [(BACKFILL, False), (BACKFILL, False)]
     assert last == replace(SCHEDULED, is_last=True)
     assert {week.due_at for week in weeks} == {SCHEDULED.due_at}
 

@@ -14,14 +14,14 @@ def read(body: str) -> Page:
     return read_page(body.encode(), 7)
 
 
-def test_a_page_knows_when_it_was_received() -> None:
-    assert read("[]") == Page((), (), received_at=7)
+def test_a_page_knows_when_it_was_received_and_how_large_it_was() -> None:
+    assert read("[]") == Page((), (), received_at=7, size=2)
 
 
 def test_each_row_is_kept_character_by_character() -> None:
     rows = [
-        '{ "orderId":1 ,\n"symbol" : "A", "time":5, "price":"10913.21000" , "x":1.10e+2}',
-        '{"symbol":"B","orderId":2,"updateTime":6,"symbol2":"\\u5e01","币":"安"}',
+        '{ "orderId":1 ,\n"symbol" : "A", "time":1790000000005, "price":"10913.21000" , "x":1.10e+2}',
+        '{"symbol":"B","orderId":2,"updateTime":1790000000006,"symbol2":"\\u5e01","币":"安"}',
         '{"no":  "order"}',
         "17",
     ]

@@ -34,7 +34,11 @@ anything = st.recursive(
 keys = st.sampled_from([field.wire for field in FIELDS] + ["time", "updateTime", "note"])
 rows = st.dictionaries(keys, scalars, max_size=12) | anything
 likely = st.fixed_dictionaries(
-    {"symbol": st.text(min_size=1, max_size=8), "orderId": st.integers(0, 2**63 - 1), "time": st.integers(1, 2**40)},
+    {
+        "symbol": st.text(min_size=1, max_size=8),
+        "orderId": st.integers(0, 2**63 - 1),
+        "time": st.integers(10**12, 10**13 - 1),
+    },
     optional={field.wire: scalars for field in FIELDS if field.wire not in ("symbol", "orderId")},
 )
 

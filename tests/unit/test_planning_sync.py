@@ -1,11 +1,13 @@
 """What a nightly run requests: from each watermark to now, what is read again, what is retried."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.core.paging import WIDEST_WINDOW
-from etl.core.planning import OPENED, REREAD, Known, Rules, plan_backfill, plan_nightly, plan_sync
+from etl.core.planning import OPENED, Known, Rules, plan_backfill, plan_nightly, plan_sync
 from etl.core.timeline import DAY, HOUR, MINUTE, Window, merge, subtract
 from etl.core.walking import Target
 
@@ -20,10 +22,19 @@ def needs(targets: list[Target]) -> list[Window]:
     return [target.need for target in targets]
 
 
-def test_a_nightly_run_is_one_request_that_reads_a_week_again_for_free() -> None:
+def test_a_nightly_run_reads_the_week_before_its_watermark_again_and_then_what_is_new() -> None:
+    again = Window(MONTH.end - RULES.reread, MONTH.end - RULES.reread + WIDEST_WINDOW)
     assert plan_sync(None, Known(proven=[MONTH]), RULES) == [
-        Target(need=Window(MONTH.end - REREAD, SETTLED), requested=Window(NOW - WIDEST_WINDOW, NOW))
+        Target(need=again, requested=again, proven_until=MONTH.end),
+        Target(Window(again.end, SETTLED), Window(again.end, NOW), proven_until=MONTH.end),
     ]
+
+
+@pytest.mark.parametrize(("days", "requests"), [(0, 1), (6, 1), (7, 2), (30, 5)])
+def test_how_far_it_reads_again_is_a_setting(days: int, requests: int) -> None:
+    targets = plan_sync(None, Known(proven=[Window(NOW - 60 * DAY, NOW - DAY)]), replace(RULES, reread=days * DAY))
+    assert merge(needs(targets)) == [Window(NOW - DAY - days * DAY, SETTLED)]
+    assert len(targets) == requests
 
 
 def test_what_was_never_requested_is_not_read_again() -> None:
@@ -32,12 +43,11 @@ def test_what_was_never_requested_is_not_read_again() -> None:
     assert target.requested == Window(young.start, NOW)
 
 
-def test_a_job_that_slept_for_weeks_reads_all_of_them_and_a_day_before() -> None:
+def test_a_job_that_slept_for_weeks_reads_all_of_them_and_the_week_before() -> None:
     slept = Window(NOW - 80 * DAY, NOW - 20 * DAY)
     targets = plan_sync(None, Known(proven=[slept]), RULES)
-    assert len(targets) == 3
-    assert merge(needs(targets)) == [Window(max(slept.end - REREAD, NOW - 3 * WIDEST_WINDOW), SETTLED)]
-    assert merge(target.requested for target in targets) == [Window(NOW - 3 * WIDEST_WINDOW, NOW)]
+    assert len(targets) == 4
+    assert merge(needs(targets)) == [Window(slept.end - RULES.reread, SETTLED)]
 
 
 def test_a_job_that_slept_beyond_the_retention_does_not_read_again_what_is_gone() -> None:
@@ -57,21 +67,34 @@ def test_a_hole_behind_the_newest_proof_is_tried_again_and_one_given_up_is_not()
     proven = subtract([Window(NOW - 80 * DAY, NOW - DAY)], [hole, lost])
     targets = plan_sync(None, Known(proven=proven, given_up=[lost]), RULES)
     assert targets[0].need == hole
-    assert len(targets) == 2
+    assert len(targets) == 3
     assert all(target.requested.intersect(lost) is None for target in targets)
+
+
+def test_what_was_given_up_within_the_week_is_not_read_again() -> None:
+    crowd = Window(NOW - 3 * DAY, NOW - 3 * DAY + 1)
+    proven = subtract([MONTH], [crowd])
+    targets = plan_sync(None, Known(proven=proven, given_up=[crowd]), RULES)
+    assert all(target.requested.intersect(crowd) is None for target in targets)
+    assert subtract([Window(MONTH.end - RULES.reread, SETTLED)], needs(targets)) == [crowd]
 
 
 def test_a_run_right_after_another_reads_again_and_needs_nothing_new() -> None:
     proven = Window(NOW - 30 * DAY, SETTLED)
-    (target,) = plan_sync(None, Known(proven=[proven]), RULES)
-    assert target.need.end == SETTLED
-    assert target.requested.end == NOW
+    *_, last = plan_sync(None, Known(proven=[proven]), RULES)
+    assert last.need.end == SETTLED
+    assert last.requested.end == NOW
 
 
-def test_a_proof_from_the_future_leaves_only_the_holes() -> None:
-    hole = Window(NOW - 3 * DAY, NOW - 2 * DAY)
-    proven = subtract([Window(NOW - 9 * DAY, NOW + HOUR)], [hole])
-    assert needs(plan_sync(None, Known(proven=proven), RULES)) == [hole]
+def test_a_proof_from_the_future_does_not_count() -> None:
+    proven = Window(NOW - 9 * DAY, NOW + 30 * DAY)
+    assert Known(proven=[proven]).until(NOW) == Known(proven=[Window(NOW - 9 * DAY, NOW)])
+    assert Known(proven=[proven]).until(NOW - 10 * DAY) == Known(proven=[])
+
+
+def test_nothing_later_than_the_earliest_clock_is_ever_needed() -> None:
+    rules = replace(RULES, earliest=NOW - HOUR)
+    assert max(window.end for window in needs(plan_sync(None, Known(proven=[MONTH]), rules))) == SETTLED - HOUR
 
 
 @pytest.mark.parametrize(
@@ -85,6 +108,7 @@ def test_a_proof_from_the_future_leaves_only_the_holes() -> None:
 def test_where_nothing_new_is_left_to_need_only_the_holes_are_requested(rules: Rules, newest: int) -> None:
     whole = Window(NOW - 2 * DAY, newest)
     hole = Window(whole.start + HOUR, whole.start + HOUR + MINUTE)
+    rules = replace(rules, reread=0)
     assert plan_sync(None, Known(proven=[whole]), rules) == []
     assert needs(plan_sync(None, Known(proven=subtract([whole], [hole])), rules)) == [hole]
 
@@ -120,15 +144,16 @@ def test_after_every_sync_all_from_the_oldest_proof_to_the_settled_edge_was_need
 def test_a_nightly_run_with_two_symbols_requests_each_by_name() -> None:
     names = {name: Known(proven=[MONTH]) for name in ("BTCUSDT", "ETHUSDT")}
     targets = plan_nightly(Known(), names, RULES)
-    assert [target.symbol for target in targets] == ["BTCUSDT", "ETHUSDT"]
-    assert [target.need.end for target in targets] == [SETTLED, SETTLED]
+    assert [target.symbol for target in targets] == ["BTCUSDT", "BTCUSDT", "ETHUSDT", "ETHUSDT"]
+    assert {target.need.end for target in targets[1::2]} == {SETTLED}
 
 
 def test_a_nightly_run_with_three_symbols_requests_once_without_symbol_from_the_farthest_behind() -> None:
     ends = {"BTCUSDT": NOW - DAY, "ETHUSDT": NOW - 3 * DAY, "SOLUSDT": NOW - 2 * DAY}
     names = {name: Known(proven=[Window(MONTH.start, end)]) for name, end in ends.items()}
-    (target,) = plan_nightly(Known(), names, RULES)
-    assert target == Target(Window(NOW - 4 * DAY, SETTLED), Window(NOW - 4 * DAY, NOW))
+    targets = plan_nightly(Known(), names, RULES)
+    assert {target.symbol for target in targets} == {None}
+    assert merge(needs(targets)) == [Window(NOW - 10 * DAY, SETTLED)]
 
 
 def test_once_all_symbols_were_requested_none_is_requested_by_name() -> None:

@@ -18,6 +18,9 @@ EXPECTED = {
 }
 
 
+AT, LATER = 1_790_000_000_005, 1_790_000_000_009
+
+
 def accepted(row: str) -> Order:
     order = read_row(row.encode())
     assert isinstance(order, Order)
@@ -79,9 +82,11 @@ def test_values_are_open_sets(wire: str) -> None:
     accepted(changed(**{wire: "NEVER_SEEN_BEFORE"}))
 
 
-@pytest.mark.parametrize(("missing", "expected"), [("time", (9, 9)), ("updateTime", (5, 5)), ("none", (5, 9))])
+@pytest.mark.parametrize(
+    ("missing", "expected"), [("time", (LATER, LATER)), ("updateTime", (AT, AT)), ("none", (AT, LATER))]
+)
 def test_one_time_stands_in_for_the_other(missing: str, expected: tuple[int, int]) -> None:
-    order = accepted(changed(**({"time": 5, "updateTime": 9} | {missing: ...})))
+    order = accepted(changed(**({"time": AT, "updateTime": LATER} | {missing: ...})))
     assert (order.order_time, order.update_time) == expected
 
 
@@ -124,7 +129,11 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("clientOrderId", "false", "clientOrderId is not text"),
         ("time", "0", "time is not a time in epoch milliseconds"),
         ("time", "-1", "time is not a time in epoch milliseconds"),
-        ("time", "253402300800000", "time is not a time in epoch milliseconds"),
+        ("time", "1790000000", "time is not a time in epoch milliseconds"),
+        ("time", "999999999999", "time is not a time in epoch milliseconds"),
+        ("time", "10000000000000", "time is not a time in epoch milliseconds"),
+        ("time", "1790000000000000", "time is not a time in epoch milliseconds"),
+        ("updateTime", '"1790000000"', "updateTime is not a time in epoch milliseconds"),
         ("updateTime", '"now"', "updateTime is not a time in epoch milliseconds"),
         ("updateTime", '"١٢٣"', "updateTime is not a time in epoch milliseconds"),
         ("updateTime", "1.5", "updateTime is not a time in epoch milliseconds"),
@@ -157,7 +166,7 @@ def test_what_is_no_json_is_set_aside_as_text(row: str) -> None:
 def test_of_a_key_that_comes_twice_the_last_value_counts_and_each_must_be_of_its_kind(
     first: str, last: str, reason: str | None
 ) -> None:
-    read = read_row(f'{{"orderId": {first}, "symbol": "A", "time": 5, "orderId": {last}}}'.encode())
+    read = read_row(f'{{"orderId": {first}, "symbol": "A", "time": {AT}, "orderId": {last}}}'.encode())
     assert (read.reason if isinstance(read, Reject) else None) == reason
 
 

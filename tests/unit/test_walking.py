@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from etl.core.observations import Observations, PageSize, Truncation, TruncationSide
+from etl.core.observations import Observations, Truncation, TruncationSide
 from etl.core.orders import CloseType, Order, Reject
+from etl.core.page_limits import PageLimits
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
-from etl.core.timeline import DAY, Window
-from etl.core.walking import VERIFY, Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
+from etl.core.timeline import DAY, Window, merge
+from etl.core.walking import Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
 
 LIMIT = 100
 NOW = 1_000 * DAY
@@ -19,7 +20,11 @@ Script = Sequence[Reply]
 
 def page(times: Iterable[int] = (), symbol: str = "BTCUSDT") -> Page:
     orders = [Order(symbol, number, at, at, CloseType.LIQUIDATION, "{}") for number, at in enumerate(times)]
-    return Page(tuple(orders), (), NOW)
+    return holding(orders)
+
+
+def holding(orders: Sequence[Order]) -> Page:
+    return Page(tuple(orders), (), NOW, size=2 + sum(1 + len(order.raw) for order in orders))
 
 
 def full(window: Window = WINDOW) -> Page:
@@ -27,8 +32,8 @@ def full(window: Window = WINDOW) -> Page:
     return page(window.start + window.width * number // (2 * LIMIT) for number in range(LIMIT))
 
 
-def observations(keeps: int | None = None, largest: int = 0) -> Observations:
-    return Observations(TruncationSide(), PageSize(LIMIT, largest), Retention(keeps, NOW))
+def observations(keeps: int | None = None, symbols: Iterable[str] = ()) -> Observations:
+    return Observations(TruncationSide(), PageLimits(LIMIT), Retention(keeps, NOW), set(symbols))
 
 
 def dialogue(target: Target, script: Script, held: Observations | None = None) -> list[Step]:
@@ -104,17 +109,9 @@ def test_a_request_for_everything_covers_every_symbol_and_close_type() -> None:
     assert Page((an_order(), strange), (), NOW).count_requested(PageRequest(Window(10, 20), LIMIT)) == 2
 
 
-def test_strays_do_not_make_a_page_the_largest_of_a_walk() -> None:
-    held = observations()
-    stray = Order("BTCUSDT", 7, WINDOW.start - DAY, WINDOW.start - DAY, CloseType.ADL, "{}")
-    once = page([WINDOW.start]).orders
-    dialogue(plain(), [Page(once * 2 + (stray,), (), NOW)], held)
-    assert held.page_size.largest == 1
-
-
 def test_a_full_page_proves_nothing_and_its_window_is_requested_again_in_two_pieces() -> None:
     steps = dialogue(plain(), [full(), page(), page()])
-    cursor = max(order.order_time for order in full().orders) - 1
+    cursor = sorted(order.order_time for order in full().orders)[-4] - 1
     assert [step.findings for step in steps[:2]] == [(), ()]
     assert requested(steps) == [WINDOW, *WINDOW.split(cursor)]
     assert found(steps) == [Finding(part, Verdict.PROVEN) for part in WINDOW.split(cursor)]
@@ -122,9 +119,9 @@ def test_a_full_page_proves_nothing_and_its_window_is_requested_again_in_two_pie
 
 def test_each_step_tells_the_orders_of_its_answer_that_the_walk_had_not_seen_before() -> None:
     whole = full()
-    first, rest = Page(whole.orders[:99], (), NOW), Page((*whole.orders[98:], an_order(7, "ETHUSDT")), (), NOW)
-    steps = dialogue(plain(), [whole, first, rest])
-    assert [step.unseen for step in steps] == [(), whole.orders, (), (an_order(7, "ETHUSDT"),)]
+    first, rest = holding(whole.orders[:95]), holding((*whole.orders[96:], an_order(7, "ETHUSDT", WINDOW.end - 5)))
+    steps = dialogue(plain(), [whole, first, rest, None, whole])
+    assert [step.unseen for step in steps] == [(), whole.orders, (), rest.orders[-1:], (), ()]
 
 
 def test_a_piece_that_was_short_as_expected_is_an_observation_for_the_next_walk() -> None:
@@ -174,53 +171,104 @@ def test_a_symbol_that_the_exchange_does_not_know_has_failed() -> None:
     assert found(steps) == [Finding(WINDOW, Verdict.FAILED, "NOSUCH")]
 
 
-def test_a_page_that_may_have_been_cut_below_the_limit_waits_for_longer_ones() -> None:
-    held = observations()
-    suspicious = page(WINDOW.start + number for number in range(50))
-    steps = walk(plain(), held)
-    assert next(steps).request == PageRequest(WINDOW, LIMIT)
-    assert steps.send(suspicious) == Step((), None, doubtful=50, unseen=suspicious.orders)
-    held.page_size.note(51, 51, whole=True)
-    assert steps.send(None) == Step((Finding(WINDOW, Verdict.PROVEN),), None)
-
-
-def test_a_doubt_that_no_longer_page_has_cleared_is_verified() -> None:
-    held = observations()
-    steps = dialogue(plain(), [full_of(50), None, page(), page()], held)
-    assert steps[1].doubtful == 50
-    assert len(requested(steps)) == 3
+def test_a_page_in_doubt_without_a_longer_one_before_it_is_requested_in_halves() -> None:
+    steps = dialogue(plain(), [full_of(30), page(), page()])
+    assert requested(steps) == [WINDOW, *WINDOW.split(WINDOW.start + DAY // 4 + 140)]
     assert [finding.verdict for finding in found(steps)] == [Verdict.PROVEN, Verdict.PROVEN]
 
 
-def test_a_small_page_is_taken_at_its_word_at_the_end_but_not_where_it_is_to_be_verified() -> None:
-    small = full_of(7)
-    assert found(dialogue(plain(), [small, None])) == [Finding(WINDOW, Verdict.PROVEN)]
-    verified = dialogue(plain(), [small, VERIFY, page(), page()])
-    assert len(requested(verified)) == 3
-    assert found(verified) == [Finding(one, Verdict.PROVEN) for one in requested(verified)[1:]]
+def test_a_page_in_doubt_after_a_longer_one_waits_for_another_longer_one() -> None:
+    held = observations()
+    held.page_limits.note(PageRequest(WINDOW, LIMIT), full())
+    steps = walk(plain(), held)
+    next(steps)
+    waiting = steps.send(full_of(30))
+    assert (waiting.request, waiting.findings) == (None, ())
+    assert waiting.is_settled is not None
+    assert not waiting.is_settled()
+    held.page_limits.note(PageRequest(WINDOW, LIMIT), full())
+    assert waiting.is_settled()
+    assert steps.send(None).findings == (Finding(WINDOW, Verdict.PROVEN),)
 
 
-def test_a_piece_that_is_as_long_as_the_page_it_is_to_verify_is_verified_as_well() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
-    steps = dialogue(target, [full_of(7), VERIFY, full_of(7), page(), page()])
-    assert requested(steps)[:2] == [WINDOW, target.need]
-    assert len(requested(steps)) == 4
+def test_if_none_comes_the_longer_one_is_requested_again_and_settles_the_doubt() -> None:
+    held = observations()
+    longer = PageRequest(Window(NOW - 2 * DAY, NOW - DAY), LIMIT)
+    held.page_limits.note(longer, full(longer.window))
+    steps = dialogue(plain(), [full_of(30), None, full(longer.window)], held)
+    assert requested(steps) == [WINDOW, longer.window]
+    assert found(steps) == [Finding(WINDOW, Verdict.PROVEN)]
+
+
+def test_if_the_longer_one_is_shorter_now_the_page_is_requested_in_halves() -> None:
+    held = observations()
+    longer = PageRequest(Window(NOW - 2 * DAY, NOW - DAY), LIMIT)
+    held.page_limits.note(longer, full(longer.window))
+    steps = dialogue(plain(), [full_of(30), None, page([longer.window.start]), page(), page()], held)
+    assert requested(steps)[2:] == [*WINDOW.split(WINDOW.start + DAY // 4 + 140)]
 
 
 def full_of(length: int) -> Page:
-    return page(WINDOW.start + DAY // 4 + number for number in range(length))
+    return page(WINDOW.start + DAY // 4 + 10 * number for number in range(length))
 
 
-def test_what_was_only_read_again_is_left_alone_where_the_page_was_full() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
-    steps = dialogue(target, [full(), page()])
-    assert requested(steps) == [WINDOW, target.need]
-    assert found(steps) == [Finding(target.need, Verdict.PROVEN)]
+MIDDAY = NOW - DAY // 2
 
 
-def test_what_was_read_again_is_proven_where_the_page_was_short() -> None:
-    target = Target(need=Window(NOW - DAY // 2, NOW), requested=WINDOW)
-    assert found(dialogue(target, [page()])) == [Finding(WINDOW, Verdict.PROVEN)]
+def test_of_what_is_proven_already_only_the_rest_is_requested_again_when_a_page_is_in_doubt() -> None:
+    target = Target(WINDOW, WINDOW, proven_until=MIDDAY)
+    steps = dialogue(target, [full_of(30), page()])
+    assert requested(steps) == [WINDOW, Window(MIDDAY, NOW)]
+    assert found(steps) == [Finding(Window(MIDDAY, NOW), Verdict.PROVEN)]
+
+
+def test_a_page_in_doubt_of_what_is_proven_already_ends_the_walk() -> None:
+    assert found(dialogue(Target(WINDOW, WINDOW, proven_until=NOW), [full_of(30)])) == []
+
+
+def test_a_full_page_of_what_is_proven_already_is_read_in_pieces_for_orders_that_appeared_late() -> None:
+    steps = dialogue(Target(WINDOW, WINDOW, proven_until=NOW), [full(), page(), page()])
+    assert len(requested(steps)) == 3
+
+
+def stray(number: int) -> Order:
+    at = WINDOW.start - DAY - number
+    return Order("BTCUSDT", 1_000 + number, at, at, CloseType.ADL, "{}")
+
+
+def test_a_page_with_none_of_the_requested_rows_is_requested_again_and_may_be_right_then() -> None:
+    wrong = holding((stray(1), stray(2)))
+    steps = dialogue(plain(), [wrong, page([WINDOW.start + 5])])
+    assert requested(steps) == [WINDOW, WINDOW]
+    assert found(steps) == [Finding(WINDOW, Verdict.PROVEN)]
+
+
+def test_a_page_that_answers_another_question_three_times_is_disputed() -> None:
+    wrong = holding((stray(1), stray(2)))
+    steps = dialogue(plain(), [wrong, wrong, wrong])
+    assert found(steps) == [Finding(WINDOW, Verdict.DISPUTED)]
+
+
+def test_rows_of_another_symbol_answer_another_question() -> None:
+    wrong = page([WINDOW.start + 5], symbol="ETHUSDT")
+    steps = dialogue(plain(symbol="BTCUSDT"), [wrong] * 3)
+    assert found(steps) == [Finding(WINDOW, Verdict.DISPUTED, "BTCUSDT")]
+
+
+def test_a_stray_among_good_rows_is_believed_if_the_server_follows_a_question_for_one_of_them() -> None:
+    good = full_of(3).orders
+    steps = dialogue(plain(), [holding((*good, stray(1))), holding((good[1], stray(2)))])
+    assert requested(steps) == [WINDOW, Window(good[1].order_time, good[1].order_time + 1)]
+    assert found(steps) == [Finding(WINDOW, Verdict.PROVEN)]
+
+
+@pytest.mark.parametrize("shows", ["nothing", "another row", "all of them"])
+def test_a_stray_among_good_rows_is_disputed_if_it_does_not(shows: str) -> None:
+    good = full_of(3).orders
+    mixed = holding((*good, stray(1)))
+    probed = {"nothing": page(), "another row": holding(good[:1]), "all of them": mixed}[shows]
+    steps = dialogue(plain(), [mixed, probed] * 3)
+    assert found(steps) == [Finding(WINDOW, Verdict.DISPUTED)]
 
 
 def test_what_is_read_beyond_the_need_is_not_proven() -> None:
@@ -228,40 +276,57 @@ def test_what_is_read_beyond_the_need_is_not_proven() -> None:
     assert found(dialogue(target, [page()])) == [Finding(target.need, Verdict.PROVEN)]
 
 
-def test_a_crowded_millisecond_is_proven_by_close_type_where_the_two_show_every_row() -> None:
-    instant = Window(NOW - 1, NOW)
-    rows = page([NOW - 1] * LIMIT).orders
-    types = [Page(rows[:60], (), NOW), Page(rows[60:], (), NOW)]
-    steps = dialogue(plain(instant), [Page(rows, (), NOW), *types])
-    requests = [step.request for step in steps if isinstance(step.request, PageRequest)]
-    assert [one.close_type for one in requests] == [None, CloseType.LIQUIDATION, CloseType.ADL]
-    assert found(steps) == [Finding(instant, Verdict.PROVEN)]
+INSTANT = Window(NOW - 1, NOW)
+CROWD = page([NOW - 1] * LIMIT)
 
 
-def test_a_row_that_no_close_type_shows_sends_the_walk_on_to_the_symbols() -> None:
-    instant = Window(NOW - 1, NOW)
-    crowd = page([NOW - 1] * LIMIT)
-    listed = frozenset({"BTCUSDT", "ETHUSDT"})
-    steps = dialogue(plain(instant), [crowd, page(), page(), listed, page(), page()])
-    assert isinstance(steps[3].request, SymbolsRequest)
-    symbols = [step.request.symbol for step in steps[4:6] if isinstance(step.request, PageRequest)]
-    assert symbols == ["BTCUSDT", "ETHUSDT"]
-    assert found(steps) == [Finding(instant, Verdict.PROVEN)]
+def test_a_crowded_millisecond_is_proven_by_every_symbol_that_is_listed_stored_or_shown() -> None:
+    listed, stored = frozenset({"BTCUSDT", "ETHUSDT"}), {"OLDUSDT"}
+    steps = dialogue(plain(INSTANT), [CROWD, listed, page(), page(), page()], observations(symbols=stored))
+    assert isinstance(steps[1].request, SymbolsRequest)
+    symbols = [step.request.symbol for step in steps[2:] if isinstance(step.request, PageRequest)]
+    assert symbols == ["BTCUSDT", "ETHUSDT", "OLDUSDT"]
+    assert found(steps) == [Finding(INSTANT, Verdict.PROVEN)]
 
 
-def test_a_symbol_that_stays_full_in_its_millisecond_is_saturated() -> None:
-    instant = Window(NOW - 1, NOW)
-    crowd = page([NOW - 1] * LIMIT)
-    steps = dialogue(plain(instant, "BTCUSDT"), [crowd, crowd])
-    assert found(steps) == [Finding(instant, Verdict.SATURATED, "BTCUSDT")]
+def test_a_symbol_that_stays_full_in_its_millisecond_is_saturated_though_its_close_types_are_stored() -> None:
+    steps = dialogue(plain(INSTANT, "BTCUSDT"), [CROWD, page([NOW - 1]), page()])
+    types = [step.request.close_type for step in steps if isinstance(step.request, PageRequest)]
+    assert types == [None, CloseType.LIQUIDATION, CloseType.ADL]
+    assert found(steps) == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT")]
 
 
 def test_without_the_list_of_symbols_a_crowded_millisecond_is_saturated() -> None:
-    instant = Window(NOW - 1, NOW)
-    crowd = page([NOW - 1] * LIMIT)
-    steps = dialogue(plain(instant), [crowd, crowd, None, page([NOW - 1])])
-    assert Finding(instant, Verdict.SATURATED) in found(steps)
-    assert Finding(instant, Verdict.PROVEN) not in found(steps)
+    steps = dialogue(plain(INSTANT), [CROWD, None, page([NOW - 1])])
+    assert Finding(INSTANT, Verdict.SATURATED) in found(steps)
+    assert Finding(INSTANT, Verdict.PROVEN) not in found(steps)
+
+
+def test_of_a_crowded_symbol_a_page_in_doubt_is_whole_if_the_symbol_has_longer_ones() -> None:
+    crowd, listed = page([NOW - 1] * 30), frozenset({"BTCUSDT"})
+    steps = dialogue(plain(INSTANT), [CROWD, listed, crowd, CROWD, crowd, CROWD])
+    assert found(steps) == [Finding(INSTANT, Verdict.PROVEN)]
+
+
+def test_and_saturated_if_it_has_none() -> None:
+    crowd, listed = page([NOW - 1] * 30), frozenset({"BTCUSDT"})
+    steps = dialogue(plain(INSTANT), [CROWD, listed, crowd, crowd, crowd, page(), page()])
+    assert found(steps) == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT"), Finding(INSTANT, Verdict.SATURATED)]
+
+
+def test_a_refusal_of_what_should_be_kept_is_asked_again_when_all_else_is_done() -> None:
+    steps = dialogue(plain(), [Refusal.BEYOND_RETENTION, None, page()], observations(keeps=90 * DAY))
+    assert requested(steps) == [WINDOW, WINDOW]
+    assert found(steps) == [Finding(WINDOW, Verdict.PROVEN)]
+
+
+def test_if_it_is_refused_again_a_minute_is_left_out_then_two_and_the_next_run_asks_for_them() -> None:
+    refused = Refusal.BEYOND_RETENTION
+    steps = dialogue(plain(), [refused, None, refused, refused, page()], observations(keeps=90 * DAY))
+    starts = [window.start - WINDOW.start for window in requested(steps)]
+    assert starts == [0, 0, MARGIN, 3 * MARGIN]
+    assert {finding.verdict for finding in found(steps)} == {Verdict.FAILED, Verdict.PROVEN}
+    assert merge(finding.window for finding in found(steps)) == [WINDOW]
 
 
 def test_an_exchange_that_shows_the_same_full_page_for_ever_is_given_up() -> None:
@@ -274,7 +339,7 @@ def test_an_exchange_that_shows_the_same_full_page_for_ever_is_given_up() -> Non
         assert answers < 1_000
         step = steps.send(None if isinstance(step.request, SymbolsRequest) else full())
         findings += step.findings
-    assert {finding.verdict for finding in findings} <= {Verdict.FAILED, Verdict.SATURATED}
+    assert {finding.verdict for finding in findings} <= {Verdict.FAILED, Verdict.SATURATED, Verdict.DISPUTED}
 
 
 def test_a_walk_that_is_sent_something_else_than_an_answer_says_so() -> None:
