@@ -1,12 +1,14 @@
-"""Whether a page may be truncated, judged by the other pages of its kind in the same run.
+"""Whether a page may be truncated, judged by the other pages of the same run.
 
 What a server honours is not taken on trust. It may return fewer rows than the limit that was requested, for some kinds
 of requests only, counted in rows or in bytes, and it may change that while a run lasts. So a page below the limit is
-whole if a longer page of the same kind, with room for two more rows, came before it and another one after it: then the
-server could have returned more than it did. Without such pages its window is requested in parts.
+whole if a longer page, with room for two more rows, came before it and another one after it: then the server could have
+returned more than it did. Without such pages its window is requested in parts.
 
-A page of less than a fifth of the limit is taken for whole. That is the one assumption here: the exchange documents 50
-rows as its default, and doubting every small page would cost each quiet history two more requests a window.
+From half the limit on, where the documented default lies, the longer pages must be full ones of the same kind: a server
+that ignores the limit for a kind of requests returns the default, and pages that are cut by bytes differ by a row or
+two. A page of less than a fifth of the limit is taken for whole: doubting every small page would cost each quiet
+history two more requests a window.
 """
 
 from collections import defaultdict
@@ -20,11 +22,12 @@ DEFAULT_LIMIT = 50
 
 @dataclass(eq=False, slots=True)
 class Doubt:
-    """A page that may be truncated."""
+    """A page that may be truncated: its kind, rows and bytes."""
 
+    kind: Kind
     length: int
     size: int
-    has_earlier: bool
+    has_earlier: bool = False
     """A page came before it which shows that the server could have returned more."""
     has_later: bool = False
     """And one came after it."""
@@ -49,13 +52,13 @@ class _Witness:
 
 
 class PageLimits:
-    """What the pages of one run have shown about the server, by kind of request. `limit`: rows requested a page."""
+    """What the pages of one run have shown about the server. `limit`: rows requested a page."""
 
     def __init__(self, limit: int, default: int = DEFAULT_LIMIT) -> None:
         self.limit = limit
         self._default = default
         self._witnesses: defaultdict[Kind, list[_Witness]] = defaultdict(list)
-        self._waiting: defaultdict[Kind, list[Doubt]] = defaultdict(list)
+        self._waiting: list[Doubt] = []
         self._longest_row = 0
 
     @property
@@ -67,42 +70,39 @@ class PageLimits:
         """Record a page. Returns the doubt whether it is whole, None if it certainly is."""
         self._longest_row = max(self._longest_row, page.longest_row)
         witness = _Witness(request, page.count_requested(request), page.size)
-        doubt = self._doubt(request.kind, page)
-        waiting = self._waiting[request.kind]
-        for earlier in waiting:
-            earlier.has_later = self._refutes(witness, earlier.length, earlier.size)
-        self._waiting[request.kind] = [earlier for earlier in waiting if not earlier.has_later]
-        if doubt is not None and doubt.has_earlier:
-            self._waiting[request.kind].append(doubt)
-        known = [other for other in self._witnesses[request.kind] if not witness.exceeds(other)]
-        if not any(other.exceeds(witness) for other in known):
-            known.append(witness)
-        self._witnesses[request.kind] = known
+        for waiting in self._waiting:
+            waiting.has_later = self._refutes(witness, waiting)
+        self._waiting = [waiting for waiting in self._waiting if not waiting.has_later]
+        doubt = None if page.length < self.smallest_doubtful else Doubt(request.kind, page.length, page.size)
+        if doubt is not None and self._witness_against(doubt) is not None:
+            doubt.has_earlier = True
+            self._waiting.append(doubt)
+        self._remember(witness)
         return doubt
 
-    def request_to_settle(self, kind: Kind, doubt: Doubt) -> PageRequest | None:
+    def request_to_settle(self, doubt: Doubt) -> PageRequest | None:
         """A request whose page once refuted such a doubt: if it does so again, the page is whole."""
-        for witness in reversed(self._witnesses[kind]):
-            if self._refutes(witness, doubt.length, doubt.size):
-                return witness.request
-        return None
+        witness = self._witness_against(doubt)
+        return None if witness is None else witness.request
 
-    def _doubt(self, kind: Kind, page: Page) -> Doubt | None:
-        if page.length < self.smallest_doubtful:
-            return None
-        # A server that ignores the limit, or one of several, returns pages of exactly the default length.
-        is_default = page.length == self._default < self.limit
-        witnesses = [] if is_default else self._witnesses[kind]
-        return Doubt(
-            page.length, page.size, any(self._refutes(witness, page.length, page.size) for witness in witnesses)
-        )
+    def _witness_against(self, doubt: Doubt) -> _Witness | None:
+        """The newest page that shows that the doubted one need not be truncated."""
+        known = (witness for of_kind in self._witnesses.values() for witness in reversed(of_kind))
+        return next((witness for witness in known if self._refutes(witness, doubt)), None)
 
-    def _refutes(self, witness: _Witness, length: int, size: int) -> bool:
-        """Whether the server that returned `witness` would not have truncated a page of this length and size.
+    def _remember(self, witness: _Witness) -> None:
+        """Keep the witnesses that no other one exceeds in rows and bytes."""
+        known = [other for other in self._witnesses[witness.request.kind] if not witness.exceeds(other)]
+        if not any(other.exceeds(witness) for other in known):
+            known.append(witness)
+        self._witnesses[witness.request.kind] = known
 
-        It would not have ended it for its bytes if there was room for two rows more. From half the limit on only a full
-        page counts: pages that are cut by bytes differ by a row or two.
-        """
-        least = self.limit if 2 * length >= self.limit else length + 1
-        had_room = witness.size >= size + 2 * self._longest_row
-        return length < self.limit and witness.length >= least and had_room
+    def _refutes(self, witness: _Witness, doubt: Doubt) -> bool:
+        """Whether a server that returned `witness` would not have truncated the doubted page."""
+        if doubt.length >= self.limit or witness.size < doubt.size + 2 * self._longest_row:
+            return False
+        if 2 * doubt.length < self.limit:
+            return witness.length > doubt.length
+        # A server that ignores the limit, or one of several servers, returns pages of exactly the default length.
+        is_default = doubt.length == self._default < self.limit
+        return witness.length >= self.limit and witness.request.kind == doubt.kind and not is_default

@@ -13,14 +13,15 @@ LEVELS levels. A walk that sees more of them, N being the orders seen so far, re
 gives up.
 """
 
+import itertools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from etl.core.observations import Observations
-from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Order
+from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Key, Order
 from etl.core.page_limits import Doubt
-from etl.core.paging import Answer, Kind, Page, PageRequest, Refusal
+from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.retention import MARGIN
 from etl.core.timeline import Window, merge, subtract
 from etl.core.window_splitting import NARROWEST, Piece, cut, halve
@@ -214,6 +215,8 @@ class _Walk:
         """Record what an answer proves; returns the smaller pieces to request instead if it proves nothing."""
         page, doubt = received.page, received.doubt
         if page is None:
+            if received.answer is Refusal.BEYOND_RETENTION and self._retention.is_doubtful(piece.window):
+                return (yield from self._doubt_refusal(piece))
             return self._consider_refusal(piece, received.answer)
         is_full = page.length >= self._limits.limit
         if piece.expects and is_full:
@@ -234,8 +237,6 @@ class _Walk:
         window = piece.window
         if refusal is Refusal.TOO_WIDE and window.width > 1:
             return [Piece(half, depth=piece.depth) for half in window.split((window.start + window.end) // 2)]
-        if refusal is Refusal.BEYOND_RETENTION and self._retention.is_doubtful(window):
-            return self._doubt_refusal(piece)
         if refusal is Refusal.BEYOND_RETENTION:
             given_up, still_to_request = self._retention.narrow_down(window)
             for lost in given_up:
@@ -244,20 +245,30 @@ class _Walk:
         self._find(window, Verdict.DISPUTED if refusal is Refusal.ANOTHER_QUESTION else Verdict.FAILED)
         return []
 
-    def _doubt_refusal(self, piece: Piece) -> list[Piece]:
+    def _doubt_refusal(self, piece: Piece) -> Generator[Step, Reply, list[Piece]]:
         """The exchange refused a window that it promises to keep: ask again when all else is done.
 
-        After that the edge may have moved while the run lasted: the first minute is left out, then two, then four. What
-        is left out failed, and the next run asks for it again.
+        If it refuses again, the edge may have moved into the window while the run lasted: the first minute is left out,
+        then two, then four. What is left out failed, and the next run asks for it again.
         """
-        if piece.refusals == 0:
-            self._refused.append(replace(piece, refusals=1))
-            return []
         window = piece.window
-        at = window.start + MARGIN * 2 ** (piece.refusals - 1)
-        older, newer = (window, None) if at >= window.end else window.split(at)
-        self._find(older, Verdict.FAILED)
-        return [] if newer is None else [replace(piece, window=newer, refusals=piece.refusals + 1)]
+        if not piece.was_refused:
+            self._refused.append(replace(piece, was_refused=True))
+            return []
+        newest = Window(max(window.start, window.end - MARGIN), window.end)
+        if (yield from self._is_kept(newest)):
+            starts = (window.start + MARGIN * 2**doublings for doublings in range(LEVELS))
+            for start in itertools.takewhile(lambda start: start < newest.start, starts):
+                kept = Window(start, window.end)
+                if (yield from self._is_kept(kept)):
+                    self._find(Window(window.start, start), Verdict.FAILED)
+                    return [Piece(kept)]
+        self._find(window, Verdict.FAILED)
+        return []
+
+    def _is_kept(self, window: Window) -> Generator[Step, Reply, bool]:
+        received = yield from self._request(window, self._target.symbol)
+        return received.answer is not Refusal.BEYOND_RETENTION
 
     def _divide(self, piece: Piece, page: Page) -> Generator[Step, Reply, list[Piece]]:
         """The pieces to request instead of one whose page may be truncated."""
@@ -294,7 +305,7 @@ class _Walk:
         pending, self._refused = self._refused, []
         while self._held:
             one = self._held[0]
-            yield from self._try_to_settle(one.doubt, self._target.symbol)
+            yield from self._try_to_settle(one.doubt)
             self._release()
             if one in self._held:
                 self._held.remove(one)
@@ -304,9 +315,9 @@ class _Walk:
     def _is_settled(self) -> bool:
         return not self._refused and all(one.doubt.is_over for one in self._held)
 
-    def _try_to_settle(self, doubt: Doubt, symbol: str | None) -> Generator[Step, Reply, None]:
+    def _try_to_settle(self, doubt: Doubt) -> Generator[Step, Reply, None]:
         """Request again a page that was longer: if it still is, the doubted page is whole."""
-        again = self._limits.request_to_settle(Kind(symbol is not None, False), doubt)
+        again = self._limits.request_to_settle(doubt)
         if again is not None:
             yield from self._ask(again)
 
@@ -348,15 +359,34 @@ class _Walk:
         return []
 
     def _whole_page(self, window: Window, symbol: str, received: _Received) -> Generator[Step, Reply, Page | None]:
-        """The page of a window that cannot be cut, once it is certain to be whole; looks for longer pages meanwhile."""
+        """The page of a window that cannot be cut, if it is certain to be whole."""
         doubt, page = received.doubt, received.page
-        if doubt is not None and not doubt.has_earlier and page is not None and page.length < self._limits.limit:
-            yield from self._request(self._target.requested, symbol)
-            received = yield from self._request(window, symbol)
-            doubt, page = received.doubt, received.page
-        if doubt is not None and doubt.has_earlier and not doubt.is_over:
-            yield from self._try_to_settle(doubt, symbol)
-        return page if doubt is None or doubt.is_over else None
+        if doubt is None or page is None:
+            return page
+        if doubt.has_earlier:
+            yield from self._try_to_settle(doubt)
+        is_whole = doubt.is_over or (yield from self._agree_its_close_types(window, symbol, page))
+        return page if is_whole else None
+
+    def _agree_its_close_types(self, window: Window, symbol: str, page: Page) -> Generator[Step, Reply, bool]:
+        """Whether a page below the limit shows the same liquidations and ADLs as the shorter pages of these types.
+
+        A server that truncated it would show more of them there. Settlements, which no request can name, it would have
+        to hide at exactly this length.
+        """
+        if page.length >= self._limits.limit:
+            return False
+        of_types: set[Key] = set()
+        for close_type in REQUESTABLE_CLOSE_TYPES:
+            received = yield from self._request(window, symbol, close_type)
+            if received.page is None or received.page.length >= page.length:
+                return False
+            if received.doubt is not None and received.doubt.has_earlier:
+                yield from self._try_to_settle(received.doubt)
+            if received.doubt is not None and not received.doubt.is_over:
+                return False
+            of_types |= {order.key for order in received.page.orders}
+        return of_types == {order.key for order in page.orders if order.close_type in REQUESTABLE_CLOSE_TYPES}
 
     def _by_symbol(self, window: Window, full: Page, shown: list[Order]) -> Generator[Step, Reply, list[Finding]]:
         """Request every symbol that the exchange lists, that is stored or that a page has shown.

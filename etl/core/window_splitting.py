@@ -34,8 +34,8 @@ class Piece:
     """If the exchange truncates this way, the page of this piece is short."""
     depth: int = 0
     """Cuts since the last one that followed a truncation side."""
-    refusals: int = 0
-    """How often the exchange refused it, although it promises to keep that time."""
+    was_refused: bool = False
+    """Whether the exchange refused it once, although it promises to keep that time."""
 
 
 def cut(piece: Piece, times: Iterable[int], observed: Truncation | None) -> list[Piece]:

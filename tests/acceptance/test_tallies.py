@@ -15,7 +15,7 @@ SPARSE = Generated(Profile("bursty", 2), "tallies", 60)
 SCENARIOS = [
     Scenario(),
     Scenario(kept="newest", filter_field="updateTime"),
-    Scenario(kept="random", order="shuffled", duplicates=1, strays=1),
+    Scenario(kept="random", order="shuffled", duplicates=1),
 ]
 
 

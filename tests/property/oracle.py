@@ -186,7 +186,9 @@ scenarios = st.builds(
 )
 """Every reading of the documentation that concerns a page."""
 
-_caps = st.builds(Caps, *[st.integers(1, LIMIT) | st.just(LIMIT)] * 3)
+_caps = st.integers(1, LIMIT).map(lambda cap: Caps(cap, cap, cap)) | st.builds(
+    Caps, *[st.integers(LIMIT // 2, LIMIT)] * 3
+)
 
 servers = st.builds(
     Server, _caps, _caps, st.sampled_from([0, 1, 3, 10, 30]), st.sampled_from([1_000_000]) | st.integers(150, 1_200)

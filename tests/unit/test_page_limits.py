@@ -86,12 +86,21 @@ def test_where_the_default_is_the_limit_it_is_a_full_page_and_nothing_else() -> 
 
 
 @pytest.mark.parametrize("other", [BY_SYMBOL, BY_CLOSE_TYPE])
-def test_pages_of_another_kind_say_nothing(other: PageRequest) -> None:
+def test_from_half_of_the_limit_on_pages_of_another_kind_say_nothing(other: PageRequest) -> None:
     limits = PageLimits(100)
     note(limits, 100, other)
     doubt = note(limits, 60)
     note(limits, 100, other)
     assert not is_whole(doubt)
+
+
+@pytest.mark.parametrize("other", [BY_SYMBOL, BY_CLOSE_TYPE])
+def test_below_half_of_the_limit_pages_of_any_kind_count(other: PageRequest) -> None:
+    limits = PageLimits(100)
+    note(limits, 60, other)
+    doubt = note(limits, 40)
+    note(limits, 60, other)
+    assert is_whole(doubt)
 
 
 def test_a_full_page_of_fewer_bytes_says_nothing_about_a_page_that_may_be_cut_by_bytes() -> None:
@@ -116,8 +125,10 @@ def test_a_request_whose_page_was_longer_settles_a_doubt_and_there_may_be_none()
     limits.note(longer, page(100))
     doubt = note(limits, 60)
     assert doubt is not None
-    assert limits.request_to_settle(PLAIN.kind, doubt) == longer
-    assert limits.request_to_settle(BY_SYMBOL.kind, doubt) is None
+    assert limits.request_to_settle(doubt) == longer
+    of_symbol = note(limits, 60, BY_SYMBOL)
+    assert of_symbol is not None
+    assert limits.request_to_settle(of_symbol) is None
 
 
 def test_under_the_smallest_limit_an_empty_page_is_whole() -> None:

@@ -9,7 +9,7 @@ from etl.core.orders import CloseType, Order, Reject
 from etl.core.page_limits import PageLimits
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
-from etl.core.timeline import DAY, Window, merge
+from etl.core.timeline import DAY, Window
 from etl.core.walking import Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
 
 LIMIT = 100
@@ -302,16 +302,43 @@ def test_without_the_list_of_symbols_a_crowded_millisecond_is_saturated() -> Non
     assert Finding(INSTANT, Verdict.PROVEN) not in found(steps)
 
 
-def test_of_a_crowded_symbol_a_page_in_doubt_is_whole_if_the_symbol_has_longer_ones() -> None:
-    crowd, listed = page([NOW - 1] * 30), frozenset({"BTCUSDT"})
-    steps = dialogue(plain(INSTANT), [CROWD, listed, crowd, CROWD, crowd, CROWD])
-    assert found(steps) == [Finding(INSTANT, Verdict.PROVEN)]
+def crowd_of(*types: CloseType) -> Page:
+    rows = (Order("BTCUSDT", n, NOW - 1, NOW - 1, close_type, "{}") for n, close_type in enumerate(types))
+    return holding(tuple(rows))
 
 
-def test_and_saturated_if_it_has_none() -> None:
-    crowd, listed = page([NOW - 1] * 30), frozenset({"BTCUSDT"})
-    steps = dialogue(plain(INSTANT), [CROWD, listed, crowd, crowd, crowd, page(), page()])
-    assert found(steps) == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT"), Finding(INSTANT, Verdict.SATURATED)]
+LIQUIDATIONS, ADLS = [CloseType.LIQUIDATION] * 25, [CloseType.ADL] * 25
+DEFAULT = crowd_of(*LIQUIDATIONS, *ADLS)
+"""As many rows as the exchange returns where no limit is given."""
+
+
+def narrow(*script: Reply) -> list[Finding]:
+    """What is found in a full millisecond of one symbol, from the page of the symbol on."""
+    return found(dialogue(plain(INSTANT), [CROWD, frozenset({"BTCUSDT"}), *script]))
+
+
+def test_of_a_crowded_symbol_a_page_in_doubt_is_whole_after_a_longer_one_that_still_comes() -> None:
+    assert narrow(crowd_of(*LIQUIDATIONS), CROWD) == [Finding(INSTANT, Verdict.PROVEN)]
+
+
+def test_or_if_its_close_types_show_the_same_rows() -> None:
+    liquidations, adls = holding(DEFAULT.orders[:25]), holding(DEFAULT.orders[25:])
+    assert narrow(DEFAULT, liquidations, CROWD, adls, CROWD) == [Finding(INSTANT, Verdict.PROVEN)]
+
+
+@pytest.mark.parametrize(
+    "liquidations",
+    [
+        DEFAULT,
+        holding(DEFAULT.orders[:24]),
+        holding((*DEFAULT.orders[:25], an_order(999, at=NOW - 1, updated=NOW - 1))),
+    ],
+    ids=["as long as the page", "fewer rows", "more rows"],
+)
+def test_and_saturated_if_they_do_not(liquidations: Page) -> None:
+    adls = [] if liquidations is DEFAULT else [CROWD, holding(DEFAULT.orders[25:]), CROWD]
+    findings = narrow(DEFAULT, liquidations, *adls, page(), page())
+    assert findings == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT"), Finding(INSTANT, Verdict.SATURATED)]
 
 
 def test_a_refusal_of_what_should_be_kept_is_asked_again_when_all_else_is_done() -> None:
@@ -321,12 +348,28 @@ def test_a_refusal_of_what_should_be_kept_is_asked_again_when_all_else_is_done()
 
 
 def test_if_it_is_refused_again_a_minute_is_left_out_then_two_and_the_next_run_asks_for_them() -> None:
-    refused = Refusal.BEYOND_RETENTION
-    steps = dialogue(plain(), [refused, None, refused, refused, page()], observations(keeps=90 * DAY))
+    script = [
+        Refusal.BEYOND_RETENTION,
+        None,
+        Refusal.BEYOND_RETENTION,
+        page(),
+        Refusal.BEYOND_RETENTION,
+        page(),
+        page(),
+    ]
+    steps = dialogue(plain(), script, observations(keeps=90 * DAY))
     starts = [window.start - WINDOW.start for window in requested(steps)]
-    assert starts == [0, 0, MARGIN, 3 * MARGIN]
-    assert {finding.verdict for finding in found(steps)} == {Verdict.FAILED, Verdict.PROVEN}
-    assert merge(finding.window for finding in found(steps)) == [WINDOW]
+    assert starts == [0, 0, DAY - MARGIN, MARGIN, 2 * MARGIN, 2 * MARGIN]
+    assert found(steps) == [
+        Finding(Window(WINDOW.start, WINDOW.start + 2 * MARGIN), Verdict.FAILED),
+        Finding(Window(WINDOW.start + 2 * MARGIN, NOW), Verdict.PROVEN),
+    ]
+
+
+def test_if_its_newest_minute_is_refused_as_well_the_whole_has_failed_and_is_no_gap_for_good() -> None:
+    refused = Refusal.BEYOND_RETENTION
+    steps = dialogue(plain(), [refused, None, refused, refused], observations(keeps=90 * DAY))
+    assert found(steps) == [Finding(WINDOW, Verdict.FAILED)]
 
 
 def test_an_exchange_that_shows_the_same_full_page_for_ever_is_given_up() -> None:
