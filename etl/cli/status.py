@@ -12,7 +12,7 @@ from etl.errors import ExitCode
 from etl.exchange.clock import local_now
 from etl.monitoring.gaps import closing_lines, shared
 from etl.monitoring.status import as_json as status_json
-from etl.monitoring.status import read_status, warnings
+from etl.monitoring.status import key_lines, read_status, warnings
 from etl.reporting.run_tables import status_tables
 from etl.runs import composition
 
@@ -32,6 +32,8 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
     else:
         print_tables(status_tables(found))
         for line in closing_lines(shared(found.gaps), rules.floor):
+            print_line(line)
+        for line in key_lines(found):
             print_line(line)
     lines = warnings(found, int(settings.warn_after_days * DAY), rules.floor)
     for line in lines:

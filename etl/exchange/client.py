@@ -1,5 +1,6 @@
 """The client of one account: takes a request, returns a checked response."""
 
+import hmac
 import json
 import re
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from etl.core.identity import host_of
 from etl.core.paging import Answer, PageRequest, Refusal
 from etl.errors import (
     BeyondRetentionError,
@@ -78,6 +80,7 @@ class ExchangeClient:
         retry: RetryPolicy,
         sleep: Callable[[float], object],
     ) -> None:
+        self.host = host_of(endpoint.base_url)
         self._recv_window = endpoint.recv_window
         self._transport = Transport(endpoint.base_url, signer.api_key, endpoint.connect_timeout, endpoint.read_timeout)
         self._signer = signer
@@ -90,6 +93,10 @@ class ExchangeClient:
         self._sent = 0
         self._weight = 0
         self._symbols: frozenset[str] | None = None
+
+    def fingerprint(self, salt: bytes) -> bytes:
+        """16 bytes that tell this API key from others and do not show it (HMAC-SHA256 with the salt, shortened)."""
+        return hmac.digest(salt, self._signer.api_key.encode(), "sha256")[:16]
 
     def page(self, request: PageRequest) -> Answer:
         """The response to one request for force orders; a refusal that calls for another request is one, too."""

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from etl.core.planning import Rules
-from etl.core.timeline import DAY, SECOND, duration, iso
+from etl.core.timeline import DAY, SECOND, duration, iso, to_the_second
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import coverage, quarantine, runs
+from etl.store import coverage, identities, quarantine, runs
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
+from etl.store.identities import Unchecked
 from etl.store.schema import EVERY_SYMBOL
 
 FILLABLE = ("not_fetched", "failed")
@@ -43,6 +44,7 @@ class Status:
     last_run: runs.LastRun | None
     orders: int
     quarantined: int
+    unchecked_keys: tuple[Unchecked, ...] = ()
 
     @property
     def gaps(self) -> list[Gap]:
@@ -57,12 +59,14 @@ def read_status(connection: Connection, rules: Rules) -> Status:
         counts = coverage.count_orders(connection)
         last_run = runs.last(connection)
         quarantined = quarantine.count(connection)
+        unchecked_keys = tuple(identities.unchecked(connection))
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules) for mark in marks),
         last_run=last_run,
         orders=sum(counts.values()),
         quarantined=quarantined,
+        unchecked_keys=unchecked_keys,
     )
 
 
@@ -122,6 +126,15 @@ def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
     return lines
 
 
+def key_lines(status: Status) -> list[str]:
+    """A line for each account whose key changed and could not be checked. Not a warning: most such keys are fine."""
+    return [
+        f"account {key.account}: the key in use since {to_the_second(key.since)} could not be checked, so what was "
+        f"proven before may be another account's; to compare: force-orders verify --account {key.account}"
+        for key in status.unchecked_keys
+    ]
+
+
 def _symbols(scopes: Sequence[ScopeStatus]) -> str:
     return f"{'symbol ' * (len(scopes) == 1)}{symbol_or_count([scope.symbol for scope in scopes])}"
 
@@ -160,6 +173,9 @@ def as_json(status: Status) -> dict[str, Any]:
         ],
         "orders": status.orders,
         "quarantined": status.quarantined,
+        "unchecked_keys": [
+            {"account": key.account, "market": key.market, "since": moment(key.since)} for key in status.unchecked_keys
+        ],
         "last_run": None if status.last_run is None else _run(status.last_run),
     }
 

@@ -1,7 +1,7 @@
 """One run: lock the accounts, plan, walk, record the end. `backfill`, `sync` and `verify` share it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Protocol
@@ -18,6 +18,7 @@ from etl.core.timeline import MINUTE, SECOND, Window, iso
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
+    ConfigError,
     CredentialsError,
     ExitCode,
     ForceOrdersError,
@@ -31,6 +32,7 @@ from etl.exchange.rate_limiter import RateLimiter
 from etl.logs import logger
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
+from etl.runs.identities import IdentityCheck
 from etl.runs.recorder import Received, Recorder
 from etl.runs.spans import Planner, SpanText
 from etl.runs.walk_runner import Walk, WalkRunner
@@ -192,7 +194,11 @@ class Run:
             self._watch(Progress(walks_done, summary.windows, sink.found(walks_done)))
 
         self._lock_accounts()
+        identity = IdentityCheck(self.connection, reader.market, reader.page_limit)
+        self._leave_out(identity.without_requests(self._clients))
         self._set_clock()
+        self._leave_out(identity.by_evidence(reader.rules_at(reader.clock.now()), reader.stop))
+        summary.faults += identity.unchecked
         walks = self._plan(planner, sink, span)
         self.connection.commit()
         summary.windows = len(walks)
@@ -209,9 +215,9 @@ class Run:
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if gap.symbol not in forgotten]
         summary.unproven = remaining.unproven
-        busy = len(reader.clients) - len(self._clients)
+        left_out = len(reader.clients) - len(self._clients)
         return RunResult(
-            unread_accounts=len(reader.key_faults) + len(runner.lost_accounts) + busy,
+            unread_accounts=len(reader.key_faults) + len(runner.lost_accounts) + left_out,
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
@@ -253,6 +259,15 @@ class Run:
         if not self._clients:
             raise BusyError("; ".join(f"{self._holder(account)}; try again when it is done" for account in waiting))
         self.summary.faults += [f"{self._holder(account)} and was left out" for account in waiting]
+
+    def _leave_out(self, refused: Mapping[str, ForceOrdersError]) -> None:
+        """Go on without these accounts; raises ConfigError if none is left and the settings are to blame for all."""
+        lines = [f"account {account}: {error}" for account, error in refused.items()]
+        for account in refused:
+            del self._clients[account]
+        if refused and not self._clients and all(isinstance(error, ConfigError) for error in refused.values()):
+            raise ConfigError("; ".join(lines))
+        self.summary.faults += lines
 
     def _holder(self, account: str, *, brief: bool = False) -> str:
         """Which run has the account. `brief` is for the progress line: its end may be cut, so the time comes first."""

@@ -33,7 +33,9 @@ _BEYOND = text(r"""
 
 
 WRITER: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("force_orders", "runs", "quarantined_orders", "cooldowns"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(
+        ("force_orders", "runs", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")
+    ),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     "force_order_revisions": ("INSERT",),
     **dict.fromkeys(

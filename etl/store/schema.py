@@ -11,6 +11,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     Table,
@@ -99,6 +100,20 @@ coverage = Table(
         Column(name, TSTZMULTIRANGE, nullable=False, server_default="{}")
         for name in ("proven", "saturated", "beyond_retention", "failed", "disputed")
     ),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("key_salt", LargeBinary, nullable=False),
+    Column("key_fingerprint", LargeBinary, nullable=False),
+    Column("is_checked", Boolean, nullable=False),
+    Column("confirmed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("octet_length(key_salt) = 16", name="key_salt"),
+    CheckConstraint("octet_length(key_fingerprint) = 16", name="key_fingerprint"),
 )
 
 runs = Table(

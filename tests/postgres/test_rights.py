@@ -25,6 +25,7 @@ WRITER_AND_READER = {
     "effective_coverage": (READ, READ),
     "force_order_revisions": ({"INSERT"}, READ),
     "force_orders": (ADD, READ),
+    "identities": (ADD, NOTHING),
     "jobs": (READ, READ),
     **{f"procrastinate_{name}": (KEEP, NOTHING) for name in ("jobs", "events", "periodic_defers", "workers")},
     **{f"procrastinate_{name}_id_seq": (NOTHING, NOTHING) for name in ("jobs", "events", "periodic_defers", "workers")},
@@ -120,6 +121,7 @@ BEYOND_THE_READER = {
     "making up a revision": "INSERT INTO force_order_revisions SELECT * FROM force_order_revisions",
     "reading the program's own notes": "SELECT * FROM coverage",
     "reading how long a ban lasts": "SELECT * FROM cooldowns",
+    "reading the fingerprint of a key": "SELECT key_fingerprint FROM identities",
 }
 
 

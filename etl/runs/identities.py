@@ -1,0 +1,154 @@
+"""Holds each account of a run against the host and key that its proof was read with, before any page is requested."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from hmac import compare_digest
+from threading import Event
+
+from sqlalchemy import Connection
+
+from etl.core.identity import Held, Outcome, Recognition, Remembered, conclude, has_moved, recognize, shows
+from etl.core.paging import Page, PageRequest, Refusal
+from etl.core.planning import Rules
+from etl.core.timeline import Window, iso
+from etl.errors import ConfigError, ContractError, CredentialsError, ForceOrdersError, TransientError
+from etl.exchange.client import ExchangeClient
+from etl.runs.fetchers import interruptibly
+from etl.store import identities, orders
+from etl.store.identities import Identity, Witness
+
+SALT_BYTES = 16
+
+Refused = dict[str, ForceOrdersError]
+"""The accounts that must not be read, and why."""
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """An account with the host and key in use, and what is stored under its name."""
+
+    account: str
+    client: ExchangeClient
+    remembered: Remembered | None
+    held: Held
+
+    @property
+    def former_host(self) -> str | None:
+        """The host that is remembered, if it is another one."""
+        return self.remembered.host if self.remembered and has_moved(self.remembered, self.client.host) else None
+
+
+class IdentityCheck:
+    """The check of one run, whose accounts must be locked. Commits what is to be remembered."""
+
+    def __init__(self, connection: Connection, market: str, page_limit: int) -> None:
+        self.unchecked: list[str] = []
+        """A line for each account whose key could not be checked."""
+        self._connection = connection
+        self._market = market
+        self._page_limit = page_limit
+        self._uncertain: list[_Claim] = []
+
+    def without_requests(self, clients: Mapping[str, ExchangeClient]) -> Refused:
+        """Refuse the accounts whose proof belongs to another host."""
+        refused: Refused = {}
+        for account, client in clients.items():
+            claim = self._claim(account, client)
+            match recognize(claim.remembered, client.host, claim.held):
+                case Recognition.NEW:
+                    self._remember(claim, is_checked=True)
+                case Recognition.UNCERTAIN:
+                    self._uncertain.append(claim)
+                case Recognition.OTHER_HOST:
+                    refused[account] = ConfigError(_of_another_host(claim))
+                case Recognition.KNOWN:
+                    pass
+        self._connection.commit()
+        return refused
+
+    def by_evidence(self, rules: Rules, stop: Event) -> Refused:
+        """Refuse the uncertain accounts to which the exchange does not show what is stored: one request each.
+
+        Raises StoppedError, and every other error that ends a run for all accounts.
+        """
+        refused: Refused = {}
+        for claim in self._uncertain:
+            try:
+                self._ask(claim, rules, stop)
+            except (ConfigError, CredentialsError, TransientError, ContractError) as error:
+                refused[claim.account] = error
+        return refused
+
+    def _ask(self, claim: _Claim, rules: Rules, stop: Event) -> None:
+        kept = Window(rules.floor, max(rules.now, rules.floor + 1))
+        witness = identities.newest_witness(self._connection, claim.account, self._market, kept)
+        is_shown = None if witness is None else self._is_shown(claim, witness, stop)
+        outcome = conclude(is_shown, claim.remembered, claim.client.host, claim.held, rules.floor)
+        if outcome is Outcome.REFUSED:
+            raise ConfigError(_not_shown(claim, witness) if witness and is_shown is False else _of_another_host(claim))
+        # An order that is shown now was stored since an earlier key that could not be checked: it proves nothing older.
+        was_checked = claim.remembered is None or claim.remembered.is_checked
+        self._remember(claim, is_checked=was_checked and outcome is Outcome.CONFIRMED)
+        self._connection.commit()
+        if outcome is Outcome.UNCHECKED:
+            self.unchecked.append(_not_checked(claim))
+
+    def _is_shown(self, claim: _Claim, witness: Witness, stop: Event) -> bool | None:
+        """Whether the exchange shows the order, or one beside it; None where it refuses the question."""
+        symbol, window = witness.key[0], witness.window
+        stored = orders.between(self._connection, claim.account, self._market, symbol, window)
+        self._connection.rollback()
+        ask = claim.client.page
+        answer = interruptibly(partial(ask, PageRequest(window, self._page_limit, symbol)), stop)
+        if answer is Refusal.UNKNOWN_SYMBOL:  # it may be delisted
+            answer = interruptibly(partial(ask, PageRequest(window, self._page_limit)), stop)
+        return shows(answer, stored) if isinstance(answer, Page) else None
+
+    def _claim(self, account: str, client: ExchangeClient) -> _Claim:
+        identity = identities.remembered(self._connection, account, self._market)
+        remembered = None
+        if identity is not None:
+            has_same_key = compare_digest(identity.key_fingerprint, client.fingerprint(identity.key_salt))
+            remembered = Remembered(identity.host, has_same_key, identity.is_checked)
+        return _Claim(account, client, remembered, identities.held(self._connection, account, self._market))
+
+    def _remember(self, claim: _Claim, *, is_checked: bool) -> None:
+        salt = secrets.token_bytes(SALT_BYTES)
+        identity = Identity(claim.client.host, salt, claim.client.fingerprint(salt), is_checked)
+        identities.remember(self._connection, claim.account, self._market, identity)
+
+
+def _of_another_host(claim: _Claim) -> str:
+    host, former = claim.client.host, claim.former_host
+    return (
+        f"what is stored was read from {former} and proves nothing about {host}; set base_url back, or use another "
+        f"account name for {host}; if {host} is the same exchange at a new address, let it be read again: "
+        f"force-orders coverage reset --account {claim.account} --why 'new address'"
+    )
+
+
+def _not_shown(claim: _Claim, witness: Witness) -> str:
+    (symbol, order_id), host = witness.key, claim.client.host
+    order = f"order {order_id} of {symbol} ({iso(witness.order_time)})"
+    if claim.former_host is not None:
+        return (
+            f"{host} does not show {order}, which was read from {claim.former_host}; set base_url back, or use another "
+            f"account name for {host}"
+        )
+    return (
+        f"the exchange does not show {order}, which is stored, so the key seems to belong to another account; "
+        "use a key of the account that was read before, or another account name for this key"
+    )
+
+
+def _not_checked(claim: _Claim) -> str:
+    if claim.remembered is None:
+        change = "it is not known with which key the stored history was read, which"
+    else:
+        change = f"the {'key' if claim.former_host is None else 'address'} has changed, which"
+    return (
+        f"account {claim.account}: {change} could not be checked, because the exchange keeps no order that is stored; "
+        f"to compare what it keeps: force-orders verify --account {claim.account}"
+    )
