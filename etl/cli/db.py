@@ -3,6 +3,7 @@
 import click
 
 from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tables, show_waits
+from etl.cli.db_check import db_check
 from etl.cli.options import database_location, examples, load_settings
 from etl.reporting.table import query_table
 from etl.runs import composition
@@ -16,6 +17,9 @@ from etl.store.rights import grant_reader
 @click.group(epilog=examples("force-orders db upgrade", "force-orders db query 'SELECT * FROM watermarks'"))
 def db() -> None:
     """Manage the database: schema, address, queries."""
+
+
+db.add_command(db_check)
 
 
 @db.command("upgrade", epilog=examples("force-orders db upgrade"))

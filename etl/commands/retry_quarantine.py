@@ -9,7 +9,7 @@ from etl.core.orders import Order
 from etl.errors import BusyError, ExitCode
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
-from etl.store import coverage, locks, orders, quarantine, runs
+from etl.store import coverage, locks, orders, quarantine, runs, seals
 from etl.store.engine import store_errors
 from etl.store.orders import Tally
 from etl.store.quarantine import Quarantined
@@ -57,10 +57,12 @@ def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | Non
         return None
     attempt = connection.begin_nested()
     try:
-        tally = orders.tally(orders.upsert(connection, row.account, row.market, run_id, [order]), {order.key})
+        changes = orders.upsert(connection, row.account, row.market, run_id, [order])
+        sealed = seals.sealed_days(connection, row.account, row.market)
+        seals.seal_corrections(connection, row.account, row.market, run_id, sealed, [order], changes)
         coverage.name_symbols(connection, row.account, row.market, [order.symbol])
     except DataError:
         attempt.rollback()
         return None
     attempt.commit()
-    return tally
+    return orders.tally(changes, {order.key})

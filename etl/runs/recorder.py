@@ -1,7 +1,8 @@
 """Writes responses to the database: rows, what they prove, counts and quarantine, in one transaction."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -11,7 +12,8 @@ from etl.core.orders import Key, Order, Reject, latest_versions
 from etl.core.paging import Page
 from etl.core.walking import Finding
 from etl.runs.contradictions import dispute
-from etl.store import coverage, orders, quarantine, runs
+from etl.store import coverage, orders, quarantine, runs, seals
+from etl.store.orders import Change
 
 REMEMBERED_ORDERS = 2_000
 """How many written orders are remembered: the rows of a full page arrive again when its window is split."""
@@ -58,6 +60,7 @@ class Recorder:
         """Account, symbol and id of stored orders that a page left out which would else have proven its window."""
         self._named: set[tuple[str, str]] = set()
         self._quarantined: set[tuple[str, str]] = set()
+        self._sealed: dict[str, set[date]] = {}
         self._written: dict[tuple[str, Key], str] = {}
         self._written_early: set[tuple[str, Key]] = set()
         """Orders of a neighbouring window's page, written before their own walk received them; they count once."""
@@ -92,6 +95,8 @@ class Recorder:
             changes = orders.upsert(
                 self._connection, account, self.market, self.run_id, fresh, replace_equal=replace_equal
             )
+            if changes:
+                self._seal_corrections(account, fresh, changes)
             old = {o.key for o in fresh if o.key in first and (account, o.key) not in self._written_early}
             tally = orders.tally(changes, old)
             written_early |= {(account, key) for key in changes if key not in first}
@@ -117,6 +122,13 @@ class Recorder:
         if len(self._written) > REMEMBERED_ORDERS:
             self._written.clear()
         self._written |= written
+
+    def _seal_corrections(self, account: str, written: Sequence[Order], changes: Mapping[Key, Change]) -> None:
+        """Only this run adds seals to the account, and none before its last commit: the sealed days are read once."""
+        if account not in self._sealed:
+            self._sealed[account] = seals.sealed_days(self._connection, account, self.market)
+        sealed = self._sealed[account]
+        seals.seal_corrections(self._connection, account, self.market, self.run_id, sealed, written, changes)
 
     def _is_json(self, reject: Reject) -> bool:
         """Whether Postgres accepts the row as jsonb, which has limits that JSON does not have."""

@@ -36,7 +36,7 @@ from etl.runs.identities import IdentityCheck
 from etl.runs.recorder import Received, Recorder
 from etl.runs.spans import Planner, SpanText
 from etl.runs.walk_runner import Walk, WalkRunner
-from etl.store import coverage, locks, runs
+from etl.store import coverage, locks, runs, seals
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
 from etl.waits import WAITS, Reason
@@ -212,6 +212,7 @@ class Run:
         if runner.last_failure is not None:
             summary.faults.append(f"a window could not be read: {runner.last_failure}")
         forgotten = self._forget_symbols(runner.unknown_symbols)
+        self._seal_proven_days()
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if gap.symbol not in forgotten]
         summary.unproven = remaining.unproven
@@ -327,6 +328,14 @@ class Run:
             if any(by_account):
                 forgotten.add(symbol)
         return forgotten
+
+    def _seal_proven_days(self) -> None:
+        """Seal the days that no nightly run reads again. One that the run did not reach is sealed by the next run."""
+        rules = self._reader.rules_at(self._reader.clock.now())
+        for account in self._clients:
+            seals.seal_proven_days(
+                self.connection, account, self._reader.market, self.summary.run_id, rules.now - rules.reread
+            )
 
     def _close(self, result: RunResult, counts: runs.Counts) -> Summary:
         """Complete the summary and record it in the table `runs`; if the database fails, only the summary says so."""

@@ -37,7 +37,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         ("force_orders", "runs", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")
     ),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
-    "force_order_revisions": ("INSERT",),
+    **dict.fromkeys(("force_order_revisions", "seals"), ("SELECT", "INSERT")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",

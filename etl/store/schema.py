@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    SmallInteger,
     Table,
     Text,
     func,
@@ -186,4 +188,20 @@ spent_weight = Table(
     Column("late", BigInteger, nullable=False),
     Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("late BETWEEN 0 AND weight", name="late"),
+)
+
+seals = Table(
+    "seals",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("day", Date, nullable=False),
+    Column("version", SmallInteger, nullable=False),
+    Column("orders", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=name == "replaces") for name in ("content", "previous", "replaces", "digest")),
+    Column("run_id", BigInteger, nullable=False),
+    Column("sealed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("orders >= 0", name="orders"),
+    Index("seals_account_market_previous_key", "account", "market", "previous", unique=True),
 )

@@ -1,4 +1,9 @@
-"""Seals: a chain of digests over the orders of each proven day."""
+"""Seals: a chain of digests over the orders of each proven day.
+
+Rows are only added. The seal that follows another is unique, so that nobody can fork the chain of an account.
+"""
+
+from alembic import op
 
 revision = "0015"
 down_revision = "0014"
@@ -7,8 +12,26 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute("""
+        CREATE TABLE seals (
+            account text NOT NULL,
+            market text NOT NULL,
+            id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+            day date NOT NULL,
+            version smallint NOT NULL,
+            orders bigint NOT NULL,
+            content text NOT NULL,
+            previous text NOT NULL,
+            replaces text,
+            digest text NOT NULL,
+            run_id bigint NOT NULL,
+            sealed_at timestamptz NOT NULL DEFAULT now(),
+            CONSTRAINT seals_pkey PRIMARY KEY (account, market, id),
+            CONSTRAINT seals_orders_check CHECK (orders >= 0)
+        )
+    """)
+    op.execute("CREATE UNIQUE INDEX seals_account_market_previous_key ON seals (account, market, previous)")
 
 
 def downgrade() -> None:
-    pass
+    op.execute("DROP TABLE seals")

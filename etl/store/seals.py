@@ -1,0 +1,159 @@
+"""The table `seals`: each proven day that no nightly run reads again gets a digest of its orders, in a chain.
+
+Rows are only added, by the one run that has the account's lock. `etl.core.seals` says what a seal is made of.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from etl.core.orders import Key, Order
+from etl.core.planning import OPENED
+from etl.core.seals import FIRST, Content, Seal, canonical, row_of
+from etl.core.timeline import to_datetime
+from etl.store import stored_orders
+from etl.store.orders import Change
+from etl.store.schema import seals
+from etl.store.stored_orders import StoredOrder
+
+DAYS_AT_ONCE = 92
+"""Days that are read in one query. Nearly every run seals fewer."""
+
+
+class StoredSeal(NamedTuple):
+    seal: Seal
+    digest: str
+    """As it is stored, whatever the seal's own columns say."""
+
+
+def seal_proven_days(connection: Connection, account: str, market: str, run_id: int, until: int) -> None:
+    """Seal each day before `until` (epoch milliseconds) that is proven and has no seal. The caller commits.
+
+    A day is proven if requests without symbol prove all of it; for an account that is read by name only, if each of
+    its symbols is proven. A day with a row in quarantine is left out. A row whose time is unknown may be of any day.
+    """
+    values = {"account": account, "market": market, "until": to_datetime(until), "opened": str(OPENED)}
+    days = list(connection.scalars(_SEALABLE, values))
+    for i in range(0, len(days), DAYS_AT_ONCE):
+        some = days[i : i + DAYS_AT_ONCE]
+        contents = {day: Content() for day in some}
+        for order in stored_orders.of_days(connection, account, market, some):
+            contents[order.day].add(_canonical(order))
+        _Chain(connection, account, market, some).add(run_id, contents)
+
+
+def seal_corrections(
+    connection: Connection,
+    account: str,
+    market: str,
+    run_id: int,
+    sealed: Set[date],
+    written: Sequence[Order],
+    changes: Mapping[Key, Change],
+) -> None:
+    """Seal anew the days of `sealed` in which this transaction changed an order. The caller commits.
+
+    `written` and `changes` are what `orders.upsert` was given and what it returned. A day that did not hold what its
+    seal says before these changes keeps its seal: a correction must not cover up what somebody else changed.
+    """
+    corrected = [key for key, change in changes.items() if change is not Change.INSERTED]
+    former = stored_orders.before_last_change(connection, account, market, corrected) if sealed and corrected else []
+    new_days = {to_datetime(order.order_time).date() for order in written if order.key in changes}
+    days = sealed & (new_days | {order.day for order in former})
+    if not days:
+        return
+    now = [(order, _canonical(order)) for order in stored_orders.of_days(connection, account, market, days)]
+    then = [pair for pair in now if pair[0].key not in changes] + [(order, _canonical(order)) for order in former]
+    before, after = _contents(then, days), _contents(now, days)
+    chain = _Chain(connection, account, market, days)
+    held = {day for day in days if chain.content_of(day) == before[day].digest != after[day].digest}
+    chain.add(run_id, {day: after[day] for day in held})
+
+
+def sealed_days(connection: Connection, account: str, market: str) -> set[date]:
+    own = seals.c
+    return set(connection.scalars(select(own.day).distinct().where(own.account == account, own.market == market)))
+
+
+def newest(connection: Connection) -> list[StoredSeal]:
+    """The newest seal of each account and market. It vouches for all seals before it."""
+    last = select(func.max(seals.c.id)).group_by(seals.c.account, seals.c.market)
+    return sorted(_read(connection, seals.c.id.in_(last)), key=lambda one: (one.seal.account, one.seal.market))
+
+
+def chain(connection: Connection, account: str, market: str) -> list[StoredSeal]:
+    """All seals of an account and market in the order in which they were made."""
+    return _read(connection, seals.c.account == account, seals.c.market == market)
+
+
+class _Chain:
+    """The end of an account's chain, where seals are added, and the newest seals of some days."""
+
+    def __init__(self, connection: Connection, account: str, market: str, days: Collection[date]) -> None:
+        self._connection, self._scope = connection, (account, market)
+        own = (seals.c.account == account, seals.c.market == market)
+        last = select(func.max(seals.c.id)).where(*own).scalar_subquery()
+        found = _read(connection, *own, or_(seals.c.day.in_(days), seals.c.id == last))
+        self._previous = found[-1].digest if found else FIRST
+        self._newest = {one.seal.day: one for one in found}
+
+    def content_of(self, day: date) -> str:
+        return self._newest[day].seal.content
+
+    def add(self, run_id: int, contents: Mapping[date, Content]) -> None:
+        rows: list[dict[str, Any]] = []
+        for day, content in sorted(contents.items()):
+            replaced = self._newest.get(day)
+            seal = Seal(
+                *self._scope, day, content.orders, content.digest, self._previous, replaced.digest if replaced else None
+            )
+            self._previous = seal.digest
+            rows.append(asdict(seal) | {"digest": seal.digest, "run_id": run_id})
+        if rows:
+            self._connection.execute(insert(seals), rows)
+
+
+def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredSeal]:
+    """Oldest first."""
+    columns = [seals.c[field.name] for field in fields(Seal)]
+    found = connection.execute(select(*columns, seals.c.digest).where(*conditions).order_by(seals.c.id))
+    return [StoredSeal(Seal(*row[:-1]), row.digest) for row in found]
+
+
+def _contents(orders: Iterable[tuple[StoredOrder, str]], days: Collection[date]) -> dict[date, Content]:
+    contents = {day: Content() for day in days}
+    for order, form in sorted(orders, key=lambda pair: pair[0].key):
+        if order.day in contents:
+            contents[order.day].add(form)
+    return contents
+
+
+def _canonical(order: StoredOrder) -> str:
+    return canonical(order.columns, row_of(order.raw))
+
+
+_SEALABLE = text("""
+    WITH proven AS (
+        SELECT range_intersect_agg(proven) AS whole FROM effective_coverage
+         WHERE account = :account AND market = :market AND (symbol <> '*' OR proven <> '{}')
+    ), days AS (
+        SELECT (start AT TIME ZONE 'UTC')::date AS day, tstzrange(start, start + interval '24 hours') AS span
+          FROM proven, generate_series(greatest(date_trunc('day', lower(whole), 'UTC'), 'epoch'),
+                                       least(upper(whole), :until) - interval '24 hours', '24 hours') AS start
+         WHERE tstzrange(start, start + interval '24 hours') <@ whole
+    ), unread AS (
+        SELECT CASE WHEN sent ~ '^[0-9]{13}$' AND sent COLLATE "C" >= :opened
+                    THEN timestamptz 'epoch' + sent::bigint * interval '1 millisecond' END AS order_time
+          FROM quarantined_orders, coalesce(raw ->> 'time', raw ->> 'updateTime') AS sent
+         WHERE account = :account AND market = :market AND resolved_at IS NULL
+    )
+    SELECT day FROM days
+     WHERE NOT EXISTS (SELECT FROM seals
+                        WHERE account = :account AND market = :market AND seals.day = days.day)
+       AND NOT EXISTS (SELECT FROM unread WHERE order_time IS NULL OR order_time <@ span)
+     ORDER BY day
+""")

@@ -1,0 +1,90 @@
+"""Reads whole days of stored orders, column by column, for seals and checks."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, TextClause, text
+
+from etl.core.orders import Key
+from etl.core.seals import SEALED_COLUMNS
+
+CHUNK_ROWS = 1_000
+"""Orders that Postgres sends at a time."""
+
+_MILLISECONDS = "extract(epoch FROM {0}) * 1000 AS {0}"
+_COLUMNS = {
+    name: _MILLISECONDS.format(name) if name in ("order_time", "update_time") else name for name in SEALED_COLUMNS
+}
+
+
+class StoredOrder(NamedTuple):
+    """An order of a UTC day. The columns by name; times are exact epoch milliseconds. `raw` is JSON text."""
+
+    day: date
+    columns: Mapping[str, Any]
+    raw: str
+
+    @property
+    def key(self) -> Key:
+        return self.columns["symbol"], self.columns["order_id"]
+
+
+def of_days(connection: Connection, account: str, market: str, days: Collection[date]) -> Iterator[StoredOrder]:
+    """The orders of these days by day, symbol (by code point) and order id. Holds CHUNK_ROWS of them in memory."""
+    values = {"account": account, "market": market, "days": sorted(days)}
+    options = {"yield_per": CHUNK_ROWS}  # a server-side cursor
+    with connection.execute(_OF_DAYS, values, execution_options=options) as found:
+        yield from map(_order, found)
+
+
+def scopes(connection: Connection) -> list[tuple[str, str]]:
+    """Every account and market that the database knows."""
+    return [(account, market) for account, market in connection.execute(_SCOPES)]
+
+
+def days(connection: Connection, account: str, market: str) -> list[date]:
+    """The days that have orders. Left out are days that no calendar has, such as infinity."""
+    return list(connection.scalars(_DAYS, {"account": account, "market": market}))
+
+
+def before_last_change(connection: Connection, account: str, market: str, keys: Collection[Key]) -> list[StoredOrder]:
+    """What these orders were before they last changed. Left out are those that never changed."""
+    symbols, order_ids = [symbol for symbol, _ in keys], [order_id for _, order_id in keys]
+    values = {"account": account, "market": market, "symbols": symbols, "order_ids": order_ids}
+    return [_order(row) for row in connection.execute(_BEFORE_LAST_CHANGE, values)]
+
+
+def _order(row: Sequence[Any]) -> StoredOrder:
+    day, raw, *columns = row
+    return StoredOrder(day, dict(zip(_COLUMNS, columns, strict=True)), raw)
+
+
+def _statement(query: str) -> TextClause:
+    return text(query.replace(":columns", ", ".join(["raw::text", *_COLUMNS.values()])))
+
+
+# Day by day through the index: the days need not lie next to each other.
+_OF_DAYS = _statement("""
+    SELECT day, :columns
+      FROM unnest(CAST(:days AS date[])) AS wanted (day)
+      JOIN force_orders ON account = :account AND market = :market
+       AND order_time >= day::timestamp AT TIME ZONE 'UTC' AND order_time < (day + 1)::timestamp AT TIME ZONE 'UTC'
+     ORDER BY day, symbol COLLATE "C", order_id
+""")
+_BEFORE_LAST_CHANGE = _statement("""
+    SELECT DISTINCT ON (symbol, order_id) (order_time AT TIME ZONE 'UTC')::date AS day, :columns
+      FROM force_order_revisions
+     WHERE account = :account AND market = :market
+       AND (symbol, order_id) IN (SELECT * FROM unnest(CAST(:symbols AS text[]), CAST(:order_ids AS bigint[])))
+     ORDER BY symbol, order_id, valid_until DESC
+""")
+_SCOPES = text("""
+    SELECT account, market FROM force_orders UNION
+    SELECT account, market FROM seals UNION
+    SELECT account, market FROM effective_coverage ORDER BY account, market
+""")
+_DAYS = text("""
+    SELECT DISTINCT (order_time AT TIME ZONE 'UTC')::date AS day FROM force_orders
+     WHERE account = :account AND market = :market AND order_time >= 'epoch' AND order_time < '9999-12-31Z' ORDER BY day
+""")
