@@ -69,8 +69,5 @@ def _as_json(found: DatabaseCheck) -> dict[str, object]:
     return {
         "ok": found.exit_code is ExitCode.DONE,
         "checks": [{"ok": not check.wrong} | vars(check) for check in found.checks],
-        "newest_seals": [
-            {"account": one.seal.account, "market": one.seal.market, "day": f"{one.seal.day}", "digest": one.digest}
-            for one in found.newest
-        ],
+        "seals": [one.as_json() for one in found.newest],
     }

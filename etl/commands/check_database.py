@@ -57,6 +57,7 @@ def check_database(
     database does not know.
     """
     with store_errors():
+        connection.rollback()
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         scopes = [scope for scope in stored_orders.scopes(connection) if not accounts or scope[0] in accounts]
         if unknown := sorted(set(accounts) - {account for account, _ in scopes}):

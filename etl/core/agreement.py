@@ -1,7 +1,6 @@
 """Whether the columns of an order say what its row as received says."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 
 from etl.core.orders import FIELDS, FieldType, close_type_of
@@ -17,7 +16,8 @@ def differing_columns(columns: Mapping[str, object], row: object) -> list[str]:
         return []
     if not isinstance(row, dict):
         return ["raw"]
-    differing = [column for wire, column, read in _READ if not _agrees(read, columns[column], row.get(wire))]
+    differing = [column for wire, column in _TEXTS if columns[column] != row.get(wire)]
+    differing += [column for wire, column, read in _READ if not _agrees(read, columns[column], row.get(wire))]
     created, updated = row.get("time"), row.get("updateTime")
     times = {
         "order_time": updated if created is None else created,
@@ -31,16 +31,17 @@ def differing_columns(columns: Mapping[str, object], row: object) -> list[str]:
 
 
 def _agrees(read: Callable[[object], object], stored: object, sent: object) -> bool:
-    """Equal by value, not by text: `0.50` and `0.5` are one decimal."""
+    """Equal by value: `0.50` and `0.5` are one decimal."""
     if stored is None or sent is None:
         return stored is sent
-    with suppress(ValueError, InvalidOperation):
+    try:
         return bool(stored == read(sent))
-    return False
+    except (ValueError, InvalidOperation):
+        return False
 
 
 def _decimal(sent: object) -> Decimal:
-    return Decimal(str(sent))
+    return Decimal(sent if isinstance(sent, str | int) else str(sent))
 
 
 def _boolean(sent: object) -> bool:
@@ -51,14 +52,6 @@ def _boolean(sent: object) -> bool:
     raise ValueError(sent)
 
 
-def _as_sent(sent: object) -> object:
-    return sent
-
-
-_READERS: Mapping[FieldType, Callable[[object], object]] = {
-    FieldType.TEXT: _as_sent,
-    FieldType.INTEGER: _decimal,
-    FieldType.DECIMAL: _decimal,
-    FieldType.BOOLEAN: _boolean,
-}
-_READ = tuple((field.wire, field.column, _READERS[field.type]) for field in FIELDS)
+_READERS = {FieldType.INTEGER: _decimal, FieldType.DECIMAL: _decimal, FieldType.BOOLEAN: _boolean}
+_TEXTS = tuple((field.wire, field.column) for field in FIELDS if field.type is FieldType.TEXT)
+_READ = tuple((field.wire, field.column, _READERS[field.type]) for field in FIELDS if field.type in _READERS)

@@ -87,7 +87,7 @@ def row_of(raw: str) -> object:
     """A row as received, from its JSON text. Numbers stay exact."""
     if raw.count("{") + raw.count("[") > DEEPEST and _depth(raw) > DEEPEST:
         return UnreadRow(raw)
-    return json.loads(raw, parse_float=Decimal, parse_int=_integer)
+    return _decode(raw)
 
 
 def canonical(columns: Mapping[str, object], row: object) -> str:
@@ -126,11 +126,15 @@ def _integer(digits: str) -> int | Decimal:
     return int(digits) if len(digits) < _LONGEST_INT else Decimal(digits)
 
 
+_decode = json.JSONDecoder(parse_float=Decimal, parse_int=_integer).decode
+
+
 def _digits(number: Decimal) -> str:
     """`0.5` for 0.500 and 5E-1: one text for one value."""
+    if not number:
+        return "0"
     plain = format(number, "f")
-    short = plain.rstrip("0").rstrip(".") if "." in plain else plain
-    return "0" if short == "-0" else short
+    return plain.rstrip("0").rstrip(".") if "." in plain else plain
 
 
 def _spelled(value: object) -> str:

@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND, duration, iso, to_the_second
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import coverage, identities, quarantine, runs
+from etl.store import coverage, identities, quarantine, runs, seals
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.identities import Unchecked
 from etl.store.schema import EVERY_SYMBOL
+from etl.store.seals import StoredSeal
 
-FILLABLE = ("not_fetched", "failed")
+FILLABLE = ("not_fetched", "failed", "disputed")
 """Reasons of gaps that another run can close."""
 
 
@@ -45,6 +46,8 @@ class Status:
     orders: int
     quarantined: int
     unchecked_keys: tuple[Unchecked, ...] = ()
+    seals: tuple[StoredSeal, ...] = ()
+    """The newest of each account and market."""
 
     @property
     def gaps(self) -> list[Gap]:
@@ -60,6 +63,7 @@ def read_status(connection: Connection, rules: Rules) -> Status:
         last_run = runs.last(connection)
         quarantined = quarantine.count(connection)
         unchecked_keys = tuple(identities.unchecked(connection))
+        newest_seals = seals.newest(connection)
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules) for mark in marks),
@@ -67,6 +71,7 @@ def read_status(connection: Connection, rules: Rules) -> Status:
         orders=sum(counts.values()),
         quarantined=quarantined,
         unchecked_keys=unchecked_keys,
+        seals=tuple(newest_seals),
     )
 
 
@@ -176,6 +181,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "unchecked_keys": [
             {"account": key.account, "market": key.market, "since": moment(key.since)} for key in status.unchecked_keys
         ],
+        "seals": [one.as_json() for one in status.seals],
         "last_run": None if status.last_run is None else _run(status.last_run),
     }
 

@@ -11,6 +11,8 @@ from etl.runs.verification import Difference
 
 GAPS_SHOWN = 10
 DIFFERENCES_SHOWN = 50
+SEAL_DIGITS = 12
+"""Digits of a seal that are shown: enough to write down, and to find it again."""
 
 
 def gap_table(gaps: Sequence[SharedGap]) -> Table:
@@ -44,7 +46,7 @@ def difference_table(differences: Sequence[Difference]) -> Table:
 
 
 def status_tables(status: Status) -> list[Table]:
-    """One row for each symbol, then the gaps, then the last run; nothing if no history is stored."""
+    """One row for each symbol, then the gaps, the newest seals and the last run; nothing if no history is stored."""
     if not status.scopes:
         return []
     columns = (
@@ -56,6 +58,10 @@ def status_tables(status: Status) -> list[Table]:
     tables = [table(None, columns, map(_status_row, status.scopes))]
     if status.gaps:
         tables.append(gap_table(shared(status.gaps)))
+    if status.seals:
+        of_seal = (Column("account", min_width=MIN_WIDTH), *map(Column, ("market", "day", "seal")))
+        rows = [(s.account, s.market, s.day, digest[:SEAL_DIGITS]) for s, digest in status.seals]
+        tables.append(table("newest seals", of_seal, rows))
     run = status.last_run
     if run is not None:
         started = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -29,6 +29,11 @@ class StoredSeal(NamedTuple):
     digest: str
     """As it is stored, whatever the seal's own columns say."""
 
+    def as_json(self) -> dict[str, str]:
+        """For programs: which day it seals, and its digest."""
+        own = self.seal
+        return {"account": own.account, "market": own.market, "day": own.day.isoformat(), "seal": self.digest}
+
 
 def seal_proven_days(connection: Connection, account: str, market: str, run_id: int, until: int) -> None:
     """Seal each day before `until` (epoch milliseconds) that is proven and has no seal. The caller commits.

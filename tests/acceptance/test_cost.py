@@ -99,7 +99,9 @@ def test_an_empty_window_costs_one_request_two_statements_and_one_transaction(la
 
 
 def test_a_window_of_a_page_costs_one_statement_more(lab: Labs) -> None:
-    assert of_ten_windows(history(lab, few)) == Cost(requests=10, statements=30 + NAMES + SEALED + SEALS, transactions=10)
+    assert of_ten_windows(history(lab, few)) == Cost(
+        requests=10, statements=30 + NAMES + SEALED + SEALS, transactions=10
+    )
 
 
 def test_a_full_window_costs_two_requests_more_and_no_row_is_written_twice(lab: Labs) -> None:
