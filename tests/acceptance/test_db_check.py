@@ -92,7 +92,7 @@ def test_a_day_is_sealed_by_the_night_in_which_it_becomes_old_enough(lab: Labs) 
     assert one("sync", FORCE_ORDERS_REREAD_DAYS="20").returncode == 0
     after = seals(one)
     assert after[: len(before)] == before
-    assert len(after) == len(before) + 10
+    assert len(after) - len(before) in (10, 11), "one more where midnight passed in between"
     assert one("db", "check").returncode == 0
 
 
