@@ -334,7 +334,7 @@ class Run:
         rules = self._reader.rules_at(self._reader.clock.now())
         for account in self._clients:
             seals.seal_proven_days(
-                self.connection, account, self._reader.market, self.summary.run_id, rules.now - rules.reread
+                self.connection, account, self._reader.market, self.summary.run_id, rules.present - rules.reread
             )
 
     def _close(self, result: RunResult, counts: runs.Counts) -> Summary:

@@ -157,8 +157,7 @@ _SEALABLE = text("""
          WHERE account = :account AND market = :market AND resolved_at IS NULL
     )
     SELECT day FROM days
-     WHERE NOT EXISTS (SELECT FROM seals
-                        WHERE account = :account AND market = :market AND seals.day = days.day)
+     WHERE day NOT IN (SELECT seals.day FROM seals WHERE account = :account AND market = :market)
        AND NOT EXISTS (SELECT FROM unread WHERE order_time IS NULL OR order_time <@ span)
      ORDER BY day
 """)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from etl.core.orders import Key
 from etl.core.seals import SEALED_COLUMNS
+from etl.core.timeline import Window, merge
 
 CHUNK_ROWS = 1_000
 """Orders that Postgres sends at a time."""
@@ -32,10 +33,12 @@ class StoredOrder(NamedTuple):
 
 def of_days(connection: Connection, account: str, market: str, days: Collection[date]) -> Iterator[StoredOrder]:
     """The orders of these days by day, symbol (by code point) and order id. Holds CHUNK_ROWS of them in memory."""
-    values = {"account": account, "market": market, "days": sorted(days)}
     options = {"yield_per": CHUNK_ROWS}  # a server-side cursor
-    with connection.execute(_OF_DAYS, values, execution_options=options) as found:
-        yield from map(_order, found)
+    for stretch in merge(Window(day.toordinal(), day.toordinal() + 1) for day in days):
+        first, end = date.fromordinal(stretch.start), date.fromordinal(stretch.end)
+        values = {"account": account, "market": market, "first": first, "end": end}
+        with connection.execute(_OF_DAYS, values, execution_options=options) as found:
+            yield from map(_order, found)
 
 
 def scopes(connection: Connection) -> list[tuple[str, str]]:
@@ -64,12 +67,11 @@ def _statement(query: str) -> TextClause:
     return text(query.replace(":columns", ", ".join(["raw::text", *_COLUMNS.values()])))
 
 
-# Day by day through the index: the days need not lie next to each other.
 _OF_DAYS = _statement("""
-    SELECT day, :columns
-      FROM unnest(CAST(:days AS date[])) AS wanted (day)
-      JOIN force_orders ON account = :account AND market = :market
-       AND order_time >= day::timestamp AT TIME ZONE 'UTC' AND order_time < (day + 1)::timestamp AT TIME ZONE 'UTC'
+    SELECT (order_time AT TIME ZONE 'UTC')::date AS day, :columns FROM force_orders
+     WHERE account = :account AND market = :market
+       AND order_time >= CAST(:first AS timestamp) AT TIME ZONE 'UTC'
+       AND order_time < CAST(:end AS timestamp) AT TIME ZONE 'UTC'
      ORDER BY day, symbol COLLATE "C", order_id
 """)
 _BEFORE_LAST_CHANGE = _statement("""

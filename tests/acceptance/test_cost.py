@@ -26,7 +26,7 @@ NAMES = 1
 SEALED = 1
 """A statement in each run that stores something: it asks which days are sealed."""
 SEALS = 3
-"""Statements in each run that seals days, however many: their orders, the last seal, the new ones."""
+"""Statements in each run that seals a stretch of days: their orders, the last seal, the new ones."""
 
 
 @dataclass(frozen=True)

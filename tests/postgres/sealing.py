@@ -1,6 +1,6 @@
 """Orders of certain days, stored and sealed as a run does it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -45,7 +45,9 @@ class History:
     def store(self, *rows: str, proofs: tuple[Finding, ...] = (), replace_equal: bool = False) -> None:
         """One transaction of a run of its own."""
         recorder = Recorder(self.connection, USDM, self.run(), spent=lambda: (0, 0))
-        recorder.commit([Received(ACCOUNT, page(*rows), proofs)], replace_equal=replace_equal)
+        answer = page(*rows)
+        findings = [replace(finding, shown=answer.orders) for finding in proofs]
+        recorder.commit([Received(ACCOUNT, answer, findings)], replace_equal=replace_equal)
 
     def run(self) -> int:
         run_id = runs.start(self.connection, "backfill")
