@@ -14,7 +14,7 @@ from etl.core.timeline import DAY, HOUR, Window, divide, subtract
 from etl.core.walking import LEVELS, Finding, Target, Verdict
 from etl.exchange.pages import read_page
 from etl.simulator.scenario import Scenario
-from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, Server, drive, histories, scenarios, servers
+from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, Server, drive, histories, scenarios, worlds
 
 WIDEST = 7 * DAY - 2
 
@@ -38,16 +38,16 @@ def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], sym
 
 
 @given(
-    rows=histories(),
+    world=worlds(),
     scenario=scenarios,
-    server=servers,
     lists_symbols=st.booleans(),
     widest=st.sampled_from([3 * DAY, WIDEST]),
     most_in_doubt=st.sampled_from([1, 2, 8]),
 )
 def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_interval(
-    rows: list[Row], scenario: Scenario, server: Server, lists_symbols: bool, widest: int, most_in_doubt: int
+    world: tuple[list[Row], Server], scenario: Scenario, lists_symbols: bool, widest: int, most_in_doubt: int
 ) -> None:
+    rows, server = world
     exchange = Exchange(rows, scenario, lists_symbols, server)
     findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], observations(), most_in_doubt)
     assert missing_from_what_is_proven(exchange, findings) == []
@@ -68,10 +68,11 @@ def test_each_order_that_is_received_is_seen_first_exactly_once(
         assert set(exchange.seen_first) == exchange.received
 
 
-@given(rows=histories(), symbol=st.sampled_from("ABCD"), scenario=scenarios, server=servers)
+@given(world=worlds(), symbol=st.sampled_from("ABCD"), scenario=scenarios)
 def test_the_same_holds_for_a_symbol_asked_for_by_name(
-    rows: list[Row], symbol: str, scenario: Scenario, server: Server
+    world: tuple[list[Row], Server], symbol: str, scenario: Scenario
 ) -> None:
+    rows, server = world
     exchange = Exchange(rows, scenario, server=server)
     findings = drive(exchange, [Target(w, w, symbol) for w in divide(SPAN, WIDEST)], observations())
     assert {request.symbol for request in exchange.requests} == {symbol}
