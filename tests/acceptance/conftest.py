@@ -1,6 +1,7 @@
-"""Labs: a simulated exchange, a database and the command that joins them."""
+"""Labs and trials: an exchange, a database and the command that joins them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
+from tests.acceptance.judge import Trial, Trials
 from tests.acceptance.lab import ROOM, Lab, Labs
+from tests.acceptance.misbehaving import Exchange
 from tests.command import Command
 
 
@@ -28,3 +31,22 @@ def lab(exchange: Callable[..., Simulator], database_url: str, writer_url: str, 
         return Lab(simulator, database_url, command.against(simulator, writer_url, **allowance))
 
     return make
+
+
+@pytest.fixture
+def trial(database_url: str, writer_url: str, command: Command) -> Iterator[Trials]:
+    """Starts a misbehaving exchange, which ends with the test, and points the command at it."""
+    with ExitStack() as running:
+
+        def start(exchange: Exchange, **environment: str) -> Trial:
+            running.enter_context(exchange)
+            own = {
+                "FORCE_ORDERS_BASE_URL": exchange.url,
+                "FORCE_ORDERS_DATABASE_URL": writer_url,
+                "FORCE_ORDERS_WEIGHT_BUDGET": str(ROOM),
+                "BINANCE_API_KEY": "k" * 64,
+                "BINANCE_API_SECRET": "s" * 64,
+            }
+            return Trial(exchange, database_url, Command(command.directory, command.environment | own | environment))
+
+        yield start

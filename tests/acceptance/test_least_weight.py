@@ -1,0 +1,81 @@
+"""What the proof costs where the exchange is honest: a quiet history the least, a bursty one about twice that."""
+
+from random import Random
+
+import pytest
+
+from tests.acceptance.judge import Trial, Trials, assert_complete
+from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Exchange, Keeps, Row, now, order, series
+
+WINDOWS = 13
+"""The windows of less than 7 days that 90 days need."""
+
+AROUND = 2
+"""The weight of the exchange's clock and of its list of limits."""
+
+
+def clusters(size: int, count: int, seed: str) -> list[Row]:
+    """So many clusters of orders, each within an hour, somewhere in 84 days."""
+    random = Random(seed)
+    starts = [now() - int(random.uniform(1, 84) * DAY) for _ in range(count)]
+    return [row for n, at in enumerate(starts) for row in series(size, at, at + HOUR, first_id=1_000 * n)]
+
+
+def bursty(seed: str) -> list[Row]:
+    """Bursts of up to 300 orders in two minutes, and a background of a few orders a day."""
+    random = Random(seed)
+    rows = []
+    for n in range(400):
+        rows.append(order(random.choice(SYMBOLS), n, now() - int(random.uniform(0.1, 89) * DAY)))
+    for burst in range(20):
+        at = now() - int(random.uniform(0.1, 89) * DAY)
+        for n in range(random.randint(50, 300)):
+            rows.append(order(random.choice(SYMBOLS), 1_000 * (burst + 1) + n, at + random.randrange(120_000)))
+    return rows
+
+
+def least(rows: list[Row]) -> int:
+    """The least weight that any client could spend: in each window the pages that its orders need at 99 a page."""
+    width = 90 * DAY / WINDOWS
+    counts = [0] * WINDOWS
+    for row in rows:
+        counts[min(WINDOWS - 1, int((now() - row["time"]) / width))] += 1
+    return sum(50 * max(1, -(-count // 99)) for count in counts)
+
+
+def weight_of_backfill(started: Trial) -> int:
+    assert_complete(started, started("backfill"))
+    return started.exchange.weight
+
+
+@pytest.mark.parametrize("keeps", ["oldest", "newest", "by symbol"])
+def test_thirty_orders_spread_over_84_days_cost_the_least(trial: Trials, keeps: Keeps) -> None:
+    quiet = trial(Exchange(series(30, now() - 84 * DAY, now() - HOUR), keeps))
+    assert weight_of_backfill(quiet) <= 50 * WINDOWS + AROUND
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+@pytest.mark.parametrize(("size", "count"), [(6, 5), (5, 6), (10, 3), (15, 2), (3, 10), (30, 1), (12, 6), (19, 4)])
+def test_a_quiet_history_in_clusters_costs_the_least(trial: Trials, size: int, count: int, seed: str) -> None:
+    quiet = trial(Exchange(clusters(size, count, seed)))
+    assert weight_of_backfill(quiet) <= 50 * WINDOWS + AROUND
+
+
+def test_an_empty_history_costs_the_least(trial: Trials) -> None:
+    assert weight_of_backfill(trial(Exchange([]))) <= 50 * WINDOWS + AROUND
+
+
+def test_a_quiet_night_costs_two_pages_at_most(trial: Trials) -> None:
+    quiet = trial(Exchange(series(30, now() - 84 * DAY, now() - HOUR)))
+    assert quiet("backfill", "--until", "1d").returncode == 0
+    quiet.exchange.weight = 0
+    assert_complete(quiet, quiet("sync"))
+    assert quiet.exchange.weight <= 2 * 50 + AROUND
+
+
+@pytest.mark.parametrize("keeps", ["oldest", "newest"])
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_a_bursty_history_costs_little_more_than_twice_the_least(trial: Trials, keeps: Keeps, seed: str) -> None:
+    rows = bursty(seed)
+    cost = weight_of_backfill(trial(Exchange(rows, keeps)))
+    assert cost <= 2.1 * least(rows) + AROUND

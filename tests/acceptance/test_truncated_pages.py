@@ -1,0 +1,191 @@
+"""Pages shorter than the limit that are truncated all the same: caps that fall, rise or alternate, and cuts by bytes."""
+
+import json
+from collections.abc import Iterable
+
+import pytest
+
+from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence
+from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Asked, Exchange, Keeps, Row, now, order, series
+
+ONE_AT_A_TIME = {"FORCE_ORDERS_CONCURRENCY": "1"}
+"""So that requests have one order."""
+
+
+def weeks(*counts: int) -> list[Row]:
+    """So many orders on one day of each week, the oldest week first, the last one this week."""
+    starts = [now() - 7 * DAY * back - 3 * DAY for back in reversed(range(len(counts)))]
+    days = [
+        series(count, at, at + DAY, first_id=1_000 * n)
+        for n, (at, count) in enumerate(zip(starts, counts, strict=True))
+    ]
+    return [row for day in days for row in day]
+
+
+def cap(exchange: Exchange, most: int) -> None:
+    exchange.answer = lambda asked: exchange.page(asked, most)
+
+
+def cap_after(exchange: Exchange, requests: int, before: int, after: int) -> None:
+    exchange.answer = lambda asked: exchange.page(asked, before if asked.number <= requests else after)
+
+
+def cut_by_bytes(exchange: Exchange, most: int) -> None:
+    def answer(asked: Asked) -> list[Row]:
+        rows, size = exchange.page(asked), 0
+        for count, row in enumerate(rows):
+            size += len(json.dumps(row)) + 2
+            if size > most:
+                return rows[:count]
+        return rows
+
+    exchange.answer = answer
+
+
+def ignore_limit(exchange: Exchange, most: int, *, symbol: bool = False, close_type: bool = False) -> None:
+    """Such requests get at most `most` rows."""
+
+    def answer(asked: Asked) -> list[Row]:
+        ignored = (symbol and asked.symbol is not None) or (close_type and asked.close_type is not None)
+        return exchange.page(asked, most if ignored else 100)
+
+    exchange.answer = answer
+
+
+def crowd(at: int, counts: Iterable[int], **changes: str) -> list[Row]:
+    """Orders in one millisecond: so many of the first symbol, of the second, and so on."""
+    return [
+        order(symbol, n, at, **changes) for symbol, count in zip(SYMBOLS, counts, strict=False) for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("keeps", ["oldest", "newest", "by symbol"])
+@pytest.mark.parametrize("most", [50, 40, 60, 84, 99])
+def test_a_cap_that_falls_between_two_nights_loses_nothing(trial: Trials, most: int, keeps: Keeps) -> None:
+    falling = trial(Exchange(weeks(160, 0, 0, 0), keeps))
+    assert falling("backfill", "--until", "10d").returncode == 0
+    falling.exchange.rows += series(most + 30, now() - 2 * DAY, now() - DAY)
+    cap(falling.exchange, most)
+    assert_complete(falling, falling("sync"))
+
+
+@pytest.mark.parametrize("requests", [2, 7, 20])
+def test_a_cap_that_falls_to_the_default_in_mid_run_loses_nothing(trial: Trials, requests: int) -> None:
+    falling = trial(Exchange(weeks(*[150] * 4, *[80] * 8)), **ONE_AT_A_TIME)
+    cap_after(falling.exchange, requests, 100, 50)
+    assert_complete(falling, falling("backfill"))
+
+
+@pytest.mark.parametrize("most", [40, 60, 84, 99])
+def test_a_cap_that_falls_to_any_other_number_in_mid_run_loses_nothing(trial: Trials, most: int) -> None:
+    falling = trial(Exchange(weeks(*[150] * 4, *[most + 30] * 8)), **ONE_AT_A_TIME)
+    cap_after(falling.exchange, 7, 100, most)
+    assert_nothing_is_lost_in_silence(falling, falling("backfill"))
+
+
+@pytest.mark.parametrize("most", [50, 40, 84])
+def test_a_cap_that_rises_between_two_nights_loses_nothing(trial: Trials, most: int) -> None:
+    rising = trial(Exchange(weeks(120, 90, 0, 0)))
+    cap(rising.exchange, most)
+    done = rising("backfill", "--until", "10d")
+    assert_complete(rising, done)
+    rising.exchange.rows += series(130, now() - 2 * DAY, now() - DAY)
+    rising.exchange.answer = rising.exchange.page
+    assert_complete(rising, rising("sync"))
+
+
+@pytest.mark.parametrize("most", [50, 40, 84])
+def test_a_cap_that_rises_in_mid_run_loses_nothing(trial: Trials, most: int) -> None:
+    rising = trial(Exchange(weeks(*[most + 30, most + 10, most] * 2, *[130] * 6)), **ONE_AT_A_TIME)
+    cap_after(rising.exchange, 12, most, 100)
+    assert_complete(rising, rising("backfill"))
+
+
+@pytest.mark.parametrize("other", [50, 40, 84])
+def test_two_backends_with_different_caps_lose_nothing(trial: Trials, other: int) -> None:
+    alternating = trial(Exchange(weeks(*[other + 30] * 6)), **ONE_AT_A_TIME)
+    alternating.exchange.answer = lambda asked: alternating.exchange.page(asked, 100 if asked.number % 2 else other)
+    assert_nothing_is_lost_in_silence(alternating, alternating("backfill"))
+
+
+@pytest.mark.parametrize("most", [50, 40, 30, 60, 84])
+def test_a_cap_that_was_always_lower_than_the_limit_loses_nothing(trial: Trials, most: int) -> None:
+    capped = trial(Exchange(weeks(most, most + 30, 0, 2 * most, most + 1)))
+    cap(capped.exchange, most)
+    assert_complete(capped, capped("backfill"))
+
+
+@pytest.mark.parametrize("keeps", ["oldest", "newest"])
+@pytest.mark.parametrize("rows", [84.5, 85, 60, 30])
+def test_pages_that_are_cut_by_bytes_lose_nothing(trial: Trials, rows: float, keeps: Keeps) -> None:
+    cutting = trial(Exchange(weeks(*[150] * 12), keeps))
+    cut_by_bytes(cutting.exchange, int(rows * (len(json.dumps(cutting.exchange.rows[0])) + 2)))
+    assert_nothing_is_lost_in_silence(cutting, cutting("backfill"))
+
+
+@pytest.mark.parametrize("rows", [84, 50, 30])
+def test_pages_of_rows_of_varying_length_that_are_cut_by_bytes_lose_nothing(trial: Trials, rows: int) -> None:
+    cutting = trial(Exchange(weeks(*[150] * 12)))
+    for n, row in enumerate(cutting.exchange.rows):
+        row["priceMatch"] = "NONE" * (n * 7 % 31)
+    mean = sum(len(json.dumps(row)) + 2 for row in cutting.exchange.rows) / len(cutting.exchange.rows)
+    cut_by_bytes(cutting.exchange, int(rows * mean))
+    assert_nothing_is_lost_in_silence(cutting, cutting("backfill"))
+
+
+@pytest.mark.parametrize("most", [50, 40])
+@pytest.mark.parametrize("counts", [(60, 60, 60), (50, 50, 50), (61, 10, 80)])
+def test_a_limit_that_is_ignored_where_a_symbol_is_named_is_noticed_in_a_crowd(
+    trial: Trials, most: int, counts: tuple[int, ...]
+) -> None:
+    ignoring = trial(Exchange([*weeks(150, 0), *crowd(now() - 2 * DAY, counts)]))
+    ignore_limit(ignoring.exchange, most, symbol=True)
+    assert_nothing_is_lost_in_silence(ignoring, ignoring("backfill"))
+
+
+@pytest.mark.parametrize("most", [50, 40])
+def test_a_limit_that_is_ignored_where_a_symbol_is_named_is_noticed_when_reading_by_name(
+    trial: Trials, most: int
+) -> None:
+    at = now() - 2 * DAY
+    rows = [
+        *series(160, at - 20 * DAY, at - 19 * DAY, ["BTCUSDT"]),
+        *series(most + 10, at, at + DAY, ["BTCUSDT"], 1_000),
+    ]
+    ignoring = trial(Exchange(rows))
+    assert ignoring("backfill", "--until", "10d").returncode == 0
+    ignore_limit(ignoring.exchange, most, symbol=True)
+    assert_complete(ignoring, ignoring("backfill", "--symbol", "BTCUSDT"))
+
+
+@pytest.mark.parametrize("most", [50, 40])
+@pytest.mark.parametrize("symbols", [1, 4])
+def test_a_limit_that_is_ignored_where_a_close_type_is_named_is_noticed(trial: Trials, most: int, symbols: int) -> None:
+    """The first page of 100 shows of either close type just those that its own page shows."""
+    at = now() - 2 * DAY
+    kinds = [*["autoclose-1"] * most, *["adl_autoclose"] * most]
+    kinds += [*["autoclose-1"] * (60 - most), *["adl_autoclose"] * (60 - most)]
+    rows = [order(SYMBOLS[n % symbols], n, at, clientOrderId=kind) for n, kind in enumerate(kinds)]
+    ignoring = trial(Exchange(rows))
+    ignore_limit(ignoring.exchange, most, close_type=True)
+    assert_nothing_is_lost_in_silence(ignoring, ignoring("backfill"))
+
+
+@pytest.mark.parametrize("most", [40, 50, 30])
+@pytest.mark.parametrize("counts", [(61,), (16, 15, 15, 15), (31, 30)])
+def test_a_crowded_millisecond_under_a_low_cap_is_read_by_symbol_or_named(
+    trial: Trials, most: int, counts: tuple[int, ...]
+) -> None:
+    crowded = trial(Exchange([*weeks(0), *crowd(now() - 2 * DAY, counts)]))
+    cap(crowded.exchange, most)
+    done = crowded("backfill")
+    assert_nothing_is_lost_in_silence(crowded, done)
+    if max(counts) < most // 2:
+        assert_complete(crowded, done)
+
+
+def test_a_cap_that_falls_while_a_crowded_millisecond_is_read_loses_nothing(trial: Trials) -> None:
+    rows = [*weeks(150, 0), *crowd(now() - 2 * DAY, (20, 20, 20, 20)), *series(3, now() - HOUR, now() - HOUR // 2)]
+    falling = trial(Exchange([row | {"orderId": 5_000 + n} for n, row in enumerate(rows)]), **ONE_AT_A_TIME)
+    cap_after(falling.exchange, 4, 100, 50)
+    assert_complete(falling, falling("backfill"))

@@ -1,0 +1,200 @@
+"""Answers to another question: another window, another symbol, a cache's page, and times in another unit."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence
+from tests.acceptance.misbehaving import DAY, HOUR, MINUTE, Asked, Exchange, Row, now, order, series
+
+OPENED = "2019-09-08"
+
+
+def three_months(count: int = 44) -> list[Row]:
+    return series(count, now() - 88 * DAY, now() - HOUR)
+
+
+def shift(exchange: Exchange, by: int, *, only: Callable[[Asked], bool] = lambda asked: True) -> None:
+    """Answer for the window that lies `by` milliseconds later."""
+
+    def answer(asked: Asked) -> list[Row]:
+        moved = by if only(asked) else 0
+        return exchange.cut(
+            [row for row in exchange.rows if asked.start + moved <= row["time"] <= asked.end + moved], asked.limit
+        )
+
+    exchange.answer = answer
+
+
+@pytest.mark.parametrize("by", [-7 * DAY, -30 * DAY, 7 * DAY, -DAY, DAY, -12 * HOUR])
+def test_a_server_that_answers_for_another_window_proves_nothing_that_it_did_not_show(trial: Trials, by: int) -> None:
+    wrong = trial(Exchange(three_months(300)))
+    shift(wrong.exchange, by)
+    assert_nothing_is_lost_in_silence(wrong, wrong("backfill"))
+
+
+@pytest.mark.parametrize("by", [-HOUR, HOUR, -20 * MINUTE])
+def test_a_server_whose_windows_are_off_by_less_than_an_hour_proves_nothing_that_it_did_not_show(
+    trial: Trials, by: int
+) -> None:
+    wrong = trial(Exchange(series(400, now() - 10 * DAY, now() - 12 * MINUTE)))
+    shift(wrong.exchange, by)
+    assert_nothing_is_lost_in_silence(wrong, wrong("backfill", "--since", "9d"))
+
+
+def test_a_window_that_was_answered_wrongly_has_a_reason_of_its_own_and_verify_does_not_agree(trial: Trials) -> None:
+    wrong = trial(Exchange(three_months()))
+    shift(wrong.exchange, -7 * DAY)
+    done = wrong("backfill")
+    assert_nothing_is_lost_in_silence(wrong, done)
+    assert (done.returncode, wrong.reasons()) == (3, {"disputed"})
+    assert wrong("verify").returncode != 0
+
+
+def test_a_window_that_is_answered_wrongly_once_is_asked_for_again(trial: Trials) -> None:
+    wrong = trial(Exchange(three_months()))
+    shift(wrong.exchange, -7 * DAY, only=lambda asked: asked.number == 5)
+    assert_complete(wrong, wrong("backfill"))
+
+
+@pytest.mark.parametrize("count", [44, 600])
+def test_a_cache_that_ignores_what_is_asked_proves_nothing_that_it_did_not_show(trial: Trials, count: int) -> None:
+    stale = trial(Exchange(three_months(count)))
+    first: list[list[Row]] = []
+
+    def answer(asked: Asked) -> list[Row]:
+        if not first:
+            first.append(stale.exchange.page(asked))
+        return first[0]
+
+    stale.exchange.answer = answer
+    done = stale("backfill")
+    assert_nothing_is_lost_in_silence(stale, done)
+    assert done.returncode == 3
+    assert stale("verify").returncode != 0
+
+
+@pytest.mark.parametrize("count", [44, 600])
+def test_a_cache_that_takes_overlapping_windows_for_the_same_proves_nothing_that_it_did_not_show(
+    trial: Trials, count: int
+) -> None:
+    stale = trial(Exchange(three_months(count)))
+    cached: list[tuple[Asked, list[Row]]] = []
+
+    def answer(asked: Asked) -> list[Row]:
+        for earlier, rows in cached:
+            if earlier.start <= asked.end and asked.start <= earlier.end:
+                return rows
+        cached.append((asked, stale.exchange.page(asked)))
+        return cached[-1][1]
+
+    stale.exchange.answer = answer
+    assert_nothing_is_lost_in_silence(stale, stale("backfill"))
+
+
+@pytest.mark.parametrize("count", [44, 600])
+def test_a_cache_of_last_night_proves_nothing_of_tonight(trial: Trials, count: int) -> None:
+    rows = three_months(count)
+    stale = trial(Exchange([row for row in rows if row["time"] < now() - 3 * DAY]))
+    assert stale("backfill", "--until", "3d").returncode == 0
+    old = [row for row in stale.exchange.rows if row["time"] > now() - 10 * DAY]
+    stale.exchange.rows = rows
+    stale.exchange.answer = lambda asked: stale.exchange.cut(
+        [row for row in old if row["time"] < now() - 7 * DAY], asked.limit
+    )
+    done = stale("sync")
+    assert_nothing_is_lost_in_silence(stale, done)
+    stale.exchange.answer = stale.exchange.page
+    assert_complete(stale, stale("sync"))
+
+
+def test_rows_of_another_symbol_do_not_answer_for_the_one_that_was_named(trial: Trials) -> None:
+    wrong = trial(Exchange(series(60, now() - 20 * DAY, now() - HOUR, ["BTCUSDT", "ETHUSDT"])))
+
+    def answer(asked: Asked) -> list[Row]:
+        return [row | {"symbol": "BTCUSDT"} for row in wrong.exchange.page(asked)]
+
+    def others(asked: Asked) -> list[Row]:
+        inside = [row for row in wrong.exchange.rows if asked.start <= row["time"] <= asked.end]
+        return [row for row in inside if row["symbol"] != asked.symbol]
+
+    wrong.exchange.answer = others
+    done = wrong("backfill", "--since", "21d", "--symbol", "BTCUSDT")
+    wrong.exchange.rows = [row for row in wrong.exchange.rows if row["symbol"] == "BTCUSDT"]
+    assert_nothing_is_lost_in_silence(wrong, done)
+    assert (done.returncode, wrong.reasons()) == (3, {"disputed"})
+
+
+@pytest.mark.parametrize("ignored", ["symbol", "close type"])
+def test_a_server_that_ignores_a_filter_in_a_crowd_loses_nothing_in_silence(trial: Trials, ignored: str) -> None:
+    at = now() - 2 * DAY
+    crowd = [order(symbol, n, at) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT") for n in range(60)]
+    wrong = trial(Exchange(crowd))
+
+    def answer(asked: Asked) -> list[Row]:
+        symbol = None if ignored == "symbol" else asked.symbol
+        close_type = None if ignored == "close type" else asked.close_type
+        return wrong.exchange.page(Asked(asked.number, asked.start, asked.end, asked.limit, symbol, close_type))
+
+    wrong.exchange.answer = answer
+    assert_nothing_is_lost_in_silence(wrong, wrong("backfill"))
+
+
+@pytest.mark.parametrize("days", [2, 30, 100, 200])
+@pytest.mark.parametrize("number", [3, None])
+def test_one_stray_among_good_rows_is_stored_and_spoils_nothing(trial: Trials, days: int, number: int | None) -> None:
+    """On one page or on each; the stray is an order of the account, of another time."""
+    stray = order("XRPUSDT", 9_999, now() - days * DAY)
+    straying = trial(Exchange(three_months(400)))
+    honest = straying.exchange.page
+    straying.exchange.answer = lambda asked: (
+        [*honest(asked)[:99], stray] if number in (None, asked.number) else honest(asked)
+    )
+    straying.exchange.rows = three_months(300)
+    done = straying("backfill")
+    straying.exchange.rows.append(stray)
+    assert_complete(straying, done)
+
+
+def test_one_row_of_another_symbol_among_good_rows_is_stored_and_spoils_nothing(trial: Trials) -> None:
+    straying = trial(Exchange(series(60, now() - 20 * DAY, now() - HOUR, ["BTCUSDT"])))
+    stray = order("ETHUSDT", 7, now() - 15 * DAY)
+    straying.exchange.answer = lambda asked: [*straying.exchange.page(asked), stray]
+    done = straying("backfill", "--since", "21d", "--symbol", "BTCUSDT")
+    assert_nothing_is_lost_in_silence(straying, done)
+    assert done.returncode == 0
+    assert ("ETHUSDT", 7) in {row[:2] for row in straying.stored()}
+
+
+@pytest.mark.parametrize("unit", ["seconds", "microseconds", "seconds as text"])
+@pytest.mark.parametrize("keys", [("time", "updateTime"), ("time",), ("updateTime",)])
+@pytest.mark.parametrize("every", [1, 2, 10])
+def test_a_time_in_another_unit_is_read_by_a_rule_or_quarantined_never_stored_as_it_stands(
+    trial: Trials, unit: str, keys: tuple[str, ...], every: int
+) -> None:
+    rows = series(60, now() - 60 * DAY, now() - HOUR)
+    for row in rows:
+        row["time"] = row["updateTime"] = row["time"] // 1_000 * 1_000  # so that no unit is less exact
+
+    def in_unit(row: Row) -> Row:
+        convert = {
+            "seconds": lambda at: at // 1_000,
+            "microseconds": lambda at: at * 1_000,
+            "seconds as text": lambda at: str(at // 1_000),
+        }[unit]
+        return row | {key: convert(row[key]) for key in keys}
+
+    odd = trial(Exchange(rows))
+    odd.exchange.answer = lambda asked: [
+        row if row["orderId"] % every else in_unit(row) for row in odd.exchange.page(asked)
+    ]
+    done = odd("backfill")
+    assert (
+        odd.sql(f"""
+        SELECT symbol, order_id, order_time, update_time
+          FROM force_orders
+         WHERE NOT (least(order_time, update_time) > '{OPENED}' AND greatest(order_time, update_time) < now())
+    """)
+        == []
+    )
+    assert_nothing_is_lost_in_silence(odd, done)
