@@ -73,14 +73,16 @@ class Exchange:
     """One account on a loopback port.
 
     `rows`: its true history; a test may add to it. `listed`: the symbols of exchangeInfo. `keeps`: which rows a full
-    page keeps; "by symbol" gathers them by symbol first. `edge_ahead`: milliseconds by which less than 90 days are
-    kept; None: everything is kept. `asked` and `weight` tell what it was asked and what that cost.
+    page keeps; "by symbol" gathers them by symbol first. `filtered_by`: the time that the ends of a request filter.
+    `edge_ahead`: milliseconds by which less than 90 days are kept; None: everything is kept. `asked` and `weight` tell
+    what it was asked and what that cost.
     """
 
     def __init__(self, rows: Iterable[Row], keeps: Keeps = "oldest", listed: Iterable[str] = SYMBOLS) -> None:
         self.rows = list(rows)
         self.keeps = keeps
         self.listed = list(listed)
+        self.filtered_by = "time"
         self.edge_ahead: int | None = 0
         self.answer: Callable[[Asked], list[Row]] = self.page
         self.asked: list[Asked] = []
@@ -108,7 +110,7 @@ class Exchange:
         return [
             row
             for row in self.rows
-            if max(asked.start, self.edge) <= row["time"] <= asked.end
+            if max(asked.start, self.edge) <= row[self.filtered_by] <= asked.end
             and asked.symbol in (None, row["symbol"])
             and row["clientOrderId"].startswith(prefix)
         ]

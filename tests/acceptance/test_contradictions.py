@@ -67,7 +67,7 @@ def test_a_stored_order_that_was_not_proven_yet_bars_the_proof_as_well(trial: Tr
     """The first run stores what is younger than its settle lag; the replica lacks that and what came since."""
     rows = series(20, now() - 20 * HOUR, now() - HOUR)
     lagging = trial(Exchange(rows[::2]))
-    assert lagging("backfill", FORCE_ORDERS_SETTLE_SECONDS="86400").returncode == 0
+    assert lagging("backfill", "--since", "5d", FORCE_ORDERS_SETTLE_SECONDS="86400").returncode == 0
     assert len(lagging.stored()) == 10
     lagging.exchange.rows = rows
     omit(lagging.exchange, lambda row: row["time"] > now() - 10 * HOUR)
@@ -76,11 +76,18 @@ def test_a_stored_order_that_was_not_proven_yet_bars_the_proof_as_well(trial: Tr
     assert_complete(lagging, lagging("sync"))
 
 
-def test_a_stored_order_that_is_missing_at_the_edge_of_a_window_may_be_just_outside(trial: Trials) -> None:
-    """Its update time lies behind the end of what was asked for, and the exchange filters by that."""
-    at = now() - 2 * DAY - MINUTE
-    ran = two_days_ago(trial, [*a_week(20), order("BTCUSDT", 9_000, at, updateTime=at + 2 * HOUR)])
-    assert_complete(ran, ran("sync"))
+@pytest.mark.parametrize("filtered_by", ["time", "updateTime"])
+@pytest.mark.parametrize("count", [60, 600])
+def test_an_honest_exchange_is_never_disputed_whichever_time_it_filters_by(
+    trial: Trials, count: int, filtered_by: str
+) -> None:
+    """Orders are updated up to an hour after they were made, so that some lie across the ends of each window."""
+    rows = [row | {"updateTime": row["time"] + row["orderId"] % 60 * MINUTE} for row in a_week(count)]
+    honest = trial(Exchange(row for row in rows if row["updateTime"] < now() - HOUR))
+    honest.exchange.filtered_by = filtered_by
+    for arguments in (("backfill", "--until", "3d"), ("sync",), ("sync",)):
+        assert honest(*arguments).returncode == 0
+    assert (honest.missing(), honest.gaps()) == ([], [])
 
 
 @pytest.mark.parametrize("status", ["EXPIRED", "CANCELED"])

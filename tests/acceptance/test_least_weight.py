@@ -14,10 +14,9 @@ AROUND = 2
 """The weight of the exchange's clock and of its list of limits."""
 
 
-def clusters(size: int, count: int, seed: str) -> list[Row]:
-    """So many clusters of orders, each within an hour, somewhere in 84 days."""
-    random = Random(seed)
-    starts = [now() - int(random.uniform(1, 84) * DAY) for _ in range(count)]
+def clusters(size: int, count: int) -> list[Row]:
+    """So many clusters of orders, each within an hour, evenly over 84 days."""
+    starts = [now() - 84 * DAY + n * 84 * DAY // count for n in range(count)]
     return [row for n, at in enumerate(starts) for row in series(size, at, at + HOUR, first_id=1_000 * n)]
 
 
@@ -54,10 +53,9 @@ def test_thirty_orders_spread_over_84_days_cost_the_least(trial: Trials, keeps: 
     assert weight_of_backfill(quiet) <= 50 * WINDOWS + AROUND
 
 
-@pytest.mark.parametrize("seed", ["1", "2", "3"])
-@pytest.mark.parametrize(("size", "count"), [(6, 5), (5, 6), (10, 3), (15, 2), (3, 10), (30, 1), (12, 6), (19, 4)])
-def test_a_quiet_history_in_clusters_costs_the_least(trial: Trials, size: int, count: int, seed: str) -> None:
-    quiet = trial(Exchange(clusters(size, count, seed)))
+@pytest.mark.parametrize(("size", "count"), [(6, 5), (5, 6), (10, 3), (15, 2), (3, 10), (2, 15), (30, 1)])
+def test_thirty_orders_in_clusters_cost_the_least(trial: Trials, size: int, count: int) -> None:
+    quiet = trial(Exchange(clusters(size, count)))
     assert weight_of_backfill(quiet) <= 50 * WINDOWS + AROUND
 
 

@@ -45,7 +45,7 @@ def test_a_server_that_purges_symbol_by_symbol_proves_nothing_beyond_retention(
     done = purging(*BEYOND)
     assert_nothing_is_lost_in_silence(purging, done)
     assert (done.returncode, purging.reasons()) == (3, {"beyond_retention"})
-    assert {row["time"] >= now() - kept.get(row["symbol"], 90) * DAY for row in purging.missing()} == {False}
+    assert [row for row in purging.missing() if row["time"] >= now() - kept.get(row["symbol"], 90) * DAY] == []
     (mark,) = purging.sql("SELECT covered_since FROM watermarks WHERE symbol = '*'")
     assert mark["covered_since"] >= moment(now() - 90 * DAY - HOUR)
 
