@@ -81,6 +81,8 @@ def moment(instant: int) -> datetime:
 
 def assert_nothing_is_lost_in_silence(trial: Trial, done: Run) -> None:
     """What is missing is named, and the run that leaves it missing does not end with 0."""
+    keys = {(row["symbol"], row["orderId"]) for row in trial.exchange.rows}
+    assert len(keys) == len(trial.exchange.rows), "the test's own history has an order twice"
     silent, missing, of = len(trial.silently_lost()), len(trial.missing()), len(trial.exchange.rows)
     said = f"exit code {done.returncode}, gaps {sorted(trial.reasons())}\n{done.stdout}{done.stderr}"
     assert silent == 0, f"{silent} of {of} orders lost in silence, {missing} missing; {said}"

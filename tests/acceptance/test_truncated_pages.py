@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence
-from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Asked, Exchange, Keeps, Row, now, order, series
+from tests.acceptance.misbehaving import DAY, SYMBOLS, Asked, Exchange, Keeps, Row, now, order, series
 
 ONE_AT_A_TIME = {"FORCE_ORDERS_CONCURRENCY": "1"}
 """So that requests have one order."""
@@ -52,7 +52,7 @@ def ignore_limit(exchange: Exchange, most: int, *, symbol: bool = False, close_t
     exchange.answer = answer
 
 
-def crowd(at: int, counts: Iterable[int], **changes: str) -> list[Row]:
+def crowd(at: int, counts: Iterable[int]) -> list[Row]:
     """Orders in one millisecond: so many of the first symbol, of the second, and so on."""
     return [
         order(symbol, n, at, **changes) for symbol, count in zip(SYMBOLS, counts, strict=False) for n in range(count)
@@ -190,7 +190,6 @@ def test_a_crowded_millisecond_under_a_low_cap_is_read_by_symbol_or_named(
 
 
 def test_a_cap_that_falls_while_a_crowded_millisecond_is_read_loses_nothing(trial: Trials) -> None:
-    rows = [*weeks(150, 0), *crowd(now() - 2 * DAY, (20, 20, 20, 20)), *series(3, now() - HOUR, now() - HOUR // 2)]
-    falling = trial(Exchange([row | {"orderId": 5_000 + n} for n, row in enumerate(rows)]), **ONE_AT_A_TIME)
+    falling = trial(Exchange([*weeks(150, 0), *crowd(now() - 2 * DAY, (20, 20, 20, 20))]), **ONE_AT_A_TIME)
     cap_after(falling.exchange, 4, 100, 50)
     assert_complete(falling, falling("backfill"))

@@ -10,11 +10,14 @@ from tests.acceptance.misbehaving import DAY, HOUR, MINUTE, TOO_OLD, Asked, Exch
 ONE_AT_A_TIME = {"FORCE_ORDERS_CONCURRENCY": "1"}
 """So that requests have one order."""
 
+BACKFILL = ("backfill", "--since", "88d")
+"""Nothing that comes to be too old between two nights."""
+
 FEW_MINUTES = 5 * MINUTE
 
 
 def three_months(count: int) -> list[Row]:
-    return series(count, now() - 89 * DAY, now() - HOUR)
+    return series(count, now() - 87 * DAY, now() - HOUR)
 
 
 def refuse(exchange: Exchange, wrongly: Callable[[Asked], bool], most: int) -> None:
@@ -35,7 +38,7 @@ def refuse(exchange: Exchange, wrongly: Callable[[Asked], bool], most: int) -> N
 def test_a_wrong_refusal_of_a_week_gives_nothing_up_for_good(trial: Trials, days: int, times: int) -> None:
     wrong, at = trial(Exchange(three_months(178)), **ONE_AT_A_TIME), now() - days * DAY
     refuse(wrong.exchange, lambda asked: asked.start < at < asked.end, times)
-    assert_nothing_is_lost_in_silence(wrong, wrong("backfill"))
+    assert_nothing_is_lost_in_silence(wrong, wrong(*BACKFILL))
     wrong.exchange.answer = wrong.exchange.page
     assert_complete(wrong, wrong("sync"))
 
@@ -43,7 +46,7 @@ def test_a_wrong_refusal_of_a_week_gives_nothing_up_for_good(trial: Trials, days
 def test_one_wrong_refusal_is_doubted_and_asked_again_in_the_same_run(trial: Trials) -> None:
     wrong = trial(Exchange(three_months(178)), **ONE_AT_A_TIME)
     refuse(wrong.exchange, lambda asked: asked.number == 8, 1)
-    assert_complete(wrong, wrong("backfill"))
+    assert_complete(wrong, wrong(*BACKFILL))
 
 
 @pytest.mark.parametrize("remainder", [0, 1, 3, 7])
@@ -53,14 +56,14 @@ def test_a_wrong_refusal_of_one_request_in_ten_gives_nothing_up_for_good(
 ) -> None:
     wrong = trial(Exchange(three_months(count)), **ONE_AT_A_TIME)
     refuse(wrong.exchange, lambda asked: asked.number % 10 == remainder, 1_000)
-    assert_nothing_is_lost_in_silence(wrong, wrong("backfill"))
+    assert_nothing_is_lost_in_silence(wrong, wrong(*BACKFILL))
     wrong.exchange.answer = wrong.exchange.page
     assert_complete(wrong, wrong("sync"))
 
 
 def test_a_wrong_refusal_of_a_sync_gives_nothing_up(trial: Trials) -> None:
     wrong = trial(Exchange(three_months(178)))
-    assert wrong("backfill", "--until", "5d").returncode == 0
+    assert wrong(*BACKFILL, "--until", "5d").returncode == 0
     refuse(wrong.exchange, lambda asked: True, 1_000)
     assert_nothing_is_lost_in_silence(wrong, wrong("sync"))
     wrong.exchange.answer = wrong.exchange.page
