@@ -54,9 +54,8 @@ def ignore_limit(exchange: Exchange, most: int, *, symbol: bool = False, close_t
 
 def crowd(at: int, counts: Iterable[int]) -> list[Row]:
     """Orders in one millisecond: so many of the first symbol, of the second, and so on."""
-    return [
-        order(symbol, n, at, **changes) for symbol, count in zip(SYMBOLS, counts, strict=False) for n in range(count)
-    ]
+    sizes = zip(SYMBOLS, counts, strict=False)
+    return [order(symbol, 50_000 + n, at) for symbol, count in sizes for n in range(count)]
 
 
 @pytest.mark.parametrize("keeps", ["oldest", "newest"])
