@@ -7,11 +7,14 @@ returned more than it did. Without such pages its window is requested in parts.
 
 From half the limit on, where the documented default lies, the longer pages must be full ones of the same kind: a server
 that ignores the limit for a kind of requests returns the default, and pages that are cut by bytes differ by a row or
-two. A page of less than a fifth of the limit is taken for whole: doubting every small page would cost each quiet
-history two more requests a window.
+two.
+
+Where no longer page came, a page of less than a third of the limit is in doubt only if another one has its very length,
+as pages that are cut at the same number have. A page of less than a fifth is taken for whole. Doubting every small page
+would cost each quiet history two more requests a window.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from etl.core.paging import Kind, Page, PageRequest
@@ -59,6 +62,7 @@ class PageLimits:
         self._default = default
         self._witnesses: defaultdict[Kind, list[_Witness]] = defaultdict(list)
         self._waiting: list[Doubt] = []
+        self._lengths: Counter[int] = Counter()
         self._longest_row = 0
 
     @property
@@ -69,6 +73,7 @@ class PageLimits:
     def note(self, request: PageRequest, page: Page) -> Doubt | None:
         """Record a page. Returns the doubt whether it is whole, None if it certainly is."""
         self._longest_row = max(self._longest_row, page.longest_row)
+        self._lengths[page.length] += 1
         witness = _Witness(request, page.count_requested(request), page.size)
         for waiting in self._waiting:
             waiting.has_later = self._refutes(witness, waiting)
@@ -79,6 +84,15 @@ class PageLimits:
             self._waiting.append(doubt)
         self._remember(witness)
         return doubt
+
+    def may_be_lone(self, doubt: Doubt) -> bool:
+        """Whether the page is so small that its doubt ends if no other page has its length."""
+        return 3 * doubt.length < self.limit
+
+    def is_lone(self, doubt: Doubt) -> bool:
+        """Whether the page is small, the longest of the run and the only one of its length."""
+        is_longest = self._witness_against(doubt) is None
+        return self.may_be_lone(doubt) and is_longest and self._lengths[doubt.length] == 1
 
     def request_to_settle(self, doubt: Doubt) -> PageRequest | None:
         """A request whose page once refuted such a doubt: if it does so again, the page is whole."""

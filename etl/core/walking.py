@@ -13,7 +13,6 @@ LEVELS levels. A walk that sees more of them, N being the orders seen so far, re
 gives up.
 """
 
-import itertools
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -227,8 +226,10 @@ class _Walk:
             self._prove(piece.window, page.orders)
             return []
         if not is_full and piece.window.end <= self._target.proven_until:
-            return []  # it is proven already; only rows that are certainly cut off call for more requests
-        if doubt.has_earlier:
+            # It is proven already: only rows that are certainly cut off, or stored and missing, call for more requests.
+            self._prove(piece.window, page.orders)
+            return []
+        if doubt.has_earlier or self._limits.may_be_lone(doubt):
             self._held.append(_Held(piece, page, doubt))
             return []
         return (yield from self._divide(piece, page))
@@ -248,23 +249,26 @@ class _Walk:
     def _doubt_refusal(self, piece: Piece) -> Generator[Step, Reply, list[Piece]]:
         """The exchange refused a window that it promises to keep: ask again when all else is done.
 
-        If it refuses again, the edge may have moved into the window while the run lasted: the first minute is left out,
-        then two, then four. What is left out failed, and the next run asks for it again.
+        If it refuses again, the edge may have moved into the window while the run lasted: it is searched, near the
+        beginning first, to the minute. What lies before it failed, and the next run asks for it again.
         """
         window = piece.window
         if not piece.was_refused:
             self._refused.append(replace(piece, was_refused=True))
             return []
-        newest = Window(max(window.start, window.end - MARGIN), window.end)
-        if (yield from self._is_kept(newest)):
-            starts = (window.start + MARGIN * 2**doublings for doublings in range(LEVELS))
-            for start in itertools.takewhile(lambda start: start < newest.start, starts):
-                kept = Window(start, window.end)
-                if (yield from self._is_kept(kept)):
-                    self._find(Window(window.start, start), Verdict.FAILED)
-                    return [Piece(kept)]
-        self._find(window, Verdict.FAILED)
-        return []
+        refused, kept = window.start, max(window.start, window.end - MARGIN)
+        if kept == refused or not (yield from self._is_kept(Window(kept, window.end))):
+            self._find(window, Verdict.FAILED)
+            return []
+        step = MARGIN
+        while kept - refused > MARGIN:
+            start = min(refused + step, (refused + kept) // 2)
+            if (yield from self._is_kept(Window(start, window.end))):
+                kept, step = start, window.width
+            else:
+                refused, step = start, 2 * step
+        self._find(Window(window.start, kept), Verdict.FAILED)
+        return [Piece(Window(kept, window.end))]
 
     def _is_kept(self, window: Window) -> Generator[Step, Reply, bool]:
         received = yield from self._request(window, self._target.symbol)
@@ -275,12 +279,14 @@ class _Walk:
         window = piece.window
         times = (order.order_time for order in page.orders)
         is_full = page.length >= self._limits.limit
-        if not is_full and window.start < self._target.proven_until:
-            return [Piece(Window(self._target.proven_until, window.end))]
+        if not is_full and window.start < self._target.proven_until < window.end:
+            older, newer = window.split(self._target.proven_until)
+            self._prove(older, page.orders)
+            return [Piece(newer)]
         if window.width > NARROWEST:
             return cut(piece, times, self._truncation_side.observed) if is_full else halve(piece, times)
         shown: list[Order] = []
-        unproven = yield from self._narrow(window, self._target.symbol, page, shown)
+        unproven = yield from self._narrow(window, self._target.symbol, shown)
         for finding in unproven:
             self._find(finding.window, finding.verdict)
         for proven in subtract([window], [finding.window for finding in unproven]):
@@ -304,26 +310,24 @@ class _Walk:
         self._release()
         pending, self._refused = self._refused, []
         while self._held:
-            one = self._held[0]
-            yield from self._try_to_settle(one.doubt)
-            self._release()
-            if one in self._held:
-                self._held.remove(one)
+            one = self._held.pop(0)
+            if (yield from self._is_over(one.doubt)):
+                self._prove(one.piece.window, one.page.orders)
+            else:
                 pending += yield from self._divide(one.piece, one.page)
+            self._release()
         return pending
 
     def _is_settled(self) -> bool:
         return not self._refused and all(one.doubt.is_over for one in self._held)
 
-    def _try_to_settle(self, doubt: Doubt) -> Generator[Step, Reply, None]:
-        """Request again a page that was longer: if it still is, the doubted page is whole."""
-        again = self._limits.request_to_settle(doubt)
-        if again is not None:
+    def _is_over(self, doubt: Doubt) -> Generator[Step, Reply, bool]:
+        """Whether a page is whole after all. If a longer one came before it, that one is requested again."""
+        if doubt.has_earlier and not doubt.is_over and (again := self._limits.request_to_settle(doubt)) is not None:
             yield from self._ask(again)
+        return doubt.is_over or self._limits.is_lone(doubt)
 
-    def _narrow(
-        self, window: Window, symbol: str | None, page: Page, shown: list[Order]
-    ) -> Generator[Step, Reply, list[Finding]]:
+    def _narrow(self, window: Window, symbol: str | None, shown: list[Order]) -> Generator[Step, Reply, list[Finding]]:
         """Prove a window too narrow to be cut: by symbol, then millisecond by millisecond.
 
         Returns what stays unproven; adds the orders on the pages that prove the rest to `shown`. The close types are no
@@ -331,7 +335,7 @@ class _Walk:
         proves nothing.
         """
         if symbol is None:
-            return (yield from self._by_symbol(window, page, shown))
+            return (yield from self._by_symbol(window, shown))
         if window.width == 1:
             for close_type in REQUESTABLE_CLOSE_TYPES:
                 yield from self._request(window, symbol, close_type)
@@ -354,7 +358,7 @@ class _Walk:
             return [Finding(window, Verdict.FAILED, symbol)]
         whole = yield from self._whole_page(window, symbol, received)
         if whole is None:
-            return (yield from self._narrow(window, symbol, received.page, shown))
+            return (yield from self._narrow(window, symbol, shown))
         shown += whole.orders
         return []
 
@@ -363,10 +367,9 @@ class _Walk:
         doubt, page = received.doubt, received.page
         if doubt is None or page is None:
             return page
-        if doubt.has_earlier:
-            yield from self._try_to_settle(doubt)
-        is_whole = doubt.is_over or (yield from self._agree_its_close_types(window, symbol, page))
-        return page if is_whole else None
+        if (yield from self._is_over(doubt)) or (yield from self._agree_its_close_types(window, symbol, page)):
+            return page
+        return None
 
     def _agree_its_close_types(self, window: Window, symbol: str, page: Page) -> Generator[Step, Reply, bool]:
         """Whether a page below the limit shows the same liquidations and ADLs as the shorter pages of these types.
@@ -381,14 +384,12 @@ class _Walk:
             received = yield from self._request(window, symbol, close_type)
             if received.page is None or received.page.length >= page.length:
                 return False
-            if received.doubt is not None and received.doubt.has_earlier:
-                yield from self._try_to_settle(received.doubt)
-            if received.doubt is not None and not received.doubt.is_over:
+            if received.doubt is not None and not (yield from self._is_over(received.doubt)):
                 return False
             of_types |= {order.key for order in received.page.orders}
         return of_types == {order.key for order in page.orders if order.close_type in REQUESTABLE_CLOSE_TYPES}
 
-    def _by_symbol(self, window: Window, full: Page, shown: list[Order]) -> Generator[Step, Reply, list[Finding]]:
+    def _by_symbol(self, window: Window, shown: list[Order]) -> Generator[Step, Reply, list[Finding]]:
         """Request every symbol that the exchange lists, that is stored or that a page has shown.
 
         Without the exchange's list the whole stays unproven.
@@ -396,11 +397,10 @@ class _Walk:
         listed = yield self._step(SymbolsRequest())
         if not isinstance(listed, frozenset | None):
             raise TypeError("symbols were requested, not a page")
-        on_page = {order.symbol for order in full.orders}
         unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
         proven: list[Finding] = []
         for symbol in sorted(self._symbols | (listed or frozenset())):
-            left = yield from self._narrow_request(window, symbol, shown, may_be_unknown=symbol not in on_page)
+            left = yield from self._narrow_request(window, symbol, shown, may_be_unknown=symbol not in self._symbols)
             unproven += left
             known = subtract([window], [finding.window for finding in left])
             proven += [Finding(part, Verdict.PROVEN, symbol, shown) for part in known]

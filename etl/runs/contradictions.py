@@ -1,43 +1,86 @@
-"""Pages held against the orders that are stored: what leaves out a stored order proves nothing.
+"""Pages held against the orders that are stored: an exchange that leaves out a stored order is not believed.
 
-A server that lags behind the others answers with too few rows, and its page looks whole. Only the database can tell.
+A server that lags behind the others answers with too few rows, and its pages look whole. Only the database can tell.
+What it lacks are the newest orders, so from the page that left one out, nothing newer is proven by the same run.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
 
 from etl.core.orders import Key, Order
+from etl.core.planning import Known
+from etl.core.timeline import Window, subtract
 from etl.core.walking import Finding, Verdict
-from etl.store import orders
+from etl.store import coverage, orders
+
+_FOREVER = 1 << 62
 
 
-def dispute(
-    connection: Connection, account: str, market: str, findings: Sequence[Finding]
-) -> tuple[list[Finding], set[Key]]:
-    """The findings, those disputed whose pages lack a stored order; and the orders that are lacking.
+class ProofRecord:
+    """Records what the pages of one account prove, in the caller's transaction."""
 
-    An order counts if both its times lie in the proven interval. An order without a fill may be missing once it is
-    three days old, since the exchange forgets such orders.
-    """
-    proven = [finding for finding in findings if finding.verdict is Verdict.PROVEN]
-    if not proven:
-        return list(findings), set()
-    stored = orders.sums(connection, account, market, [(one.symbol, one.window) for one in proven])
-    lacking = {
-        id(finding): _lacking(connection, account, market, finding)
-        for finding, sums in zip(proven, stored, strict=True)
-        if sums != _sums(finding)
-    }
-    judged = [replace(one, verdict=Verdict.DISPUTED) if lacking.get(id(one)) else one for one in findings]
-    return judged, set().union(*lacking.values())
+    def __init__(self, connection: Connection, account: str, market: str, before: Mapping[str | None, Known]) -> None:
+        """`before`: what was known when the run began. What was proven then stays proven."""
+        self._connection = connection
+        self._scope = account, market
+        self._before = before
+        self._proven_here: list[Finding] = []
+        self._since = _FOREVER
+        self.left_out: set[Key] = set()
+        """The stored orders that a page left out which would else have proven its window."""
 
+    def record(self, findings: Sequence[Finding]) -> None:
+        """Record findings in the coverage; a proof that is not believed becomes a dispute."""
+        contradicted = list(self._contradicted(findings))
+        if contradicted:
+            self._since = min(self._since, *contradicted)
+            self._take_back()
+        judged = [part for finding in findings for part in self._judge(finding)]
+        self._proven_here += [finding for finding in judged if finding.verdict is Verdict.PROVEN]
+        coverage.record(self._connection, *self._scope, judged)
 
-def _lacking(connection: Connection, account: str, market: str, finding: Finding) -> set[Key]:
-    shown = {order.key for order in finding.shown}
-    lasting = orders.lasting_between(connection, account, market, finding.symbol, finding.window)
-    return set(lasting) - shown
+    def _contradicted(self, findings: Sequence[Finding]) -> Iterable[int]:
+        """Where the intervals begin whose pages lack a stored order with both times in them.
+
+        An order without a fill may be missing once it is three days old: the exchange forgets such orders.
+        """
+        proven = [finding for finding in findings if finding.verdict is Verdict.PROVEN]
+        if not proven:
+            return
+        stored = orders.sums(self._connection, *self._scope, [(one.symbol, one.window) for one in proven])
+        for finding, sums in zip(proven, stored, strict=True):
+            if sums != _sums(finding):
+                lasting = orders.lasting_between(self._connection, *self._scope, finding.symbol, finding.window)
+                lacking = set(lasting) - {order.key for order in finding.shown}
+                self.left_out |= lacking
+                if lacking:
+                    yield finding.window.start
+
+    def _judge(self, finding: Finding) -> Iterable[Finding]:
+        """The finding, with what is newer than the contradiction disputed unless an earlier run proved it."""
+        if finding.verdict is not Verdict.PROVEN:
+            return [finding]
+        disputed = self._newly(finding)
+        return [
+            *(replace(finding, window=part) for part in subtract([finding.window], disputed)),
+            *(Finding(part, Verdict.DISPUTED, finding.symbol) for part in disputed),
+        ]
+
+    def _newly(self, finding: Finding) -> list[Window]:
+        """The parts of a finding that only this run proves and that are newer than the contradiction."""
+        known = [self._before.get(symbol, Known()) for symbol in (None, finding.symbol)]
+        before = [window for one in known for window in one.proven]
+        return subtract([finding.window], [*before, Window(-_FOREVER, self._since)])
+
+    def _take_back(self) -> None:
+        taken: defaultdict[str | None, list[Window]] = defaultdict(list)
+        for finding in self._proven_here:
+            taken[finding.symbol] += self._newly(finding)
+        for symbol, windows in taken.items():
+            coverage.dispute(self._connection, *self._scope, symbol, windows)
 
 
 def _sums(finding: Finding) -> tuple[int, int]:

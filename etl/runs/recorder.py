@@ -10,8 +10,9 @@ from sqlalchemy.exc import DataError
 
 from etl.core.orders import Key, Order, Reject, latest_versions
 from etl.core.paging import Page
+from etl.core.planning import Known
 from etl.core.walking import Finding
-from etl.runs.contradictions import dispute
+from etl.runs.contradictions import ProofRecord
 from etl.store import coverage, orders, quarantine, runs, seals
 from etl.store.orders import Change
 
@@ -56,14 +57,23 @@ class Recorder:
         self.market = market
         self.run_id = run_id
         self.counts = runs.Counts()
-        self.left_out: set[tuple[str, str, int]] = set()
-        """Account, symbol and id of stored orders that a page left out which would else have proven its window."""
+        self._proof_records: dict[str, ProofRecord] = {}
         self._named: set[tuple[str, str]] = set()
         self._quarantined: set[tuple[str, str]] = set()
         self._sealed: dict[str, set[date]] = {}
         self._written: dict[tuple[str, Key], str] = {}
         self._written_early: set[tuple[str, Key]] = set()
         """Orders of a neighbouring window's page, written before their own walk received them; they count once."""
+
+    def begin(self, account: str, known: Mapping[str | None, Known]) -> None:
+        """Before the first page of an account: what is known of it."""
+        self._proof_records[account] = ProofRecord(self._connection, account, self.market, known)
+
+    @property
+    def left_out(self) -> list[tuple[str, Key]]:
+        """By account: the stored orders that a page left out which would else have proven its window."""
+        records = sorted(self._proof_records.items())
+        return [(account, key) for account, record in records for key in sorted(record.left_out)]
 
     def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
         """Store responses and what they prove; for `replace_equal` see `orders.upsert`."""
@@ -82,7 +92,6 @@ class Recorder:
         named: set[tuple[str, str]] = set()
         quarantined: set[tuple[str, str]] = set()
         written_early: set[tuple[str, Key]] = set()
-        left_out: set[tuple[str, str, int]] = set()
         for account, of_account in by_account.items():
             batch, rejects = latest_versions(of_account.orders), of_account.rejects
             first = of_account.first
@@ -104,9 +113,7 @@ class Recorder:
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, account, self.market, unnamed)
             quarantine.keep(self._connection, account, self.market, self.run_id, rejects)
-            findings, lacking = dispute(self._connection, account, self.market, of_account.findings)
-            coverage.record(self._connection, account, self.market, findings)
-            left_out |= {(account, *key) for key in lacking}
+            self._proof_record(account).record(of_account.findings)
             written |= {(account, order.key): order.raw for order in fresh}
             named |= {(account, symbol) for symbol in unnamed}
             newly_quarantined = {(account, reject.raw) for reject in rejects} - self._quarantined
@@ -115,13 +122,17 @@ class Recorder:
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
-        self.left_out |= left_out
         self._quarantined |= quarantined
         self._named |= named
         self._written_early |= written_early
         if len(self._written) > REMEMBERED_ORDERS:
             self._written.clear()
         self._written |= written
+
+    def _proof_record(self, account: str) -> ProofRecord:
+        if account not in self._proof_records:
+            self.begin(account, {})
+        return self._proof_records[account]
 
     def _seal_corrections(self, account: str, written: Sequence[Order], changes: Mapping[Key, Change]) -> None:
         """Only this run adds seals to the account, and none before its last commit: the sealed days are read once."""

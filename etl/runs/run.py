@@ -286,6 +286,7 @@ class Run:
             known = coverage.known(self.connection, account, self._reader.market)
             self._warn_of_the_future(account, known, rules)
             targets = planner({symbol: one.until(rules.present) for symbol, one in known.items()}, rules)
+            self.recorder.begin(account, known)
             sink.begin(account, targets)
             limits, symbols = PageLimits(reader.page_limit), {symbol for symbol in known if symbol}
             observations = {
@@ -310,12 +311,12 @@ class Run:
 
     def _report_left_out(self) -> int:
         """Say which stored orders the exchange left out of its answers; returns their number."""
-        left_out = sorted(self.recorder.left_out)
+        left_out = self.recorder.left_out
         if left_out:
-            account, symbol, order_id = left_out[0]
+            account, (symbol, order_id) = left_out[0]
             self.summary.faults.append(
                 f"the exchange left out {many(len(left_out), 'stored order')}, for example {symbol} {order_id} of "
-                f"account {account}; that answer proves nothing, and the next run asks again"
+                f"account {account}; from there on it proves nothing, and the next run asks again"
             )
         return len(left_out)
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Insert, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
@@ -106,6 +107,16 @@ def _record() -> Insert:
 
 
 _RECORD = _record()
+
+
+def dispute(connection: Connection, account: str, market: str, symbol: str | None, windows: Sequence[Window]) -> None:
+    """Take back the proof of these intervals of a scope: an answer of the same run contradicts what is stored."""
+    own, disputed = coverage.c, _multirange(windows)
+    connection.execute(
+        update(coverage)
+        .where(own.account == account, own.market == market, own.symbol == (symbol or EVERY_SYMBOL))
+        .values(proven=own.proven - disputed, disputed=own.disputed + disputed)
+    )
 
 
 def ask(connection: Connection, account: str, market: str, symbol: str | None, since: int) -> None:

@@ -9,7 +9,7 @@ from etl.core.orders import CloseType, Order, Reject
 from etl.core.page_limits import PageLimits
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
-from etl.core.timeline import DAY, Window
+from etl.core.timeline import DAY, Window, merge
 from etl.core.walking import Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
 
 LIMIT = 100
@@ -172,8 +172,8 @@ def test_a_symbol_that_the_exchange_does_not_know_has_failed() -> None:
 
 
 def test_a_page_in_doubt_without_a_longer_one_before_it_is_requested_in_halves() -> None:
-    steps = dialogue(plain(), [full_of(30), page(), page()])
-    assert requested(steps) == [WINDOW, *WINDOW.split(WINDOW.start + DAY // 4 + 140)]
+    steps = dialogue(plain(), [full_of(40), page(), page()])
+    assert requested(steps) == [WINDOW, *WINDOW.split(WINDOW.start + DAY // 4 + 190)]
     assert [finding.verdict for finding in found(steps)] == [Verdict.PROVEN, Verdict.PROVEN]
 
 
@@ -217,13 +217,28 @@ MIDDAY = NOW - DAY // 2
 
 def test_of_what_is_proven_already_only_the_rest_is_requested_again_when_a_page_is_in_doubt() -> None:
     target = Target(WINDOW, WINDOW, proven_until=MIDDAY)
-    steps = dialogue(target, [full_of(30), page()])
+    steps = dialogue(target, [full_of(40), page()])
     assert requested(steps) == [WINDOW, Window(MIDDAY, NOW)]
-    assert found(steps) == [Finding(Window(MIDDAY, NOW), Verdict.PROVEN)]
+    assert merge(finding.window for finding in found(steps)) == [WINDOW]
 
 
-def test_a_page_in_doubt_of_what_is_proven_already_ends_the_walk() -> None:
-    assert found(dialogue(Target(WINDOW, WINDOW, proven_until=NOW), [full_of(30)])) == []
+def test_a_page_in_doubt_of_what_is_proven_already_needs_no_other_proof() -> None:
+    answer = full_of(40)
+    (finding,) = found(dialogue(Target(WINDOW, WINDOW, proven_until=NOW), [answer]))
+    assert (finding.window, finding.verdict, finding.shown) == (WINDOW, Verdict.PROVEN, answer.orders)
+
+
+def test_a_small_page_that_is_the_longest_waits_and_is_whole_if_no_other_has_its_length() -> None:
+    steps = dialogue(plain(), [full_of(30), None])
+    assert requested(steps) == [WINDOW]
+    assert found(steps) == [Finding(WINDOW, Verdict.PROVEN)]
+
+
+def test_and_is_requested_in_halves_if_another_has() -> None:
+    held = observations()
+    held.page_limits.note(PageRequest(Window(0, DAY), LIMIT), page(range(30)))
+    steps = dialogue(plain(), [full_of(30), None, page(), page()], held)
+    assert len(requested(steps)) == 3
 
 
 def test_a_full_page_of_what_is_proven_already_is_read_in_pieces_for_orders_that_appeared_late() -> None:
@@ -347,23 +362,24 @@ def test_a_refusal_of_what_should_be_kept_is_asked_again_when_all_else_is_done()
     assert found(steps) == [Finding(WINDOW, Verdict.PROVEN)]
 
 
-def test_if_it_is_refused_again_a_minute_is_left_out_then_two_and_the_next_run_asks_for_them() -> None:
-    script = [
-        Refusal.BEYOND_RETENTION,
-        None,
-        Refusal.BEYOND_RETENTION,
-        page(),
-        Refusal.BEYOND_RETENTION,
-        page(),
-        page(),
-    ]
-    steps = dialogue(plain(), script, observations(keeps=90 * DAY))
-    starts = [window.start - WINDOW.start for window in requested(steps)]
-    assert starts == [0, 0, DAY - MARGIN, MARGIN, 2 * MARGIN, 2 * MARGIN]
-    assert found(steps) == [
-        Finding(Window(WINDOW.start, WINDOW.start + 2 * MARGIN), Verdict.FAILED),
-        Finding(Window(WINDOW.start + 2 * MARGIN, NOW), Verdict.PROVEN),
-    ]
+@pytest.mark.parametrize("minutes", [1, 2, 10, 39, 600, 1438])
+def test_if_it_is_refused_again_the_edge_is_searched_to_the_minute(minutes: int) -> None:
+    edge = WINDOW.start + minutes * MARGIN
+    steps = walk(plain(), observations(keeps=90 * DAY))
+    step, findings, requests = next(steps), list[Finding](), 0
+    while True:
+        requests += step.request is not None
+        refused = isinstance(step.request, PageRequest) and step.request.window.start < edge
+        try:
+            step = steps.send(None if step.request is None else Refusal.BEYOND_RETENTION if refused else page())
+        except StopIteration:
+            break
+        findings += step.findings
+    (failed,) = (finding.window for finding in findings if finding.verdict is Verdict.FAILED)
+    assert failed.start == WINDOW.start
+    assert edge <= failed.end <= edge + MARGIN
+    assert merge(finding.window for finding in findings) == [WINDOW]
+    assert requests <= 25
 
 
 def test_if_its_newest_minute_is_refused_as_well_the_whole_has_failed_and_is_no_gap_for_good() -> None:
