@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order
-from etl.errors import BusyError, ExitCode
+from etl.errors import ExitCode
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.store import coverage, locks, orders, quarantine, runs, seals
@@ -32,9 +32,7 @@ def retry_quarantine(connection: Connection) -> Retried:
     with store_errors():
         rows = quarantine.unresolved(connection)
         for account, market in sorted({(row.account, row.market) for row in rows}):
-            if not locks.hold_account(connection, account, market):
-                holder = locks.holder(connection, account, market) or "another program"
-                raise BusyError(f"account {account} is being read by {holder}; try again when it is done")
+            locks.claim_account(connection, account, market)
         run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
         stored: list[int] = []

@@ -12,7 +12,7 @@ from etl.core.walking import Target
 from etl.runs.recorder import Recorder
 from etl.runs.run import Remaining
 from etl.runs.spans import Planner, SpanText
-from etl.store import coverage, runs
+from etl.store import coverage, decisions, runs
 from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
@@ -51,6 +51,7 @@ class IngestSink:
             if owner == account:
                 coverage.ask(self._connection, account, self._recorder.market, symbol, min(needs).start)
         coverage.name_symbols(self._connection, account, self._recorder.market, self._symbols)
+        decisions.end_retirement(self._connection, account)
 
     def found(self, walks_done: int) -> str:
         return many(self.counts.inserted, "new order")

@@ -61,6 +61,8 @@ class Recorder:
         self._named: set[tuple[str, str]] = set()
         self._quarantined: set[tuple[str, str]] = set()
         self._sealed: dict[str, set[date]] = {}
+        self._had_waiting: dict[str, bool] = {}
+        """Whether the account had rows in quarantine when the run first wrote of it."""
         self._written: dict[tuple[str, Key], str] = {}
         self._written_early: set[tuple[str, Key]] = set()
         """Orders of a neighbouring window's page, written before their own walk received them; they count once."""
@@ -112,7 +114,9 @@ class Recorder:
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, account, self.market, unnamed)
-            quarantine.keep(self._connection, account, self.market, self.run_id, rejects)
+            if self._is_waiting(account):
+                quarantine.resolve_stored(self._connection, account, self.market, [order.key for order in batch])
+            rejects = quarantine.keep(self._connection, account, self.market, self.run_id, rejects)
             self._proof_record(account).record(of_account.findings)
             written |= {(account, order.key): order.raw for order in fresh}
             named |= {(account, symbol) for symbol in unnamed}
@@ -140,6 +144,12 @@ class Recorder:
             self._sealed[account] = seals.sealed_days(self._connection, account, self.market)
         sealed = self._sealed[account]
         seals.seal_corrections(self._connection, account, self.market, self.run_id, sealed, written, changes)
+
+    def _is_waiting(self, account: str) -> bool:
+        """Whether the account may have rows in quarantine; reads the database once for each account."""
+        if account not in self._had_waiting:
+            self._had_waiting[account] = quarantine.is_waiting(self._connection, account, self.market)
+        return self._had_waiting[account] or any(owner == account for owner, _ in self._quarantined)
 
     def _is_json(self, reject: Reject) -> bool:
         """Whether Postgres accepts the row as jsonb, which has limits that JSON does not have."""

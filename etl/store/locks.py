@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, literal_column, text
 
 from etl.core.timeline import iso, to_millis
+from etl.errors import BusyError
 
 _RUNS = 73_019_942
 """First key of a run's lock; the second is the run's id. An account's lock has one key, a hash."""
@@ -52,6 +53,13 @@ def hold_run(connection: Connection, run_id: int) -> None:
 def hold_account(connection: Connection, account: str, market: str) -> bool:
     """Lock an account in a market until the connection ends; False where another connection holds it. Never waits."""
     return bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_HASH})"), _key(account, market)))
+
+
+def claim_account(connection: Connection, account: str, market: str) -> None:
+    """Lock an account in a market until the connection ends. Raises BusyError where another connection holds it."""
+    if not hold_account(connection, account, market):
+        other = holder(connection, account, market) or "another program"
+        raise BusyError(f"account {account} is being read by {other}; try again when it is done")
 
 
 def holder(connection: Connection, account: str, market: str) -> Holder | None:

@@ -1,30 +1,86 @@
 """Quarantine: rows that cannot be read, kept as received until a later version of the program can read them."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Text, bindparam, case, cast, func, literal_column, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    MetaData,
+    Table,
+    Text,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 
-from etl.core.orders import Reject
+from etl.core.orders import Key, Reject
 from etl.store.schema import quarantined_orders
 
+quarantined_days = Table(
+    "quarantined_days",
+    MetaData(),
+    *(Column(name, Text) for name in ("account", "market")),
+    Column("quarantined_order_id", BigInteger),
+    *(Column(name, Date) for name in ("first_day", "last_day")),
+)
+"""A view. A migration creates it; this definition is for reading only."""
 
-def keep(connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]) -> None:
-    """Add rows, each once while it is unresolved. A row that is no JSON is stored as a JSON string of its text."""
-    if not rejects:
-        return
-    fixed = {"account": account, "market": market, "run_id": run_id}
-    rows = [
-        {**fixed, "row": reject.raw if reject.is_json else json.dumps(reject.raw), "reason": reject.reason}
-        for reject in rejects
-    ]
-    statement = insert(quarantined_orders).values(
-        **{name: bindparam(name) for name in (*fixed, "reason")}, raw=cast(bindparam("row", type_=Text), JSONB)
+
+# Dismissed rows are looked up by their index, then compared.
+_KEEP = text("""
+    WITH received AS (
+        SELECT place, CAST(said AS jsonb) AS raw, reason
+          FROM unnest(CAST(:rows AS text[]), CAST(:reasons AS text[])) WITH ORDINALITY AS given (said, reason, place)
+    ), waiting AS (
+        SELECT * FROM received
+         WHERE NOT EXISTS (SELECT FROM quarantined_orders AS old
+                            WHERE old.account = :account AND old.market = :market AND old.decision_id IS NOT NULL
+                              AND md5(old.raw::text) = md5(received.raw::text) AND old.raw = received.raw)
+    ), kept AS (
+        INSERT INTO quarantined_orders (account, market, run_id, raw, reason)
+        SELECT :account, :market, :run_id, raw, reason FROM waiting ORDER BY place ON CONFLICT DO NOTHING
     )
-    connection.execute(statement.on_conflict_do_nothing(), rows)
+    SELECT place - 1 FROM waiting ORDER BY place
+""")
+
+# Without a readable update time, only an order that was written after the row came can be what the row meant.
+_RESOLVE_STORED = text("""
+    UPDATE quarantined_orders AS waiting SET resolved_at = now()
+      FROM unnest(CAST(:symbols AS text[]), CAST(:order_ids AS bigint[])) AS given (symbol, order_id)
+      JOIN force_orders AS o USING (symbol, order_id)
+     WHERE (waiting.account, waiting.market) = (:account, :market) AND waiting.resolved_at IS NULL
+       AND (o.account, o.market) = (:account, :market)
+       AND quarantined_field(waiting.raw, 'symbol') = o.symbol
+       AND quarantined_field(waiting.raw, 'orderId') = o.order_id::text
+       AND coalesce(o.update_time >= quarantined_moment(waiting.raw, 'updateTime'), o.changed_at > waiting.seen_at)
+""")
+
+
+def keep(
+    connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]
+) -> Sequence[Reject]:
+    """Add rows, each once while it is unresolved, and return them without those that an operator dismissed.
+
+    A row that is no JSON is stored as a JSON string of its text.
+    """
+    if not rejects:
+        return rejects
+    rows = {
+        "rows": [reject.raw if reject.is_json else json.dumps(reject.raw) for reject in rejects],
+        "reasons": [reject.reason for reject in rejects],
+    }
+    waiting = connection.scalars(_KEEP, {"account": account, "market": market, "run_id": run_id} | rows)
+    return [rejects[place] for place in waiting]
 
 
 class Quarantined(NamedTuple):
@@ -51,10 +107,53 @@ def unresolved(connection: Connection) -> list[Quarantined]:
     return [Quarantined(*row) for row in rows]
 
 
-def count(connection: Connection) -> int:
-    """Unresolved rows."""
-    unresolved_rows = select(func.count()).where(quarantined_orders.c.resolved_at.is_(None))
+def count(connection: Connection, but_of: Collection[str] = ()) -> int:
+    """Unresolved rows, but for those of some accounts."""
+    own = quarantined_orders.c
+    unresolved_rows = select(func.count()).where(own.resolved_at.is_(None), own.account.not_in(but_of))
     return int(connection.scalar(unresolved_rows) or 0)
+
+
+def is_waiting(connection: Connection, account: str, market: str) -> bool:
+    """Whether the account has an unresolved row."""
+    own = quarantined_orders.c
+    row = exists().where(own.account == account, own.market == market, own.resolved_at.is_(None))
+    return bool(connection.scalar(select(row)))
+
+
+def resolve_stored(connection: Connection, account: str, market: str, keys: Collection[Key]) -> None:
+    """Mark rows as resolved whose orders are stored now. `keys`: what this transaction stores.
+
+    A row stays if what it says is later than what is stored.
+    """
+    symbols, order_ids = [symbol for symbol, _ in keys], [order_id for _, order_id in keys]
+    scope = {"account": account, "market": market}
+    connection.execute(_RESOLVE_STORED, scope | {"symbols": symbols, "order_ids": order_ids})
+
+
+class DoubtedDays(NamedTuple):
+    """Days of UTC to which an unresolved row may belong, both ends included."""
+
+    account: str
+    market: str
+    first: date | None
+    """None: the row has no readable time, and every day up to `last` is in doubt."""
+    last: date
+
+
+def doubted_days(connection: Connection) -> list[DoubtedDays]:
+    """Each once, sorted by account and market."""
+    view = quarantined_days.c
+    columns = (view.account, view.market, view.first_day, view.last_day)
+    rows = connection.execute(select(*columns).distinct().order_by(*columns))
+    return [DoubtedDays(*row) for row in rows]
+
+
+def dismiss(connection: Connection, row_id: int, decision_id: int) -> None:
+    """Mark an unresolved row as resolved by a decision. It stays so when the exchange sends the same row again."""
+    own = quarantined_orders.c
+    by_decision = {"resolved_at": func.now(), "decision_id": decision_id}
+    connection.execute(update(quarantined_orders).where(own.id == row_id).values(by_decision))
 
 
 def resolve(connection: Connection, ids: Sequence[int]) -> None:

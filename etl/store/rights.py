@@ -37,7 +37,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         ("force_orders", "runs", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")
     ),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
-    **dict.fromkeys(("force_order_revisions", "seals"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("force_order_revisions", "seals", "decisions"), ("SELECT", "INSERT")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -52,7 +52,11 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         ("USAGE",),
     ),
     **dict.fromkeys(
-        ("effective_coverage", "watermarks", "coverage_gaps", "jobs", "shared_weight", "alembic_version"), ("SELECT",)
+        (
+            *("effective_coverage", "watermarks", "coverage_gaps", "quarantined_days", "jobs", "shared_weight"),
+            "alembic_version",
+        ),
+        ("SELECT",),
     ),
 }
 """The rights that a run needs, by relation. The statements in docs/operations.md grant them."""

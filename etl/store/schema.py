@@ -37,6 +37,8 @@ metadata = MetaData(
 EVERY_SYMBOL = "*"
 """The value of the column `symbol` for requests without symbol."""
 
+DECISIONS = ("retire", "resume", "forget", "dismiss", "reset")
+
 RUN_STATUSES = ("running", "succeeded", "incomplete", "failed", "banned", "stopped")
 
 _TYPES: dict[FieldType, TypeEngine[Any]] = {
@@ -160,6 +162,14 @@ quarantined_orders = Table(
     Column("run_id", BigInteger, nullable=False),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _moment("resolved_at", required=False),
+    Column("decision_id", BigInteger),  # of the decision that dismissed it
+    Index(
+        "quarantined_orders_dismissed_idx",
+        "account",
+        "market",
+        text("md5(raw::text)"),
+        postgresql_where=text("decision_id IS NOT NULL"),
+    ),
     Index(
         "quarantined_orders_unresolved_key",
         "account",
@@ -168,6 +178,21 @@ quarantined_orders = Table(
         unique=True,
         postgresql_where=text("resolved_at IS NULL"),
     ),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("decided_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("decided_by", Text, nullable=False, server_default=text("SESSION_USER")),
+    Column("kind", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("market", Text),  # null: every market
+    Column("details", JSONB, nullable=False, server_default="{}"),
+    Column("why", Text, nullable=False),
+    _one_of("kind", DECISIONS),
+    CheckConstraint("why <> ''", name="why"),
 )
 
 cooldowns = Table(

@@ -1,0 +1,47 @@
+"""All rows of one account, in every table of ours: what there is, and its deletion. Decisions are never deleted."""
+
+from sqlalchemy import Connection, delete, func, select, text, union
+from sqlalchemy.exc import ProgrammingError
+
+from etl.errors import StoreError
+from etl.store.schema import decisions, force_orders, metadata
+
+_TABLES = [table for table in metadata.sorted_tables if "account" in table.c and table is not decisions]
+
+# A job that is running belongs to its worker, and ends by itself: without a key in the settings nothing is read.
+_DELETE_JOBS = text("""
+    DELETE FROM procrastinate_jobs
+     WHERE task_name IN ('sync', 'backfill') AND args ->> 'account' = :account AND status <> 'doing'
+""")
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+
+def names(connection: Connection) -> list[str]:
+    """Every account that has a row, sorted."""
+    found = connection.scalars(union(*(select(table.c.account) for table in _TABLES)))
+    return sorted(found)
+
+
+def markets(connection: Connection, account: str) -> list[str]:
+    """Every market of which the account has a row, sorted."""
+    of_account = [
+        select(table.c.market).where(table.c.account == account) for table in _TABLES if "market" in table.c
+    ]
+    return sorted(connection.scalars(union(*of_account)))
+
+
+def count_orders(connection: Connection, account: str) -> int:
+    return connection.scalar(select(func.count()).where(force_orders.c.account == account)) or 0
+
+
+def delete_all(connection: Connection, account: str) -> None:
+    """Delete every row, and the jobs that do not run. Raises StoreError for a role that may not delete orders."""
+    try:
+        for table in reversed(_TABLES):
+            connection.execute(delete(table).where(table.c.account == account))
+        connection.execute(_DELETE_JOBS, {"account": account})
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise StoreError("only the owner of the tables may delete orders; run this with the owner's URL") from None

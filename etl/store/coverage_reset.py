@@ -1,0 +1,56 @@
+"""Takes back what is known of a span, so that it is read again. Deletes no order."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+from etl.core.timeline import Window, merge, to_datetime, to_millis
+from etl.core.walking import Verdict
+from etl.store.schema import EVERY_SYMBOL
+
+_SETS = [verdict.value for verdict in Verdict]
+_SPAN = "tstzmultirange(tstzrange(CAST(:since AS timestamptz), CAST(:until AS timestamptz)))"
+_IN_SCOPE = f"""
+    account = :account AND (CAST(:market AS text) IS NULL OR market = :market)
+    AND (CAST(:symbol AS text) IS NULL OR symbol IN (:symbol, '{EVERY_SYMBOL}'))
+"""
+
+_PROVEN = text(f"""
+    SELECT lower(piece) AS start, upper(piece) AS until
+      FROM coverage CROSS JOIN LATERAL unnest(proven * {_SPAN}) AS piece WHERE {_IN_SCOPE}
+""")  # noqa: S608 – made of the constants above
+
+# What is taken back at the beginning of the history must count as asked for, or it would be no gap afterwards.
+_RESET = text(f"""
+    UPDATE coverage SET {", ".join(f"{name} = {name} - {_SPAN}" for name in _SETS)},
+                        asked_since = least(asked_since, lower(proven))
+     WHERE {_IN_SCOPE} AND ({" OR ".join(f"{name} && {_SPAN}" for name in _SETS)})
+""")  # noqa: S608 – made of the constants above
+
+
+class Reach(NamedTuple):
+    """What a reset is about. None: every market, every symbol, no limit; instants are epoch milliseconds.
+
+    With a symbol, what was read without symbol is taken back as well, because it proves that symbol too.
+    """
+
+    account: str
+    market: str | None = None
+    symbol: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def _values(self) -> dict[str, object]:
+        ends = {name: getattr(self, name) for name in ("since", "until")}
+        return self._asdict() | {name: None if end is None else to_datetime(end) for name, end in ends.items()}
+
+
+def proven_within(connection: Connection, reach: Reach) -> list[Window]:
+    """What is proven of any symbol, merged."""
+    rows = connection.execute(_PROVEN, reach._values())
+    return merge(Window(to_millis(row.start), to_millis(row.until)) for row in rows)
+
+
+def reset(connection: Connection, reach: Reach) -> bool:
+    """Remove the span from what is proven, and from the reasons of gaps; False where nothing was known of it."""
+    return connection.execute(_RESET, reach._values()).rowcount > 0
