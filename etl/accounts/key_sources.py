@@ -124,6 +124,11 @@ def key_sources(settings: Settings, only: Sequence[str] = ()) -> list[KeySource]
     return [source for name, source in sources.items() if not only or name in only]
 
 
+def account_names(settings: Settings) -> frozenset[str]:
+    """The accounts of the settings, `main` of the variables among them; empty if there is none."""
+    return frozenset(settings.accounts) | ({MAIN} if source_of_variables() else frozenset())
+
+
 def source_of_variables() -> KeySource | None:
     """The account `main` if one of its variables is set. An empty variable counts as unset."""
     key = _variable_or_file("BINANCE_API_KEY")

@@ -1,4 +1,4 @@
-"""`force-orders accounts …`: list accounts, and check their keys against the exchange."""
+"""`force-orders accounts …`: list accounts, check their keys against the exchange, end their alarms, delete them."""
 
 import json
 
@@ -6,10 +6,13 @@ import click
 
 from etl.accounts.key_sources import key_sources
 from etl.cli import options
-from etl.cli.console import print_line, print_stderr, print_tables, show_waits, stop_signals
+from etl.cli.confirmation import confirm
+from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tables, show_waits, stop_signals
 from etl.cli.options import examples, load_settings
 from etl.commands.check_accounts import check_accounts, exit_code_of
+from etl.commands.forget_account import forget_account, orders_to_forget
 from etl.commands.list_accounts import list_accounts, read_account_watermarks
+from etl.commands.retire_account import retire_account
 from etl.core.markets import USDM
 from etl.core.text import many
 from etl.core.timeline import SECOND, duration, iso, to_the_second
@@ -23,7 +26,7 @@ from etl.settings.model import Settings
 
 @click.group(epilog=examples("force-orders accounts list", "force-orders accounts check"))
 def accounts() -> None:
-    """List accounts and check their keys."""
+    """List, check, retire and forget accounts."""
 
 
 @accounts.command("list", epilog=examples("force-orders accounts list", "force-orders accounts list --json"))
@@ -93,6 +96,43 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     fine = sum(one.wrong is None for one in found)
     print_line(f"{many(len(found), 'account')}: {fine} fine, {len(found) - fine} not")
     context.exit(exit_code_of(found))
+
+
+@accounts.command("retire", epilog=examples("force-orders accounts retire old --why 'closed in September'"))
+@click.argument("name", metavar="NAME")
+@options.why
+@click.pass_context
+def accounts_retire(context: click.Context, name: str, why: str) -> None:
+    """End the alarms of an account that is no longer read.
+
+    Take it out of the settings first. Its history stays. A run that reads the account again ends its retirement.
+    """
+    settings = load_settings(context)
+    with show_waits(), composition.store(settings) as connection:
+        is_new = retire_account(settings, connection, name, why)
+    with keep_exit_code():
+        print_line(f"account {name} is retired{'' if is_new else ' already'}; its history stays")
+
+
+@accounts.command("forget", epilog=examples("force-orders accounts forget test --why 'read from a test host' --yes"))
+@click.argument("name", metavar="NAME")
+@options.why
+@options.yes
+@click.pass_context
+def accounts_forget(context: click.Context, name: str, why: str, yes: bool) -> None:
+    """Delete everything that is stored of an account.
+
+    Only the decisions about it stay. Needs the rights of the owner of the tables.
+    """
+    settings = load_settings(context)
+    with show_waits(), composition.store(settings) as connection:
+        orders = orders_to_forget(connection, name)
+    consequence = f"{many(orders, 'order')} of account {name} and all else that is stored of it are deleted for good"
+    confirm(consequence, yes=yes)
+    with show_waits(), composition.store(settings) as connection:
+        deleted = forget_account(connection, name, why)
+    with keep_exit_code():
+        print_line(f"account {name} is forgotten: {many(deleted, 'order')} deleted")
 
 
 def _watermarks(settings: Settings) -> dict[str, int]:

@@ -17,6 +17,7 @@ from etl.reporting.export_check import check_export
 from etl.reporting.export_formats import FORMATS, encoder_for
 from etl.reporting.files import atomic_write
 from etl.reporting.queries import select_accounts
+from etl.reporting.report_tables import doubt_lines
 from etl.runs import composition
 from etl.runs.arguments import parse_symbols
 from etl.runs.spans import SpanText
@@ -69,7 +70,7 @@ def export(
     with nullcontext() if out == STDOUT else show_waits(), composition.store(settings) as connection:
         if account:
             select_accounts(connection, account)
-        check_export(connection, chosen, span)
+        doubted = check_export(connection, chosen, span)
         if out == STDOUT:
             with stdout_errors():
                 export_orders(connection, chosen, encode, sys.stdout.buffer)
@@ -77,6 +78,8 @@ def export(
             with atomic_write(Path(out)) as file:
                 count = export_orders(connection, chosen, encode, file)
             print_stderr(f"exported {many(count, 'order')} to {out}")
+    for line in doubt_lines(doubted):
+        print_stderr(line)
 
 
 def _format_of(out: str) -> str:

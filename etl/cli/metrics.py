@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from etl.accounts.key_sources import account_names
 from etl.cli.console import print_line, show_waits
 from etl.cli.options import examples, load_settings
 from etl.exchange.clock import local_now
@@ -32,7 +33,7 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     """
     settings = load_settings(context)
     with show_waits(), composition.store(settings) as connection:
-        text = read_metrics(connection, composition.rules(settings, local_now()))
+        text = read_metrics(connection, composition.rules(settings, local_now()), account_names(settings))
     if textfile is None:
         print_line(text.decode().rstrip("\n"))
         return

@@ -8,11 +8,20 @@ import click
 if TYPE_CHECKING:
     from etl.settings.model import Settings
 
+
+def _not_empty(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("give a reason", context, parameter)
+    return value.strip()
+
+
 since = click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; all UTC.")
 until = click.option("--until", metavar="T", help="Same formats, but a bare date includes its day. Default: now.")
 symbols = click.option("--symbol", metavar="S", multiple=True, help="Repeatable. Default: all.")
 accounts = click.option("--account", metavar="A", multiple=True, help="Repeatable. Default: all.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+why = click.option("--why", metavar="TEXT", required=True, callback=_not_empty, help="The reason, for the record.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def examples(*lines: str) -> str:

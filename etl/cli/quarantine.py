@@ -2,9 +2,12 @@
 
 import click
 
+from etl.cli import options
 from etl.cli.console import keep_exit_code, print_line, print_tables, show_waits
 from etl.cli.options import examples, load_settings
+from etl.commands.dismiss_quarantine import dismiss_rows
 from etl.commands.retry_quarantine import retry_quarantine
+from etl.core.text import many
 from etl.errors import ExitCode
 from etl.reporting.layout import Column
 from etl.reporting.table import table
@@ -15,7 +18,7 @@ from etl.store.quarantine import unresolved
 
 @click.group(epilog=examples("force-orders quarantine list"))
 def quarantine() -> None:
-    """List and retry rows that could not be read."""
+    """List, retry and dismiss rows that could not be read."""
 
 
 @quarantine.command("list", epilog=examples("force-orders quarantine list"))
@@ -51,3 +54,18 @@ def quarantine_retry(context: click.Context) -> None:
     with keep_exit_code():
         print_line(f"{retried.stored} read and stored, {retried.left} still in quarantine")
     context.exit(retried.exit_code)
+
+
+@quarantine.command("dismiss", epilog=examples("force-orders quarantine dismiss 7 8 --why 'test rows of the exchange'"))
+@click.argument("ids", metavar="ID…", nargs=-1, required=True, type=click.IntRange(min=1))
+@options.why
+@click.pass_context
+def quarantine_dismiss(context: click.Context, ids: tuple[int, ...], why: str) -> None:
+    """Decide that rows need not be read; their days count as proven again.
+
+    The list shows the ids. The rows stay in the table, and do not come back when the exchange sends them again.
+    """
+    with show_waits(), composition.store(load_settings(context)) as connection:
+        left = dismiss_rows(connection, ids, why)
+    with keep_exit_code():
+        print_line(f"{many(len(set(ids)), 'row')} dismissed, {left} still in quarantine")

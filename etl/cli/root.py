@@ -17,9 +17,10 @@ from etl.errors import ExitCode, ForceOrdersError, OutputError
 from etl.logs import FORMATS, LEVELS, Format, Level, logger
 
 SUMMARIES = {
-    "accounts": "List accounts and check their keys.",
+    "accounts": "List, check, retire and forget accounts.",
     "backfill": "Read past orders; skip what is already complete.",
     "config": "Show the settings; print example and deployment files.",
+    "coverage": "Take back what is proven, to read it again.",
     "db": "Manage the database: schema, address, queries.",
     "demo": "Run the main job against a simulated exchange; needs no key.",
     "doctor": "Check everything that the nightly job needs.",
@@ -27,7 +28,7 @@ SUMMARIES = {
     "init": "Check a key, write the settings file, print a crontab line.",
     "metrics": "Print Prometheus metrics about the stored data.",
     "notify": "Test the notification channels.",
-    "quarantine": "List and retry rows that could not be read.",
+    "quarantine": "List, retry and dismiss rows that could not be read.",
     "report": "Show stored orders as tables or as a page with charts.",
     "schedule": "Run the nightly job of each account on a schedule.",
     "simulator": "Run the exchange simulator on a loopback port.",

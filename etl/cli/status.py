@@ -4,6 +4,7 @@ import json
 
 import click
 
+from etl.accounts.key_sources import account_names
 from etl.cli import options
 from etl.cli.console import print_line, print_stderr, print_tables, show_waits
 from etl.cli.options import examples, load_settings
@@ -24,9 +25,10 @@ from etl.runs import composition
 def status(context: click.Context, as_json: bool, check: bool) -> None:
     """Show how complete the history is, by account and symbol."""
     settings = load_settings(context)
+    configured = account_names(settings)
     with show_waits(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
-        found = read_status(connection, rules)
+        found = read_status(connection, rules, configured)
     if as_json:
         print_line(json.dumps(status_json(found), indent=2))
     else:
@@ -35,7 +37,7 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
             print_line(line)
         for line in key_lines(found):
             print_line(line)
-    lines = warnings(found, int(settings.warn_after_days * DAY), rules.floor)
+    lines = warnings(found, int(settings.warn_after_days * DAY), rules.floor, configured)
     for line in lines:
         print_stderr(line)
     context.exit(ExitCode.INCOMPLETE if check and lines else ExitCode.DONE)

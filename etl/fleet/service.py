@@ -14,7 +14,7 @@ import psycopg
 from croniter import croniter
 from procrastinate.exceptions import ConnectorException
 
-from etl.accounts.key_sources import key_sources
+from etl.accounts.key_sources import account_names, key_sources
 from etl.core.text import many
 from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError, StoppedError
@@ -87,7 +87,8 @@ def serve(
         egress = resources.enter_context(shared_egress(engine_for(url), settings.egress))
         rate_limiter = composition.rate_limiter(settings, egress, clock, stop)
         if options.metrics:
-            port = resources.enter_context(serving(options.metrics, Scrape(settings, rate_limiter.outcomes.counts)))
+            scrape = Scrape(settings, rate_limiter.outcomes.counts, account_names(settings))
+            port = resources.enter_context(serving(options.metrics, scrape))
             say(f"metrics: {replace(options.metrics, port=port)}")
         context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}", say)
         notify = notifier(settings, [job.account for job in options.schedule.jobs] if options.schedule else [])

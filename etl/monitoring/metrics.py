@@ -1,7 +1,7 @@
 """Prometheus metrics, read from the database only."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -20,10 +20,10 @@ Samples = Iterable[tuple[tuple[str, ...], float]]
 """Label values and the value that they have."""
 
 
-def metrics(connection: Connection, rules: Rules) -> bytes:
-    """All metrics in Prometheus's text format. `rules.now` is this machine's clock. Raises StoreError."""
+def metrics(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> bytes:
+    """All metrics in Prometheus's text format; the arguments are those of `read_status`. Raises StoreError."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Read(families(connection, rules)))
+    registry.register(_Read(families(connection, rules, configured)))
     return generate_latest(registry)
 
 
@@ -35,9 +35,9 @@ class _Read(Collector):
         return self._families
 
 
-def families(connection: Connection, rules: Rules) -> Iterator[Metric]:
+def families(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Iterator[Metric]:
     """The same as objects of prometheus_client."""
-    status = read_status(connection, rules)
+    status = read_status(connection, rules, configured)
     with store_errors():
         close_types = coverage.count_close_types(connection)
         totals = runs.totals(connection)
@@ -92,9 +92,8 @@ def _of_accounts(status: Status) -> Iterator[Metric]:
         ((labels, min(own)) for labels, own in losses.items() if own),
     )
     lengths: Counter[tuple[str, str, str]] = Counter()
-    for scope in status.scopes:
-        for gap in scope.gaps:
-            lengths[scope.account, scope.market, gap.reason] += gap.window.width
+    for gap in status.gaps:
+        lengths[gap.account, gap.market, gap.reason] += gap.window.width
     yield _gauge(
         "gap_seconds",
         "Length of the gaps, summed over symbols.",

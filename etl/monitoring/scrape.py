@@ -1,6 +1,6 @@
 """The metrics of one scrape: what the database holds at that moment, and what this process has counted."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -22,11 +22,15 @@ class Scrape(Collector):
     """Opens a connection for each scrape, so that several can run at once. Without the database only the process's
     own metrics remain.
 
-    `outcomes`: gives the number of this process's requests by outcome, as `Outcomes.counts`.
+    `outcomes`: gives the number of this process's requests by outcome, as `Outcomes.counts`. `configured`: the accounts
+    of the settings.
     """
 
-    def __init__(self, settings: Settings, outcomes: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, settings: Settings, outcomes: Callable[[], Mapping[str, int]], configured: Collection[str] = ()
+    ) -> None:
         self._settings = settings
+        self._configured = configured
         self._outcomes = outcomes
 
     def collect(self) -> Iterator[Metric]:
@@ -40,7 +44,8 @@ class Scrape(Collector):
     def _stored(self) -> tuple[Metric, ...] | None:
         try:
             with composition.store(self._settings, DATABASE_TIMEOUT_S) as connection:
-                return tuple(families(connection, composition.rules(self._settings, local_now())))
+                rules = composition.rules(self._settings, local_now())
+                return tuple(families(connection, rules, self._configured))
         except ForceOrdersError as error:
             _log.info("a scrape has no metrics of the database: %s", error)
             return None

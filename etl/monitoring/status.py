@@ -1,16 +1,18 @@
 """How complete the stored history is, by account, market and symbol."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection
 
 from etl.core.planning import Rules
+from etl.core.text import many
 from etl.core.timeline import DAY, SECOND, duration, iso, to_the_second
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import coverage, identities, quarantine, runs, seals
+from etl.store import coverage, decisions, identities, quarantine, runs, seals
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.identities import Unchecked
@@ -37,48 +39,63 @@ class ScopeStatus:
     """Days until that instant leaves the exchange's retention; 0: it has left."""
     orders: int
     gaps: tuple[Gap, ...]
+    is_retired: bool = False
+    """Whether the account is retired. Then it has no age, and nothing of it is unread."""
 
 
 @dataclass(frozen=True)
 class Status:
+    """Retired accounts have scopes, and count nowhere else but in `orders`."""
+
     scopes: tuple[ScopeStatus, ...]
     last_run: runs.LastRun | None
     orders: int
     quarantined: int
+    """Rows that could not be read."""
+    quarantined_days: tuple[tuple[str, date], ...] = ()
+    """Account and day of UTC, of each day that is not proven because such a row may belong to it."""
     unchecked_keys: tuple[Unchecked, ...] = ()
     seals: tuple[StoredSeal, ...] = ()
     """The newest of each account and market."""
 
     @property
     def gaps(self) -> list[Gap]:
-        return [gap for scope in self.scopes for gap in scope.gaps]
+        return [gap for scope in self.scopes if not scope.is_retired for gap in scope.gaps]
 
 
-def read_status(connection: Connection, rules: Rules) -> Status:
-    """Reads only the database. `rules.now` is this machine's clock. Raises StoreError."""
+def read_status(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Status:
+    """Reads only the database. `rules.now` is this machine's clock. Raises StoreError.
+
+    `configured`: the accounts of the settings. One that was retired and stands there again is not retired.
+    """
     with store_errors():
+        retired = decisions.retired_accounts(connection).difference(configured)
         marks = coverage.read_watermarks(connection)
         gaps = coverage.read_gaps(connection)
         counts = coverage.count_orders(connection)
         last_run = runs.last(connection)
-        quarantined = quarantine.count(connection)
+        quarantined = quarantine.count(connection, but_of=retired)
+        days = quarantine.doubted_days(connection)
         unchecked_keys = tuple(identities.unchecked(connection))
         newest_seals = seals.newest(connection)
         connection.rollback()
     return Status(
-        scopes=tuple(_scope(mark, gaps, counts, rules) for mark in marks),
+        scopes=tuple(_scope(mark, gaps, counts, rules, mark.account in retired) for mark in marks),
         last_run=last_run,
         orders=sum(counts.values()),
         quarantined=quarantined,
+        quarantined_days=tuple((account, day) for account, day in days if account not in retired),
         unchecked_keys=unchecked_keys,
         seals=tuple(newest_seals),
     )
 
 
-def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str, str], int], rules: Rules) -> ScopeStatus:
+def _scope(
+    mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str, str], int], rules: Rules, is_retired: bool
+) -> ScopeStatus:
     scope = (mark.account, mark.market, mark.symbol)
     own = tuple(gap for gap in gaps if (gap.account, gap.market, gap.symbol) == scope)
-    unread = unread_since(mark, own)
+    unread = None if is_retired else unread_since(mark, own)
     orders = (
         sum(n for (account, market, _), n in counts.items() if (account, market) == scope[:2])
         if mark.symbol == EVERY_SYMBOL
@@ -90,11 +107,12 @@ def _scope(mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str, str], 
         symbol=mark.symbol,
         watermark=mark.watermark,
         covered_since=mark.covered_since,
-        age=None if mark.watermark is None else max(0, rules.now - mark.watermark),
+        age=None if mark.watermark is None or is_retired else max(0, rules.now - mark.watermark),
         unread=None if unread is None else max(0, rules.now - unread),
         days_until_loss=None if unread is None else days_until_loss(unread, rules),
         orders=orders,
         gaps=own,
+        is_retired=is_retired,
     )
 
 
@@ -109,10 +127,11 @@ def days_until_loss(unread_since: int, rules: Rules) -> float | None:
     return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
 
 
-def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
+def warnings(status: Status, greatest_age: int, floor: int, configured: Collection[str] = ()) -> list[str]:
     """A line for each problem: history unread for more than `greatest_age` milliseconds, rows in quarantine.
 
     Symbols with the same problem share a line. Each names the command that helps. For `floor` see `closing_lines`.
+    `configured`: the accounts of the settings; without any, each account counts as one of them.
     """
     late: dict[tuple[str, str, str], list[ScopeStatus]] = {}
     for scope in status.scopes:
@@ -121,13 +140,15 @@ def warnings(status: Status, greatest_age: int, floor: int) -> list[str]:
             unread = f"history unread for {duration(scope.unread)}{lost}"
             late.setdefault((scope.account, scope.market, unread), []).append(scope)
     lines = [
-        f"account {account}, {_symbols(scopes)}: {unread}; {_remedy(scopes, floor)}"
+        f"account {account}, {_symbols(scopes)}: {unread}; "
+        f"{_remedy(scopes, floor) if account in configured or not configured else _retire(account)}"
         for (account, _, unread), scopes in late.items()
     ]
     if not any(scope.covered_since for scope in status.scopes):
         lines.append("nothing was read yet; start with: force-orders backfill")
     if status.quarantined:
-        lines.append(f"{status.quarantined} rows in quarantine; see: force-orders quarantine list")
+        days = f", so {_days(len(status.quarantined_days))} not proven" if status.quarantined_days else ""
+        lines.append(f"{many(status.quarantined, 'row')} in quarantine{days}; see: force-orders quarantine list")
     return lines
 
 
@@ -151,6 +172,15 @@ def _remedy(scopes: Sequence[ScopeStatus], floor: int) -> str:
     return f"to read it: {shlex.join(['force-orders', 'sync', '--account', scopes[0].account])}"
 
 
+def _retire(account: str) -> str:
+    command = shlex.join(["force-orders", "accounts", "retire", account, "--why"])
+    return f"it is not in the settings; to end this alarm: {command} TEXT"
+
+
+def _days(count: int) -> str:
+    return f"{many(count, 'day')} {'is' if count == 1 else 'are'}"
+
+
 def as_json(status: Status) -> dict[str, Any]:
     """For programs: times as ISO 8601 in UTC, ages in seconds."""
 
@@ -163,6 +193,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "account": scope.account,
                 "market": scope.market,
                 "symbol": scope.symbol,
+                "retired": scope.is_retired,
                 "watermark": moment(scope.watermark),
                 "covered_since": moment(scope.covered_since),
                 "age_seconds": None if scope.age is None else scope.age // SECOND,
@@ -178,6 +209,7 @@ def as_json(status: Status) -> dict[str, Any]:
         ],
         "orders": status.orders,
         "quarantined": status.quarantined,
+        "quarantined_days": [{"account": account, "day": day.isoformat()} for account, day in status.quarantined_days],
         "unchecked_keys": [
             {"account": key.account, "market": key.market, "since": moment(key.since)} for key in status.unchecked_keys
         ],

@@ -18,7 +18,7 @@ from etl.notifications.summary import (
 )
 from etl.runs import composition
 from etl.settings.model import Settings
-from etl.store import coverage, runs
+from etl.store import coverage, decisions, runs
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 
@@ -26,15 +26,20 @@ from etl.store.engine import store_errors
 def read_summary(
     connection: Connection, run_ids: Sequence[int], rules: Rules, accounts: Collection[str] = (), *, orders: bool
 ) -> NotificationSummary:
-    """How these runs ended and what they stored, and what is unread of these accounts, or of all if none is named.
+    """How these runs ended and what they stored, and what is unread of these accounts.
+
+    Without any, of all that are not retired.
 
     New orders are read only if `orders` is set: that query reads all orders of the retention time. `rules.now` is this
     machine's time. Raises StoreError.
     """
     with store_errors():
         ended = runs.of_ids(connection, run_ids)
-        marks = [mark for mark in coverage.read_watermarks(connection) if not accounts or mark.account in accounts]
-        gaps = [gap for gap in coverage.read_gaps(connection) if not accounts or gap.account in accounts]
+        retired = decisions.retired_accounts(connection)
+        marks, gaps = coverage.read_watermarks(connection), coverage.read_gaps(connection)
+        chosen = set(accounts or {mark.account for mark in marks} - retired)
+        marks = [mark for mark in marks if mark.account in chosen]
+        gaps = [gap for gap in gaps if gap.account in chosen]
         new = _new_orders(connection, run_ids, rules) if orders and any(run.inserted for run in ended) else ()
         connection.rollback()
     return NotificationSummary(

@@ -1,15 +1,18 @@
 """Checks an export first: a misspelled symbol, or a span without history, is an error and not an empty file."""
 
 from collections.abc import Sequence
+from datetime import date
 from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from etl.core.timeline import Window, clip, iso, subtract, window_or_none
+from etl.core.timeline import DAY, Window, clip, iso, subtract, window_or_none
 from etl.errors import ConfigError
 from etl.reporting.export import OrderFilter, has_orders
+from etl.reporting.report_tables import start_of
 from etl.store.coverage import Asked, read_asked, read_gaps
 from etl.store.engine import store_errors
+from etl.store.quarantine import doubted_days
 
 SYMBOLS_LISTED = 5
 
@@ -18,10 +21,11 @@ MIN_SIMILARITY = 0.6
 MAX_SUGGESTIONS = 3
 
 
-def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> None:
+def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> int:
     """Raise ConfigError if a symbol is not stored, or if there are no orders and no request ever covered `span`.
 
-    A symbol is stored once it has an order or was requested by name. Raises StoreError.
+    A symbol is stored once it has an order or was requested by name. Returns the number of days in the span that may
+    lack an order because a row could not be read. Raises StoreError.
     """
     with store_errors():
         asked = [one for one in read_asked(connection) if not chosen.accounts or one.account in chosen.accounts]
@@ -31,9 +35,20 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> N
                 raise ConfigError(unknown_symbol(symbol, names))
         is_empty = not has_orders(connection, chosen)
         gaps = [gap.window for gap in read_gaps(connection) if not chosen.accounts or gap.account in chosen.accounts]
+        doubted = [
+            window_of(day)
+            for account, day in doubted_days(connection)
+            if (not chosen.accounts or account in chosen.accounts) and window_of(day).intersect(span)
+        ]
         connection.rollback()
+    gaps += doubted
     if is_empty and (fault := never_requested(asked, chosen.symbols, span) or nothing_proven(asked, gaps, span)):
         raise ConfigError(fault)
+    return len(set(doubted))
+
+
+def window_of(day: date) -> Window:
+    return Window(start_of(day), start_of(day) + DAY)
 
 
 def unknown_symbol(symbol: str, names: Sequence[str]) -> str:

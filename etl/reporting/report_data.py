@@ -58,7 +58,7 @@ class DayCoverage(NamedTuple):
     account: str
     day: date
     coverage: str
-    """proven, partly or not."""
+    """proven, quarantined, partly or not."""
     reasons: str | None
     orders: int
 

@@ -17,6 +17,9 @@ SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
 LARGEST_SHOWN = 10
 
+STATES = ("proven", "quarantined", "partly", "not")
+"""Of a day, from the best to the worst."""
+
 FILLABLE = {"not_fetched", "failed"}
 """Gaps with these reasons can still be read, as long as the exchange keeps that time."""
 
@@ -103,15 +106,28 @@ def _coverage(data: ReportData) -> Table:
     rows = [_coverage_row(account, of_account, retention, data.generated_at) for account, of_account in days.items()]
     columns = (
         *(_text("account"), _text("reasons", 1), Column("next loss", 2)),
-        *(_number("days proven"), _number("partly"), _number("not")),
+        *(_number(heading) for heading in ("days proven", *STATES[1:])),
     )
     return table("coverage", columns, rows)
 
 
 def _coverage_row(account: str, days: Sequence[DayCoverage], retention: int | None, now: int) -> Sequence[object]:
     reasons = sorted({reason for day in days if day.reasons for reason in day.reasons.split(", ")})
-    counts = [format_number(sum(day.coverage == kind for day in days)) for kind in ("proven", "partly", "not")]
+    counts = [format_number(sum(day.coverage == kind for day in days)) for kind in STATES]
     return account, ", ".join(reasons) or None, _loss(days, retention, now), *counts
+
+
+def quarantine_lines(data: ReportData) -> list[str]:
+    """A line about the days that may lack an order because a row could not be read, if there are any."""
+    return doubt_lines(sum("quarantined" in (day.reasons or "").split(", ") for day in data.coverage))
+
+
+def doubt_lines(days: int) -> list[str]:
+    if not days:
+        return []
+    return [
+        f"{many(days, 'day')} may lack an order, because a row could not be read; see: force-orders quarantine list"
+    ]
 
 
 def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str | None:
@@ -124,16 +140,17 @@ def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str |
 
 
 def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> date | None:
-    """The oldest day not proven that the exchange keeps since `kept_since`, and that was requested or is yet to be.
+    """The oldest day not read that the exchange keeps since `kept_since`, and that was requested or is yet to be.
 
     A day that is partly proven for no reason was requested in part: it is no gap, unless nothing after it is proven.
     """
-    newest_proof = max((day.day for day in days if day.coverage == "proven"), default=date.min)
+    read = {"proven", "quarantined"}
+    newest_proof = max((day.day for day in days if day.coverage in read), default=date.min)
     return min(
         (
             day.day
             for day in days
-            if day.coverage != "proven"
+            if day.coverage not in read
             and start_of(day.day) + DAY > kept_since
             and (day.day > newest_proof or FILLABLE & set((day.reasons or "").split(", ")))
         ),

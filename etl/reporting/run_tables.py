@@ -1,6 +1,7 @@
 """The tables that runs and `status` print: gaps, differences, one row for each symbol."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 from etl.core.timeline import duration, iso, to_the_second
 from etl.monitoring.gaps import SharedGap, shared
@@ -45,6 +46,18 @@ def difference_table(differences: Sequence[Difference]) -> Table:
     return table(title, columns, rows)
 
 
+def quarantine_table(days: Sequence[tuple[str, date]]) -> Table:
+    """The days to which an unreadable row may belong, days in a row as one; the first GAPS_SHOWN lines."""
+    spans: list[tuple[str, date, date]] = []
+    for account, day in days:
+        if spans and (account, day - timedelta(days=1)) == (spans[-1][0], spans[-1][2]):
+            spans[-1] = (account, spans[-1][1], day)
+        else:
+            spans.append((account, day, day))
+    columns = (Column("account", min_width=MIN_WIDTH), Column("first day"), Column("last day"))
+    return table("days that may lack an order, because a row could not be read", columns, spans[:GAPS_SHOWN])
+
+
 def status_tables(status: Status) -> list[Table]:
     """One row for each symbol, then the gaps, the newest seals and the last run; nothing if no history is stored."""
     if not status.scopes:
@@ -58,6 +71,8 @@ def status_tables(status: Status) -> list[Table]:
     tables = [table(None, columns, map(_status_row, status.scopes))]
     if status.gaps:
         tables.append(gap_table(shared(status.gaps)))
+    if status.quarantined_days:
+        tables.append(quarantine_table(status.quarantined_days))
     if status.seals:
         of_seal = (Column("account", min_width=MIN_WIDTH), *map(Column, ("market", "day", "seal")))
         rows = [(s.account, s.market, s.day, digest[:SEAL_DIGITS]) for s, digest in status.seals]
@@ -76,7 +91,7 @@ def _status_row(scope: ScopeStatus) -> Sequence[object]:
         scope.symbol,
         to_the_second(scope.covered_since),
         to_the_second(scope.watermark),
-        None if scope.age is None else duration(scope.age),
+        "retired" if scope.is_retired else None if scope.age is None else duration(scope.age),
         None if scope.days_until_loss is None else f"{scope.days_until_loss:.1f}",
         len(scope.gaps),
         scope.orders,

@@ -25,9 +25,7 @@ def names(connection: Connection) -> list[str]:
 
 def markets(connection: Connection, account: str) -> list[str]:
     """Every market of which the account has a row, sorted."""
-    of_account = [
-        select(table.c.market).where(table.c.account == account) for table in _TABLES if "market" in table.c
-    ]
+    of_account = [select(table.c.market).where(table.c.account == account) for table in _TABLES if "market" in table.c]
     return sorted(connection.scalars(union(*of_account)))
 
 

@@ -6,12 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     Connection,
-    Date,
-    MetaData,
-    Table,
     Text,
     case,
     cast,
@@ -25,16 +20,6 @@ from sqlalchemy import (
 
 from etl.core.orders import Key, Reject
 from etl.store.schema import quarantined_orders
-
-quarantined_days = Table(
-    "quarantined_days",
-    MetaData(),
-    *(Column(name, Text) for name in ("account", "market")),
-    Column("quarantined_order_id", BigInteger),
-    *(Column(name, Date) for name in ("first_day", "last_day")),
-)
-"""A view. A migration creates it; this definition is for reading only."""
-
 
 # Dismissed rows are looked up by their index, then compared.
 _KEEP = text("""
@@ -66,9 +51,13 @@ _RESOLVE_STORED = text("""
 """)
 
 
-def keep(
-    connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]
-) -> Sequence[Reject]:
+_DOUBTED_DAYS = text("""
+    SELECT account, day FROM report_coverage
+     WHERE 'quarantined' = ANY (string_to_array(reasons, ', ')) ORDER BY account, day
+""")
+
+
+def keep(connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]) -> Sequence[Reject]:
     """Add rows, each once while it is unresolved, and return them without those that an operator dismissed.
 
     A row that is no JSON is stored as a JSON string of its text.
@@ -131,22 +120,11 @@ def resolve_stored(connection: Connection, account: str, market: str, keys: Coll
     connection.execute(_RESOLVE_STORED, scope | {"symbols": symbols, "order_ids": order_ids})
 
 
-class DoubtedDays(NamedTuple):
-    """Days of UTC to which an unresolved row may belong, both ends included."""
-
-    account: str
-    market: str
-    first: date | None
-    """None: the row has no readable time, and every day up to `last` is in doubt."""
-    last: date
-
-
-def doubted_days(connection: Connection) -> list[DoubtedDays]:
-    """Each once, sorted by account and market."""
-    view = quarantined_days.c
-    columns = (view.account, view.market, view.first_day, view.last_day)
-    rows = connection.execute(select(*columns).distinct().order_by(*columns))
-    return [DoubtedDays(*row) for row in rows]
+def doubted_days(connection: Connection) -> list[tuple[str, date]]:
+    """Account and day of UTC, of each day that is not proven because an unresolved row may belong to it."""
+    if not count(connection):
+        return []
+    return [(row.account, row.day) for row in connection.execute(_DOUBTED_DAYS)]
 
 
 def dismiss(connection: Connection, row_id: int, decision_id: int) -> None:

@@ -87,9 +87,7 @@ COVERAGE = """
 GAPS = """coverage_gaps g
                  WHERE g.account = days.account AND g.market = days.market AND g.symbol = '*'
                    AND tstzrange(gap_start, gap_end) && whole"""
-BEFORE = COVERAGE.format(
-    quarantined_day="", or_quarantined="", reasons=GAPS, quarantined="", of_account=""
-)
+BEFORE = COVERAGE.format(quarantined_day="", or_quarantined="", reasons=GAPS, quarantined="", of_account="")
 AFTER = COVERAGE.format(
     quarantined_day="WHEN proven @> whole AND quarantined @> day::date THEN 'quarantined'",
     or_quarantined="OR quarantined @> day::date",

@@ -5,6 +5,7 @@ const STATE_NAMES = {
   proven: "proven",
   begins: "history begins",
   unread: "not read yet",
+  quarantined: "unreadable row",
   partly: "partly proven",
   not: "not proven",
   lost: "lost",

@@ -1,7 +1,7 @@
 // What the report says under the chosen filters. Pure: from the embedded data to sums, bins and the states of days.
 
 const BARS = 40;
-const STATES = ["proven", "begins", "unread", "partly", "not", "lost"]; // from the best to the worst
+const STATES = ["proven", "begins", "unread", "quarantined", "partly", "not", "lost"]; // from the best to the worst
 
 /** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
 function readReport(data) {
@@ -29,12 +29,13 @@ function readReport(data) {
 
 /** Each day of each account with its fate. */
 function coverageOf(data) {
-  const lastProven = new Map();
+  const lastRead = new Map();
   for (const [account, day, coverage] of data.coverage) {
-    if (coverage === "proven" && day > (lastProven.get(account) ?? "")) lastProven.set(account, day);
+    const isRead = coverage === "proven" || coverage === "quarantined";
+    if (isRead && day > (lastRead.get(account) ?? "")) lastRead.set(account, day);
   }
   return data.coverage.map(([account, day, coverage, reasons, orders]) => {
-    const isOld = day < (lastProven.get(account) ?? "");
+    const isOld = day < (lastRead.get(account) ?? "");
     return { account, day, coverage, reasons, orders, ...fate(day, coverage, reasons, isOld, data) };
   });
 }
@@ -44,10 +45,10 @@ function coverageOf(data) {
  * A day that is not proven for no reason is young, or where proven days follow the one in which the history begins.
  */
 function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now }) {
-  if (coverage === "proven") return { state: "proven", daysLeft: null };
+  if (coverage === "proven" || coverage === "quarantined") return { state: coverage, daysLeft: null };
   if (coverage === "partly" && reasons === null && isOld) return { state: "begins", daysLeft: null };
   const kept = retention === null ? Infinity : Date.parse(day) + retention * DAY - Date.parse(now);
-  if (kept <= -DAY || reasons === "beyond_retention") return { state: "lost", daysLeft: null };
+  if (kept <= -DAY || /^beyond_retention(, quarantined)?$/.test(reasons)) return { state: "lost", daysLeft: null };
   const state = reasons === null ? "unread" : coverage;
   return { state, daysLeft: kept === Infinity ? null : Math.max(0, Math.floor(kept / DAY)) };
 }

@@ -1,0 +1,74 @@
+"""`force-orders coverage …`: what is proven."""
+
+import click
+
+from etl.cli import options
+from etl.cli.confirmation import confirm
+from etl.cli.console import keep_exit_code, print_line, show_waits
+from etl.cli.options import examples, load_settings
+from etl.commands.reset_coverage import parse_reach, reset_coverage, taken_by
+from etl.core.timeline import Window, clip, duration, iso
+from etl.exchange.clock import local_now
+from etl.monitoring.gaps import command
+from etl.runs import composition
+
+RESET = "force-orders coverage reset --account main"
+
+
+@click.group(epilog=examples(f"{RESET} --since 2026-09-01 --until 2026-09-07 --why 'a wrong proxy'"))
+def coverage() -> None:
+    """Take back what is proven, to read it again."""
+
+
+@coverage.command(
+    "reset",
+    epilog=examples(
+        f"{RESET} --why 'read with a key of another account' --yes",
+        f"{RESET} --since 2026-09-01 --until 2026-09-07 --why 'a wrong proxy'",
+    ),
+)
+@click.option("--account", metavar="A", required=True, help="The account.")
+@click.option("--market", metavar="M", help="Default: each market of the account.")
+@click.option("--symbol", metavar="S", help="This symbol, and what was read without symbol. Default: all.")
+@click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; all UTC. Default: all.")
+@click.option("--until", metavar="T", help="Same formats, but a bare date includes its day. Default: all.")
+@options.why
+@options.yes
+@click.pass_context
+def coverage_reset(
+    context: click.Context,
+    account: str,
+    market: str | None,
+    symbol: str | None,
+    since: str | None,
+    until: str | None,
+    why: str,
+    yes: bool,
+) -> None:
+    """Take back what is proven of a span, to read it again.
+
+    No order is deleted. What the exchange no longer keeps can never be proven again, so the command asks before it
+    takes that back. The next run reads the rest again.
+    """
+    settings = load_settings(context)
+    rules = composition.rules(settings, local_now())
+    reach = parse_reach(account, market, symbol, since, until, rules.now)
+    with show_waits(), composition.store(settings) as connection:
+        taken = taken_by(connection, reach, rules)
+    if taken.lost:
+        confirm(
+            f"{duration(taken.lost)} of what is taken back lie before {iso(rules.floor)}: the exchange no longer keeps "
+            "that time, and it can never be proven again",
+            yes=yes,
+        )
+    with show_waits(), composition.store(settings) as connection:
+        proven = reset_coverage(connection, reach, why)
+    with keep_exit_code():
+        if not proven:
+            print_line(f"nothing of that span was proven for account {account}")
+            return
+        span = f"from {iso(proven[0].start)} to {iso(proven[-1].end)}"
+        print_line(f"took back {duration(sum(window.width for window in proven))} of account {account}, {span}")
+        if readable := clip(proven, Window(rules.floor, rules.now)):
+            symbols = [] if reach.symbol is None else [reach.symbol]
+            print_line(f"to read it again: {command(account, symbols, readable, rules.floor)}")
