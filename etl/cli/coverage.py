@@ -48,7 +48,7 @@ def coverage_reset(
     """Take back what is proven of a span, to read it again.
 
     No order is deleted. What the exchange no longer keeps can never be proven again, so the command asks before it
-    takes that back. The next run reads the rest again.
+    takes that back, and keeps it as a gap. The next run reads the rest again.
     """
     settings = load_settings(context)
     rules = composition.rules(settings, local_now())
@@ -62,7 +62,7 @@ def coverage_reset(
             yes=yes,
         )
     with show_waits(), composition.store(settings) as connection:
-        proven = reset_coverage(connection, reach, why)
+        proven = reset_coverage(connection, reach, rules, why)
     with keep_exit_code():
         if not proven:
             print_line(f"nothing of that span was proven for account {account}")

@@ -61,9 +61,10 @@ def quarantine_retry(context: click.Context) -> None:
 @options.why
 @click.pass_context
 def quarantine_dismiss(context: click.Context, ids: tuple[int, ...], why: str) -> None:
-    """Decide that rows need not be read; their days count as proven again.
+    """Decide that rows need not be read.
 
-    The list shows the ids. The rows stay in the table, and do not come back when the exchange sends them again.
+    'quarantine list' shows the ids. The rows stay in the table, and the same row does not come back when the exchange
+    sends it again. Their days count as proven.
     """
     with show_waits(), composition.store(load_settings(context)) as connection:
         left = dismiss_rows(connection, ids, why)

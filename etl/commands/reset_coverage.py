@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from etl.commands.retire_account import check_stored
 from etl.core.planning import Rules
-from etl.core.timeline import DAY, Window, clip, is_bare_date, iso, parse_instant, to_millis, window_or_none
+from etl.core.retention import MARGIN
+from etl.core.timeline import DAY, Window, clip, is_bare_date, iso, parse_instant, to_millis
 from etl.errors import ConfigError
 from etl.runs.arguments import parse_symbols
 from etl.store import account_rows, coverage_reset, decisions, locks
@@ -25,7 +26,8 @@ class Taken:
     proven: list[Window]
     """Of any symbol, merged."""
     lost: int
-    """Milliseconds of it that the exchange no longer keeps, and that can never be proven again."""
+    """Milliseconds of it that the exchange no longer keeps, and that can never be proven again; 0 for what the edge of
+    its retention moves during a run."""
 
 
 def parse_reach(
@@ -51,12 +53,11 @@ def taken_by(connection: Connection, reach: Reach, rules: Rules) -> Taken:
         connection.rollback()
     if reach.market is not None and reach.market not in markets:
         raise ConfigError(f"account {reach.account} has no market {reach.market!r}; it has {', '.join(markets)}")
-    forgotten = window_or_none(0, rules.floor) if rules.keeps is not None else None
-    lost = clip(proven, forgotten) if forgotten else []
-    return Taken(proven, sum(window.width for window in lost))
+    lost = sum(window.width for window in clip(proven, Window(0, rules.floor)))
+    return Taken(proven, lost if lost > MARGIN else 0)
 
 
-def reset_coverage(connection: Connection, reach: Reach, why: str) -> list[Window]:
+def reset_coverage(connection: Connection, reach: Reach, rules: Rules, why: str) -> list[Window]:
     """Take it back and return what was proven of it. Records no decision where nothing was known of the span.
 
     Raises BusyError while a run has the account.
@@ -66,7 +67,7 @@ def reset_coverage(connection: Connection, reach: Reach, why: str) -> list[Windo
         for market in markets:
             locks.claim_account(connection, reach.account, market)
         proven = coverage_reset.proven_within(connection, reach)
-        if coverage_reset.reset(connection, reach):
+        if coverage_reset.reset(connection, reach, rules.floor):
             details = {
                 "symbol": reach.symbol,
                 "since": None if reach.since is None else iso(reach.since),

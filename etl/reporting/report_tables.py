@@ -103,18 +103,27 @@ def _coverage(data: ReportData) -> Table:
     days: dict[str, list[DayCoverage]] = defaultdict(list)
     for day in data.coverage:
         days[day.account].append(day)
-    rows = [_coverage_row(account, of_account, retention, data.generated_at) for account, of_account in days.items()]
+    found = {day.coverage for day in data.coverage}
+    states = [state for state in STATES if state != "quarantined" or state in found]
+    rows = [
+        (account, *_summary_of(of_account, retention, data.generated_at), *_counts(of_account, states))
+        for account, of_account in days.items()
+    ]
     columns = (
         *(_text("account"), _text("reasons", 1), Column("next loss", 2)),
-        *(_number(heading) for heading in ("days proven", *STATES[1:])),
+        *(_number("days proven" if state == "proven" else state) for state in states),
     )
     return table("coverage", columns, rows)
 
 
-def _coverage_row(account: str, days: Sequence[DayCoverage], retention: int | None, now: int) -> Sequence[object]:
+def _summary_of(days: Sequence[DayCoverage], retention: int | None, now: int) -> Sequence[object]:
+    """The reasons of all days together, and the next loss."""
     reasons = sorted({reason for day in days if day.reasons for reason in day.reasons.split(", ")})
-    counts = [format_number(sum(day.coverage == kind for day in days)) for kind in STATES]
-    return account, ", ".join(reasons) or None, _loss(days, retention, now), *counts
+    return ", ".join(reasons) or None, _loss(days, retention, now)
+
+
+def _counts(days: Sequence[DayCoverage], states: Sequence[str]) -> list[str | None]:
+    return [format_number(sum(day.coverage == state for day in days)) for state in states]
 
 
 def quarantine_lines(data: ReportData) -> list[str]:

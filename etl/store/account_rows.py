@@ -4,9 +4,12 @@ from sqlalchemy import Connection, delete, func, select, text, union
 from sqlalchemy.exc import ProgrammingError
 
 from etl.errors import StoreError
-from etl.store.schema import decisions, force_orders, metadata
+from etl.store.schema import coverage, decisions, force_orders, metadata, quarantined_orders
 
 _TABLES = [table for table in metadata.sorted_tables if "account" in table.c and table is not decisions]
+
+_OF_RUNS = (coverage, force_orders, quarantined_orders)
+"""The tables to which a run adds, and which every writer may read."""
 
 # A job that is running belongs to its worker, and ends by itself: without a key in the settings nothing is read.
 _DELETE_JOBS = text("""
@@ -18,14 +21,13 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def names(connection: Connection) -> list[str]:
-    """Every account that has a row, sorted."""
-    found = connection.scalars(union(*(select(table.c.account) for table in _TABLES)))
-    return sorted(found)
+    """Every account that was read, sorted."""
+    return sorted(connection.scalars(union(*(select(table.c.account) for table in _OF_RUNS))))
 
 
 def markets(connection: Connection, account: str) -> list[str]:
-    """Every market of which the account has a row, sorted."""
-    of_account = [select(table.c.market).where(table.c.account == account) for table in _TABLES if "market" in table.c]
+    """Every market in which the account was read, sorted."""
+    of_account = (select(table.c.market).where(table.c.account == account) for table in _OF_RUNS)
     return sorted(connection.scalars(union(*of_account)))
 
 

@@ -8,8 +8,12 @@ from etl.core.timeline import Window, merge, to_datetime, to_millis
 from etl.core.walking import Verdict
 from etl.store.schema import EVERY_SYMBOL
 
-_SETS = [verdict.value for verdict in Verdict]
+_LOST = Verdict.BEYOND_RETENTION.value
 _SPAN = "tstzmultirange(tstzrange(CAST(:since AS timestamptz), CAST(:until AS timestamptz)))"
+_FORGOTTEN = "tstzmultirange(tstzrange(NULL, CAST(:kept_since AS timestamptz)))"
+_TAKEN = {verdict.value: _SPAN for verdict in Verdict} | {_LOST: f"({_SPAN} - {_FORGOTTEN})"}
+"""What each set of a scope loses: what the exchange no longer keeps stays beyond its retention."""
+
 _IN_SCOPE = f"""
     account = :account AND (CAST(:market AS text) IS NULL OR market = :market)
     AND (CAST(:symbol AS text) IS NULL OR symbol IN (:symbol, '{EVERY_SYMBOL}'))
@@ -20,11 +24,14 @@ _PROVEN = text(f"""
       FROM coverage CROSS JOIN LATERAL unnest(proven * {_SPAN}) AS piece WHERE {_IN_SCOPE}
 """)  # noqa: S608 – made of the constants above
 
+_LEFT = {name: f"{name} - {taken}" for name, taken in _TAKEN.items()}
+_LEFT[_LOST] += f" + proven * {_SPAN} * {_FORGOTTEN}"
+
 # What is taken back at the beginning of the history must count as asked for, or it would be no gap afterwards.
 _RESET = text(f"""
-    UPDATE coverage SET {", ".join(f"{name} = {name} - {_SPAN}" for name in _SETS)},
+    UPDATE coverage SET {", ".join(f"{name} = {left}" for name, left in _LEFT.items())},
                         asked_since = least(asked_since, lower(proven))
-     WHERE {_IN_SCOPE} AND ({" OR ".join(f"{name} && {_SPAN}" for name in _SETS)})
+     WHERE {_IN_SCOPE} AND ({" OR ".join(f"{name} && {taken}" for name, taken in _TAKEN.items())})
 """)  # noqa: S608 – made of the constants above
 
 
@@ -51,6 +58,9 @@ def proven_within(connection: Connection, reach: Reach) -> list[Window]:
     return merge(Window(to_millis(row.start), to_millis(row.until)) for row in rows)
 
 
-def reset(connection: Connection, reach: Reach) -> bool:
-    """Remove the span from what is proven, and from the reasons of gaps; False where nothing was known of it."""
-    return connection.execute(_RESET, reach._values()).rowcount > 0
+def reset(connection: Connection, reach: Reach, kept_since: int) -> bool:
+    """Remove the span from what is proven, and from the reasons of gaps; False where nothing was known of it.
+
+    What was proven before `kept_since`, epoch milliseconds, becomes a gap `beyond_retention`: it cannot be read again.
+    """
+    return connection.execute(_RESET, reach._values() | {"kept_since": to_datetime(kept_since)}).rowcount > 0

@@ -57,13 +57,13 @@ _DOUBTED_DAYS = text("""
 """)
 
 
-def keep(connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]) -> Sequence[Reject]:
+def keep(connection: Connection, account: str, market: str, run_id: int, rejects: Sequence[Reject]) -> list[Reject]:
     """Add rows, each once while it is unresolved, and return them without those that an operator dismissed.
 
     A row that is no JSON is stored as a JSON string of its text.
     """
     if not rejects:
-        return rejects
+        return []
     rows = {
         "rows": [reject.raw if reject.is_json else json.dumps(reject.raw) for reject in rejects],
         "reasons": [reject.reason for reject in rejects],

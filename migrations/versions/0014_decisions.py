@@ -88,15 +88,18 @@ GAPS = """coverage_gaps g
                  WHERE g.account = days.account AND g.market = days.market AND g.symbol = '*'
                    AND tstzrange(gap_start, gap_end) && whole"""
 BEFORE = COVERAGE.format(quarantined_day="", or_quarantined="", reasons=GAPS, quarantined="", of_account="")
+OR_QUARANTINED = """(
+                SELECT reason FROM :gaps
+                UNION ALL SELECT 'quarantined' WHERE quarantined @> day::date) AS why"""
+OF_ACCOUNT = """coalesce((SELECT range_agg(daterange(first_day, last_day, '[]')) FROM quarantined_days q
+                              WHERE (q.account, q.market) = (coverage.account, coverage.market)), '{}')
+                               AS quarantined,"""
 AFTER = COVERAGE.format(
     quarantined_day="WHEN proven @> whole AND quarantined @> day::date THEN 'quarantined'",
     or_quarantined="OR quarantined @> day::date",
-    reasons=f"""(
-                SELECT reason FROM {GAPS}
-                UNION ALL SELECT 'quarantined' WHERE quarantined @> day::date) AS why""",
+    reasons=OR_QUARANTINED.replace(":gaps", GAPS),
     quarantined="quarantined,",
-    of_account="""coalesce((SELECT range_agg(daterange(first_day, last_day, '[]')) FROM quarantined_days q
-                              WHERE (q.account, q.market) = (coverage.account, coverage.market)), '{}') AS quarantined,""",
+    of_account=OF_ACCOUNT,
 )
 
 COMMENTS_BEFORE = {

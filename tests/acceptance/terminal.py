@@ -38,6 +38,10 @@ class Terminal:
         self.written += some.decode(errors="replace")
         return bool(some)
 
+    def type(self, keys: str) -> None:
+        """As a person at the keyboard does."""
+        os.write(self.reading, keys.encode())
+
     def read_until(self, pattern: str) -> str:
         """Everything up to the first line that matches; that line."""
         deadline = time.monotonic() + PATIENCE_S

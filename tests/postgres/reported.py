@@ -22,4 +22,4 @@ def found(connection: Connection, view: str, where: str = "true") -> list[dict[s
 
 
 def at(instant: int, order_id: int = 1, **changes: Any) -> str:
-    return row(orderId=order_id, time=instant, updateTime=instant, **changes)
+    return row(**{"orderId": order_id, "time": instant, "updateTime": instant} | changes)

@@ -3,13 +3,16 @@
 import json
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from etl.core.markets import USDM
 from etl.core.orders import Reject
 from etl.exchange.pages import read_page
-from etl.store import quarantine
-from tests.postgres.samples import ACCOUNT
+from etl.runs.recorder import Received, Recorder
+from etl.store import decisions, quarantine
+from etl.store.decisions import Decision
+from tests.documented import ROW
+from tests.postgres.samples import ACCOUNT, page, row
 
 OBJECT = Reject('{"orderId": 1, "price": 1.50}', "symbol is missing", is_json=True)
 TEXT = Reject('{"price": NaN, "note": "\\"quoted\\" ü"}', "price is no decimal", is_json=False)
@@ -69,3 +72,105 @@ def test_a_row_that_comes_back_waits_anew(connection: Connection) -> None:
     keep(connection, OBJECT, OBJECT)
     (second,) = quarantine.unresolved(connection)
     assert second.id > first.id
+
+
+def test_a_dismissed_row_does_not_come_back_and_all_others_do(connection: Connection) -> None:
+    keep(connection, OBJECT, TEXT)
+    dismissed, _ = quarantine.unresolved(connection)
+    why = decisions.record(connection, Decision.DISMISS, ACCOUNT, "a test", market=USDM)
+    quarantine.dismiss(connection, dismissed.id, why)
+    again = quarantine.keep(connection, ACCOUNT, USDM, 2, [STRING, OBJECT, TEXT])
+    assert again == [STRING, TEXT], "those that wait, new or not"
+    assert [waiting.reason for waiting in quarantine.unresolved(connection)] == [TEXT.reason, STRING.reason]
+    assert quarantine.keep(connection, "hedge", USDM, 2, [OBJECT]) == [OBJECT], "the decision was about one account"
+
+
+TIME = ROW["time"]
+UNREADABLE = {
+    "an object": row(price="seven"),
+    "an order id as text": row(price="seven", orderId=str(ROW["orderId"])),
+    "no JSON": row().replace('"10871.09"', "NaN"),
+    "no time": row(time=None, updateTime="soon"),
+    "an earlier version": row(price="seven", updateTime=TIME - 1),
+}
+STAYS = {
+    "another order": row(price="seven", orderId=1),
+    "another symbol": row(price="seven", symbol="ETHUSDT"),
+    "a later version": row(price="seven", updateTime=ROW["updateTime"] + 1),
+    "no order id": row(orderId=None),
+    "no object": "[7]",
+}
+
+
+def receive(connection: Connection, *rows: str, account: str = ACCOUNT) -> Recorder:
+    recorder = Recorder(connection, USDM, 1, lambda: (1, 50))
+    recorder.commit([Received(account, page(*rows), [])])
+    return recorder
+
+
+@pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_row_is_resolved_when_its_order_is_stored(connection: Connection, raw: str) -> None:
+    receive(connection, raw)
+    assert quarantine.count(connection) == 1
+    receive(connection, row(), account="hedge")
+    assert quarantine.count(connection) == 1, "the order of another account"
+    receive(connection, row())
+    assert quarantine.count(connection) == 0
+
+
+@pytest.mark.parametrize("raw", STAYS.values(), ids=STAYS)
+def test_a_row_stays_when_what_is_stored_is_not_what_it_says(connection: Connection, raw: str) -> None:
+    receive(connection, raw)
+    receive(connection, row())
+    assert quarantine.count(connection) == 1
+
+
+def test_a_row_without_a_time_is_not_resolved_by_an_order_that_was_stored_before(connection: Connection) -> None:
+    receive(connection, row())
+    receive(connection, UNREADABLE["no time"])
+    receive(connection, row())
+    assert quarantine.count(connection) == 1
+    receive(connection, row(updateTime=ROW["updateTime"] + 1))
+    assert quarantine.count(connection) == 0
+
+
+def test_a_row_that_one_run_reads_badly_and_then_well_is_resolved(connection: Connection) -> None:
+    recorder = receive(connection, row(price="seven"))
+    recorder.commit([Received(ACCOUNT, page(row()), [])])
+    assert quarantine.count(connection) == 0
+
+
+def test_a_bad_row_beside_its_good_one_stays(connection: Connection) -> None:
+    receive(connection, row(), row(price="seven"))
+    assert quarantine.count(connection) == 1
+
+
+DAYS = text("SELECT first_day::text, last_day::text FROM quarantined_days ORDER BY 1")
+NEXT = 86_400_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "days"),
+    [
+        pytest.param({}, [("2020-07-30", "2020-07-30")], id="both times on one day"),
+        pytest.param(
+            {"updateTime": TIME + NEXT}, [("2020-07-30", "2020-07-30"), ("2020-07-31", "2020-07-31")], id="two"
+        ),
+        pytest.param({"time": "?"}, [("2020-07-30", "2020-07-30")], id="one time can be read"),
+        pytest.param({"time": str(TIME)}, [("2020-07-30", "2020-07-30")], id="as text"),
+        pytest.param({"time": TIME // 1000, "updateTime": None}, [(None, "seen")], id="seconds"),
+        pytest.param({"time": TIME * 1000, "updateTime": None}, [(None, "seen")], id="microseconds"),
+        pytest.param({"time": 1_500_000_000_000, "updateTime": None}, [(None, "seen")], id="before the exchange"),
+        pytest.param({"time": 9_500_000_000_000, "updateTime": None}, [(None, "seen")], id="after it was received"),
+    ],
+)
+def test_a_row_belongs_to_the_days_of_its_times_or_to_every_day_until_it_was_seen(
+    connection: Connection, changes: dict[str, object], days: list[tuple[str | None, str]]
+) -> None:
+    receive(connection, row(**{"price": "seven"} | changes))
+    seen = connection.execute(text("SELECT timezone('UTC', seen_at)::date::text FROM quarantined_orders")).scalar_one()
+    expected = [(first, seen if last == "seen" else last) for first, last in days]
+    assert [tuple(found) for found in connection.execute(DAYS)] == expected
+    (waiting,) = quarantine.unresolved(connection)
+    quarantine.resolve(connection, [waiting.id])
+    assert connection.execute(DAYS).all() == []

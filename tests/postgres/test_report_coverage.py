@@ -6,9 +6,9 @@ from sqlalchemy import Connection, text
 
 from etl.core.timeline import DAY, HOUR, Window, to_datetime, to_millis
 from etl.core.walking import Finding, Verdict
-from etl.store import coverage, runs
+from etl.store import coverage, quarantine, runs
 from tests.postgres.reported import MARKET, at, found, write
-from tests.postgres.samples import ACCOUNT, proven
+from tests.postgres.samples import ACCOUNT, proven, row
 
 
 def test_a_zero_is_told_from_a_hole(connection: Connection) -> None:
@@ -35,6 +35,38 @@ def test_a_zero_is_told_from_a_hole(connection: Connection) -> None:
     assert [tuple(one.values()) for one in found(connection, "report_coverage")][: len(days)] == [
         (ACCOUNT, "usdm", first + timedelta(days=number), *day) for number, day in enumerate(days)
     ]
+
+
+def test_a_day_to_which_an_unreadable_row_may_belong_is_not_proven(connection: Connection) -> None:
+    today = to_millis(connection.execute(text("SELECT now()")).scalar_one()) // DAY * DAY
+    connection.commit()
+    start = today - 6 * DAY
+    coverage.ask(connection, ACCOUNT, MARKET, None, start)
+    coverage.ask(connection, "hedge", MARKET, None, start)
+    findings = [proven(start, start + 4 * DAY), proven(start + 5 * DAY, today + HOUR)]
+    for account in (ACCOUNT, "hedge"):
+        coverage.record(connection, account, MARKET, findings)
+
+    def states(account: str) -> list[tuple[str, str | None]]:
+        days = found(connection, "report_coverage", f"account = '{account}'")
+        return [(day["coverage"], day["reasons"]) for day in days[:7]]
+
+    clear = [("proven", None)] * 4 + [("not", "not_fetched"), ("proven", None), ("partly", None)]
+    assert states(ACCOUNT) == clear
+    write(connection, at(start + 2 * DAY - 1, price="seven", updateTime=start + 2 * DAY))
+    doubted = [*clear]
+    doubted[1] = doubted[2] = ("quarantined", "quarantined")
+    assert states(ACCOUNT) == doubted
+    assert states("hedge") == clear
+    assert quarantine.doubted_days(connection) == [(ACCOUNT, to_datetime(start + day * DAY).date()) for day in (1, 2)]
+
+    write(connection, row(time=None, updateTime=None))
+    every = [("quarantined", "quarantined")] * 7
+    every[4], every[6] = ("not", "not_fetched, quarantined"), ("partly", "quarantined")
+    assert states(ACCOUNT) == every
+    quarantine.resolve(connection, [waiting.id for waiting in quarantine.unresolved(connection)])
+    assert states(ACCOUNT) == clear
+    assert quarantine.doubted_days(connection) == []
 
 
 def test_the_calendar_runs_from_the_first_question_to_today(connection: Connection) -> None:
