@@ -127,16 +127,12 @@ def _counts(days: Sequence[DayCoverage], states: Sequence[str]) -> list[str | No
 
 
 def quarantine_lines(data: ReportData) -> list[str]:
-    """A line about the days that may lack an order because a row could not be read, if there are any."""
+    """A line about the days to which an unreadable row may belong, if there are any."""
     return doubt_lines(sum("quarantined" in (day.reasons or "").split(", ") for day in data.coverage))
 
 
 def doubt_lines(days: int) -> list[str]:
-    if not days:
-        return []
-    return [
-        f"{many(days, 'day')} may lack an order, because a row could not be read; see: force-orders quarantine list"
-    ]
+    return [f"{many(days, 'day')} may have an unreadable row: force-orders quarantine list"] if days else []
 
 
 def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str | None:

@@ -55,7 +55,7 @@ def quarantine_table(days: Sequence[tuple[str, date]]) -> Table:
         else:
             spans.append((account, day, day))
     columns = (Column("account", min_width=MIN_WIDTH), Column("first day"), Column("last day"))
-    return table("days that may lack an order, because a row could not be read", columns, spans[:GAPS_SHOWN])
+    return table("days that may have an unreadable row", columns, spans[:GAPS_SHOWN])
 
 
 def status_tables(status: Status) -> list[Table]:

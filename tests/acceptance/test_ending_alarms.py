@@ -258,7 +258,7 @@ def test_a_day_with_an_unreadable_row_is_proven_nowhere(lab: Labs) -> None:
     states = {row["coverage"] for row in one.sql(f"SELECT coverage FROM report_coverage WHERE day > '{day}'")}
     assert "proven" in states
 
-    doubt = "1 day may lack an order, because a row could not be read; see: force-orders quarantine list"
+    doubt = "1 day may have an unreadable row: force-orders quarantine list"
     report = one("report")
     assert doubt in report.stdout.splitlines()
     (heading,) = [line for line in report.stdout.splitlines() if "days proven" in line]
