@@ -5,18 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    Text,
-    case,
-    cast,
-    exists,
-    func,
-    literal_column,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Text, case, cast, exists, func, literal_column, select, text, update
 
 from etl.core.orders import Key, Reject
 from etl.store.schema import quarantined_orders
@@ -49,7 +38,6 @@ _RESOLVE_STORED = text("""
        AND quarantined_field(waiting.raw, 'orderId') = o.order_id::text
        AND coalesce(o.update_time >= quarantined_moment(waiting.raw, 'updateTime'), o.changed_at > waiting.seen_at)
 """)
-
 
 _DOUBTED_DAYS = text("""
     SELECT account, day FROM report_coverage
