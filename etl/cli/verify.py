@@ -1,5 +1,7 @@
 """`force-orders verify`: compare the database with the exchange."""
 
+import json
+
 import click
 
 from etl.cli import options
@@ -8,7 +10,8 @@ from etl.cli.options import examples, load_settings
 from etl.cli.runs import print_faults
 from etl.commands.verify import verify_spec
 from etl.reporting.lines import verify_lines
-from etl.reporting.run_tables import difference_table
+from etl.reporting.run_tables import difference_table, unread_table
+from etl.reporting.verify_json import verify_json
 from etl.runs import composition
 from etl.runs.spans import SpanText
 
@@ -25,6 +28,7 @@ from etl.runs.spans import SpanText
 @options.accounts
 @click.option("--sample", "size", metavar="N", type=click.IntRange(min=1), help="Only N windows, chosen at random.")
 @click.option("--repair", is_flag=True, help="Store what is missing or different.")
+@options.as_json
 @click.pass_context
 def verify(
     context: click.Context,
@@ -33,19 +37,26 @@ def verify(
     account: tuple[str, ...],
     size: int | None,
     repair: bool,
+    as_json: bool,
 ) -> None:
     """Read history again and compare it with the database.
 
-    By default all that is proven and that the exchange still keeps. Exit code 3 if they differ.
+    By default all that is proven and that the exchange still keeps. Exit code 3 if they differ, or if a part could not
+    be compared.
     """
     settings = load_settings(context)
     spec = verify_spec(settings, account, SpanText(since, until), size, repair=repair)
     with stop_signals() as stop:
-        summary, differences = composition.verify(settings, spec, stop, show_progress())
+        summary, done = composition.verify(settings, spec, stop, show_progress())
     with keep_exit_code():
-        for line in verify_lines(summary, differences, spec.sample, repaired=repair):
-            print_line(line)
-        if differences:
-            print_tables([difference_table(differences)])
+        if as_json:
+            print_line(json.dumps(verify_json(summary, done), indent=2))
+        else:
+            for line in verify_lines(summary, done):
+                print_line(line)
+            if done.unread:
+                print_tables([unread_table(done.unread)])
+            if done.differences:
+                print_tables([difference_table(done.differences)])
     print_faults(summary)
     context.exit(summary.exit_code)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from etl.accounts.credentials import keyring
+from etl.core.sampling import Sample
 from etl.runs.arguments import check_readable
 from etl.runs.spans import SpanText
-from etl.runs.verification import Sample, VerifySpec
+from etl.runs.verification import VerifySpec
 from etl.settings.model import Settings
 
 

@@ -1,6 +1,7 @@
 """What a random sample of windows says about all of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import comb
 from random import Random
 from typing import TypeVar
@@ -8,6 +9,32 @@ from typing import TypeVar
 T = TypeVar("T")
 
 CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The windows that are read again: all, or `size` of each account at random."""
+
+    size: int | None = None
+    random: Random = field(default_factory=Random)
+
+    def choose(self, population: Sequence[T]) -> list[T]:
+        return [*population] if self.size is None else draw(population, self.size, self.random)
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """How many windows there are, how many were chosen, how many of these were wholly read, and how many differ."""
+
+    population: int
+    chosen: int
+    read: int
+    differing: int
+
+    @property
+    def upper_bound(self) -> float:
+        """With CONFIDENCE less than this share of all windows differ. A window that was not read says nothing."""
+        return upper_bound(self.read, self.differing, self.population)
 
 
 def draw(population: Sequence[T], count: int, random: Random) -> list[T]:

@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+from etl.core.differences import Difference, Newer
 from etl.core.timeline import duration, iso, to_the_second
+from etl.core.verifying import ScopeResult, Unread
 from etl.monitoring.gaps import SharedGap, shared
 from etl.monitoring.status import ScopeStatus, Status
 from etl.reporting.layout import Column
 from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
-from etl.runs.verification import Difference
+from etl.store.schema import EVERY_SYMBOL
 
 GAPS_SHOWN = 10
 DIFFERENCES_SHOWN = 50
 SEAL_DIGITS = 12
 """Digits of a seal that are shown: enough to write down, and to find it again."""
+INTERVALS = (
+    *(Column("account", 2, MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH), Column("from"), Column("to")),
+    *(Column("length", 1), Column("reason", min_width=MIN_WIDTH)),
+)
+"""The columns of a table of gaps or unread intervals."""
 
 
 def gap_table(gaps: Sequence[SharedGap]) -> Table:
@@ -24,24 +31,20 @@ def gap_table(gaps: Sequence[SharedGap]) -> Table:
     ]
     more = len(gaps) - len(rows)
     title = f"gaps ({more} more in the view coverage_gaps)" if more > 0 else "gaps"
-    columns = (
-        *(Column("account", 2, MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH), Column("from"), Column("to")),
-        *(Column("length", 1), Column("reason", min_width=MIN_WIDTH)),
-    )
-    return table(title, columns, rows)
+    return table(title, INTERVALS, rows)
 
 
 def difference_table(differences: Sequence[Difference]) -> Table:
     """The first DIFFERENCES_SHOWN differences."""
     rows = [
-        (d.kind.value, d.account, d.symbol, d.order_id, iso(d.order_time), ", ".join(d.fields))
+        (d.kind.value, d.account, d.symbol, d.order_id, iso(d.order_time), _state(d), ", ".join(d.fields))
         for d in differences[:DIFFERENCES_SHOWN]
     ]
     more = len(differences) - len(rows)
     title = f"differences ({more} more)" if more > 0 else "differences"
     columns = (
         *(Column("kind"), Column("account", 1, MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH)),
-        *(Column("order id"), Column("order time"), Column("fields", min_width=MIN_WIDTH)),
+        *(Column("order id"), Column("order time"), Column("state", 2), Column("fields", min_width=MIN_WIDTH)),
     )
     return table(title, columns, rows)
 
@@ -56,6 +59,24 @@ def quarantine_table(days: Sequence[tuple[str, date]]) -> Table:
             spans.append((account, day, day))
     columns = (Column("account", min_width=MIN_WIDTH), Column("first day"), Column("last day"))
     return table("days that may have an unreadable row", columns, spans[:GAPS_SHOWN])
+def _state(difference: Difference) -> str | None:
+    """Which side has the later version, or that the database has the exchange's by now."""
+    if difference.is_repaired:
+        return "repaired"
+    return {Newer.DATABASE: "stored is newer", Newer.EXCHANGE: "stored is older", None: None}[difference.newer]
+
+
+def unread_table(unread: Sequence[tuple[ScopeResult, Unread]]) -> Table:
+    """The first GAPS_SHOWN intervals that were asked for and not compared."""
+    rows = [
+        (
+            *(scope.account, scope.symbol or EVERY_SYMBOL, iso(one.window.start), iso(one.window.end)),
+            *(duration(one.window.width), one.reason),
+        )
+        for scope, one in unread[:GAPS_SHOWN]
+    ]
+    more = len(unread) - len(rows)
+    return table(f"unread ({more} more)" if more > 0 else "unread", INTERVALS, rows)
 
 
 def status_tables(status: Status) -> list[Table]:

@@ -22,7 +22,7 @@ from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.run import Reader, Run, Summary, Watcher, unwatched
 from etl.runs.spans import SpanText
-from etl.runs.verification import Difference, VerifySink, VerifySpec, verify_planner
+from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store.database import address, open_database
@@ -113,13 +113,13 @@ def ingest_with(
 
 def verify(
     settings: Settings, spec: VerifySpec, stop: Event, watching: AbstractContextManager[Watcher]
-) -> tuple[Summary, list[Difference]]:
-    """Run `verify`: its summary, and the differences that it found; raises StoreError if it cannot begin."""
+) -> tuple[Summary, Verification]:
+    """Run `verify`: its summary, and what it compared and found; raises StoreError if it cannot begin."""
     with watching as watch, store(settings) as connection, reading(settings, spec.keys, connection, stop) as reader:
         run = Run(connection, reader, "verify", watch)
-        sink = VerifySink(connection, run.recorder, repair=spec.repair)
+        sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span
-        return run.execute(verify_planner(spec.span, spec.sample), sink, span), sink.differences
+        return run.execute(sink.plan, sink, span), sink.verification()
 
 
 @contextmanager

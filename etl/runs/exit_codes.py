@@ -21,6 +21,8 @@ class RunResult:
     """Milliseconds of the run's span that are not proven."""
     differences: int = 0
     """Orders that still differ between the exchange and the database; only `verify` looks for them."""
+    unread: int = 0
+    """Intervals that were to be compared and were not; only `verify` compares."""
     quarantined: int = 0
     """Rows that could not be read."""
     left_out: int = 0
@@ -44,7 +46,12 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
         exit_code = ExitCode.FAILED
     elif result.unknown_symbols:
         exit_code = ExitCode.WRONG_INPUT
-    elif any((result.unproven, result.differences, result.quarantined, result.left_out, result.proven_futures)):
+    elif any(
+        (
+            *(result.unproven, result.differences, result.unread, result.quarantined),
+            *(result.left_out, result.proven_futures),
+        )
+    ):
         exit_code = ExitCode.INCOMPLETE
     else:
         exit_code = ExitCode.DONE

@@ -71,3 +71,6 @@ class IngestSink:
                 and any(gap.window.intersect(w) for w in left)
             ]
         return Remaining(own_gaps, unproven)
+
+    def finish(self) -> None:
+        """Nothing is left to write: each response was stored when it arrived."""

@@ -126,6 +126,8 @@ class Remaining:
     """Milliseconds of the run's span."""
     differences: int = 0
     """Orders that differ between the exchange and the database."""
+    unread: int = 0
+    """Intervals that were to be compared and were not."""
 
 
 class Sink(Protocol):
@@ -146,6 +148,9 @@ class Sink(Protocol):
 
     def remaining(self) -> Remaining:
         """Called after the last walk: what is left undone."""
+
+    def finish(self) -> None:
+        """Called in the transaction that records the end of the run, however it ended. The caller commits."""
 
 
 class Run:
@@ -177,14 +182,14 @@ class Run:
         `span` is the requested span, if any; the summary gives its instants.
         """
         if not self._reader.clients:
-            return self._close(RunResult(has_no_usable_key=True), sink.counts)
+            return self._close(RunResult(has_no_usable_key=True), sink)
         try:
             with store_errors():
                 result = self._walk(planner, sink, span)
         except ForceOrdersError as error:
             self.summary.faults.insert(0, str(error))
             result = RunResult(error=error)
-        return self._close(result, sink.counts)
+        return self._close(result, sink)
 
     def _walk(self, planner: Planner, sink: Sink, span: SpanText | None) -> RunResult:
         reader, summary = self._reader, self.summary
@@ -222,6 +227,7 @@ class Run:
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
+            unread=remaining.unread,
             quarantined=sink.counts.quarantined,
             left_out=self._report_left_out(),
             proven_futures=self._proven_futures,
@@ -338,9 +344,9 @@ class Run:
                 self.connection, account, self._reader.market, self.summary.run_id, rules.present - rules.reread
             )
 
-    def _close(self, result: RunResult, counts: runs.Counts) -> Summary:
+    def _close(self, result: RunResult, sink: Sink) -> Summary:
         """Complete the summary and record it in the table `runs`; if the database fails, only the summary says so."""
-        summary = self.summary
+        summary, counts = self.summary, sink.counts
         summary.status, summary.exit_code = status_and_exit_code(result)
         summary.counts = counts
         counts.requests, counts.weight = self._reader.spent()
@@ -349,6 +355,7 @@ class Run:
         try:
             with store_errors():
                 self.connection.rollback()
+                sink.finish()
                 runs.finish(self.connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
                 self.connection.commit()
         except StoreError as error:

@@ -1,78 +1,33 @@
 """The sink of `verify`: compares what is read again with the database, order by order."""
 
-import json
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
-from enum import StrEnum
-from random import Random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection
 
 from etl.accounts.credentials import Keyring
+from etl.core.differences import Difference, DifferenceKind, compare
 from etl.core.orders import Key, Order, latest_versions
-from etl.core.paging import Page
-from etl.core.planning import Known, Rules, plan_backfill, scopes
-from etl.core.sampling import draw, upper_bound
+from etl.core.planning import Known, Rules
+from etl.core.sampling import Sample, SampleResult
 from etl.core.text import many
-from etl.core.timeline import Window, clip, merge
+from etl.core.timeline import Window, merge, subtract
+from etl.core.verifying import (
+    Scope,
+    ScopeResult,
+    Unread,
+    Why,
+    judge,
+    no_longer_kept,
+    proven_scopes,
+    requested_scopes,
+)
 from etl.core.walking import Finding, Target, Verdict
 from etl.runs.recorder import Received, Recorder
 from etl.runs.run import Remaining
-from etl.runs.spans import Planner, SpanText
-from etl.store import orders, runs
+from etl.runs.spans import SpanText
+from etl.store import orders, runs, verifications
 from etl.store.orders import Tally
-
-
-class DifferenceKind(StrEnum):
-    """How the exchange and the database differ in an order."""
-
-    MISSING = "missing"
-    """The exchange shows it and the database does not have it."""
-    DIFFERENT = "different"
-    """Both have it, with different fields."""
-    EXTRA = "extra"
-    """The database has it and the exchange no longer shows it."""
-
-
-@dataclass(frozen=True, order=True)
-class Difference:
-    account: str
-    symbol: str
-    order_id: int
-    order_time: int
-    kind: DifferenceKind
-    fields: tuple[str, ...] = ()
-    """The exchange's names of the fields that differ; for DIFFERENT only."""
-
-
-@dataclass
-class Sample:
-    """The windows that are read again: all, or `size` of them at random."""
-
-    size: int | None = None
-    random: Random = field(default_factory=Random)
-    population: int = 0
-    chosen: list[Target] = field(default_factory=list)
-
-    @property
-    def sampled(self) -> int:
-        return len(self.chosen)
-
-    def choose(self, targets: list[Target]) -> list[Target]:
-        chosen = targets if self.size is None else draw(targets, self.size, self.random)
-        self.population += len(targets)
-        self.chosen += chosen
-        return chosen
-
-    def differing(self, differences: Sequence[Difference]) -> int:
-        """The number of windows of the sample that contain a difference."""
-        return sum(any(target.need.contains(d.order_time) for d in differences) for target in self.chosen)
-
-    def upper_bound(self, differing: int) -> float:
-        """With 95 % confidence less than this share of all windows differ."""
-        return upper_bound(self.sampled, differing, self.population)
 
 
 @dataclass(frozen=True)
@@ -86,102 +41,222 @@ class VerifySpec:
     """Whether what is missing or different is stored."""
 
 
-def verify_planner(span: SpanText, sample: Sample) -> Planner:
-    """Plans the requested span, or without one everything proven that the exchange still keeps."""
+@dataclass(frozen=True)
+class Verification:
+    """What a run of `verify` compared and found, scope by scope."""
 
-    def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
-        named = [name for name, of_name in known.items() if name and of_name.proven]
-        readable = Window(rules.floor, max(rules.settled, rules.floor + 1))
-        targets: list[Target] = []
-        for symbol in scopes(named) if named and not known[None].proven else [None]:
-            proven = known.get(symbol, known[None]).proven
-            explicit = span.since is not None or span.until is not None
-            for window in [span.readable(rules)] if explicit else clip(proven, readable):
-                targets += plan_backfill(window, symbol, Known(), rules)
-        return sample.choose(targets)
+    scopes: Sequence[ScopeResult]
+    sample: SampleResult
+    is_repair: bool
+    kept_since: int | None
+    """Set if older history is proven that the exchange no longer keeps, which was not asked for. Epoch milliseconds."""
 
-    return plan
+    @property
+    def differences(self) -> list[Difference]:
+        return sorted(difference for scope in self.scopes for difference in scope.differences)
+
+    @property
+    def unread(self) -> list[tuple[ScopeResult, Unread]]:
+        return [(scope, unread) for scope in self.scopes for unread in scope.unread]
+
+    @property
+    def has_compared(self) -> bool:
+        return any(scope.compared for scope in self.scopes)
+
+
+@dataclass
+class _Comparison:
+    """A scope of an account while it is compared."""
+
+    account: str
+    scope: Scope
+    population: int = 0
+    chosen: list[Target] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    spoilt: list[Window] = field(default_factory=list)
+    """Windows whose page had a row that could not be read."""
+    orders: int = 0
+    found: dict[Key, tuple[Order | None, Difference]] = field(default_factory=dict)
+    """The differences, each with the exchange's version of the order; an extra order has none."""
+
+    def __post_init__(self) -> None:
+        self.needs = merge(target.need for target in self.chosen)
+
+    def holds(self, order: Order) -> bool:
+        """Whether the order belongs to what is compared. Pages also have orders from a little beyond it.
+
+        The exchange filters by one of the two times and does not say by which, so either is enough.
+        """
+        return any(need.contains(at) for need in self.needs for at in (order.order_time, order.update_time))
+
+    def note(self, order: Order, difference: Difference) -> None:
+        """Keep the difference, unless a page has shown a later version of the order."""
+        known, _ = self.found.get(order.key, (None, None))
+        if known is None or order.version >= known.version:
+            self.found[order.key] = order, difference
+
+    def result(self, *, is_sample: bool) -> ScopeResult:
+        compared, unread = judge(self.needs, self.findings, self.spoilt)
+        # A sample speaks of what is proven; its holes are not among the windows that it is drawn from.
+        beyond = [one for one in self.scope.unread if not (is_sample and one.reason == Why.NOT_PROVEN)]
+        differences = [difference for _, difference in self.found.values()]
+        of_scope = (self.account, self.scope.symbol, self.scope.span)
+        return ScopeResult(*of_scope, compared, sorted([*beyond, *unread]), self.orders, differences)
 
 
 class VerifySink:
     """Compares what is read with what is stored. With `repair` it stores what differs."""
 
-    def __init__(self, connection: Connection, recorder: Recorder, *, repair: bool) -> None:
+    def __init__(self, connection: Connection, recorder: Recorder, spec: VerifySpec) -> None:
         self._connection = connection
         self._recorder = recorder
-        self._repair = repair
-        self._spans: dict[tuple[str, str | None], list[Window]] = defaultdict(list)
-        self._received: dict[str, set[tuple[str, int]]] = defaultdict(set)
-        self._proven: dict[str, list[Finding]] = defaultdict(list)
-        self._differences: set[Difference] = set()
+        self._spec = spec
+        self._planned: list[tuple[Scope, list[Target]]] = []
+        self._comparisons: dict[str, dict[str | None, _Comparison]] = {}
+        """By account and symbol."""
+        self._received: dict[str, set[Key]] = {}
+        self._kept_since: int | None = None
+        self._has_extra = False
         self._counts = runs.Counts()
 
     @property
     def counts(self) -> runs.Counts:
         """With `repair` the recorder counts what it stores."""
-        return self._recorder.counts if self._repair else self._counts
+        return self._recorder.counts if self._spec.repair else self._counts
 
-    @property
-    def differences(self) -> list[Difference]:
-        return sorted(self._differences)
+    def plan(self, known: Mapping[str | None, Known], rules: Rules) -> list[Target]:
+        """The requested span, or without one everything proven that the exchange still keeps. `begin` follows."""
+        span = self._spec.span
+        if span == SpanText():
+            scopes = proven_scopes(known, rules)
+            if no_longer_kept(known, rules):
+                self._kept_since = rules.floor
+        else:
+            scopes = requested_scopes(known, span.resolve(rules), rules, has_end=span.until is not None)
+        self._planned = [(scope, scope.targets(rules)) for scope in scopes]
+        return self._spec.sample.choose([target for _, targets in self._planned for target in targets])
 
     def begin(self, account: str, targets: Sequence[Target]) -> None:
-        for target in targets:
-            self._spans[account, target.symbol].append(target.need)
+        of_account = self._comparisons[account] = {
+            scope.symbol: _Comparison(
+                account, scope, len(population), [target for target in targets if target.symbol == scope.symbol]
+            )
+            for scope, population in self._planned
+        }
+        self._received[account] = set()
+        if not of_account and (stored := orders.hull(self._connection, account, self._recorder.market)):
+            nothing = Scope(None, stored, (), (Unread(stored, Why.NOT_PROVEN),))
+            of_account[None] = _Comparison(account, nothing)
+
+    @property
+    def _all(self) -> list[_Comparison]:
+        return [comparison for of_account in self._comparisons.values() for comparison in of_account.values()]
 
     def commit(self, received: Sequence[Received]) -> None:
+        differing: dict[str, set[Key]] = {}
         for one in received:
             if one.page is not None:
-                self._compare(one.account, one.page, one.first)
-            self._proven[one.account] += [finding for finding in one.findings if finding.verdict is Verdict.PROVEN]
+                differing.setdefault(one.account, set()).update(self._compare(one))
+            for finding in one.findings:
+                self._find(one, finding)
             self._counts.largest_page = max(self._counts.largest_page, one.longest)
         self._connection.rollback()
-        if self._repair:
+        if self._spec.repair:
             self._recorder.commit(received, replace_equal=True)
-
-    def _compare(self, account: str, page: Page, first: Collection[Key]) -> None:
-        batch = latest_versions(page.orders)
-        self._received[account] |= {order.key for order in batch}
-        stored = orders.stored(self._connection, account, self._recorder.market, [order.key for order in batch])
-        found = [difference for order in batch if (difference := _compare(account, order, stored))]
-        self._differences |= {d for d in found if self._is_in_span(account, batch, d)}
-        unlike = {(difference.symbol, difference.order_id) for difference in found}
-        same = Tally(unchanged=sum(order.key in first and order.key not in unlike for order in batch))
-        self._counts.add(page.length, same, len(page.rejects))
+            for account, keys in differing.items():
+                self._check_repair(account, keys)
+            self._connection.rollback()
 
     def found(self, walks_done: int) -> str:
-        return f"{many(walks_done, 'window')} compared, {many(len(self._differences), 'difference')}"
+        differences = sum(len(comparison.found) for comparison in self._all)
+        return f"{many(walks_done, 'window')} compared, {many(differences, 'difference')}"
 
     def remaining(self) -> Remaining:
-        """Adds the orders that the database has in the proven span and that no response contained."""
-        for (account, symbol), span in self._spans.items():
-            proven = [f.window for f in self._proven[account] if f.symbol in (None, symbol)]
-            for window in merge(part for whole in merge(span) for part in clip(proven, whole)):
-                for key, order_time in orders.between(self._connection, account, self._recorder.market, symbol, window):
-                    if key not in self._received[account]:
-                        self._differences.add(Difference(account, *key, order_time, DifferenceKind.EXTRA))
+        self._find_extra()
         self._connection.rollback()
-        left = [d for d in self._differences if not self._repair or d.kind is DifferenceKind.EXTRA]
-        return Remaining(differences=len(left))
+        self._has_extra = True
+        done = self.verification()
+        return Remaining(differences=sum(not d.is_repaired for d in done.differences), unread=len(done.unread))
 
-    def _is_in_span(self, account: str, batch: Sequence[Order], difference: Difference) -> bool:
-        """Whether both times of the order lie in the span: requests reach a little beyond it."""
-        order = next(order for order in batch if order.key == (difference.symbol, difference.order_id))
-        spans = self._spans.get((account, None)) or self._spans.get((account, order.symbol), [])
-        return all(any(span.contains(t) for span in spans) for t in (order.order_time, order.update_time))
+    def finish(self) -> None:
+        """Record what was compared, also of a run that ended early."""
+        if not self._has_extra:
+            self._find_extra()
+        of_run, scopes = (self._recorder.run_id, self._recorder.market), self.verification().scopes
+        verifications.record(self._connection, *of_run, scopes, is_sample=self._is_sample)
 
+    @property
+    def _is_sample(self) -> bool:
+        return self._spec.sample.size is not None
 
-def _compare(account: str, order: Order, stored: dict[tuple[str, int], str]) -> Difference | None:
-    raw = stored.get(order.key)
-    if raw is None:
-        return Difference(account, *order.key, order.order_time, DifferenceKind.MISSING)
-    theirs, ours = _fields(order.raw), _fields(raw)
-    if theirs == ours:
-        return None
-    names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
-    return Difference(account, *order.key, order.order_time, DifferenceKind.DIFFERENT, tuple(names))
+    def verification(self) -> Verification:
+        comparisons = self._all
+        scopes = [comparison.result(is_sample=self._is_sample) for comparison in comparisons]
+        chosen = read = differing = 0
+        for comparison, result in zip(comparisons, scopes, strict=True):
+            chosen += len(comparison.chosen)
+            for need in (target.need for target in comparison.chosen):
+                if not subtract([need], result.compared):
+                    read += 1
+                    times = ((d.order_time, d.update_time) for d in result.differences)
+                    differing += any(need.contains(order) or need.contains(update) for order, update in times)
+        population = sum(comparison.population for comparison in comparisons)
+        return Verification(
+            scopes, SampleResult(population, chosen, read, differing), self._spec.repair, self._kept_since
+        )
 
+    def _compare(self, one: Received) -> set[Key]:
+        """Compare a page; returns the keys of the orders that differ, wherever they lie."""
+        assert one.page is not None  # noqa: S101 – its only caller looks
+        batch = latest_versions(one.page.orders)
+        received, market = self._received[one.account], self._recorder.market
+        stored = orders.stored(self._connection, one.account, market, [order.key for order in batch])
+        differing: set[Key] = set()
+        for order in batch:
+            comparison = self._comparison_of(one.account, order)
+            if comparison is not None and order.key not in received:
+                comparison.orders += 1
+            difference = compare(one.account, order, stored.get(order.key))
+            if difference is not None:
+                differing.add(order.key)
+                if comparison is not None:
+                    comparison.note(order, difference)
+        received |= {order.key for order in batch}
+        same = Tally(unchanged=sum(order.key in one.first and order.key not in differing for order in batch))
+        self._counts.add(one.page.length, same, len(one.page.rejects))
+        return differing
 
-def _fields(raw: str) -> dict[str, object]:
-    fields: dict[str, object] = json.loads(raw, parse_float=Decimal)
-    return fields
+    def _comparison_of(self, account: str, order: Order) -> _Comparison | None:
+        """The scope that an order of the exchange belongs to."""
+        of_account = self._comparisons[account]
+        of_scopes = [of_account[symbol] for symbol in (order.symbol, None) if symbol in of_account]
+        return next((one for one in of_scopes if one.holds(order)), None)
+
+    def _find(self, one: Received, finding: Finding) -> None:
+        """What is known of all symbols together is known of each."""
+        is_spoilt = one.page is not None and bool(one.page.rejects) and finding.verdict is Verdict.PROVEN
+        for symbol, comparison in self._comparisons[one.account].items():
+            if finding.symbol in (None, symbol):
+                comparison.findings.append(finding)
+                if is_spoilt:
+                    comparison.spoilt.append(finding.window)
+
+    def _check_repair(self, account: str, keys: set[Key]) -> None:
+        """Read orders again that differed before the repair: those that are equal now are repaired."""
+        stored = orders.stored(self._connection, account, self._recorder.market, [*keys])
+        for comparison in self._comparisons[account].values():
+            for key in keys & comparison.found.keys():
+                order, difference = comparison.found[key]
+                if order is not None and compare(account, order, stored.get(key)) is None:
+                    comparison.found[key] = order, replace(difference, is_repaired=True)
+
+    def _find_extra(self) -> None:
+        """Add the orders that lie in what was compared, by both times, and that no response contained."""
+        for comparison in self._all:
+            account, symbol = comparison.account, comparison.scope.symbol
+            compared = merge(comparison.result(is_sample=self._is_sample).compared)
+            for window in compared:
+                for one in orders.between(self._connection, account, self._recorder.market, symbol, window):
+                    if one.key not in self._received[account] and any(w.contains(one.update_time) for w in compared):
+                        extra = Difference(account, *one.key, one.order_time, one.update_time, DifferenceKind.EXTRA)
+                        comparison.found[one.key] = None, extra

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Text, TextClause, and_, cast, func, not_, select, text, true, tuple_
 
+from etl.core.differences import StoredOrder
 from etl.core.orders import FIELDS, Key, Order
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.schema import force_orders
@@ -74,28 +75,48 @@ def _as_json(orders: Sequence[Order]) -> str:
     return f"[{','.join(rows)}]"
 
 
-def stored(
-    connection: Connection, account: str, market: str, keys: Sequence[tuple[str, int]]
-) -> dict[tuple[str, int], str]:
-    """The stored rows of these keys as JSON text."""
+def stored(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, StoredOrder]:
+    """The rows of these keys, as many as are stored."""
     table = force_orders.c
+    others = [column for column in table if column is not table.raw]
     rows = connection.execute(
-        select(table.symbol, table.order_id, cast(table.raw, Text).label("raw")).where(
+        select(*others, cast(table.raw, Text).label("raw")).where(
             table.account == account, table.market == market, tuple_(table.symbol, table.order_id).in_(keys)
         )
     )
-    return {(row.symbol, row.order_id): row.raw for row in rows}
+    return {(row["symbol"], row["order_id"]): dict(row) for row in rows.mappings()}
 
 
-def between(
-    connection: Connection, account: str, market: str, symbol: str | None, window: Window
-) -> list[tuple[tuple[str, int], int]]:
-    """Key and order time (epoch milliseconds) of the orders with both times in a window."""
+class Times(NamedTuple):
+    """An order and its two times, epoch milliseconds."""
+
+    key: Key
+    order_time: int
+    update_time: int
+
+
+def between(connection: Connection, account: str, market: str, symbol: str | None, window: Window) -> list[Times]:
+    """The orders of a symbol, or of all, whose order time lies in a window."""
     table = force_orders.c
     rows = connection.execute(
-        select(table.symbol, table.order_id, table.order_time).where(*_between(account, market, symbol, window))
+        select(table.symbol, table.order_id, table.order_time, table.update_time).where(
+            table.account == account,
+            table.market == market,
+            table.symbol == symbol if symbol else true(),
+            table.order_time >= to_datetime(window.start),
+            table.order_time < to_datetime(window.end),
+        )
     )
-    return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
+    return [Times((row.symbol, row.order_id), to_millis(row.order_time), to_millis(row.update_time)) for row in rows]
+
+
+def hull(connection: Connection, account: str, market: str) -> Window | None:
+    """From the oldest order of an account to the newest, by order time. None: it has none."""
+    times, table = force_orders.c.order_time, force_orders.c
+    oldest, newest = connection.execute(
+        select(func.min(times), func.max(times)).where(table.account == account, table.market == market)
+    ).one()
+    return Window(to_millis(oldest), to_millis(newest) + 1) if oldest else None
 
 
 def sums(
@@ -172,6 +193,12 @@ def _upsert(wins_a_tie: str) -> TextClause:
     """)  # noqa: S608 – made of our own names
 
 
+def _shown_by(row: str) -> str:
+    """The columns that come from the exchange."""
+    ours = {"account", "market", "first_seen_at", "changed_at", "first_run_id", "last_run_id"}
+    return ", ".join(f"{row}.{column.name}" for column in force_orders.c if column.name not in ours)
+
+
 def _moment(milliseconds: str) -> str:
     """Exact to the year 9999: Postgres multiplies an interval in double precision, which holds both products."""
     seconds, rest = f"{milliseconds} / 1000 * interval '1 second'", f"{milliseconds} % 1000 * interval '1 millisecond'"
@@ -195,4 +222,4 @@ _SUMS = text("""
 
 # Of two versions of the same millisecond the one that is filled further is the later: fills never shrink.
 _UPSERT = _upsert("excluded.executed_qty > stored.executed_qty")
-_REPAIR = _upsert("excluded.raw <> stored.raw")
+_REPAIR = _upsert(f"({_shown_by('excluded')}) IS DISTINCT FROM ({_shown_by('stored')})")

@@ -37,7 +37,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         ("force_orders", "runs", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")
     ),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
-    **dict.fromkeys(("force_order_revisions", "seals", "decisions"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications"), ("SELECT", "INSERT")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",

@@ -21,7 +21,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE
+from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSTZRANGE
 from sqlalchemy.types import TypeEngine
 
 from etl.core.orders import FIELDS, CloseType, FieldType
@@ -193,6 +193,28 @@ decisions = Table(
     Column("why", Text, nullable=False),
     _one_of("kind", DECISIONS),
     CheckConstraint("why <> ''", name="why"),
+)
+
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("account", "market", "symbol")),
+    Column("verified_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("span", TSTZRANGE, nullable=False),
+    Column("compared", TSTZMULTIRANGE, nullable=False),
+    Column("unread", TSTZMULTIRANGE, nullable=False),
+    Column("unread_reason", Text),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("orders_compared", "missing", "different", "extra", "repaired")
+    ),
+    Column("differences", JSONB, nullable=False),
+    Column("is_sample", Boolean, nullable=False),
+    CheckConstraint("repaired <= missing + different", name="repaired"),
+    CheckConstraint("isempty(unread) = (unread_reason IS NULL) AND NOT unread && compared", name="unread"),
+    Index("verifications_run_idx", "run_id", "account", "market", "symbol", unique=True),
 )
 
 cooldowns = Table(

@@ -42,6 +42,8 @@ WRITER_AND_READER = {
     "seals_id_seq": (NOTHING, NOTHING),
     "shared_weight": (READ, NOTHING),
     "spent_weight": (KEEP, NOTHING),
+    "verifications": ({"SELECT", "INSERT"}, READ),
+    "verifications_id_seq": (NOTHING, NOTHING),
     "watermarks": (READ, READ),
 }
 POSSIBLE = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
@@ -104,6 +106,8 @@ BEYOND_ANYBODY = {
     "removing revisions": "DELETE FROM force_order_revisions",
     "removing seals": "DELETE FROM seals",
     "rewriting seals": "UPDATE seals SET digest = ''",
+    "removing verifications": "DELETE FROM verifications",
+    "rewriting verifications": "UPDATE verifications SET missing = 0",
     "rewriting revisions": "UPDATE force_order_revisions SET status = 'FILLED'",
     "rewriting a decision": "UPDATE decisions SET why = 'another'",
     "removing decisions": "DELETE FROM decisions",

@@ -1,0 +1,99 @@
+"""How an order differs between the exchange's page and its stored row."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from etl.core.orders import FIELDS, FieldType, Order
+from etl.core.timeline import to_datetime
+
+
+class DifferenceKind(StrEnum):
+    """How the exchange and the database differ in an order."""
+
+    MISSING = "missing"
+    """The exchange shows it and the database does not have it."""
+    DIFFERENT = "different"
+    """Both have it, with different fields."""
+    EXTRA = "extra"
+    """The database has it and the exchange no longer shows it."""
+
+
+class Newer(StrEnum):
+    """Which side has the later version of an order that differs, by its update time."""
+
+    EXCHANGE = "exchange"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, order=True)
+class Difference:
+    """One order that differs. The times are epoch milliseconds."""
+
+    account: str
+    symbol: str
+    order_id: int
+    order_time: int
+    update_time: int
+    kind: DifferenceKind
+    fields: tuple[str, ...] = ()
+    """The exchange's names of the fields that differ; for DIFFERENT only."""
+    newer: Newer | None = None
+    """For DIFFERENT only. None: both versions have the same update time."""
+    is_repaired: bool = False
+    """Whether the database was seen to have the exchange's version after the repair."""
+
+
+StoredOrder = Mapping[str, object]
+"""The columns of a row of `force_orders` by name; `raw` is JSON text."""
+
+
+def compare(account: str, order: Order, stored: StoredOrder | None) -> Difference | None:
+    """How an order that the exchange shows differs from its stored row; None: not at all.
+
+    Compares the row as received with `raw`, key by key, and with the columns that were read from it.
+    """
+    of_order = (account, *order.key, order.order_time, order.update_time)
+    if stored is None:
+        return Difference(*of_order, DifferenceKind.MISSING)
+    shown, kept = _keys_of(order.raw), _keys_of(str(stored["raw"]))
+    names = {name for name in shown.keys() | kept.keys() if shown.get(name) != kept.get(name)}
+    names |= {name for name, column, value in _columns_of(order, shown) if stored[column] != value}
+    if not names:
+        return None
+    return Difference(*of_order, DifferenceKind.DIFFERENT, tuple(sorted(names)), _newer(order, stored["update_time"]))
+
+
+def _newer(order: Order, stored_update: object) -> Newer | None:
+    shown = to_datetime(order.update_time)
+    if not isinstance(stored_update, datetime) or stored_update == shown:
+        return None
+    return Newer.DATABASE if stored_update > shown else Newer.EXCHANGE
+
+
+def _keys_of(raw: str) -> dict[str, object]:
+    """Every number as a Decimal: exact, and without a limit on its digits."""
+    keys: dict[str, object] = json.loads(raw, parse_float=Decimal, parse_int=Decimal)
+    return keys
+
+
+def _columns_of(order: Order, shown: Mapping[str, object]) -> list[tuple[str, str, object]]:
+    """The exchange's name, the column and its value, for each column that is read from a row, except the key."""
+    return [
+        *((field.wire, field.column, _value(field.type, shown.get(field.wire))) for field in FIELDS[2:]),
+        ("clientOrderId", "close_type", order.close_type.value),
+        ("time", "order_time", to_datetime(order.order_time)),
+        ("updateTime", "update_time", to_datetime(order.update_time)),
+    ]
+
+
+def _value(kind: FieldType, value: object) -> object:
+    """A checked value of the row as its column has it."""
+    if value is None or kind is FieldType.TEXT:
+        return value
+    if kind is FieldType.BOOLEAN:
+        return value in (True, "true")
+    return Decimal(str(value))

@@ -1,0 +1,90 @@
+"""The table `verifications`: what each run of `verify` compared with the exchange, and what it found."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.dialects.postgresql.ranges import MultiRange
+
+from etl.core.differences import Difference, DifferenceKind
+from etl.core.timeline import Window, iso, merge, to_datetime
+from etl.core.verifying import ScopeResult
+from etl.store.schema import EVERY_SYMBOL, verifications
+
+DIFFERENCES_KEPT = 1_000
+"""How many differences of a scope are listed; all are counted."""
+
+
+class Newest(NamedTuple):
+    """The newest verification of a scope; `is_equal`: all of its span was compared, and both sides agree now."""
+
+    account: str
+    market: str
+    symbol: str
+    verified_at: datetime
+    run_id: int
+    is_sample: bool
+    is_equal: bool
+
+
+def record(
+    connection: Connection, run_id: int, market: str, results: Sequence[ScopeResult], *, is_sample: bool
+) -> None:
+    """Add a row for each scope. The caller commits."""
+    rows = [
+        {
+            "run_id": run_id,
+            "account": result.account,
+            "market": market,
+            "symbol": result.symbol or EVERY_SYMBOL,
+            "span": _range(result.span),
+            "compared": _multirange(result.compared),
+            "unread": _multirange(unread.window for unread in result.unread),
+            "unread_reason": ", ".join(sorted({unread.reason for unread in result.unread})) or None,
+            "orders_compared": result.orders,
+            **{kind.value: result.count(kind) for kind in DifferenceKind},
+            "repaired": result.repaired,
+            "differences": [as_json(difference) for difference in sorted(result.differences)[:DIFFERENCES_KEPT]],
+            "is_sample": is_sample,
+        }
+        for result in results
+    ]
+    if rows:
+        connection.execute(insert(verifications), rows)
+
+
+def as_json(difference: Difference) -> dict[str, Any]:
+    """A difference for programs; the times are ISO 8601, UTC."""
+    return {
+        "symbol": difference.symbol,
+        "order_id": difference.order_id,
+        "order_time": iso(difference.order_time),
+        "kind": difference.kind.value,
+        "fields": [*difference.fields],
+        "newer": difference.newer,
+        "repaired": difference.is_repaired,
+    }
+
+
+def newest(connection: Connection) -> list[Newest]:
+    """The newest verification of each scope."""
+    own = verifications.c
+    left = own.missing + own.different + own.extra - own.repaired
+    is_equal = (left == 0) & own.unread_reason.is_(None)
+    scope = (own.account, own.market, own.symbol)
+    rows = connection.execute(
+        select(*scope, own.verified_at, own.run_id, own.is_sample, is_equal)
+        .distinct(*scope)
+        .order_by(*scope, own.id.desc())
+    )
+    return [Newest(*row) for row in rows]
+
+
+def _range(window: Window) -> Range[datetime]:
+    return Range(to_datetime(window.start), to_datetime(window.end))
+
+
+def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:
+    return MultiRange(_range(window) for window in merge(windows))
