@@ -1,7 +1,7 @@
 """Which part of a history `verify` compares, which part it cannot, and what a comparison of a scope found."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from etl.core.differences import Difference, DifferenceKind
@@ -39,7 +39,7 @@ class Scope:
     symbol: str | None
     span: Window
     needs: Sequence[Window]
-    unread: Sequence[Unread] = ()
+    unread: Sequence[Unread] = field(default_factory=list)
 
     def targets(self, rules: Rules) -> list[Target]:
         return [target for need in self.needs for target in plan_backfill(need, self.symbol, Known(), rules)]
@@ -83,7 +83,7 @@ def proven_scopes(known: Mapping[str | None, Known], rules: Rules) -> list[Scope
             scopes.append(_proven_scope(symbol, own, holes, rules))
     readable = [scope for scope in scopes if scope.needs or any(u.reason == Why.UNSETTLED for u in scope.unread)]
     return readable or [
-        Scope(scope.symbol, scope.span, (), (Unread(scope.span, Verdict.BEYOND_RETENTION),)) for scope in scopes
+        Scope(scope.symbol, scope.span, [], [Unread(scope.span, Verdict.BEYOND_RETENTION)]) for scope in scopes
     ]
 
 
@@ -126,8 +126,9 @@ def requested_scopes(
         *(Unread(window, Verdict.BEYOND_RETENTION) for window in before),
         *(Unread(window, Why.UNSETTLED) for window in subtract([asked], [*before, *([need] if need else [])])),
     ]
-    named = [] if known[None].proven else [name for name, of_name in known.items() if name and of_name.proven]
-    return [Scope(symbol, asked, [need] if need else [], unread) for symbol in named or [None]]
+    named: list[str | None] = [name for name, of_name in known.items() if name and of_name.proven]
+    symbols = named if named and not known[None].proven else [None]
+    return [Scope(symbol, asked, [need] if need else [], unread) for symbol in symbols]
 
 
 def no_longer_kept(known: Mapping[str | None, Known], rules: Rules) -> bool:
@@ -147,11 +148,12 @@ def judge(
     proven = [finding.window for finding in findings if finding.verdict is Verdict.PROVEN]
     whole = subtract(proven, spoilt)
     compared = [part for need in needs for part in clip(whole, need)]
-    unread: list[Unread] = []
+    parts: dict[str, list[Window]] = {}
     left = subtract(needs, compared)
     reasons = [(window, str(Why.QUARANTINED)) for window in spoilt]
     reasons += [(f.window, str(f.verdict)) for f in reversed(findings) if f.verdict is not Verdict.PROVEN]
     for window, reason in reasons:
-        unread += [Unread(part, reason) for part in clip(left, window)]
+        parts.setdefault(reason, []).extend(clip(left, window))
         left = subtract(left, [window])
-    return compared, sorted(unread + [Unread(part, Why.NOT_FETCHED) for part in left])
+    parts.setdefault(Why.NOT_FETCHED, []).extend(left)
+    return compared, sorted(Unread(window, reason) for reason, windows in parts.items() for window in merge(windows))

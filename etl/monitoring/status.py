@@ -12,12 +12,13 @@ from etl.core.planning import Rules
 from etl.core.text import many
 from etl.core.timeline import DAY, SECOND, duration, iso, to_the_second
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import coverage, decisions, identities, quarantine, runs, seals
+from etl.store import coverage, decisions, identities, quarantine, runs, seals, verifications
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.identities import Unchecked
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.seals import StoredSeal
+from etl.store.verifications import Newest
 
 FILLABLE = ("not_fetched", "failed", "disputed")
 """Reasons of gaps that another run can close."""
@@ -57,6 +58,7 @@ class Status:
     unchecked_keys: tuple[Unchecked, ...] = ()
     seals: tuple[StoredSeal, ...] = ()
     """The newest of each account and market."""
+    verifications: Sequence[Newest] = ()
 
     @property
     def gaps(self) -> list[Gap]:
@@ -78,6 +80,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         days = quarantine.doubted_days(connection)
         unchecked_keys = tuple(identities.unchecked(connection))
         newest_seals = seals.newest(connection)
+        verified = verifications.newest(connection)
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules, mark.account in retired) for mark in marks),
@@ -87,6 +90,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         quarantined_days=tuple((account, day) for account, day in days if account not in retired),
         unchecked_keys=unchecked_keys,
         seals=tuple(newest_seals),
+        verifications=verified,
     )
 
 
@@ -214,9 +218,10 @@ def as_json(status: Status) -> dict[str, Any]:
             {"account": key.account, "market": key.market, "since": moment(key.since)} for key in status.unchecked_keys
         ],
         "seals": [one.as_json() for one in status.seals],
-        "last_run": None if status.last_run is None else _run(status.last_run),
+        "last_run": None if status.last_run is None else _plain(status.last_run),
+        "verifications": [_plain(newest) for newest in status.verifications],
     }
 
 
-def _run(run: runs.LastRun) -> dict[str, Any]:
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in run._asdict().items()}
+def _plain(row: runs.LastRun | Newest) -> dict[str, Any]:
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row._asdict().items()}

@@ -59,8 +59,8 @@ def verify_lines(summary: Summary, done: Verification) -> list[str]:
         f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {'; '.join(parts)}"
     ]
     if not done.has_compared:
-        nothing = "nothing is proven and nothing is stored" if summary.status == "succeeded" else "see what is unread"
-        lines.append(f"nothing was compared: {nothing}")
+        why = ": nothing is proven and nothing is stored" if summary.status == "succeeded" else ""
+        lines.append(f"nothing was compared{why}")
     if done.kept_since is not None:
         lines.append(f"not asked for: what is proven before {to_the_second(done.kept_since)}, no longer kept")
     sample = done.sample

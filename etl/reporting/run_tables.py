@@ -11,6 +11,7 @@ from etl.monitoring.status import ScopeStatus, Status
 from etl.reporting.layout import Column
 from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
 from etl.store.schema import EVERY_SYMBOL
+from etl.store.verifications import Newest
 
 GAPS_SHOWN = 10
 DIFFERENCES_SHOWN = 50
@@ -76,11 +77,11 @@ def unread_table(unread: Sequence[tuple[ScopeResult, Unread]]) -> Table:
         for scope, one in unread[:GAPS_SHOWN]
     ]
     more = len(unread) - len(rows)
-    return table(f"unread ({more} more)" if more > 0 else "unread", INTERVALS, rows)
+    return table(f"unread ({more} more in the table verifications)" if more > 0 else "unread", INTERVALS, rows)
 
 
 def status_tables(status: Status) -> list[Table]:
-    """One row for each symbol, then the gaps, the newest seals and the last run; nothing if no history is stored."""
+    """One row for each symbol, then gaps, seals, verifications and the last run; nothing if no history is stored."""
     if not status.scopes:
         return []
     columns = (
@@ -98,12 +99,24 @@ def status_tables(status: Status) -> list[Table]:
         of_seal = (Column("account", min_width=MIN_WIDTH), *map(Column, ("market", "day", "seal")))
         rows = [(s.account, s.market, s.day, digest[:SEAL_DIGITS]) for s, digest in status.seals]
         tables.append(table("newest seals", of_seal, rows))
+    if status.verifications:
+        of_newest = (
+            *(Column("account", min_width=MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH), Column("verified")),
+            *(Column("run", 1), Column("result", min_width=MIN_WIDTH)),
+        )
+        tables.append(table("newest verification", of_newest, map(_verification_row, status.verifications)))
     run = status.last_run
     if run is not None:
         started = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")
         of_run = (*map(Column, ("id", "command", "started", "status")), Column("error", min_width=24, wraps=True))
         tables.append(table("last run", of_run, [(run.id, run.command, started, run.status, run.error)]))
     return tables
+
+
+def _verification_row(newest: Newest) -> Sequence[object]:
+    result = "equal" if newest.is_equal else "not equal, or not all compared"
+    of_sample = ", a sample" if newest.is_sample else ""
+    return newest.account, newest.symbol, f"{newest.verified_at:%Y-%m-%d %H:%M}Z", newest.run_id, result + of_sample
 
 
 def _status_row(scope: ScopeStatus) -> Sequence[object]:

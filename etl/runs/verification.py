@@ -145,7 +145,7 @@ class VerifySink:
         }
         self._received[account] = set()
         if not of_account and (stored := orders.hull(self._connection, account, self._recorder.market)):
-            nothing = Scope(None, stored, (), (Unread(stored, Why.NOT_PROVEN),))
+            nothing = Scope(None, stored, [], [Unread(stored, Why.NOT_PROVEN)])
             of_account[None] = _Comparison(account, nothing)
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
@@ -74,10 +74,11 @@ def newest(connection: Connection) -> list[Newest]:
     left = own.missing + own.different + own.extra - own.repaired
     is_equal = (left == 0) & own.unread_reason.is_(None)
     scope = (own.account, own.market, own.symbol)
+    newest_ids = select(func.max(own.id)).group_by(*scope)
     rows = connection.execute(
         select(*scope, own.verified_at, own.run_id, own.is_sample, is_equal)
-        .distinct(*scope)
-        .order_by(*scope, own.id.desc())
+        .where(own.id.in_(newest_ids))
+        .order_by(*scope)
     )
     return [Newest(*row) for row in rows]
 

@@ -31,6 +31,7 @@ BY_PRIORITY: list[tuple[dict[str, Any], tuple[str, ExitCode]]] = [
     ({"unknown_symbols": 1}, ("failed", ExitCode.WRONG_INPUT)),
     ({"unproven": 1}, ("incomplete", ExitCode.INCOMPLETE)),
     ({"differences": 1}, ("incomplete", ExitCode.INCOMPLETE)),
+    ({"unread": 1}, ("incomplete", ExitCode.INCOMPLETE)),
     ({"quarantined": 1}, ("incomplete", ExitCode.INCOMPLETE)),
 ]
 """Each thing that can happen, alone; what stands first decides where several happen."""
