@@ -19,7 +19,7 @@ class Why(StrEnum):
     NOT_PROVEN = "not_proven"
     """The database has no proof of it, so that there is nothing to hold against the exchange."""
     UNSETTLED = "unsettled"
-    """Younger than the settle lag, or in the future."""
+    """Younger than the settle lag."""
     QUARANTINED = "quarantined"
     """A row of its page could not be read."""
 
@@ -70,8 +70,8 @@ class ScopeResult:
 def proven_scopes(known: Mapping[str | None, Known], rules: Rules) -> list[Scope]:
     """Everything proven that the exchange still keeps, scope by scope.
 
-    Holes between what is proven are unread, and so is a proof of the future. If the exchange keeps nothing of what is
-    proven, all of it is unread. Empty: nothing is proven.
+    Holes between what is proven are unread. If the exchange keeps nothing of what is proven, all of it is unread.
+    Empty: nothing is proven.
     """
     every = known[None]
     whole = _hull(every) if every.proven else None
@@ -81,8 +81,7 @@ def proven_scopes(known: Mapping[str | None, Known], rules: Rules) -> list[Scope
         if symbol is not None and own:
             holes = subtract([Window(own[0].start, own[-1].end)], [whole] if whole else [])
             scopes.append(_proven_scope(symbol, own, holes, rules))
-    readable = [scope for scope in scopes if scope.needs or any(u.reason == Why.UNSETTLED for u in scope.unread)]
-    return readable or [
+    return [scope for scope in scopes if scope.needs] or [
         Scope(scope.symbol, scope.span, [], [Unread(scope.span, Verdict.BEYOND_RETENTION)]) for scope in scopes
     ]
 
@@ -91,13 +90,9 @@ def _proven_scope(symbol: str | None, proven: Sequence[Window], asked: Sequence[
     kept = window_or_none(rules.floor, max(rules.floor, rules.settled))
     needs = clip(proven, kept) if kept else []
     inside = clip(asked, kept) if kept and needs else []
-    future = subtract(proven, [Window(0, rules.now)])
-    unread = [
-        *(Unread(hole, Why.NOT_PROVEN) for hole in subtract(inside, needs)),
-        *(Unread(window, Why.UNSETTLED) for window in future),
-    ]
-    parts = [*inside, *future] or [*proven]
-    return Scope(symbol, Window(min(parts).start, max(part.end for part in parts)), needs, unread)
+    unread = [Unread(hole, Why.NOT_PROVEN) for hole in subtract(inside, needs)]
+    parts = inside or proven
+    return Scope(symbol, Window(parts[0].start, parts[-1].end), needs, unread)
 
 
 def _hull(known: Known) -> Window:

@@ -38,6 +38,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
 
     A run whose end cannot be recorded keeps the status that it earned and exits as the database's failure.
     """
+    left = (result.unproven, result.differences, result.unread, result.quarantined)
     if result.error is not None:
         exit_code = result.error.exit_code
     elif result.has_no_usable_key:
@@ -46,12 +47,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
         exit_code = ExitCode.FAILED
     elif result.unknown_symbols:
         exit_code = ExitCode.WRONG_INPUT
-    elif any(
-        (
-            *(result.unproven, result.differences, result.unread, result.quarantined),
-            *(result.left_out, result.proven_futures),
-        )
-    ):
+    elif any((*left, result.left_out, result.proven_futures)):
         exit_code = ExitCode.INCOMPLETE
     else:
         exit_code = ExitCode.DONE

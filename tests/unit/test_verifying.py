@@ -58,14 +58,6 @@ def test_where_nothing_proven_is_kept_all_of_it_is_unread() -> None:
     assert scope == Scope(None, gone, [], [Unread(gone, Verdict.BEYOND_RETENTION)])
 
 
-def test_a_proof_of_the_future_is_unread() -> None:
-    (scope,) = proven_scopes({None: Known([window(3, -30)])}, RULES)
-    assert scope.needs == [Window(NOW - 3 * DAY, SETTLED)]
-    assert [unread.reason for unread in scope.unread] == [Why.UNSETTLED]
-    (only,) = proven_scopes({None: Known([window(-20, -30)])}, RULES)
-    assert (only.needs, only.unread) == ([], [Unread(window(-20, -30), Why.UNSETTLED)])
-
-
 def test_a_symbol_is_compared_where_only_it_is_proven() -> None:
     every, own = window(60, 30), window(60, 10)
     scopes = proven_scopes({None: Known([every]), "BTCUSDT": Known([own]), "ETHUSDT": Known([every])}, RULES)
