@@ -256,7 +256,7 @@ class VerifySink:
             account, symbol = comparison.account, comparison.scope.symbol
             compared = merge(comparison.result(is_sample=self._is_sample).compared)
             for window in compared:
-                for one in orders.between(self._connection, account, self._recorder.market, symbol, window):
+                for one in orders.times_between(self._connection, account, self._recorder.market, symbol, window):
                     if one.key not in self._received[account] and any(w.contains(one.update_time) for w in compared):
                         extra = Difference(account, *one.key, one.order_time, one.update_time, DifferenceKind.EXTRA)
                         comparison.found[one.key] = None, extra

@@ -87,6 +87,17 @@ def stored(connection: Connection, account: str, market: str, keys: Sequence[Key
     return {(row["symbol"], row["order_id"]): dict(row) for row in rows.mappings()}
 
 
+def between(
+    connection: Connection, account: str, market: str, symbol: str | None, window: Window
+) -> list[tuple[tuple[str, int], int]]:
+    """Key and order time (epoch milliseconds) of the orders with both times in a window."""
+    table = force_orders.c
+    rows = connection.execute(
+        select(table.symbol, table.order_id, table.order_time).where(*_between(account, market, symbol, window))
+    )
+    return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
+
+
 class Times(NamedTuple):
     """An order and its two times, epoch milliseconds."""
 
@@ -95,7 +106,7 @@ class Times(NamedTuple):
     update_time: int
 
 
-def between(connection: Connection, account: str, market: str, symbol: str | None, window: Window) -> list[Times]:
+def times_between(connection: Connection, account: str, market: str, symbol: str | None, window: Window) -> list[Times]:
     """The orders of a symbol, or of all, whose order time lies in a window."""
     table = force_orders.c
     rows = connection.execute(
