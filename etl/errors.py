@@ -37,6 +37,10 @@ class BusyError(ForceOrdersError):
     """Another run works on the account: try again when it has ended."""
 
 
+class ClocksApartError(ForceOrdersError):
+    """The exchange's and the database's clock are more than a day apart: set the wrong one, then run again."""
+
+
 class OutputError(ForceOrdersError):
     """The result cannot be printed; what was stored stays stored."""
 

@@ -28,7 +28,9 @@ MAY_IMPORT = {
     "etl.accounts": {"etl.accounts", "etl.settings", "etl.core.text", "etl.errors", "etl.exchange.signing", "etl.logs"},
     "etl.embedded": {"etl.embedded", "etl.errors", "etl.waits"},
     "etl.exchange": {"etl.exchange", "etl.core", "etl.errors", "etl.logs", "etl.waits"},
-    "etl.store": {"etl.store", "etl.core", "etl.embedded.server", "etl.errors", "etl.package_files", "etl.waits"},
+    "etl.store": {
+        *("etl.store", "etl.core", "etl.embedded.server", "etl.errors", "etl.logs", "etl.package_files", "etl.waits"),
+    },
     "etl.runs": {
         *("etl.runs", "etl.accounts.credentials", "etl.core", "etl.errors", "etl.exchange", "etl.logs", "etl.settings"),
         *("etl.store", "etl.waits"),

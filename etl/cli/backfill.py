@@ -13,12 +13,14 @@ from etl.commands.backfill import backfill_spec
 from etl.core.markets import USDM
 from etl.core.planning import cost
 from etl.core.text import many
+from etl.exchange.client import host_of
 from etl.exchange.clock import local_now
 from etl.reporting.lines import plan_lines
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
 from etl.runs.run import plan_only
 from etl.runs.spans import SpanText
+from etl.runs.weight_limit import expected_budget
 from etl.settings.model import Settings
 
 
@@ -67,8 +69,9 @@ def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
     with show_waits(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
         targets = plan_only(connection, [one.account for one in spec.keys.usable], USDM, spec.planner, rules)
+        budget = expected_budget(connection, host_of(settings.base_url), settings.weight_budget)
     windows = [target.need for target in targets]
-    for line in plan_lines(cost(targets), windows, settings.weight_budget, span.readable(rules)):
+    for line in plan_lines(cost(targets), windows, budget, span.readable(rules)):
         print_line(line)
     if clipped := span.clipped(rules):
         print_stderr(clipped)

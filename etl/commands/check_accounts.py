@@ -9,8 +9,8 @@ from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import KeySource
 from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader, key_check
 from etl.errors import ConfigError, ExitCode
+from etl.runs import composition
 from etl.settings.model import Settings
-from etl.store.egress import shared_egress
 
 
 def check_accounts(
@@ -23,7 +23,7 @@ def check_accounts(
     keys = read_keys(sources)
     found = {name: key_check(name, ConfigError(fault)) for name, fault in keys.faults.items()}
     if keys.usable:
-        with shared_egress(connection.engine, settings.egress) as egress:
+        with composition.egress(settings, connection.engine) as egress:
             found |= {one.account: one for one in check_keys(interactive_reader(settings, keys, egress, stop))}
     return [found[one.account] for one in sources]
 

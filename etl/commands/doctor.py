@@ -24,7 +24,7 @@ from etl.commands import doctor_checks
 from etl.commands.doctor_checks import CheckResult, Status
 from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.commands.output_paths import fault_of, nearest_existing
-from etl.core.egress import Egress, OwnEgress
+from etl.core.egress import Egress
 from etl.core.text import printable
 from etl.core.timeline import SECOND
 from etl.embedded.programs import binaries
@@ -37,7 +37,6 @@ from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store import migrate, runs
 from etl.store.database import address
-from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for
 from etl.store.rights import is_read_only, lacking_to_write
 
@@ -192,12 +191,10 @@ class _Checks:
 
     @contextmanager
     def _egress(self) -> Iterator[Egress]:
-        """The egress of the database, which knows of a ban; without a database, one of our own."""
-        if self._url is None:
-            yield OwnEgress()
-        else:
-            with shared_egress(engine_for(self._url, TIMEOUT_S), self._settings.egress) as shared:
-                yield shared
+        """The egress of the database, which knows of a ban; without a database, one of our own and the file."""
+        engine = engine_for(self._url, TIMEOUT_S) if self._url else None
+        with composition.egress(self._settings, engine) as egress:
+            yield egress
 
 
 def _with_short_timeouts(settings: Settings) -> Settings:

@@ -24,7 +24,7 @@ from etl.accounts.key_sources import (
 from etl.commands import toml_text
 from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader
 from etl.commands.output_paths import fault_of, refuse_existing
-from etl.core.egress import Egress, OwnEgress
+from etl.core.egress import Egress
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError
 from etl.reporting.files import atomic_write
@@ -33,7 +33,6 @@ from etl.settings.loading import ACCOUNT_NAMES, is_account_name, values_without_
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store import migrate
-from etl.store.egress import shared_egress
 from etl.store.engine import connection_to, engine_for, parse_url
 
 DATABASE_TIMEOUT_S = 10
@@ -219,21 +218,20 @@ def _check_directories(made: Draft) -> None:
 def _egress(settings: Settings) -> Iterator[tuple[Egress, bool]]:
     """The egress for the request, and whether the database lacks tables of ours or has old ones.
 
-    Does not create an embedded Postgres: a database that does not exist yet knows of no ban.
+    Does not create an embedded Postgres: one that does not exist yet knows of no ban, but the data directory may.
     """
     if settings.database_url is None and not composition.has_database(settings):
         binaries()
-        yield OwnEgress(), False
+        with composition.egress(settings, None) as egress:
+            yield egress, False
     elif settings.database_url is None:
-        with composition.store(settings) as connection, shared_egress(connection.engine, settings.egress) as egress:
+        with composition.store(settings) as connection, composition.egress(settings, connection.engine) as egress:
             yield egress, False
     else:
         with connection_to(engine_for(settings.database_url.get_secret_value(), DATABASE_TIMEOUT_S)) as connection:
-            if migrate.needs_upgrade(connection):
-                yield OwnEgress(), True
-                return
-            with shared_egress(connection.engine, settings.egress) as egress:
-                yield egress, False
+            lacks_tables = migrate.needs_upgrade(connection)
+            with composition.egress(settings, None if lacks_tables else connection.engine) as egress:
+                yield egress, lacks_tables
 
 
 def _make_private_directory(directory: Path) -> None:

@@ -2,10 +2,13 @@
 
 from typing import NamedTuple, Protocol
 
-from etl.core.timeline import SECOND
+from etl.core.timeline import DAY, SECOND
 
 EDGE = SECOND
 """Milliseconds around the start of the exchange's minute in which a request may count in either minute."""
+
+LONGEST_BAN = 3 * DAY
+"""The longest ban that the exchange documents, milliseconds."""
 
 
 class Taken(NamedTuple):

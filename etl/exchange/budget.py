@@ -11,7 +11,12 @@ from etl.core.timeline import MINUTE
 from etl.exchange.other_traffic import HEAVIEST, OtherTraffic, Sample
 
 ALLOWANCE = 2_400
-"""Weight per minute and address on USDⓈ-M futures (exchangeInfo.rateLimits)."""
+"""Documented weight per minute and address on USDⓈ-M futures; what the exchange says of itself counts for more."""
+
+
+def default_budget(allowance: int) -> int:
+    """Half of what the exchange allows, so that other traffic keeps the other half; at least one request."""
+    return max(allowance // 2, HEAVIEST)
 
 
 class Budget:
@@ -22,13 +27,27 @@ class Budget:
     of other traffic, half of the allowance is reserved.
     """
 
-    def __init__(self, per_minute: int, allowance: int = ALLOWANCE) -> None:
-        self.per_minute = per_minute
-        self._allowance = max(allowance, per_minute)
+    def __init__(self, chosen: int | None = None, allowance: int = ALLOWANCE) -> None:
+        """`chosen`: what the operator allows all our processes per minute; None: half of the allowance.
+
+        Until `allow` is called, the allowance is at least what the operator chose: he may know of a greater one.
+        """
+        self._chosen = chosen
+        self.allow(max(allowance, chosen or 0))
         self._sent: deque[tuple[int, int]] = deque()
         self._ours = 0  # the sum of `_sent`, kept so that a fast run does not add it up for each request
         self._other_processes = 0
         self._others = OtherTraffic(0)
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the operator chose the budget."""
+        return self._chosen is not None
+
+    def allow(self, allowance: int) -> None:
+        """The exchange allows the address so much a minute: a chosen budget stays, but is never greater."""
+        self._allowance = allowance
+        self.per_minute = default_budget(allowance) if self._chosen is None else min(self._chosen, allowance)
 
     def delay(self, weight: int, now: int) -> int:
         """Milliseconds until a request of `weight` may be sent or `delay` should be called again; 0: send now."""

@@ -4,11 +4,11 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 from typing import TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from etl.core.identity import host_of
 from etl.core.paging import Answer, PageRequest, Refusal
@@ -24,6 +24,7 @@ from etl.errors import (
 )
 from etl.exchange.clock import ExchangeClock, compare_clocks
 from etl.exchange.error_table import classify
+from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, weight_limit_in
 from etl.exchange.key_refusals import KeyRefusals
 from etl.exchange.outcome_counts import ANSWERED, outcome_of
 from etl.exchange.pages import read_object, read_page
@@ -31,6 +32,7 @@ from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import Signer
 from etl.exchange.transport import Response, Transport
+from etl.logs import logger
 from etl.waits import WAITS, Reason
 
 FORCE_ORDERS = "/fapi/v1/forceOrders"
@@ -39,8 +41,13 @@ EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
 
 T = TypeVar("T")
 
+_log = logger(__name__)
+
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=%_-]{40,}")
 """What a message must not show: a key, or a signature (64 hex digits, or base64)."""
+
+FEW_ATTEMPTS = 2
+"""The most attempts of a request without which a run can do."""
 
 LONGEST_ERROR = 1 << 16
 """Bytes of an error's body that are read."""
@@ -65,10 +72,15 @@ class Endpoint:
     recv_window: int = 5_000
 
 
+def host_of(base_url: str) -> str:
+    """The exchange's host, and its port where the address names one."""
+    return urlsplit(base_url).netloc.lower()
+
+
 class ExchangeClient:
     """Sends requests, does not choose them. Safe to use from several threads.
 
-    Its state: the clock's offset, refusals of the key, the weight it has sent, and the list of symbols.
+    Its state: the clock's offset, refusals of the key, the weight it has sent, and what the exchange says of itself.
     """
 
     def __init__(
@@ -86,13 +98,14 @@ class ExchangeClient:
         self._signer = signer
         self._clock = clock
         self._limiter = limiter
+        self.host = host_of(endpoint.base_url)
         self._retry = retry
         self._sleep = sleep
         self._key_refusals = KeyRefusals()
         self._lock = Lock()
         self._sent = 0
         self._weight = 0
-        self._symbols: frozenset[str] | None = None
+        self._info: ExchangeInfo | None = None
 
     def fingerprint(self, salt: bytes) -> bytes:
         """16 bytes that tell this API key from others and do not show it (HMAC-SHA256 with the salt, shortened)."""
@@ -124,26 +137,34 @@ class ExchangeClient:
 
     def symbols(self) -> frozenset[str] | None:
         """The names of all symbols that the exchange lists; None where it gives none. Requested once and kept."""
-        if self._symbols is None:
-            self._symbols = self._read_symbols()
-        return self._symbols
-
-    def _read_symbols(self) -> frozenset[str] | None:
-        """Weight 1, but over 1 MB."""
         try:
-            listed = self._retried(lambda: read_object(self._get(EXCHANGE_INFO, 1))).get("symbols")
+            return self._exchange_info(self._retry).symbols
         except ThrottledError:
             raise
         except ExchangeError:
             return None
-        if not isinstance(listed, list):
-            return None
-        names = (entry.get("symbol") for entry in listed if isinstance(entry, dict))
-        return frozenset(name for name in names if isinstance(name, str)) or None
 
-    def _retried(self, attempt: Callable[[], T]) -> T:
+    def weight_limit(self) -> int | None:
+        """The weight per minute that the exchange allows an address; None where it does not say so.
+
+        Never raises an ExchangeError: a run can do without. What stops this request stops the next one too.
+        """
+        few = replace(self._retry, attempts=min(self._retry.attempts, FEW_ATTEMPTS))
         try:
-            return self._retry.retrying(self._sleep, lambda: self._limiter.waits_for_cooldown)(attempt)
+            return self._exchange_info(few).weight_limit
+        except ExchangeError as error:
+            _log.info("the exchange does not tell its weight limit: %s", error)
+            return None
+
+    def _exchange_info(self, retry: RetryPolicy) -> ExchangeInfo:
+        """Weight 1, but over 1 MB: what lists symbols is kept."""
+        info = self._info or self._retried(lambda: read_exchange_info(self._get(EXCHANGE_INFO, 1)), retry)
+        self._info = info if info.symbols else None
+        return info
+
+    def _retried(self, attempt: Callable[[], T], retry: RetryPolicy | None = None) -> T:
+        try:
+            return (retry or self._retry).retrying(self._sleep, lambda: self._limiter.waits_for_cooldown)(attempt)
         except ClockSkewError as error:
             raise ClockSkewError(f"{error}; {compare_clocks(self._clock.machine_is_ahead())}") from None
 
@@ -171,6 +192,8 @@ class ExchangeClient:
         if isinstance(error, DoubtedKeyError):
             self._key_refusals.doubt(error.cooldown_until)
         if isinstance(error, ThrottledError):
+            if (limit := weight_limit_in(message)) is not None:
+                self._limiter.correct_limit(limit)
             self._limiter.start_cooldown(error.cooldown_until, str(error))
         elif isinstance(error, ClockSkewError) and path != TIME:
             self._read_time()

@@ -5,9 +5,10 @@ Sources: the exchange's "Error Codes" page and responses observed in public. No 
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from etl.core.egress import LONGEST_BAN
 from etl.core.text import printable
 from etl.core.timeline import MINUTE, SECOND, to_millis
 from etl.errors import (
@@ -26,8 +27,8 @@ from etl.errors import (
     WindowTooWideError,
 )
 
-LONGEST_BAN = 3 * 24 * 60 * MINUTE
-"""The longest ban that the exchange documents, milliseconds; a later deadline is a mistake in the response."""
+SHORTEST_BAN = 2 * MINUTE
+"""The shortest ban that the exchange documents, milliseconds."""
 
 FIREWALL_PAUSE = MINUTE
 """Milliseconds. The firewall gives neither reason nor duration; this spreads a request's attempts over minutes."""
@@ -66,8 +67,9 @@ def classify(
     said = printable(f"HTTP {status}" if code is None else f"HTTP {status}, code {code}: {message}")
     said = said if len(said) <= LONGEST_MESSAGE else f"{said[:LONGEST_MESSAGE]}…"
     if status in (418, 429) or code == -1003:
-        until = cooldown_until(headers, message, now)
-        kind = BannedError if status == 418 or "banned until" in message else ThrottledError
+        is_ban = status == 418 or "banned until" in message
+        until = cooldown_until(headers, message, now, is_ban=is_ban)
+        kind = BannedError if is_ban else ThrottledError
         return kind(f"the exchange demands a cooldown ({said})", until)
     if code == -2015 and key_worked():
         doubt = "a key that worked before is refused: it was withdrawn or changed, or this is a ban in disguise"
@@ -96,19 +98,56 @@ def classify(
     return RejectedError(f"the exchange refused the request ({said})")
 
 
-def cooldown_until(headers: Mapping[str, str], message: str, now: int) -> int:
+def cooldown_until(headers: Mapping[str, str], message: str, now: int, *, is_ban: bool = False) -> int:
     """When a request may be sent again: the latest of Retry-After, "banned until …" and the next full minute.
 
-    Retry-After is often 0, so it alone is not relied on. A deadline beyond the longest documented ban is shortened.
+    Retry-After is often 0, so it alone is not relied on. A ban that names no time to come lasts the shortest ban. What
+    is there and cannot be read counts as the longest ban, or as the shortest if this is no ban: a 429 is over with the
+    minute. A deadline beyond the longest ban is a mistake in the response, and is shortened to it.
     """
-    deadlines = [(now // MINUTE + 1) * MINUTE + SECOND]
-    retry_after = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}", retry_after):
-        deadlines.append(now + int(retry_after) * SECOND)
-    elif retry_after:
-        with suppress(ValueError, TypeError, OverflowError):
-            deadlines.append(to_millis(parsedate_to_datetime(retry_after)))
-    banned = re.search(r"banned until (\d{13})\b", message)
-    if banned:
-        deadlines.append(int(banned[1]) + SECOND)
-    return min(max(deadlines), now + LONGEST_BAN)
+    unreadable = now + (LONGEST_BAN if is_ban else SHORTEST_BAN)
+    named = [unreadable if until is None else until for until in _retry_after(headers.get("Retry-After", ""), now)]
+    if banned := re.search(r"banned until\W*(\w*)", message):
+        until = _epoch_millis(banned[1])
+        named.append(now + LONGEST_BAN if until is None else until + SECOND)
+    elif is_ban and max(named, default=now) <= now:
+        named.append(now + SHORTEST_BAN)
+    return min(max([(now // MINUTE + 1) * MINUTE + SECOND, *named]), now + LONGEST_BAN)
+
+
+def _retry_after(written: str, now: int) -> list[int | None]:
+    """The instants that the header names, None for each that cannot be read.
+
+    It holds seconds or a date. A header that was sent twice arrives as one, its values with commas between them; a date
+    has a comma too.
+    """
+    if (date := _http_date(written)) is not None:
+        return [date]
+    seconds = [_seconds(value.strip()) for value in written.split(",") if value.strip()]
+    return [None if length is None else now + length for length in seconds]
+
+
+def _seconds(written: str) -> int | None:
+    """Seconds as milliseconds, rounded up; what has more digits than any ban has is a ban of the longest kind."""
+    number = re.fullmatch(r"([+-]?)([0-9]+)(?:\.([0-9]*))?", written)
+    if number is None:
+        return None
+    sign, whole, fraction = number[1], number[2].lstrip("0"), number[3] or ""
+    if sign == "-":
+        return 0
+    return LONGEST_BAN if len(whole) > 9 else int(whole or 0) * SECOND + -(-int(f"{fraction[:4]:0<4}") // 10)
+
+
+def _http_date(written: str) -> int | None:
+    try:
+        moment = parsedate_to_datetime(written.strip())
+        return to_millis(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _epoch_millis(written: str) -> int | None:
+    """Of an instant in seconds, milliseconds, microseconds or nanoseconds, by its number of digits."""
+    units = {10: 1, 13: 1_000, 16: 1_000_000, 19: 1_000_000_000}
+    unit = units.get(len(written)) if re.fullmatch(r"[0-9]+", written) else None
+    return None if unit is None else int(written) * SECOND // unit

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Condition, Event
 
 from etl.core.egress import EDGE, Egress
-from etl.core.timeline import SECOND, duration, iso
+from etl.core.timeline import HOUR, SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
 from etl.exchange.outcome_counts import Outcomes
@@ -15,6 +15,9 @@ from etl.waits import WAITS, Reason, WaitSlot
 
 POLL_INTERVAL = 0.5
 """Seconds after which a waiting thread checks again: a cooldown may have been lifted or a stop requested."""
+
+ASK_AGAIN = HOUR
+"""Milliseconds after which a process asks again for a limit that the exchange did not tell."""
 
 
 class RateLimiter:
@@ -33,6 +36,8 @@ class RateLimiter:
         self._stop = stop
         self._longest_cooldown = longest_cooldown
         self._cooldown_until = 0
+        self._corrected_limit: int | None = None
+        self._limit_asked_at: int | None = None
         self._changed = Condition()
         self.outcomes = Outcomes()
 
@@ -76,6 +81,30 @@ class RateLimiter:
                 elif self._take(weight, now):
                     return now
         raise StoppedError("stopped by a signal; what was proven is kept")
+
+    def allow(self, per_minute: int) -> None:
+        """From now on the exchange allows the address so much weight a minute."""
+        with self._changed:
+            self._budget.allow(per_minute)
+            self._changed.notify_all()
+
+    def correct_limit(self, per_minute: int) -> None:
+        """As `allow`, for a limit that a refusal named; `take_corrected_limit` gives it once, to be stored."""
+        self.allow(per_minute)
+        self._corrected_limit = per_minute
+
+    def take_corrected_limit(self) -> int | None:
+        corrected, self._corrected_limit = self._corrected_limit, None
+        return corrected
+
+    def is_to_ask_for_limit(self) -> bool:
+        """Whether the exchange's limit decides the budget, and was not asked for in the last hour; then it is now."""
+        with self._changed:
+            now, asked_at = self._clock(), self._limit_asked_at
+            if self._budget.is_chosen or (asked_at is not None and asked_at <= now < asked_at + ASK_AGAIN):
+                return False
+            self._limit_asked_at = now
+            return True
 
     def _show_wait(self, slot: WaitSlot, weight: int, now: int, cooldown: int) -> None:
         """For a budget the end of the minute is shown, the latest end: other traffic may leave room before it."""

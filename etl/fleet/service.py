@@ -30,7 +30,6 @@ from etl.monitoring.server import serving
 from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK
 from etl.settings.model import Settings
-from etl.store.egress import shared_egress
 from etl.store.engine import engine_for
 
 RECONNECT_S = 5
@@ -84,7 +83,7 @@ def serve(
     assert settings.database_url is not None  # noqa: S101 – `composition.served` sees to it
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
     with ExitStack() as resources:
-        egress = resources.enter_context(shared_egress(engine_for(url), settings.egress))
+        egress = resources.enter_context(composition.egress(settings, engine_for(url)))
         rate_limiter = composition.rate_limiter(settings, egress, clock, stop)
         if options.metrics:
             scrape = Scrape(settings, rate_limiter.outcomes.counts, account_names(settings))

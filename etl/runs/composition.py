@@ -1,14 +1,14 @@
 """The composition root of every run: the commands, the API and the workers build theirs here. No logic."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from threading import Event
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from etl.accounts.credentials import Credentials, Keyring
-from etl.core.egress import Egress
+from etl.core.egress import Egress, OwnEgress
 from etl.core.markets import USDM
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
@@ -25,8 +25,9 @@ from etl.runs.spans import SpanText
 from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
+from etl.store.cooldown_file import CooldownFile, RememberingEgress
 from etl.store.database import address, open_database
-from etl.store.egress import shared_egress
+from etl.store.egress import UNNAMED, shared_egress
 from etl.store.runs import Assignment
 
 
@@ -44,6 +45,17 @@ def rules(settings: Settings, now: int) -> Rules:
 def rate_limiter(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> RateLimiter:
     """The rate limiter of every request, shared with all processes that use the same egress."""
     return RateLimiter(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
+
+
+@contextmanager
+def egress(settings: Settings, engine: Engine | None) -> Iterator[Egress]:
+    """What all processes behind our address share: through the database, if there is one, and by a file.
+
+    The file holds cooldowns only, for the time in which the database is down.
+    """
+    shared = nullcontext(OwnEgress()) if engine is None else shared_egress(engine, settings.egress)
+    with shared as inner:
+        yield RememberingEgress(inner, CooldownFile(settings.data_dir, settings.egress or UNNAMED))
 
 
 def reader(
@@ -81,8 +93,8 @@ def reading(
 ) -> Iterator[Reader]:
     """A reader for one run, with a rate limiter of its own; raises StoreError."""
     clock = clock or ExchangeClock()
-    with shared_egress(connection.engine, settings.egress) as egress:
-        yield reader(settings, keys, rate_limiter(settings, egress, clock, stop), clock, stop)
+    with egress(settings, connection.engine) as shared:
+        yield reader(settings, keys, rate_limiter(settings, shared, clock, stop), clock, stop)
 
 
 def signer(credentials: Credentials) -> Signer:

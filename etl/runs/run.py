@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from etl.core.clocks import Clocks
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
 from etl.core.planning import Known, Rules
@@ -18,6 +19,7 @@ from etl.core.timeline import MINUTE, SECOND, Window, iso
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
+    ClocksApartError,
     ConfigError,
     CredentialsError,
     ExitCode,
@@ -27,9 +29,10 @@ from etl.errors import (
     StoreError,
 )
 from etl.exchange.client import ExchangeClient
-from etl.exchange.clock import ExchangeClock
+from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.rate_limiter import RateLimiter
 from etl.logs import logger
+from etl.runs import weight_limit
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
@@ -37,6 +40,7 @@ from etl.runs.recorder import Received, Recorder
 from etl.runs.spans import Planner, SpanText
 from etl.runs.walk_runner import Walk, WalkRunner
 from etl.store import coverage, locks, runs, seals
+from etl.store.clock import database_clock
 from etl.store.coverage import Gap
 from etl.store.engine import store_errors
 from etl.waits import WAITS, Reason
@@ -202,9 +206,11 @@ class Run:
         identity = IdentityCheck(self.connection, reader.market, reader.page_limit)
         self._leave_out(identity.without_requests(self._clients))
         self._set_clock()
+        clocks = self._compare_clocks()
+        weight_limit.learn(self.connection, next(iter(self._clients.values())), reader.rate_limiter, reader.stop)
         self._leave_out(identity.by_evidence(reader.rules_at(reader.clock.now()), reader.stop))
         summary.faults += identity.unchecked
-        walks = self._plan(planner, sink, span)
+        walks = self._plan(planner, sink, span, clocks)
         self.connection.commit()
         summary.windows = len(walks)
         runner = WalkRunner(sink.commit, reader.concurrency, reader.stop, tick)
@@ -241,6 +247,18 @@ class Run:
             interruptibly(next(iter(self._clients.values())).set_clock, self._reader.stop)
         except (RejectedError, CredentialsError) as error:
             _log.warning("the exchange's clock cannot be read, this machine's clock is used instead: %s", error)
+
+    def _compare_clocks(self) -> Clocks:
+        """The three clocks; raises ClocksApartError where they make no sense together."""
+        clocks = Clocks(self._reader.clock.now(), database_clock(self.connection), local_now())
+        self.connection.rollback()
+        if disagreement := clocks.disagreement():
+            raise ClocksApartError(disagreement)
+        if limit := clocks.limit():
+            _log.warning("%s", limit)
+        if lead := clocks.lead():
+            _log.info("%s", lead)
+        return clocks
 
     def _lock_accounts(self) -> None:
         """Lock each account until the end of the run. An account that stays locked by another run is left out.
@@ -282,9 +300,9 @@ class Run:
         self.connection.rollback()
         return f"{holder} reads account {account}" if brief else f"account {account} is being read by {holder}"
 
-    def _plan(self, planner: Planner, sink: Sink, span: SpanText | None) -> list[Walk]:
+    def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, clocks: Clocks) -> list[Walk]:
         reader = self._reader
-        rules = reader.rules_at(reader.clock.now())
+        rules = replace(reader.rules_at(reader.clock.now()), earliest=clocks.earliest)
         if span is not None:
             self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
         walks: list[Walk] = []
@@ -356,6 +374,8 @@ class Run:
             with store_errors():
                 self.connection.rollback()
                 sink.finish()
+                for client in self._clients.values():
+                    weight_limit.remember_correction(self.connection, client.host, self._reader.rate_limiter)
                 runs.finish(self.connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
                 self.connection.commit()
         except StoreError as error:

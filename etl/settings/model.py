@@ -41,7 +41,7 @@ class Settings:
     database_url: Annotated[SecretStr | None, checks.database_url] = None
     data_dir: Annotated[Path, checks.path] = field(default_factory=_user_data_path)
     base_url: Annotated[str, checks.base_url] = "https://fapi.binance.com"
-    weight_budget: Annotated[int, checks.whole(50, 10_000_000)] = 1_200
+    weight_budget: Annotated[int | None, checks.whole(50, 10_000_000)] = None
     retention_days: Annotated[int, checks.whole(0, 36_500)] = 90
     settle_seconds: Annotated[int, checks.whole(0, 86_400)] = 600
     reread_days: Annotated[int, checks.whole(0, 60)] = 7

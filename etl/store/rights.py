@@ -36,6 +36,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("force_orders", "runs", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")
     ),
+    "weight_limits": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications"), ("SELECT", "INSERT")),
     **dict.fromkeys(

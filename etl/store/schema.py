@@ -225,6 +225,17 @@ cooldowns = Table(
     Column("reason", Text, nullable=False),
 )
 
+weight_limits = Table(
+    "weight_limits",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("per_minute", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    _moment("seen_at"),
+    CheckConstraint("per_minute > 0", name="per_minute"),
+    _one_of("source", ("exchangeInfo", "429")),
+)
+
 spent_weight = Table(
     "spent_weight",
     metadata,

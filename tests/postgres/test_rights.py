@@ -45,6 +45,7 @@ WRITER_AND_READER = {
     "verifications": ({"SELECT", "INSERT"}, READ),
     "verifications_id_seq": (NOTHING, NOTHING),
     "watermarks": (READ, READ),
+    "weight_limits": (ADD, READ),
 }
 POSSIBLE = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
 

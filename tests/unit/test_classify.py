@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.core.egress import LONGEST_BAN
 from etl.core.timeline import MINUTE, SECOND, to_datetime
 from etl.errors import (
     BannedError,
@@ -23,7 +24,7 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.error_table import FIREWALL_PAUSE, LONGEST_BAN, classify, cooldown_until
+from etl.exchange.error_table import FIREWALL_PAUSE, SHORTEST_BAN, classify, cooldown_until
 
 START = 26_920_000 * MINUTE
 NOW = START + 20 * SECOND

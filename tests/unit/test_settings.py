@@ -46,7 +46,7 @@ def test_without_anything_set_the_defaults_hold() -> None:
         90,
         600,
     )
-    assert (settings.weight_budget, settings.window_days, settings.page_limit) == (1_200, 7, 100)
+    assert (settings.weight_budget, settings.window_days, settings.page_limit) == (None, 7, 100)
     assert settings.database_url is None
     assert settings.data_dir.name == "force-orders"
     assert settings.accounts == {}

@@ -1,0 +1,103 @@
+"""What the exchange says of itself in `exchangeInfo`, and in the text of a 429: its symbols and its weight limit.
+
+Pure. Sources: Binance's page "Exchange Information" and its error -1003.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
+from etl.core.timeline import DAY, HOUR, MINUTE, SECOND
+from etl.errors import ContractError, TransientError
+
+LEAST, GREATEST = WEIGHT_WITHOUT_SYMBOL, 10_000_000
+"""A limit outside of these is not believed: below the first not even one request would be allowed."""
+
+_INTERVALS = {"SECOND": SECOND, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY}
+
+_IN_TEXT = re.compile(
+    r"current limit (?:of IP\([^)]*\) )?is ([0-9]{1,12}) (?:requests?|request weight) per (?:([0-9]{1,6}) )?(\w+?)s?\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeInfo:
+    """The part of `exchangeInfo` that is used. None: the response does not say it."""
+
+    symbols: frozenset[str] | None = None
+    weight_limit: int | None = None
+    """Weight per minute and IP address."""
+
+
+class _RateLimit(msgspec.Struct, rename="camel"):
+    rate_limit_type: str = ""
+    interval: str = ""
+    interval_num: int = 1
+    limit: int = 0
+
+
+class _Symbol(msgspec.Struct):
+    symbol: str
+
+
+class _Body(msgspec.Struct, rename="camel"):
+    rate_limits: msgspec.Raw = msgspec.Raw(b"[]")
+    symbols: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+_body = msgspec.json.Decoder(_Body)
+_rate_limits = msgspec.json.Decoder(list[_RateLimit])
+_symbols = msgspec.json.Decoder(list[_Symbol])
+
+
+def read_exchange_info(body: bytes) -> ExchangeInfo:
+    """Decodes two keys of a body that may have over 1 MB. An odd value of one does not spoil the other.
+
+    Raises TransientError where the body is not JSON (it may be cut off), ContractError where it is not an object.
+    """
+    try:
+        found = _body.decode(body)
+    except msgspec.ValidationError:
+        raise ContractError("the exchange answered with JSON of an undocumented shape") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise TransientError("the exchange's response is cut off or unreadable") from None
+    return ExchangeInfo(_names(found.symbols), _weight_limit(found.rate_limits))
+
+
+def _names(listed: msgspec.Raw) -> frozenset[str] | None:
+    try:
+        return frozenset(entry.symbol for entry in _symbols.decode(listed)) or None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _weight_limit(listed: msgspec.Raw) -> int | None:
+    try:
+        rules = _rate_limits.decode(listed)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    weights = (rule for rule in rules if rule.rate_limit_type == "REQUEST_WEIGHT")
+    return _strictest(_per_minute(rule.limit, rule.interval_num, rule.interval) for rule in weights)
+
+
+def weight_limit_in(message: str) -> int | None:
+    """The weight per minute that the text of a 429 names; None where it names none.
+
+    For instance "Too many requests; current limit of IP(1.2.3.4) is 2400 requests per minute."
+    """
+    return _strictest(
+        _per_minute(int(limit), int(count or 1), unit) for limit, count, unit in _IN_TEXT.findall(message)
+    )
+
+
+def _per_minute(limit: int, count: int, unit: str) -> int | None:
+    interval = count * _INTERVALS.get(unit.upper(), 0)
+    return limit * MINUTE // interval if interval > 0 else None
+
+
+def _strictest(limits: Iterable[int | None]) -> int | None:
+    return min((limit for limit in limits if limit is not None and LEAST <= limit <= GREATEST), default=None)

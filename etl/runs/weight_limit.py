@@ -1,0 +1,45 @@
+"""What the exchange allows an address per minute: asked for once a day, remembered, corrected by a refusal."""
+
+from threading import Event
+
+from sqlalchemy import Connection
+
+from etl.exchange.budget import Budget
+from etl.exchange.client import ExchangeClient
+from etl.exchange.rate_limiter import RateLimiter
+from etl.runs.fetchers import interruptibly
+from etl.store import weight_limits
+
+
+def learn(connection: Connection, client: ExchangeClient, rate_limiter: RateLimiter, stop: Event) -> None:
+    """Let the rate limiter know the limit, before the first page. Asks only if no recent one is remembered.
+
+    Never fails because of the exchange: without its word the documented limit counts. Raises StoppedError.
+    """
+    known = weight_limits.read(connection, client.host)
+    connection.rollback()
+    if known is not None:
+        rate_limiter.allow(known.per_minute)
+    if (known is not None and known.is_recent) or not rate_limiter.is_to_ask_for_limit():
+        return
+    told = interruptibly(client.weight_limit, stop)
+    if told is not None:
+        rate_limiter.allow(told)
+        weight_limits.remember(connection, client.host, told, "exchangeInfo")
+        connection.commit()
+
+
+def remember_correction(connection: Connection, host: str, rate_limiter: RateLimiter) -> None:
+    """Keep the limit that the text of a 429 named in this run, if one did. The caller commits."""
+    corrected = rate_limiter.take_corrected_limit()
+    if corrected is not None:
+        weight_limits.remember(connection, host, corrected, "429")
+
+
+def expected_budget(connection: Connection, host: str, chosen: int | None) -> int:
+    """The weight per minute that a run would begin with, as far as it is known without a request."""
+    budget, known = Budget(chosen), weight_limits.read(connection, host)
+    connection.rollback()
+    if known is not None:
+        budget.allow(known.per_minute)
+    return budget.per_minute
