@@ -16,11 +16,10 @@ from etl.core.text import many
 from etl.exchange.client import host_of
 from etl.exchange.clock import local_now
 from etl.reporting.lines import plan_lines
-from etl.runs import composition
+from etl.runs import composition, weight_limit
 from etl.runs.ingest import IngestSpec
 from etl.runs.run import plan_only
 from etl.runs.spans import SpanText
-from etl.runs.weight_limit import expected_budget
 from etl.settings.model import Settings
 
 
@@ -69,9 +68,9 @@ def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
     with show_waits(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
         targets = plan_only(connection, [one.account for one in spec.keys.usable], USDM, spec.planner, rules)
-        budget = expected_budget(connection, host_of(settings.base_url), settings.weight_budget)
+        budget, asks = weight_limit.expected(connection, host_of(settings.base_url), settings.weight_budget)
     windows = [target.need for target in targets]
-    for line in plan_lines(cost(targets), windows, budget, span.readable(rules)):
+    for line in plan_lines(cost(targets, asks_for_limit=asks), windows, budget, span.readable(rules)):
         print_line(line)
     if clipped := span.clipped(rules):
         print_stderr(clipped)

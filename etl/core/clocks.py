@@ -37,11 +37,13 @@ class Clocks:
     def limit(self) -> str | None:
         """One line if a clock that is behind the exchange's keeps the last minutes from being proven; else None."""
         behind = [
-            f"{name} clock is {_to_the_second(self.exchange - clock)} behind the exchange's"
+            f"{name} clock is {_to_the_second(self.exchange - clock)} behind"
             for name, clock in (("the database's", self.database), ("this machine's", self.machine))
             if self.exchange - clock > WORTH_SAYING
         ]
-        return f"{' and '.join(behind)}: nothing after {iso(self.earliest)} is proven" if behind else None
+        if not behind:
+            return None
+        return f"{' and '.join(behind)} the exchange's: nothing after {iso(self.earliest)} is proven"
 
     def lead(self) -> str | None:
         """One line if this machine's clock is ahead of the exchange's, which changes nothing; else None."""

@@ -18,6 +18,9 @@ OPENED = 1_567_900_800_000
 CLOCK_WEIGHT = 1
 """The weight of the request for the exchange's clock with which each run begins."""
 
+LIMIT_WEIGHT = 1
+"""The weight of the request for the exchange's weight limit, once a day."""
+
 STRADDLE = MINUTE
 """Milliseconds beyond its end that the last window is read, for orders created before the end and filtered by their
 later update time. In known rows the two times lie at most 50 ms apart."""
@@ -177,6 +180,8 @@ class Cost:
         return 0 if self.weight <= budget else self.weight / budget
 
 
-def cost(targets: Sequence[Target]) -> Cost:
+def cost(targets: Sequence[Target], *, asks_for_limit: bool = False) -> Cost:
+    """`asks_for_limit`: whether the run asks the exchange for its weight limit, which it does once a day."""
     weights = [WEIGHT_WITHOUT_SYMBOL if t.symbol is None else WEIGHT_WITH_SYMBOL for t in targets]
-    return Cost(CLOCK_WEIGHT + len(weights), CLOCK_WEIGHT + sum(weights))
+    first = [CLOCK_WEIGHT] + [LIMIT_WEIGHT] * asks_for_limit
+    return Cost(len(first) + len(weights), sum(first) + sum(weights))

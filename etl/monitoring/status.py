@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from etl.core.planning import Rules
 from etl.core.text import many
-from etl.core.timeline import DAY, SECOND, duration, iso, to_the_second
+from etl.core.timeline import DAY, MINUTE, SECOND, duration, iso, to_the_second
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
 from etl.store import coverage, decisions, identities, quarantine, runs, seals, verifications
+from etl.store.clock import database_clock
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.identities import Unchecked
@@ -22,6 +23,9 @@ from etl.store.verifications import Newest
 
 FILLABLE = ("not_fetched", "failed", "disputed")
 """Reasons of gaps that another run can close."""
+
+FUTURE = MINUTE
+"""Milliseconds by which a watermark may be ahead of the database's clock before it counts as one of the future."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Status:
     scopes: tuple[ScopeStatus, ...]
     last_run: runs.LastRun | None
     orders: int
+    now: int
+    """The database's clock, epoch milliseconds."""
     quarantined: int
     """Rows that could not be read."""
     quarantined_days: tuple[tuple[str, date], ...] = ()
@@ -81,6 +87,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         unchecked_keys = tuple(identities.unchecked(connection))
         newest_seals = seals.newest(connection)
         verified = verifications.newest(connection)
+        now = database_clock(connection)
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules, mark.account in retired) for mark in marks),
@@ -91,6 +98,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         unchecked_keys=unchecked_keys,
         seals=tuple(newest_seals),
         verifications=verified,
+        now=now,
     )
 
 
@@ -144,9 +152,12 @@ def warnings(status: Status, greatest_age: int, floor: int, configured: Collecti
             unread = f"history unread for {duration(scope.unread)}{lost}"
             late.setdefault((scope.account, scope.market, unread), []).append(scope)
     lines = [
-        f"account {account}, {_symbols(scopes)}: {unread}; "
-        f"{_remedy(scopes, floor) if account in configured or not configured else _retire(account)}"
-        for (account, _, unread), scopes in late.items()
+        *_from_the_future(status, floor),
+        *(
+            f"account {account}, {_symbols(scopes)}: {unread}; "
+            f"{_remedy(scopes, floor) if account in configured or not configured else _retire(account)}"
+            for (account, _, unread), scopes in late.items()
+        ),
     ]
     if not any(scope.covered_since for scope in status.scopes):
         lines.append("nothing was read yet; start with: force-orders backfill")
@@ -163,6 +174,26 @@ def key_lines(status: Status) -> list[str]:
         f"proven before may be another account's; to compare: force-orders verify --account {key.account}"
         for key in status.unchecked_keys
     ]
+
+
+def _from_the_future(status: Status, floor: int) -> list[str]:
+    """A line for each account with a watermark later than now: a clock was ahead, and "proved" what came afterwards.
+
+    Nobody knows since when, so all that can still be read is to be read again.
+    """
+    ahead = [one for one in status.scopes if one.watermark is not None and one.watermark > status.now + FUTURE]
+    lines = []
+    for account in dict.fromkeys(one.account for one in ahead):
+        own = [one for one in ahead if one.account == account]
+        watermark = to_the_second(max(one.watermark or 0 for one in own))
+        since = to_the_second(max(floor, min(one.covered_since or 0 for one in own))) or ""
+        words = ["force-orders", "coverage", "reset", "--account", account, "--since", since]
+        reset = shlex.join([*words, "--why", "a clock was ahead"])
+        lines.append(
+            f"account {account}: the watermark {watermark} lies in the future, because a clock was ahead; what it "
+            f"covers may not have been read; to take it back: {reset}"
+        )
+    return lines
 
 
 def _symbols(scopes: Sequence[ScopeStatus]) -> str:

@@ -24,6 +24,8 @@ def summary_line(summary: Summary) -> str:
         parts.append(f"quarantined: {counts.quarantined}")
     if summary.span is not None:
         parts.append(_span(summary.span))
+    if summary.late_clock is not None:
+        parts.append(summary.late_clock)
     return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
 
 

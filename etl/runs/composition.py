@@ -14,7 +14,7 @@ from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
 from etl.exchange.budget import Budget
-from etl.exchange.client import Endpoint, ExchangeClient
+from etl.exchange.client import Endpoint, ExchangeClient, host_of
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
@@ -55,7 +55,8 @@ def egress(settings: Settings, engine: Engine | None) -> Iterator[Egress]:
     """
     shared = nullcontext(OwnEgress()) if engine is None else shared_egress(engine, settings.egress)
     with shared as inner:
-        yield RememberingEgress(inner, CooldownFile(settings.data_dir, settings.egress or UNNAMED))
+        file = CooldownFile(settings.data_dir, host_of(settings.base_url), settings.egress or UNNAMED)
+        yield RememberingEgress(inner, file)
 
 
 def reader(

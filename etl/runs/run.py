@@ -99,6 +99,8 @@ class Summary:
     """The requested span as instants by the exchange's clock. None: no span was requested."""
     clipped: str | None = None
     """One line if the requested span begins before the retention of the exchange and the run therefore does not."""
+    late_clock: str | None = None
+    """One line if a clock that is behind the exchange's kept the newest minutes from being proven."""
     cooldown_until: int = 0
     """End of the last cooldown, epoch milliseconds; 0: there was none."""
     seconds: float = 0.0
@@ -254,10 +256,9 @@ class Run:
         self.connection.rollback()
         if disagreement := clocks.disagreement():
             raise ClocksApartError(disagreement)
-        if limit := clocks.limit():
-            _log.warning("%s", limit)
-        if lead := clocks.lead():
-            _log.info("%s", lead)
+        self.summary.late_clock = clocks.limit()
+        if said := self.summary.late_clock or clocks.lead():
+            _log.info("%s", said)
         return clocks
 
     def _lock_accounts(self) -> None:

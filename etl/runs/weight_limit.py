@@ -1,6 +1,7 @@
 """What the exchange allows an address per minute: asked for once a day, remembered, corrected by a refusal."""
 
 from threading import Event
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -36,10 +37,19 @@ def remember_correction(connection: Connection, host: str, rate_limiter: RateLim
         weight_limits.remember(connection, host, corrected, "429")
 
 
-def expected_budget(connection: Connection, host: str, chosen: int | None) -> int:
-    """The weight per minute that a run would begin with, as far as it is known without a request."""
+class Expected(NamedTuple):
+    """What a run would find, as far as it is known without a request."""
+
+    budget: int
+    """Weight per minute."""
+    asks: bool
+    """Whether it would ask the exchange for its limit."""
+
+
+def expected(connection: Connection, host: str, chosen: int | None) -> Expected:
+    """`chosen`: the budget in the settings, if there is one."""
     budget, known = Budget(chosen), weight_limits.read(connection, host)
     connection.rollback()
     if known is not None:
         budget.allow(known.per_minute)
-    return budget.per_minute
+    return Expected(budget.per_minute, not (budget.is_chosen or (known is not None and known.is_recent)))

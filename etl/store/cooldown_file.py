@@ -1,7 +1,7 @@
 """A cooldown's deadline in a file of the data directory: it holds also where the database is down when it is demanded.
 
-The file of an egress has the deadline by this machine's wall clock, and when that was written. Both are read, the file
-and the database, and the later deadline counts.
+The file has the deadline by this machine's wall clock, and when that was written. File and database are both read, and
+the later deadline counts. A data directory may serve several exchanges, such as a test host: each has its own file.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from etl.core.timeline import SECOND
 from etl.logs import logger
 
 LONGEST_NAME = 100
-"""Characters of an egress in the name of its file; a longer one is told apart by its digest."""
+"""Characters of host and egress in the name of a file; where they have more, it has their digest."""
 
 _log = logger(__name__)
 
@@ -47,14 +47,16 @@ class Deadline(NamedTuple):
 
 
 class CooldownFile:
-    """The file of one egress, mode 600, replaced as a whole. A file that cannot be read or written is warned of once.
+    """The file of one egress at one host, mode 600, replaced as a whole.
+
+    A file that cannot be read or written is warned of once, and otherwise ignored: the database keeps the cooldown too.
 
     Where two processes write at the same time, one of their deadlines stays: the exchange gave both the same.
     """
 
-    def __init__(self, directory: Path, egress: str, clock: Callable[[], int] = wall_clock) -> None:
-        name = quote(egress, safe="")
-        name = name if len(name) <= LONGEST_NAME else hashlib.sha256(egress.encode()).hexdigest()
+    def __init__(self, directory: Path, host: str, egress: str, clock: Callable[[], int] = wall_clock) -> None:
+        name = f"{quote(host, safe='')}-{quote(egress, safe='')}"
+        name = name if len(name) <= LONGEST_NAME else hashlib.sha256(name.encode()).hexdigest()
         self.path = directory / f"cooldown-{name}.json"
         self._clock = clock
         self._seen: tuple[int, int, int] | None = None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from etl.core.egress import EDGE
 from etl.core.timeline import MINUTE, SECOND
-from etl.exchange.budget import ALLOWANCE, Budget
+from etl.exchange.budget import ALLOWANCE, Budget, default_budget
 from etl.exchange.other_traffic import HEAVIEST
 
 START = 1_000 * MINUTE
@@ -308,3 +308,42 @@ def test_a_minute_that_others_used_up_is_not_held_against_those_that_follow() ->
             sent += 1
             budget.note_used_weight(50 * sum(at // MINUTE == now // MINUTE for at, _ in budget._sent), now, now)
     assert sent == 2 * (1_200 // 50), "both minutes are used"
+
+
+@pytest.mark.parametrize(("allowance", "half"), [(2_400, 1_200), (700, 350), (6_000, 3_000), (99, HEAVIEST)])
+def test_without_a_choice_the_budget_is_half_of_what_the_exchange_allows(allowance: int, half: int) -> None:
+    budget = Budget()
+    assert budget.per_minute == default_budget(ALLOWANCE)
+    budget.allow(allowance)
+    assert budget.per_minute == half
+    assert budget.room(NOON) == half
+
+
+@pytest.mark.parametrize(("chosen", "allowance", "kept"), [(600, 6_000, 600), (600, 2_400, 600), (1_200, 700, 700)])
+def test_a_chosen_budget_is_never_raised_and_never_above_what_the_exchange_allows(
+    chosen: int, allowance: int, kept: int
+) -> None:
+    budget = Budget(chosen)
+    assert budget.per_minute == chosen
+    budget.allow(allowance)
+    assert budget.per_minute == kept
+    budget.allow(10 * allowance)
+    assert budget.per_minute == chosen, "what the exchange took back it may give again"
+
+
+def test_a_lower_limit_holds_in_the_minute_in_which_it_is_learned() -> None:
+    budget = Budget()
+    budget.spend(400, NOON)
+    assert budget.delay(50, NOON) == 0
+    budget.allow(700)
+    assert budget.delay(50, NOON) > 0
+    assert budget.is_spent(50, NOON)
+
+
+def test_even_under_the_lowest_limit_a_request_is_sent_at_last() -> None:
+    budget = Budget()
+    budget.allow(HEAVIEST)
+    now = NOON
+    while delay := budget.delay(HEAVIEST, now):
+        now += delay
+    assert now < NOON + 2 * MINUTE

@@ -175,15 +175,23 @@ def test_an_exchange_that_announces_maintenance_is_in_maintenance(
         ("40", NEXT_MINUTE),
         ("42", NOW + 42 * SECOND),
         (" 600 ", NOW + 600 * SECOND),
+        ("120.5", NOW + 120_500),
+        ("120.0001", NOW + 120_001),
+        ("120, 60", NOW + 120 * SECOND),
+        ("60,,120.5", NOW + 120_500),
         ("999999999", NOW + LONGEST_BAN),
-        ("1" * 5_000, NEXT_MINUTE),
+        ("99999999999", NOW + LONGEST_BAN),
+        ("1" * 5_000, NOW + LONGEST_BAN),
         ("-5", NEXT_MINUTE),
+        ("-5.5, 600", NOW + 600 * SECOND),
         ("1.5", NEXT_MINUTE),
-        ("soon", NEXT_MINUTE),
+        *((unreadable, NOW + SHORTEST_BAN) for unreadable in ("soon", "120s", "1e3", "१२०", "2026-11-26T12:00:00Z")),
+        ("600, soon", NOW + 600 * SECOND),
         (format_datetime(to_datetime(NOW + 5 * MINUTE), usegmt=True), NOW + 5 * MINUTE),
         ("Sun, 01 Jan 2006 00:00:00 GMT", NEXT_MINUTE),
         ("Fri, 31 Dec 9999 23:59:59 GMT", NOW + LONGEST_BAN),
-        ("1 Jan 99999999999999999999 00:00:00 GMT", NEXT_MINUTE),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", NOW + SHORTEST_BAN),
+        (format_datetime(to_datetime(NOW + 5 * MINUTE)).replace(" +0000", ""), NOW + 5 * MINUTE),
     ],
 )
 def test_retry_after_is_obeyed_within_the_shortest_and_the_longest_cooldown(
@@ -194,17 +202,41 @@ def test_retry_after_is_obeyed_within_the_shortest_and_the_longest_cooldown(
 
 
 @pytest.mark.parametrize(
+    ("retry_after", "deadline"),
+    [
+        *((unreadable, NOW + LONGEST_BAN) for unreadable in ("soon", "120s", "600, soon", "1 Jan 99999999 00:00 GMT")),
+        *((nothing, NOW + SHORTEST_BAN) for nothing in (None, "", "0", "-5", "Sun, 01 Jan 2006 00:00:00 GMT")),
+        ("40", NEXT_MINUTE),
+        ("600", NOW + 600 * SECOND),
+    ],
+)
+def test_of_a_ban_what_cannot_be_read_is_the_longest_and_what_is_not_said_the_shortest(
+    retry_after: str | None, deadline: int
+) -> None:
+    error = classify(418, None, "", {} if retry_after is None else {"Retry-After": retry_after}, NOW, never)
+    assert isinstance(error, BannedError)
+    assert error.cooldown_until == deadline
+
+
+@pytest.mark.parametrize(
     ("message", "deadline"),
     [
         (f"banned until {NOW + 10 * MINUTE}. Please", NOW + 10 * MINUTE + SECOND),
+        (f"banned until {NOW // SECOND + 600}.", NOW + 10 * MINUTE + SECOND),
+        (f"banned until: {(NOW + 10 * MINUTE) * 1_000}", NOW + 10 * MINUTE + SECOND),
+        (f"banned until {(NOW + 10 * MINUTE) * 1_000_000}", NOW + 10 * MINUTE + SECOND),
         (f"banned until {NOW - 10 * MINUTE}", NEXT_MINUTE),
         ("banned until 9999999999999", NOW + LONGEST_BAN),
-        ("banned until 16151836698401", NEXT_MINUTE),
-        ("banned until tomorrow", NEXT_MINUTE),
+        *(
+            (f"banned until {odd}", NOW + LONGEST_BAN)
+            for odd in ("16151836698401", "9" * 5_000, "1615", "tomorrow", "")
+        ),
     ],
 )
 def test_a_ban_lasts_as_long_as_the_body_says(message: str, deadline: int) -> None:
-    assert cooldown_until({}, message, NOW) == deadline
+    error = classify(429, -1003, message, {}, NOW, never)
+    assert isinstance(error, BannedError)
+    assert error.cooldown_until == deadline
 
 
 def test_of_two_deadlines_the_later_one_counts() -> None:

@@ -15,7 +15,7 @@ from etl.errors import CredentialsError, RejectedError
 from etl.exchange.client import EXCHANGE_INFO
 from etl.exchange.clock import local_now
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
-from etl.simulator.faults import Fault
+from etl.simulator.faults import Fault, When
 from tests.unit.connecting import LAST_WEEK, NOW, Connecting
 
 
@@ -158,6 +158,35 @@ def test_the_names_of_all_symbols_are_read(connect: Connecting) -> None:
     assert names is not None
     assert {"BTCUSDT", "币安人生USDT"} <= names
     assert connected.stats.by_path == {EXCHANGE_INFO: 1}
+
+
+def test_one_request_tells_the_weight_limit_and_the_symbols(connect: Connecting) -> None:
+    connected = connect(switches={"weight_limit": 700})
+    assert connected.client.weight_limit() == 700
+    assert connected.client.symbols()
+    assert connected.client.weight_limit() == 700
+    assert connected.stats.by_path == {EXCHANGE_INFO: 1}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(Fault(kind) for kind in ("object", "garbage", "reset", "ban", "throttle", "key", "redirect", "cut")),
+        *(Fault("status", status=status) for status in (404, 403, 451, 500, 503)),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status}",
+)
+def test_an_exchange_that_does_not_tell_its_limit_is_no_error(fault: Fault, connect: Connecting) -> None:
+    connected = connect(fault, attempts=9)
+    assert connected.client.weight_limit() is None
+    assert connected.stats.requests <= 2, "nobody waits long for it"
+
+
+def test_the_limit_in_a_refusal_s_text_counts_at_once_and_is_kept(connect: Connecting) -> None:
+    connected = connect(Fault("throttle", When(1, 1)), switches={"weight_limit": 700})
+    assert "current limit of IP(127.0.0.1) is 700 requests per minute" in str(connected.failure())
+    assert connected.budget.per_minute == 700, "of 2,400 that were chosen"
+    assert connected.limiter.take_corrected_limit() == 700
 
 
 @pytest.mark.parametrize("kind", ["object", "garbage", "reset"])

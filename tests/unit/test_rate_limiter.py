@@ -205,3 +205,24 @@ def test_a_cooldown_is_shared_with_the_other_processes_at_once_unless_it_is_over
     shared.start_cooldown(NOON + MINUTE, "banned")
     shared.start_cooldown(NOON - MINUTE, "an old one")
     assert alone.cooldowns == [(MINUTE, "banned")]
+
+
+def test_a_limit_that_a_refusal_names_counts_at_once_and_is_given_once_to_be_stored() -> None:
+    egress = Scripted(Taken(granted=True, spent=50, cooldown=0))
+    corrected = limiter(clock(NOON), per_minute=1_200, egress=egress)
+    corrected.correct_limit(700)
+    corrected.acquire(50)
+    assert egress.requests == [(50, NOON, 700)]
+    assert corrected.take_corrected_limit() == 700
+    assert corrected.take_corrected_limit() is None
+
+
+def test_a_limit_is_asked_for_once_an_hour_and_only_if_it_decides_the_budget() -> None:
+    instant = [NOON]
+    asking = RateLimiter(Alone(), Budget(), lambda: instant[0], Event(), 0)
+    assert [asking.is_to_ask_for_limit() for _ in range(3)] == [True, False, False]
+    instant[0] += HOUR
+    assert [asking.is_to_ask_for_limit() for _ in range(2)] == [True, False]
+    instant[0] -= 5 * HOUR
+    assert asking.is_to_ask_for_limit(), "the clock was set back"
+    assert not limiter(clock(NOON)).is_to_ask_for_limit()
