@@ -37,6 +37,7 @@ def here(lab: Labs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Labs:
         return made
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     return make
 
 

@@ -69,7 +69,7 @@ def test_a_repair_says_what_it_stored(lab: Labs) -> None:
 
 
 def test_a_night_counts_the_orders_that_it_read_again_once_each(lab: Labs) -> None:
-    one = lab(histories={"main": SPARSE})
+    one = lab(Scenario(clock_offset_ms=-DAY), histories={"main": SPARSE})
     assert one("backfill").returncode == 0
     one.tell("clock", {"advance_ms": DAY})
     one.tell("reset-stats", {})

@@ -149,6 +149,8 @@ class _CampaignRun:
         lab.tell("clock", {"advance_ms": BAN_SECONDS * 1_000 + 2 * MINUTE_MS})
         with closing(psycopg.connect(lab.database_url, autocommit=True)) as operator:
             operator.execute("DELETE FROM cooldowns")
+        for file in lab.command.directory.rglob("cooldown-*.json"):
+            file.unlink()
 
     def _leave_alone(self) -> None:
         """Runs to which nothing happens, until nothing is left that a further one could fill."""

@@ -7,11 +7,11 @@ from contextlib import ExitStack, closing, contextmanager
 import psycopg
 
 from etl.simulator.scenario import Scenario
-from tests.acceptance.lab import Lab
+from tests.acceptance.lab import FORCE_ORDERS, Lab
 from tests.chaos.judging import dead_runs
 from tests.chaos.ownserver import OwnServer, cut_connections
 from tests.chaos.recovering import assert_it_ends_clearly, assert_the_next_run_completes_it, run_into
-from tests.chaos.scenes import Scenes, pages
+from tests.chaos.scenes import Scenes, asked, come_to, pages, start
 
 SLOW = Scenario(latency_ms=40)
 
@@ -86,6 +86,27 @@ def test_a_database_that_becomes_read_only_in_mid_run_ends_it_with_5(scenes: Sce
             assert_it_ends_clearly(done, "read-only")
         assert_the_next_run_completes_it(lab)
         assert len(dead_runs(lab)) == 1
+
+
+def test_a_ban_that_arrives_while_the_database_is_down_is_kept_by_the_next_run(
+    scenes: Scenes, server: OwnServer
+) -> None:
+    with scenes(Scenario(latency_ms=3_000), FORCE_ORDERS_CONCURRENCY="1") as lab:
+        lab.tell("faults", [{"kind": "ban", "path": FORCE_ORDERS, "seconds": 3_600}])
+        process = start(lab, "backfill")
+        assert come_to(process, lambda: asked(lab) > 0)  # the answer is still on its way
+        server.crash()
+        assert_it_ends_clearly(process.end())
+        server.start()
+        lab.tell("scenario", {"latency_ms": 0})
+        sent = lab.stats()["requests"]
+        assert lab.sql("SELECT FROM cooldowns") == [], "nobody could write it"
+        again = lab("sync")
+        assert again.returncode == 4, again.stderr
+        assert "nothing is sent until then" in again.stderr
+        assert lab("accounts", "check").returncode == 4
+        assert lab.stats()["requests"] == sent
+        assert len(lab.sql("SELECT FROM cooldowns WHERE until > now() + interval '50 minutes'")) == 1, "it knows now"
 
 
 @contextmanager
