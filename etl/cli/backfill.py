@@ -10,10 +10,10 @@ from etl.cli.notifications import run_and_notify
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import store
 from etl.commands.backfill import backfill_spec
+from etl.core.identity import host_of
 from etl.core.markets import USDM
 from etl.core.planning import cost
 from etl.core.text import many
-from etl.exchange.client import host_of
 from etl.exchange.clock import local_now
 from etl.reporting.lines import plan_lines
 from etl.runs import composition, weight_limit

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
 from typing import TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from etl.core.identity import host_of
 from etl.core.paging import Answer, PageRequest, Refusal
@@ -72,11 +72,6 @@ class Endpoint:
     recv_window: int = 5_000
 
 
-def host_of(base_url: str) -> str:
-    """The exchange's host, and its port where the address names one."""
-    return urlsplit(base_url).netloc.lower()
-
-
 class ExchangeClient:
     """Sends requests, does not choose them. Safe to use from several threads.
 
@@ -98,7 +93,6 @@ class ExchangeClient:
         self._signer = signer
         self._clock = clock
         self._limiter = limiter
-        self.host = host_of(endpoint.base_url)
         self._retry = retry
         self._sleep = sleep
         self._key_refusals = KeyRefusals()

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, Engine
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress, OwnEgress
+from etl.core.identity import host_of
 from etl.core.markets import USDM
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
 from etl.exchange.budget import Budget
-from etl.exchange.client import Endpoint, ExchangeClient, host_of
+from etl.exchange.client import Endpoint, ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
