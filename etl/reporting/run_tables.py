@@ -60,6 +60,8 @@ def quarantine_table(days: Sequence[tuple[str, date]]) -> Table:
             spans.append((account, day, day))
     columns = (Column("account", min_width=MIN_WIDTH), Column("first day"), Column("last day"))
     return table("days that may have an unreadable row", columns, spans[:GAPS_SHOWN])
+
+
 def _state(difference: Difference) -> str | None:
     """Which side has the later version, or that the database has the exchange's by now."""
     if difference.is_repaired:
