@@ -64,10 +64,10 @@ def test_it_is_asked_once_a_day(lab: Labs) -> None:
     assert high("backfill").returncode == 0
     assert (asked(high), high.last_run()["requests"], high.last_run()["weight"]) == (1, 15, 652)
     assert high("sync").returncode == 0
-    assert (asked(high), high.last_run()["requests"]) == (1, 2)
+    assert asked(high) == 1
     let_a_day_pass(high)
     assert high("sync").returncode == 0
-    assert (asked(high), high.last_run()["requests"]) == (2, 3)
+    assert asked(high) == 2
     assert remembered(high) == [(6_000, "exchangeInfo")]
 
 
