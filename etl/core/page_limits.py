@@ -64,6 +64,7 @@ class PageLimits:
         self._waiting: list[Doubt] = []
         self._lengths: Counter[int] = Counter()
         self._longest_row = 0
+        self._honoured: set[Kind] = set()
 
     @property
     def smallest_doubtful(self) -> int:
@@ -74,6 +75,8 @@ class PageLimits:
         """Record a page. Returns the doubt whether it is whole, None if it certainly is."""
         self._longest_row = max(self._longest_row, page.longest_row)
         self._lengths[page.length] += 1
+        if page.length == request.limit:
+            self._honoured.add(request.kind)
         witness = _Witness(request, page.count_requested(request), page.size)
         for waiting in self._waiting:
             waiting.has_later = self._refutes(witness, waiting)
@@ -84,6 +87,10 @@ class PageLimits:
             self._waiting.append(doubt)
         self._remember(witness)
         return doubt
+
+    def is_honoured(self, kind: Kind) -> bool:
+        """Whether a page of this kind ended at just the limit that was requested."""
+        return kind in self._honoured
 
     def may_be_lone(self, doubt: Doubt) -> bool:
         """Whether the page is so small that its doubt ends if no other page has its length."""

@@ -367,9 +367,19 @@ class _Walk:
         doubt, page = received.doubt, received.page
         if doubt is None or page is None:
             return page
-        if (yield from self._is_over(doubt)) or (yield from self._agree_its_close_types(window, symbol, page)):
+        is_over = yield from self._is_over(doubt)
+        if is_over and (yield from self._is_limit_honoured(window, symbol, page)):
             return page
-        return None
+        return page if (yield from self._agree_its_close_types(window, symbol, page)) else None
+
+    def _is_limit_honoured(self, window: Window, symbol: str, page: Page) -> Generator[Step, Reply, bool]:
+        """Whether the server honours the limit where a symbol is named: half of a page's rows are half of its rows."""
+        request = PageRequest(window, page.length // 2, symbol)
+        if request.limit and not self._limits.is_honoured(request.kind):
+            half = yield from self._send(request)
+            if isinstance(half, Page):
+                self._limits.note(request, half)
+        return self._limits.is_honoured(request.kind)
 
     def _agree_its_close_types(self, window: Window, symbol: str, page: Page) -> Generator[Step, Reply, bool]:
         """Whether a page below the limit shows the same liquidations and ADLs as the shorter pages of these types.

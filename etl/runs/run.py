@@ -327,11 +327,11 @@ class Run:
         latest = max((one.proven[-1].end for one in known.values() if one.proven), default=0)
         if latest > rules.present + MINUTE:
             self._proven_futures += 1
-            since = iso(rules.present // MINUTE * MINUTE)
-            command = f"force-orders coverage reset --account {account} --since {since} --why 'wrong clock'"
+            options = f"--account {account} --since {iso(rules.floor)} --why 'a clock was ahead'"
             self.summary.faults.append(
                 f"account {account} is recorded as proven until {iso(latest)}, which lies in the future: a clock was "
-                f"wrong; take it back with '{command}'"
+                f"ahead; nobody knows since when, so take back all that can be read again: "
+                f"force-orders coverage reset {options}"
             )
 
     def _report_left_out(self) -> int:

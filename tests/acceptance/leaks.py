@@ -25,6 +25,8 @@ SECRETS = {
     "private key": [line for pem in PEMS.values() for line in pem.splitlines()],
 }
 SIGNATURES = re.compile(r"signature(=|%3D)(?!…|\\u2026)|[0-9a-f]{64}", re.IGNORECASE)
+SEALS = re.compile(r'"(seal|content|digest|previous|replaces)": "[0-9a-f]{64}"')
+"""Digests over a day's orders, which look like signatures."""
 TELLING = 16
 """Characters of a secret that are a leak."""
 
@@ -46,7 +48,7 @@ def leaks(said: str, *signatures: str) -> set[str]:
         for kind, secret in sought.items()
         if secret & pieces or any(part in said for part in secret if len(part) < TELLING)
     }
-    return found | ({"signature"} if SIGNATURES.search(said) else set())
+    return found | ({"signature"} if SIGNATURES.search(SEALS.sub("", said)) else set())
 
 
 def stored(lab: Lab) -> str:
@@ -59,5 +61,5 @@ def stored(lab: Lab) -> str:
         """)
     }
     assert {"public.runs", "public.force_orders", "public.cooldowns"} <= tables
-    rows = lab.sql(" UNION ALL ".join(f"SELECT t::text AS said FROM {name} t" for name in tables))
+    rows = lab.sql(" UNION ALL ".join(f"SELECT to_jsonb(t)::text AS said FROM {name} t" for name in tables))
     return "\n".join(row["said"] for row in rows)

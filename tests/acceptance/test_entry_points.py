@@ -130,7 +130,7 @@ def test_the_stop_event_ends_the_run_and_what_was_proven_is_kept(here: Labs) -> 
     stop = threading.Event()
     with ThreadPoolExecutor(1) as elsewhere:
         running = elsewhere.submit(etl.run_backfill, stop=stop, concurrency=1)
-        wait_until(lambda: running.done() or slow.stats()["pages"] >= 3)
+        wait_until(lambda: running.done() or slow.stats()["pages"] >= 10)
         assert not running.done()
         stop.set()
         with pytest.raises(StoppedError, match="what was proven is kept"):

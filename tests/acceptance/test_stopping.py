@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 def test_in_the_middle_of_a_run(lab: Labs, number: int) -> None:
     stopped = lab(Scenario(latency_ms=100))
     process = stopped.command.start("backfill", FORCE_ORDERS_CONCURRENCY="1")
-    wait_until(lambda: stopped.stats()["pages"] >= 3)
+    wait_until(lambda: stopped.stats()["pages"] >= 10)
     assert "what was proven is kept" in ended(process, number)
     assert stopped.last_run()["status"] == "stopped"
     assert stopped.watermark()["watermark"] is not None

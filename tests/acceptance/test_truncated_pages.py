@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -43,11 +44,11 @@ def cut_by_bytes(exchange: Exchange, most: int) -> None:
 
 
 def ignore_limit(exchange: Exchange, most: int, *, symbol: bool = False, close_type: bool = False) -> None:
-    """Such requests get at most `most` rows."""
+    """Such requests get `most` rows, whatever limit they name."""
 
     def answer(asked: Asked) -> list[Row]:
         ignored = (symbol and asked.symbol is not None) or (close_type and asked.close_type is not None)
-        return exchange.page(asked, most if ignored else 100)
+        return exchange.page(replace(asked, limit=most) if ignored else asked)
 
     exchange.answer = answer
 

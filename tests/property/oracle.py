@@ -185,7 +185,7 @@ scenarios = st.builds(
 )
 """Every reading of the documentation that concerns a page."""
 
-_caps = st.integers(1, LIMIT).map(lambda cap: Caps(cap, cap, cap)) | st.builds(
+_caps = st.integers(-(-LIMIT // 3), LIMIT).map(lambda cap: Caps(cap, cap, cap)) | st.builds(
     Caps, *[st.integers(LIMIT // 2, LIMIT)] * 3
 )
 

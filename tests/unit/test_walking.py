@@ -333,7 +333,14 @@ def narrow(*script: Reply) -> list[Finding]:
 
 
 def test_of_a_crowded_symbol_a_page_in_doubt_is_whole_after_a_longer_one_that_still_comes() -> None:
-    assert narrow(crowd_of(*LIQUIDATIONS), CROWD) == [Finding(INSTANT, Verdict.PROVEN)]
+    half = crowd_of(*LIQUIDATIONS[:12])
+    assert narrow(crowd_of(*LIQUIDATIONS), CROWD, half) == [Finding(INSTANT, Verdict.PROVEN)]
+
+
+def test_but_not_if_the_limit_is_ignored_where_a_symbol_is_named() -> None:
+    crowd = crowd_of(*LIQUIDATIONS)
+    findings = narrow(crowd, CROWD, crowd, crowd, crowd, page())
+    assert findings == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT"), Finding(INSTANT, Verdict.SATURATED)]
 
 
 def test_or_if_its_close_types_show_the_same_rows() -> None:
