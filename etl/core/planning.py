@@ -113,8 +113,10 @@ def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> li
         if cheapest != [None]:
             return [target for name, known in requested.items() for target in plan_sync(name, known, rules)]
         frontier = min(known.proven[-1].end for known in requested.values())
-        every = Known(proven=[Window(frontier - max(rules.reread, 1), frontier)])
-    targets = plan_sync(None, every, rules)
+        reread = Known(proven=[Window(frontier - max(rules.reread, 1), frontier)])
+        targets = [replace(target, proven=()) for target in plan_sync(None, reread, rules)]
+    else:
+        targets = plan_sync(None, every, rules)
     reached = [target.need for target in targets]
     for name, known in requested.items():
         targets += _targets(subtract(known.holes, reached), name, rules)
@@ -138,7 +140,9 @@ def plan_sync(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
     windows = subtract([Window(start, rules.now)], known.given_up)
     filled = [part for window in windows for part in fill(window, rules.widest)]
     return holes + [
-        Target(part, window, symbol, newest) for window in filled if (part := window.intersect(need)) is not None
+        Target(part, window, symbol, tuple(clip(known.proven, window)))
+        for window in filled
+        if (part := window.intersect(need)) is not None
     ]
 
 

@@ -22,7 +22,7 @@ from etl.core.orders import REQUESTABLE_CLOSE_TYPES, CloseType, Key, Order
 from etl.core.page_limits import Doubt
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.retention import MARGIN
-from etl.core.timeline import Window, merge, subtract
+from etl.core.timeline import Window, clip, merge, subtract
 from etl.core.window_splitting import NARROWEST, Piece, cut, halve
 
 LEVELS = 64
@@ -89,8 +89,8 @@ class Target:
     need: Window
     requested: Window
     symbol: str | None = None
-    proven_until: int = 0
-    """What lies before this instant is proven already, and is only read again for orders that appeared late."""
+    proven: tuple[Window, ...] = ()
+    """What is proven already, and is only read again for orders that appeared late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class _Walk:
         if doubt is None or doubt.is_over:
             self._prove(piece.window, page.orders)
             return []
-        if not is_full and piece.window.end <= self._target.proven_until:
+        if not is_full and not subtract([piece.window], self._target.proven):
             # It is proven already: only rows that are certainly cut off, or stored and missing, call for more requests.
             self._prove(piece.window, page.orders)
             return []
@@ -279,10 +279,11 @@ class _Walk:
         window = piece.window
         times = (order.order_time for order in page.orders)
         is_full = page.length >= self._limits.limit
-        if not is_full and window.start < self._target.proven_until < window.end:
-            older, newer = window.split(self._target.proven_until)
-            self._prove(older, page.orders)
-            return [Piece(newer)]
+        known = [] if is_full else clip(self._target.proven, window)
+        if known:
+            for proven in known:
+                self._prove(proven, page.orders)
+            return [Piece(part) for part in subtract([window], known)]
         if window.width > NARROWEST:
             return cut(piece, times, self._truncation_side.observed) if is_full else halve(piece, times)
         shown: list[Order] = []

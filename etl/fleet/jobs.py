@@ -7,6 +7,7 @@ from typing import Any
 
 from etl.core.markets import USDM
 from etl.core.planning import Rules
+from etl.core.timeline import subtract
 from etl.core.walking import Target
 from etl.errors import ExitCode
 from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner, reread_planner
@@ -130,7 +131,7 @@ def catch_up_jobs(job: Job, targets: Sequence[Target], rules: Rules) -> list[Job
     What the sync would read again before the watermark comes first, since later the watermark lies elsewhere. Empty if
     there is only one new week to read, or if the older weeks were enqueued already.
     """
-    is_reread = {target: target.need.end <= target.proven_until for target in targets}
+    is_reread = {target: not subtract([target.need], target.proven) for target in targets}
     *older, _ = weekly_jobs(job, [target for target in targets if not is_reread[target]], rules) or [job]
     if not older or job.is_last:
         return []

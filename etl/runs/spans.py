@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from etl.core.planning import Known, Rules, plan_backfill, plan_everything, plan_nightly, scopes
 from etl.core.retention import MARGIN
-from etl.core.timeline import Window, is_bare_date, iso, parse_end, parse_instant
+from etl.core.timeline import Window, clip, is_bare_date, iso, parse_end, parse_instant
 from etl.core.walking import Target
 from etl.errors import ConfigError
 
@@ -85,8 +85,8 @@ def reread_planner(span: SpanText) -> Planner:
     """Plans a span of all symbols that is proven already, for orders that appeared late."""
 
     def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
-        window = span.readable(rules)
-        return [replace(one, proven_until=window.end) for one in plan_backfill(window, None, Known(), rules)]
+        targets = plan_backfill(span.readable(rules), None, Known(), rules)
+        return [replace(one, proven=tuple(clip(known[None].proven, one.requested))) for one in targets]
 
     return plan
 

@@ -25,8 +25,8 @@ def needs(targets: list[Target]) -> list[Window]:
 def test_a_nightly_run_reads_the_week_before_its_watermark_again_and_then_what_is_new() -> None:
     again = Window(MONTH.end - RULES.reread, MONTH.end - RULES.reread + WIDEST_WINDOW)
     assert plan_sync(None, Known(proven=[MONTH]), RULES) == [
-        Target(need=again, requested=again, proven_until=MONTH.end),
-        Target(Window(again.end, SETTLED), Window(again.end, NOW), proven_until=MONTH.end),
+        Target(need=again, requested=again, proven=(again,)),
+        Target(Window(again.end, SETTLED), Window(again.end, NOW), proven=(Window(again.end, MONTH.end),)),
     ]
 
 

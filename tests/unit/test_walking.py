@@ -9,7 +9,7 @@ from etl.core.orders import CloseType, Order, Reject
 from etl.core.page_limits import PageLimits
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
-from etl.core.timeline import DAY, Window, merge
+from etl.core.timeline import DAY, Window, merge, subtract
 from etl.core.walking import Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
 
 LIMIT = 100
@@ -216,15 +216,22 @@ MIDDAY = NOW - DAY // 2
 
 
 def test_of_what_is_proven_already_only_the_rest_is_requested_again_when_a_page_is_in_doubt() -> None:
-    target = Target(WINDOW, WINDOW, proven_until=MIDDAY)
+    target = Target(WINDOW, WINDOW, proven=(Window(WINDOW.start, MIDDAY),))
     steps = dialogue(target, [full_of(40), page()])
     assert requested(steps) == [WINDOW, Window(MIDDAY, NOW)]
     assert merge(finding.window for finding in found(steps)) == [WINDOW]
 
 
+def test_a_hole_in_what_is_proven_is_requested_again_as_well() -> None:
+    hole = Window(NOW - DAY // 2, NOW - DAY // 4)
+    target = Target(WINDOW, WINDOW, proven=tuple(subtract([WINDOW], [hole])))
+    steps = dialogue(target, [full_of(40), page()])
+    assert requested(steps) == [WINDOW, hole]
+
+
 def test_a_page_in_doubt_of_what_is_proven_already_needs_no_other_proof() -> None:
     answer = full_of(40)
-    (finding,) = found(dialogue(Target(WINDOW, WINDOW, proven_until=NOW), [answer]))
+    (finding,) = found(dialogue(Target(WINDOW, WINDOW, proven=(WINDOW,)), [answer]))
     assert (finding.window, finding.verdict, finding.shown) == (WINDOW, Verdict.PROVEN, answer.orders)
 
 
@@ -242,7 +249,7 @@ def test_and_is_requested_in_halves_if_another_has() -> None:
 
 
 def test_a_full_page_of_what_is_proven_already_is_read_in_pieces_for_orders_that_appeared_late() -> None:
-    steps = dialogue(Target(WINDOW, WINDOW, proven_until=NOW), [full(), page(), page()])
+    steps = dialogue(Target(WINDOW, WINDOW, proven=(WINDOW,)), [full(), page(), page()])
     assert len(requested(steps)) == 3
 
 
