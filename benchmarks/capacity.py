@@ -15,9 +15,9 @@ import requests
 from benchmarks.budget import SPEED, FastClock
 from benchmarks.places import database, simulator
 from benchmarks.table import Figure
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.timeline import DAY, MINUTE, Window
-from etl.core.walking import Finding, Verdict
 from etl.errors import StoppedError
 from etl.exchange.budget import ALLOWANCE
 from etl.exchange.clock import local_now

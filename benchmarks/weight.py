@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.table import Figure
+from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
+from etl.core.findings import Verdict
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, Window, divide
-from etl.core.walking import Reply, Steps, SymbolsRequest, Target, Verdict, walk
+from etl.core.walking import Target, walk
 from etl.exchange.pages import read_page
 from etl.settings.model import Settings
 from etl.simulator.book import Book

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Connection, text
 
 from etl.embedded.server import stop_server
 
@@ -53,3 +54,15 @@ def with_database(url: str, name: str) -> str:
     """The URL of another database of the same server."""
     head, _, query = url.partition("?")
     return f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def empty(connection: Connection) -> None:
+    """For a property, whose examples share a database: remove all that runs store."""
+    connection.execute(text(f"TRUNCATE {', '.join(WRITTEN_BY_RUNS)} RESTART IDENTITY"))
+    connection.commit()
+
+
+WRITTEN_BY_RUNS = (
+    *("force_orders", "force_order_revisions", "coverage", "runs", "quarantined_orders"),
+    *("cooldowns", "spent_weight", "seals", "identities", "weight_limits", "verifications"),
+)

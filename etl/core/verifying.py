@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from etl.core.differences import Difference, DifferenceKind
+from etl.core.findings import Finding, Verdict
 from etl.core.planning import OPENED, Known, Rules, plan_backfill
 from etl.core.retention import MARGIN
 from etl.core.timeline import Window, clip, merge, subtract, window_or_none
-from etl.core.walking import Finding, Target, Verdict
+from etl.core.walking import Target
 
 
 class Why(StrEnum):

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from etl.core.findings import Finding, Verdict
 from etl.core.orders import Key, Order
 from etl.core.planning import Known
 from etl.core.timeline import Window, subtract
-from etl.core.walking import Finding, Verdict
 from etl.store import coverage, orders
 
 _FOREVER = 1 << 62

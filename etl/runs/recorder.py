@@ -8,10 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
+from etl.core.findings import Finding
 from etl.core.orders import Key, Order, Reject, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known
-from etl.core.walking import Finding
 from etl.runs.contradictions import ProofRecord
 from etl.store import coverage, orders, quarantine, runs, seals
 from etl.store.orders import Change

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from etl.accounts.credentials import Keyring
 from etl.core.differences import Difference, DifferenceKind, compare
+from etl.core.findings import Finding, Verdict
 from etl.core.orders import Key, Order, latest_versions
 from etl.core.planning import Known, Rules
 from etl.core.sampling import Sample, SampleResult
@@ -22,7 +23,7 @@ from etl.core.verifying import (
     proven_scopes,
     requested_scopes,
 )
-from etl.core.walking import Finding, Target, Verdict
+from etl.core.walking import Target
 from etl.runs.recorder import Received, Recorder
 from etl.runs.run import Remaining
 from etl.runs.spans import SpanText

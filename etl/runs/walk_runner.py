@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
+from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
+from etl.core.findings import Finding, Verdict
 from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.sightings import Sightings
-from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, Verdict, walk
+from etl.core.walking import Target, walk
 from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
 from etl.exchange.client import ExchangeClient
 from etl.logs import logger

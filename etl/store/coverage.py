@@ -22,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Insert, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
+from etl.core.findings import Finding, Verdict
 from etl.core.planning import Known
 from etl.core.timeline import Window, merge, to_datetime, to_millis, window_or_none
-from etl.core.walking import Finding, Verdict
 from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
 
 views = MetaData()

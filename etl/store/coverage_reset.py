@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from etl.core.findings import Verdict
 from etl.core.timeline import Window, merge, to_datetime, to_millis
-from etl.core.walking import Verdict
 from etl.store.schema import EVERY_SYMBOL
 
 _LOST = Verdict.BEYOND_RETENTION.value

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
+from etl.core.findings import Finding, Verdict
 from etl.core.paging import Page
 from etl.core.timeline import Window
-from etl.core.walking import Finding, Verdict
 from etl.exchange.pages import read_page
 from tests.documented import ROW
 

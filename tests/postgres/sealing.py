@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from etl.commands.check_database import Check, check_database
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.timeline import DAY, Window, to_datetime
-from etl.core.walking import Finding, Verdict
 from etl.runs.recorder import Received, Recorder
 from etl.store import runs, seals
 from etl.store.seals import StoredSeal

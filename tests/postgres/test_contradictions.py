@@ -6,11 +6,11 @@ from types import MappingProxyType
 import pytest
 from sqlalchemy import Connection, delete, select
 
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.orders import Order
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_millis
-from etl.core.walking import Finding, Verdict
 from etl.runs.contradictions import ProofRecord
 from etl.store.orders import upsert
 from etl.store.schema import coverage

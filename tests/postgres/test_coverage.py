@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
-from etl.core.walking import Finding, Verdict
 from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.coverage import Asked, Gap, Watermark

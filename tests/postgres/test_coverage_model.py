@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.timeline import Window
-from etl.core.walking import Finding, Verdict
 from etl.store import coverage
 from tests.postgres.samples import ACCOUNT
 

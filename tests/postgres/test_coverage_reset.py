@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.core.findings import Finding, Verdict
 from etl.core.timeline import DAY, Window
-from etl.core.walking import Finding, Verdict
 from etl.store import coverage, coverage_reset
 from etl.store.coverage_reset import Reach
 from tests.postgres.samples import ACCOUNT, proven

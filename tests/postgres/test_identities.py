@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
+from etl.core.findings import Finding, Verdict
 from etl.core.identity import UNFILLED_KEPT, Held
 from etl.core.markets import USDM
 from etl.core.timeline import DAY, SECOND, Window, to_datetime
-from etl.core.walking import Finding, Verdict
 from etl.store import coverage, identities
 from etl.store.identities import Identity
 

@@ -7,11 +7,12 @@ from sqlalchemy import Connection
 
 from etl.commands.list_accounts import read_account_watermarks
 from etl.commands.retry_quarantine import retry_quarantine
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.orders import Reject
 from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, Window, iso
-from etl.core.walking import Finding, Target, Verdict
+from etl.core.walking import Target
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments
 from etl.fleet.queue import enqueue, is_superseded
 from etl.monitoring.metrics import metrics

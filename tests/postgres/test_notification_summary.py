@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, Window
-from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
 from etl.notifications.reading import read_summary
 from etl.notifications.summary import AccountGaps, NewOrders, NotificationSummary, RowCounts, RunResult, UnreadHistory

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
 
+from etl.core.findings import Finding, Verdict
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.paging import Page
 from etl.core.timeline import Window
-from etl.core.walking import Finding, Verdict
 from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.engine import connection_to, engine_for

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection, text
 
+from etl.core.findings import Finding, Verdict
 from etl.core.timeline import DAY, HOUR, Window, to_datetime, to_millis
-from etl.core.walking import Finding, Verdict
 from etl.store import coverage, quarantine, runs
 from tests.postgres.reported import MARKET, at, found, write
 from tests.postgres.samples import ACCOUNT, proven, row

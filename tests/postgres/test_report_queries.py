@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Connection, text
 
+from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window, to_millis
-from etl.core.walking import Finding, Verdict
 from etl.errors import StoreError
 from etl.reporting.queries import first_day, read_report, stored_accounts
 from etl.reporting.report_data import DayCoverage, ReportData

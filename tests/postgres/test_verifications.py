@@ -7,9 +7,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from etl.core.differences import Difference, DifferenceKind
+from etl.core.findings import Verdict
 from etl.core.timeline import Window
 from etl.core.verifying import ScopeResult, Unread
-from etl.core.walking import Verdict
 from etl.store import verifications
 
 SPAN = Window(0, 100)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
 
+from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
+from etl.core.findings import Finding
 from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest
 from etl.core.sightings import Sightings
 from etl.core.timeline import DAY, Window
-from etl.core.walking import Finding, Reply, Steps, SymbolsRequest, Target, walk
+from etl.core.walking import Target, walk
 from etl.exchange.pages import read_page
 from etl.simulator.book import Book
 from etl.simulator.orders import Order, order_from_row

@@ -27,7 +27,7 @@ from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store import coverage
 from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Asked, Exchange, Row, now, order
-from tests.property.test_through_http import TABLES
+from tests.databases import empty
 
 NOW = now()
 REREAD = 7 * DAY
@@ -135,8 +135,7 @@ def run(connection: Connection, exchange: Exchange, night: Night, directory: Pat
 def test_after_every_night_what_is_stored_is_the_history_or_the_difference_is_named(
     connection: Connection, exchange: Exchange, tmp_path: Path, history: list[tuple[Row, int]], nights: list[Night]
 ) -> None:
-    connection.execute(text(f"TRUNCATE {TABLES}, seals, identities RESTART IDENTITY"))
-    connection.commit()
+    empty(connection)
     watermark = 0
     for night in nights:
         exchange.rows = [row for row, appears in history if appears <= night.at]

@@ -22,9 +22,8 @@ from etl.simulator.orders import order_from_row
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from etl.store import coverage
+from tests.databases import empty
 from tests.property.oracle import LIMIT, NOW, SPAN, Row, histories, scenarios
-
-TABLES = "force_orders, force_order_revisions, coverage, runs, quarantined_orders, cooldowns, spent_weight"
 
 
 @settings(
@@ -38,8 +37,7 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
     rows: list[Row],
     scenario: Scenario,
 ) -> None:
-    connection.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY"))
-    connection.commit()
+    empty(connection)
     shift = (local_now() - NOW) // DAY * DAY  # the exchange's clock must be that of the database, within a day
     roomy = replace(scenario, clock_at_ms=NOW + shift, weight_limit=10_000_000)
     rows = [replace(row, time=row.time + shift, update_time=row.update_time + shift) for row in rows]

@@ -7,11 +7,12 @@ missing only if one of its two times lies there, whichever of them the exchange 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.core.findings import Finding, Verdict
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, HOUR, Window, divide, subtract
-from etl.core.walking import LEVELS, Finding, Target, Verdict
+from etl.core.walking import LEVELS, Target
 from etl.exchange.pages import read_page
 from etl.simulator.scenario import Scenario
 from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, Server, drive, histories, scenarios, worlds

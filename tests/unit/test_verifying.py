@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from etl.core.findings import Finding, Verdict
 from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, MINUTE, Window, merge
 from etl.core.verifying import Scope, Unread, Why, judge, no_longer_kept, proven_scopes, requested_scopes
-from etl.core.walking import Finding, Verdict
 
 NOW = 1_790_000_000_000
 RULES = Rules(now=NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY - 2)

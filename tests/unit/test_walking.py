@@ -4,13 +4,15 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
+from etl.core.dialogue import Reply, Step, SymbolsRequest
+from etl.core.findings import Finding, Verdict
 from etl.core.observations import Observations, Truncation, TruncationSide
 from etl.core.orders import CloseType, Order, Reject
 from etl.core.page_limits import PageLimits
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.retention import MARGIN, Retention
 from etl.core.timeline import DAY, Window, merge, subtract
-from etl.core.walking import Finding, Reply, Step, SymbolsRequest, Target, Verdict, walk
+from etl.core.walking import Target, walk
 
 LIMIT = 100
 NOW = 1_000 * DAY
