@@ -192,7 +192,7 @@ _caps = st.integers(-(-LIMIT // 3), LIMIT).map(lambda cap: Caps(cap, cap, cap)) 
 )
 
 _servers = st.builds(
-    Server, _caps, _caps, st.sampled_from([0, 1, 3, 10, 30]), st.sampled_from([1_000_000]) | st.integers(150, 1_200)
+    Server, _caps, _caps, st.sampled_from([0, 1, 3, 10, 30]), st.sampled_from([1_000_000]) | st.integers(420, 1_200)
 )
 
 
