@@ -34,11 +34,10 @@ def _by_symbol(dialogue: Dialogue, window: Window, shown: list[Order]) -> Unprov
     Without the exchange's list the whole stays unproven. Adds the orders on the pages that prove something to `shown`.
     """
     listed = yield from dialogue.listed_symbols()
-    unproven: list[Finding] = [] if listed else [Finding(window, Verdict.SATURATED)]
+    unproven: list[Finding] = [] if listed else [Finding(window, Verdict.FAILED)]
     proven: list[tuple[Window, str]] = []
-    known = frozenset(dialogue.symbols)
-    for symbol in sorted(known | (listed or frozenset())):
-        left = yield from _of_symbol(dialogue, window, symbol, shown, may_be_unknown=symbol not in known)
+    for symbol in sorted(dialogue.symbols | (listed or frozenset())):
+        left = yield from _of_symbol(dialogue, window, symbol, shown)
         unproven += left
         proven += [(part, symbol) for part in subtract([window], [finding.window for finding in left])]
     if unproven:
@@ -49,12 +48,10 @@ def _by_symbol(dialogue: Dialogue, window: Window, shown: list[Order]) -> Unprov
     return unproven
 
 
-def _of_symbol(
-    dialogue: Dialogue, window: Window, symbol: str, shown: list[Order], *, may_be_unknown: bool = False
-) -> Unproven:
+def _of_symbol(dialogue: Dialogue, window: Window, symbol: str, shown: list[Order]) -> Unproven:
     received = yield from dialogue.request(window, symbol)
-    if received.answer is Refusal.UNKNOWN_SYMBOL and may_be_unknown:
-        return []
+    if received.answer is Refusal.UNKNOWN_SYMBOL:  # it is listed, stored or shown: this may be a mistake
+        received = yield from dialogue.request(window, symbol)
     if received.page is None:
         is_disputed = received.answer is Refusal.ANOTHER_QUESTION
         return [Finding(window, Verdict.DISPUTED if is_disputed else Verdict.FAILED, symbol)]
@@ -79,7 +76,10 @@ def _by_millisecond(dialogue: Dialogue, window: Window, symbol: str, shown: list
 def _whole_page(
     dialogue: Dialogue, window: Window, symbol: str, received: Received
 ) -> Generator[Step, Reply, Page | None]:
-    """The page, if it is certain to be whole."""
+    """The page, if it is certain to be whole; looks for a longer page of the symbol if none came before."""
+    if received.doubt is not None and not received.doubt.has_earlier and received.doubt.length < dialogue.limits.limit:
+        yield from dialogue.request(dialogue.widest, symbol)
+        received = yield from dialogue.request(window, symbol)
     doubt, page = received.doubt, received.page
     if doubt is None or page is None:
         return page

@@ -58,9 +58,10 @@ class Received:
 class Dialogue:
     """Sends requests and checks that their pages answer them. Does not choose them."""
 
-    def __init__(self, scope: str | None, claim: Window, observations: Observations) -> None:
-        """`scope`: the symbol of the walk, None for all. `claim`: nothing outside of it is found."""
+    def __init__(self, scope: str | None, widest: Window, claim: Window, observations: Observations) -> None:
+        """`scope`: the symbol of the walk, None for all. `widest`: its first window. `claim`: nothing else is found."""
         self.scope = scope
+        self.widest = widest
         self.limits = observations.page_limits
         self.symbols = observations.symbols
         self.retention = observations.retention

@@ -7,7 +7,7 @@ from typing import Any
 
 from etl.core.markets import USDM
 from etl.core.planning import Rules
-from etl.core.timeline import subtract
+from etl.core.timeline import Window, clip, subtract
 from etl.core.walking import Target
 from etl.errors import ExitCode
 from etl.runs.spans import Planner, SpanText, backfill_planner, nightly_planner, reread_planner
@@ -58,7 +58,7 @@ class Job:
         since, until = (None if instant is None else str(instant) for instant in (self.since, self.until))
         # Whether to read before the retention was decided when the job was enqueued.
         span = SpanText(since, until, beyond_retention=since is not None)
-        return reread_planner(span) if self.rereads else backfill_planner(span, self.symbols)
+        return reread_planner(span, self.symbols) if self.rereads else backfill_planner(span, self.symbols)
 
     def arguments(self) -> dict[str, Any]:
         """As JSON for the queue, which stores its own name and the command itself; read by `job_from_arguments`."""
@@ -113,30 +113,34 @@ def weekly_jobs(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job
 
     A job that begins at the retention limit, or ends now, keeps that end open: it may wait in the queue for hours.
     """
-    needs = sorted({target.need for target in targets})
+    rereads: dict[Window, bool] = {}
+    for target in targets:
+        rereads[target.need] = rereads.get(target.need, False) or bool(clip(target.proven, target.need))
     return [
         replace(
             whole,
             command=BACKFILL,
             since=None if need.start == rules.floor else need.start,
             until=None if need.end == rules.settled else need.end,
+            rereads=rereads[need],
         )
-        for need in needs
+        for need in sorted(rereads)
     ]
 
 
 def catch_up_jobs(job: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:
     """The jobs to enqueue in place of a sync that is several weeks behind: the older weeks, then the sync itself.
 
-    What the sync would read again before the watermark comes first, since later the watermark lies elsewhere. Empty if
-    there is only one new week to read, or if the older weeks were enqueued already.
+    The older weeks begin with what the sync would read again, since later the watermark lies elsewhere. Empty if there
+    is only one new week to read, or if the older weeks were enqueued already.
     """
-    is_reread = {target: not subtract([target.need], target.proven) for target in targets}
-    *older, _ = weekly_jobs(job, [target for target in targets if not is_reread[target]], rules) or [job]
-    if not older or job.is_last:
+    new = [target for target in targets if subtract([target.need], target.proven)]
+    if len({target.need for target in new}) < 2 or job.is_last:
         return []
-    reread = weekly_jobs(job, [target for target in targets if is_reread[target]], rules)
-    return [*(replace(week, rereads=True) for week in reread), *older, replace(job, is_last=True)]
+    names = {target.symbol for target in targets}
+    by_name = replace(job, symbols=tuple(sorted(name for name in names if name)) if None not in names else ())
+    *older, _ = weekly_jobs(by_name, targets, rules)
+    return [*older, replace(job, is_last=True)]
 
 
 def by_expiry(jobs: Sequence[Job]) -> list[Job]:

@@ -81,12 +81,16 @@ def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
     return plan
 
 
-def reread_planner(span: SpanText) -> Planner:
-    """Plans a span of all symbols that is proven already, for orders that appeared late."""
+def reread_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
+    """Plans all of a span, also what is proven of it already: orders may have appeared late."""
 
     def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
-        targets = plan_backfill(span.readable(rules), None, Known(), rules)
-        return [replace(one, proven=tuple(clip(known[None].proven, one.requested))) for one in targets]
+        window = span.readable(rules)
+        return [
+            replace(target, proven=tuple(clip(known.get(symbol, known[None]).proven, target.requested)))
+            for symbol in scopes(symbols)
+            for target in plan_backfill(window, symbol, Known(), rules)
+        ]
 
     return plan
 

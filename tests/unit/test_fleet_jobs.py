@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.planning import Known, Rules
-from etl.core.timeline import DAY, HOUR, MINUTE, Window
+from etl.core.timeline import DAY, HOUR, MINUTE, Window, subtract
 from etl.errors import ConfigError, ExitCode
 from etl.fleet import jobs
 from etl.fleet.jobs import BACKFILL, SYNC, Job, by_expiry, job_from_arguments, poll_delay, retry_delay
@@ -34,11 +34,28 @@ def test_a_sync_that_is_a_day_behind_is_one_job() -> None:
 
 def test_a_sync_that_is_weeks_behind_becomes_a_job_for_each_week_and_itself_at_the_end() -> None:
     again, *weeks, last = catch_up(SCHEDULED, proven_until(NOW - 20 * DAY))
-    assert (again.command, again.rereads) == (BACKFILL, True)
-    assert (again.since, again.until) == (NOW - 27 * DAY, NOW - 20 * DAY - 2)
-    assert [(week.command, week.rereads) for week in weeks] == [(BACKFILL, False), (BACKFILL, False)]
+    assert (again.command, again.rereads, again.since) == (BACKFILL, True, NOW - 27 * DAY)
+    assert [(week.command, week.rereads) for week in weeks] == [(BACKFILL, True), (BACKFILL, False)]
+    assert all(one.until == after.since for one, after in pairwise([again, *weeks]))
     assert last == replace(SCHEDULED, is_last=True)
     assert {week.due_at for week in weeks} == {SCHEDULED.due_at}
+
+
+@pytest.mark.parametrize("days", [0, 1, 6, 7, 8, 30])
+def test_all_that_a_sync_would_read_again_is_read_by_these_jobs(days: int) -> None:
+    rules, known = replace(RULES, reread=days * DAY), proven_until(NOW - 28 * DAY)
+    enqueued = jobs.catch_up_jobs(SCHEDULED, SCHEDULED.planner()({None: known}, rules), rules)
+    planned = [target for job in enqueued[:-1] for target in job.planner()({None: known}, rules)]
+    last = SCHEDULED.planner()({None: proven_until(enqueued[-2].until or NOW)}, rules)
+    whole = Window(NOW - (28 + days) * DAY, rules.settled)
+    assert subtract([whole], [target.need for target in [*planned, *last]]) == []
+
+
+def test_the_weeks_of_an_account_that_is_read_by_name_are_read_by_name() -> None:
+    known = {None: Known(), "BTCUSDT": proven_until(NOW - 28 * DAY)}
+    enqueued = jobs.catch_up_jobs(SCHEDULED, SCHEDULED.planner()(known, RULES), RULES)
+    assert {job.symbols for job in enqueued[:-1]} == {("BTCUSDT",)}
+    assert {target.symbol for job in enqueued for target in job.planner()(known, RULES)} == {"BTCUSDT"}
 
 
 def test_the_sync_after_such_weeks_is_not_split_again() -> None:

@@ -320,9 +320,9 @@ def test_a_symbol_that_stays_full_in_its_millisecond_is_saturated_though_its_clo
     assert found(steps) == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT")]
 
 
-def test_without_the_list_of_symbols_a_crowded_millisecond_is_saturated() -> None:
+def test_without_the_list_of_symbols_a_crowded_millisecond_has_failed_and_is_asked_for_again() -> None:
     steps = dialogue(plain(INSTANT), [CROWD, None, page([NOW - 1])])
-    assert Finding(INSTANT, Verdict.SATURATED) in found(steps)
+    assert Finding(INSTANT, Verdict.FAILED) in found(steps)
     assert Finding(INSTANT, Verdict.PROVEN) not in found(steps)
 
 
@@ -334,6 +334,7 @@ def crowd_of(*types: CloseType) -> Page:
 LIQUIDATIONS, ADLS = [CloseType.LIQUIDATION] * 25, [CloseType.ADL] * 25
 DEFAULT = crowd_of(*LIQUIDATIONS, *ADLS)
 """As many rows as the exchange returns where no limit is given."""
+MANY = crowd_of(*[CloseType.LIQUIDATION] * 60)
 
 
 def narrow(*script: Reply) -> list[Finding]:
@@ -354,7 +355,19 @@ def test_but_not_if_the_limit_is_ignored_where_a_symbol_is_named() -> None:
 
 def test_or_if_its_close_types_show_the_same_rows() -> None:
     liquidations, adls = holding(DEFAULT.orders[:25]), holding(DEFAULT.orders[25:])
-    assert narrow(DEFAULT, liquidations, CROWD, adls, CROWD) == [Finding(INSTANT, Verdict.PROVEN)]
+    assert narrow(DEFAULT, page(), DEFAULT, liquidations, CROWD, adls, CROWD) == [Finding(INSTANT, Verdict.PROVEN)]
+
+
+def test_or_if_the_symbol_has_a_full_page_elsewhere() -> None:
+    assert narrow(MANY, CROWD, MANY, CROWD) == [Finding(INSTANT, Verdict.PROVEN)]
+
+
+@pytest.mark.parametrize("refusals", [1, 2])
+def test_a_symbol_that_is_refused_as_unknown_though_it_is_listed_is_asked_again_and_fails_then(refusals: int) -> None:
+    unknown = [Refusal.UNKNOWN_SYMBOL] * refusals
+    findings = narrow(*unknown, *[page()] * (2 - refusals))
+    failed = [Finding(INSTANT, Verdict.FAILED, "BTCUSDT"), Finding(INSTANT, Verdict.FAILED)]
+    assert findings == (failed if refusals == 2 else [Finding(INSTANT, Verdict.PROVEN)])
 
 
 @pytest.mark.parametrize(
@@ -368,7 +381,7 @@ def test_or_if_its_close_types_show_the_same_rows() -> None:
 )
 def test_and_saturated_if_they_do_not(liquidations: Page) -> None:
     adls = [] if liquidations is DEFAULT else [CROWD, holding(DEFAULT.orders[25:]), CROWD]
-    findings = narrow(DEFAULT, liquidations, *adls, page(), page())
+    findings = narrow(DEFAULT, page(), DEFAULT, liquidations, *adls, page(), page())
     assert findings == [Finding(INSTANT, Verdict.SATURATED, "BTCUSDT"), Finding(INSTANT, Verdict.SATURATED)]
 
 
