@@ -52,6 +52,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """pytest's own. Under root other users may pass to it, as to a home directory: root's Postgres is one of them."""
+    top = tmp_path_factory.getbasetemp().parent
+    if os.geteuid() == 0:
+        for one in (tmp_path, *tmp_path.parents):
+            if one.is_relative_to(top) and one.stat().st_uid == 0 and not one.stat().st_mode & 0o1:
+                one.chmod(0o711)
+    return tmp_path
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The libpq URL of the server's database `postgres`, for a role that may create databases and roles."""

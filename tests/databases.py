@@ -28,6 +28,7 @@ def data_directory(parent: Path | None = None) -> Iterator[Path]:
     """
     roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH
     path = Path(tempfile.mkdtemp(prefix="fo-", dir=parent or (MEMORY if roomy else None)))
+    path.chmod(0o711)  # under root the server runs as another user
     try:
         yield path
     finally:

@@ -21,6 +21,8 @@ PRINTERS = {"etl/cli/console.py", "etl/simulator/command.py"}
 MAY_IMPORT = {
     "etl.errors": set(),
     "etl.package_files": set(),
+    "etl.child_environment": set(),
+    "etl.file_access": set(),
     "etl.core": {"etl.core"},
     "etl.logs": {"etl.core.text"},
     "etl.waits": {"etl.core.timeline", "etl.logs"},

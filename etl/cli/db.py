@@ -90,6 +90,6 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 @click.pass_context
 def db_query(context: click.Context, sql: str) -> None:
     """Run one read-only SQL query and print its rows."""
-    with show_waits(), composition.store(load_settings(context)) as connection:
+    with show_waits(), composition.for_queries(load_settings(context)) as connection:
         columns, rows = read_only(connection, sql)
     print_tables([query_table(columns, rows)])

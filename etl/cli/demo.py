@@ -11,7 +11,7 @@ from etl.cli.console import print_line, print_tables, show_waits
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import store
 from etl.commands.demo import QUERY, command_for, prepare_demo
-from etl.embedded.cluster import closed_parents, user_of
+from etl.embedded.cluster import user_of
 from etl.embedded.programs import binaries
 from etl.reporting.layout import Column
 from etl.reporting.table import SYMBOL_WIDTH, table
@@ -32,13 +32,11 @@ def demo(context: click.Context) -> None:
     with prepare_demo(settings) as prepared, ExitStack() as until_the_end:
         print_line(f"exchange  the simulator on {prepared.settings.base_url}, 90 days of force orders")
         print_line(f"database  an embedded Postgres in {prepared.settings.data_dir}")
-        closed = closed_parents(prepared.settings.data_dir)
         with show_waits():
             until_the_end.enter_context(address(None, prepared.settings.data_dir))
         summary = store(prepared.settings, prepared.spec)
         _print_orders(prepared.settings)
-        opened = sorted(map(str, closed - closed_parents(prepared.settings.data_dir)))
-        _print_commands(prepared.settings, command_for(settings, sys.argv[0]), opened)
+        _print_commands(prepared.settings, command_for(settings, sys.argv[0]))
     context.exit(summary.exit_code)
 
 
@@ -49,7 +47,7 @@ def _print_orders(settings: Settings) -> None:
     print_tables([table("orders", columns, [(name, n) for (_, _, name), n in sorted(counts.items())])])
 
 
-def _print_commands(settings: Settings, command: str, opened: list[str]) -> None:
+def _print_commands(settings: Settings, command: str) -> None:
     """Print lines that can be pasted into a shell: every line that is no command is a comment."""
     psql = shlex.quote(shutil.which("psql") or str(binaries() / "psql"))
     directory, user = shlex.quote(str(settings.data_dir)), user_of(settings.data_dir)
@@ -72,6 +70,3 @@ rm -r {directory}"""
         print_line(f"# Its Postgres runs as the system user {user}, which all embedded ones of root share.")
         print_line("# If there is no other:")
         print_line(f"userdel {user}")
-    if opened:
-        print_line(f"# To let {user} pass, other users may now enter these directories, not list them. To undo it:")
-        print_line(f"chmod o-x {shlex.join(opened)}")

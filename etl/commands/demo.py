@@ -13,6 +13,7 @@ from pathlib import Path
 from etl.accounts.credentials import Credentials, Keyring
 from etl.accounts.key_sources import MAIN
 from etl.errors import StoreError
+from etl.file_access import make_data_directory
 from etl.runs.ingest import IngestSpec
 from etl.runs.spans import SpanText, backfill_planner
 from etl.settings.model import Settings
@@ -67,7 +68,7 @@ def _origin(directory: Path) -> int:
     except (OSError, ValueError):  # this is the first demo, or the file is damaged
         now = time.time_ns() // 1_000_000
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_data_directory(directory)
         file.write_text(f"{now}\n", encoding="utf-8")
     except OSError as error:
         raise StoreError(f"the demo's directory {directory} cannot be used: {error.strerror}") from None

@@ -1,5 +1,6 @@
 """The files of the embedded server and the programs of the wheel that work on them."""
 
+import logging
 import os
 import re
 import shlex
@@ -8,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -16,9 +17,12 @@ from typing import BinaryIO
 import psycopg
 
 from etl.embedded.file_locks import POLL_S, claimed, locked
-from etl.embedded.programs import MAJOR, binaries, environment
-from etl.embedded.system_user import SystemUser, give, is_closed, let_through, server_user
+from etl.embedded.programs import MAJOR, binaries, binaries_for_others, environment
+from etl.embedded.system_user import SystemUser, give, refuse_closed, server_user
 from etl.errors import StoreError
+from etl.file_access import DATA_OF_ROOT, is_root, make_data_directory
+
+logger = logging.getLogger(__name__)
 
 DATABASE = "force_orders"
 SUPERUSER = "postgres"
@@ -59,11 +63,20 @@ class Cluster:
         self.users = self.home / "postgres.users"
         self.kept = self.home / "postgres.kept"
 
+    def refuse_closed_directories(self) -> None:
+        """Raise StoreError where a server that is not running yet could not reach its data. Creates nothing."""
+        if is_root() and self.ready_socket_dir() is None:
+            refuse_closed(self.data)
+
+    def programs(self, major: str = MAJOR) -> Path:
+        """The directory of the programs, where the server's user may run them."""
+        return binaries_for_others(self.home / "programs", major) if is_root() else binaries(major)
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Exclude all other processes. An OSError inside (missing file or right, full disk) becomes a StoreError."""
         try:
-            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_data_directory(self.home)
             with locked(self.home / "postgres.turn", 2 * PATIENCE_S):
                 yield
         except OSError as error:
@@ -132,6 +145,8 @@ class Cluster:
         The collation is Postgres' own C.UTF-8: the same order on every machine, and a new C library breaks no index.
         `trust` admits every user who can open the socket, which is in a 0700 directory.
         """
+        level = logging.WARNING if self.home == DATA_OF_ROOT else logging.INFO  # not where a user looks for them
+        logger.log(level, "the new embedded Postgres has its data in %s", self.home)
         fresh = self.home / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -150,7 +165,7 @@ class Cluster:
         if not version.is_file():
             raise StoreError(f"{self.data} is no Postgres database: move it away, or set FORCE_ORDERS_DATA_DIR")
         if (major := version.read_text().strip()) != MAJOR:
-            raise StoreError(_how_to_move(self.data, major))
+            raise StoreError(_how_to_move(self.data, self.programs, major))
 
     def _clear_stale_locks(self) -> None:
         """Remove lock files that would make Postgres believe that a server runs although none does.
@@ -170,7 +185,7 @@ class Cluster:
         """The lines of a file, none where it is missing. postmaster.pid grows to eight while a server starts."""
         try:
             return (self.data / name).read_text().splitlines()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def ready_socket_dir(self) -> Path | None:
@@ -179,10 +194,8 @@ class Cluster:
         return self.data / status[SOCKET_LINE] if ready else None
 
     def _run(self, program: str, *arguments: str, log: BinaryIO, cwd: Path | None = None) -> None:
-        where, binary = cwd or self.data, binaries() / program
+        where, binary = cwd or self.data, self.programs() / program
         user = server_user(where)
-        if user.uid is not None:
-            let_through(user.uid, where, binary)
         begin = log.seek(0, os.SEEK_END)
         done = subprocess.run(  # noqa: S603 – a program of the wheel, no shell
             [binary, *arguments],
@@ -209,15 +222,16 @@ class Cluster:
         return StoreError(f"the embedded Postgres in {self.data} {how}{reason}; see {self.log}")
 
 
-def _how_to_move(data: Path, major: str) -> str:
+def _how_to_move(data: Path, programs: Callable[[str], Path], major: str) -> str:
     """The commands that dump and restore older data. The wheel has PostgreSQL 16 too, but no other old version."""
-    old, new, here = binaries(major), binaries(), shlex.quote(str(data))
+    new, here = binaries(), shlex.quote(str(data))
     problem = f"{data} was made by PostgreSQL {major}, and this program needs PostgreSQL {MAJOR}"
     dump = f"{here}-{major}.sql"
     restore = f'mv {here} {here}-{major} && {new}/psql -q -d "$(force-orders db url)" -f {dump}; force-orders db stop'
-    if not old.is_dir():
+    if not binaries(major).is_dir():
         return f"{problem}: write `pg_dump {DATABASE}` of a PostgreSQL {major} server on it to {dump}, then: {restore}"
     user = server_user(data)
+    old = programs(major)
     own = "" if user.uid is None else f"setpriv --reuid {user.uid} --regid {user.gid} --clear-groups "
     pg_ctl = f"{own}{old}/pg_ctl -s -w -D ."
     return (
@@ -234,14 +248,6 @@ def user_of(data_dir: Path) -> str | None:
     import pwd
 
     return pwd.getpwuid(user.uid).pw_name
-
-
-def closed_parents(data_dir: Path) -> set[Path]:
-    """The directories above the data and the programs that are closed to the server's user; none where that is us."""
-    if os.geteuid() != 0:
-        return set()
-    above = {*Cluster(data_dir).home.parents, *(binaries() / "postgres").parents}
-    return {one for one in above if one.exists() and is_closed(one)}
 
 
 def _temporary_dir(user: SystemUser) -> str:

@@ -52,6 +52,7 @@ class EmbeddedPostgres:
         if self._users is not None:
             return self
         binaries()  # fail before anything is created
+        self._cluster.refuse_closed_directories()
         try:
             with WAITS.blocking(Reason.STARTING), self._cluster.turn():
                 self._users = locked(self._cluster.users, 2 * PATIENCE_S, shared=True)

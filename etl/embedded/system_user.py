@@ -1,21 +1,20 @@
 """The system user that runs the server. Postgres refuses to run as root, so root needs another user for it."""
 
-import logging
 import os
-import stat
 import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
+from etl.child_environment import child_environment
 from etl.embedded.file_locks import POLL_S
 from etl.errors import StoreError
+from etl.file_access import DATA_OF_ROOT, closed_above, is_root
 
 NAME = "pgserver"
 USERADD_TIMEOUT_S = 2.0
-
-logger = logging.getLogger(__name__)
 
 
 class SystemUser(NamedTuple):
@@ -27,9 +26,9 @@ class SystemUser(NamedTuple):
 
 def server_user(data: Path) -> SystemUser:
     """Under root the owner of the data, or for new data the user `pgserver`, who is added if needed."""
-    if os.geteuid() != 0:
+    if not is_root():
         return SystemUser()
-    if (owner := data.stat()).st_uid != 0:
+    if data.exists() and (owner := data.stat()).st_uid != 0:
         return SystemUser(owner.st_uid, owner.st_gid)
     import pwd
 
@@ -40,7 +39,7 @@ def server_user(data: Path) -> SystemUser:
             user = pwd.getpwnam(NAME)
             return SystemUser(user.pw_uid, user.pw_gid)
         with suppress(FileNotFoundError):
-            subprocess.run(useradd, capture_output=True, check=False)  # noqa: S603
+            subprocess.run(useradd, env=child_environment(), capture_output=True, check=False)  # noqa: S603
         time.sleep(POLL_S)
     raise StoreError(
         f"Postgres does not run as root, and the user {NAME} cannot be added for it: run as another user, "
@@ -54,22 +53,16 @@ def give(path: Path, user: SystemUser) -> None:
         os.chown(path, user.uid, user.gid)
 
 
-def is_closed(directory: Path) -> bool:
-    """Whether users other than the owner and the group cannot pass through a directory."""
-    return not directory.stat().st_mode & stat.S_IXOTH
+def refuse_closed(data: Path) -> None:
+    """Raise StoreError, which names the way out, where the server's user may not pass to its data.
 
-
-def let_through(uid: int, data: Path, binary: Path) -> None:
-    """Let the server's user pass through the directories above these paths (`x`, not `r`), and read the wheel.
-
-    Only root needs this: /root is closed to other users, and root's umask may close the wheel. The directories stay
-    open, because Postgres uses absolute paths at its start, at its end and for libraries that it loads in between. The
-    data themselves stay 0700.
+    Postgres uses absolute paths at its start, at its end and for libraries that it loads in between.
     """
-    for directory in {*data.parents, *binary.parents}:
-        if is_closed(directory) and directory.stat().st_uid != uid:
-            logger.info("the user of the embedded Postgres, and others, may now pass through %s", directory)
-            directory.chmod(stat.S_IMODE(directory.stat().st_mode) | stat.S_IXOTH)
-    wheel = binary.parent.parent
-    if not (wheel / "lib").stat().st_mode & stat.S_IROTH:
-        subprocess.run(("chmod", "-R", "o+rX", wheel), check=False)  # noqa: S603, S607
+    user = server_user(data)
+    if user.uid is None or not (closed := closed_above(data, user.uid, user.gid)):
+        return
+    move = f"run 'mv -T {quote(str(data.parent))} {DATA_OF_ROOT}' and " if data.exists() else ""
+    raise StoreError(
+        f"root's Postgres runs as another user, who may not pass through {closed[-1]}: {move}set "
+        f"FORCE_ORDERS_DATA_DIR to {DATA_OF_ROOT if move else f'a directory such as {DATA_OF_ROOT}'}"
+    )

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import re
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from etl.accounts.secret_files import read_secret_text
+from etl.child_environment import child_environment
 from etl.errors import ConfigError
 from etl.notifications import delivery
 from etl.notifications.message import Message, message_of
@@ -21,6 +21,16 @@ STARTUP_S = 10
 """Seconds that Apprise may take to load its plugins, before the channels' own time begins."""
 
 _SETTING = "notify_urls_file"
+
+PASSED_ON = frozenset(
+    (
+        *("PYTHONPATH", "PYTHONHOME", "LANG", "LC_ALL", "SYSTEMROOT"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+        *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+        *("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "DISPLAY"),
+    )
+)
+"""Variables that Apprise gets: how to load it, how to reach the network, and the desktop for its notifications."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ def _run_delivery(request: delivery.DeliveryRequest) -> dict[int, str | None]:
     """What went wrong, by the channel's number; None: nothing. Channels that did not answer are missing."""
     with subprocess.Popen(  # noqa: S603 - our own program, by its path
         [sys.executable, "-P", "-W", "ignore", delivery.__file__],
-        env={name: value for name, value in os.environ.items() if not name.startswith(("BINANCE_", "FORCE_ORDERS_"))},
+        env=child_environment(*PASSED_ON),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

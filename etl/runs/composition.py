@@ -27,7 +27,7 @@ from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store.cooldown_file import CooldownFile, RememberingEgress
-from etl.store.database import address, open_database
+from etl.store.database import address, open_database, open_for_queries
 from etl.store.egress import UNNAMED, shared_egress
 from etl.store.runs import Assignment
 
@@ -140,8 +140,14 @@ def verify(
 def store(settings: Settings, patience_s: int | None = None) -> Iterator[Connection]:
     """A connection to the configured database, with our schema; `patience_s`: see `engine_for`."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
-    with open_database(url, settings.data_dir, patience_s) as connection:
+    with open_database(url, settings.data_dir, patience_s, settings.patience_seconds) as connection:
         yield connection
+
+
+def for_queries(settings: Settings) -> AbstractContextManager[Connection]:
+    """The same for statements that are not ours."""
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    return open_for_queries(url, settings.data_dir, settings.patience_seconds)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import platformdirs
 
+from etl.file_access import DATA_OF_ROOT, closed_above, is_root
 from etl.settings import checks
 from etl.settings.secret import SecretStr
 
@@ -30,8 +31,12 @@ class InvalidAccount:
     fault: str
 
 
-def _user_data_path() -> Path:
-    return platformdirs.user_data_path("force-orders", appauthor=False)
+def _default_data_dir() -> Path:
+    """The user's data directory; of root only where it is open to others or has data already."""
+    own = platformdirs.user_data_path("force-orders", appauthor=False)
+    if not is_root() or (own / "postgres").is_dir() or not closed_above(own / "postgres"):
+        return own
+    return DATA_OF_ROOT
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Settings:
     """All settings with their defaults and checks; `force-orders config example` explains them."""
 
     database_url: Annotated[SecretStr | None, checks.database_url] = None
-    data_dir: Annotated[Path, checks.path] = field(default_factory=_user_data_path)
+    data_dir: Annotated[Path, checks.path] = field(default_factory=_default_data_dir)
     base_url: Annotated[str, checks.base_url] = "https://fapi.binance.com"
     weight_budget: Annotated[int | None, checks.whole(50, 10_000_000)] = None
     retention_days: Annotated[int, checks.whole(0, 36_500)] = 90

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from etl.core.egress import LONGEST_BAN, Egress, Taken
 from etl.core.timeline import SECOND
+from etl.file_access import make_data_directory
 from etl.logs import logger
 
 LONGEST_NAME = 100
@@ -99,7 +100,7 @@ class CooldownFile:
 
     def _write(self, deadline: Deadline) -> None:
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_data_directory(self.path.parent)
             descriptor, temporary = mkstemp(dir=self.path.parent, prefix=".cooldown-")  # mode 600
             try:
                 with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor

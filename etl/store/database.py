@@ -8,23 +8,45 @@ from sqlalchemy import Connection
 
 from etl.errors import StoreError
 from etl.store import migrate
-from etl.store.engine import connection_to, engine_for
+from etl.store.engine import LOCK_TIMEOUT_S, connection_to, engine_for, store_errors
+from etl.store.rights import QUERY_ROLE, make_query_role
 from etl.waits import WAITS, Reason
 
 
 @contextmanager
-def open_database(url: str | None, data_dir: Path, patience_s: int | None = None) -> Iterator[Connection]:
+def open_database(
+    url: str | None, data_dir: Path, patience_s: int | None = None, lock_timeout_s: int = LOCK_TIMEOUT_S
+) -> Iterator[Connection]:
     """A connection to a database with our schema until the block ends.
 
     Without `url` the embedded server is started and its schema upgraded as needed. Of any other server the schema is
-    only checked. `patience_s`: see `engine_for`. Raises StoreError, and ConfigError for an invalid URL.
+    only checked. `patience_s` and `lock_timeout_s`: see `engine_for`. Raises StoreError, and ConfigError for an invalid URL.
     """
-    with address(url, data_dir) as reachable, connection_to(engine_for(reachable, patience_s)) as connection:
+    with (
+        address(url, data_dir) as reachable,
+        connection_to(engine_for(reachable, patience_s, lock_timeout_s)) as connection,
+    ):
         if url is None and migrate.current(connection) != migrate.head():
             with WAITS.blocking(Reason.SCHEMA):
                 migrate.upgrade(connection)
         migrate.check(connection)
         yield connection
+
+
+@contextmanager
+def open_for_queries(url: str | None, data_dir: Path, lock_timeout_s: int) -> Iterator[Connection]:
+    """As `open_database`, for statements that are not ours: on the embedded server, for a role that may only read."""
+    with open_database(url, data_dir, None, lock_timeout_s) as connection:
+        if url is not None:
+            yield connection
+            return
+        with store_errors():
+            make_query_role(connection)
+        with (
+            address(url, data_dir) as reachable,
+            connection_to(engine_for(reachable, None, lock_timeout_s, user=QUERY_ROLE)) as limited,
+        ):
+            yield limited
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from etl.store.session import Session
 OLDEST_POSTGRES = 14
 """The first version with multiranges, which coverage needs."""
 
+LOCK_TIMEOUT_S = 90
+"""Seconds, as the default of `patience_seconds`."""
+
 DEFAULTS = {
     "application_name": "force-orders",
     "client_encoding": "UTF8",  # a database with the encoding SQL_ASCII would return bytes otherwise
@@ -49,30 +52,21 @@ def conninfo_of(url: str, **overrides: str) -> str:
     return conninfo.make_conninfo(**(DEFAULTS | parse_url(url) | overrides))
 
 
-def engine_for(url: str, patience_s: int | None = None) -> Engine:
+def engine_for(
+    url: str, patience_s: int | None = None, lock_timeout_s: int = LOCK_TIMEOUT_S, **overrides: str
+) -> Engine:
     """An engine without a pool: it opens each connection anew.
 
     `patience_s`: the timeout of connecting, and of each statement, in seconds; None: no limit of ours.
+    `lock_timeout_s`: how long a statement waits for a lock. `overrides`: libpq's parameters that win over the URL.
     """
     limits = {} if patience_s is None else {"connect_timeout": str(patience_s)}
-    parameters = conninfo_of(url, **limits)
-
-    def connect() -> psycopg.Connection[object]:
-        connection = Session.opened(parameters)
-        return connection if patience_s is None else _limited(connection, patience_s)
-
-    return create_engine("postgresql+psycopg://", creator=connect, poolclass=pool.NullPool)
-
-
-def _limited(connection: psycopg.Connection[object], patience_s: int) -> psycopg.Connection[object]:
-    """Set the limit by a statement, because pgbouncer refuses libpq's `options`."""
-    try:
-        connection.execute(f"SET statement_timeout = '{patience_s}s'")
-        connection.commit()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    parameters = conninfo_of(url, **limits | overrides)
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: Session.opened(parameters, lock_timeout_s, patience_s),
+        poolclass=pool.NullPool,
+    )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import ProgrammingError
 
 from etl.errors import ConfigError
 from etl.store.engine import store_errors
@@ -14,11 +15,25 @@ OF_THE_QUERY = frozenset(("0A", "21", "22", "23", "25", "2D", "3F", "42", "44", 
 """SQLSTATE classes of faults in the statement, not the server: syntax, names, rights, values, writing, limits."""
 
 
+_REACHES_FURTHER = text("""
+    SELECT bool_or(pg_has_role(oid, 'MEMBER')) FROM pg_roles
+     WHERE rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program')
+""")
+"""Whether our role may use files and programs of the server, as superusers may: a read-only transaction does not
+keep it from that."""
+
+
 def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
     """Column names and rows. Raises ConfigError for an invalid or writing statement, and for more than one.
 
-    Postgres prepares only a single statement, so no second one can end the read-only transaction.
+    Postgres prepares only a single statement, so no second one can end the read-only transaction. A role that may use
+    files and programs of the server gives up its rights for those of `pg_read_all_data` first; raises ConfigError if it
+    may not. A statement that is written for it can take the rights of a superuser back, so that this is no protection
+    against its author; `open_for_queries` is.
     """
+    with store_errors():
+        if connection.scalar(_REACHES_FURTHER):
+            _give_up_rights(connection)
     with store_errors(), query_errors(connection):
         connection.execute(text("SET TRANSACTION READ ONLY"))
         driver = connection.connection.driver_connection
@@ -30,6 +45,17 @@ def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Seq
     if not columns:
         raise ConfigError("the statement returns no rows: write a query, such as SELECT")
     return columns, rows
+
+
+def _give_up_rights(connection: Connection) -> None:
+    """Until the end of the transaction."""
+    try:
+        connection.execute(text("SET LOCAL ROLE pg_read_all_data"))
+    except ProgrammingError:
+        raise ConfigError(
+            "the role may use files and programs of the database server, so that a query could too; use another role, "
+            "or let it have less for queries: GRANT pg_read_all_data"
+        ) from None
 
 
 @contextmanager

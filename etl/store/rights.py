@@ -88,6 +88,24 @@ def is_read_only(connection: Connection) -> bool:
     return bool(setting == "on")
 
 
+QUERY_ROLE = "force_orders_query"
+"""The role of the embedded server for statements that are not ours: it reads all tables and can do nothing else."""
+
+
+def make_query_role(connection: Connection) -> None:
+    """Create it unless it exists; two processes may do so at once."""
+    if not connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": QUERY_ROLE}):
+        connection.execute(
+            text(f"""
+                DO $$ BEGIN
+                    CREATE ROLE {QUERY_ROLE} LOGIN IN ROLE pg_read_all_data;
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+                END $$
+            """)
+        )
+    connection.commit()
+
+
 def grant_reader(connection: Connection, role: str) -> list[str]:
     """Let a role read the report views. Returns the names of other relations that it has rights on already.
 

@@ -6,11 +6,15 @@ from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.errors import LockNotAvailable
 
 from etl.waits import REPORTED_AFTER_S, WAITS, Reason, WaitSlot
 
 RECHECK_S = 5.0
-"""Seconds between two checks for the session that blocks this one."""
+"""Seconds between two checks for the session that blocks this one; less where the wait may end sooner."""
+
+SHORTEST_LOCK_TIMEOUT_S = 2
+"""Seconds: our own transactions hold locks for a moment, and the session that blocks is looked for after a second."""
 
 CHECK_TIMEOUT_S = 2
 
@@ -26,18 +30,37 @@ class Session(psycopg.Connection[Any]):
     """A connection that reports statements which take long to `etl.waits`.
 
     psycopg resumes the generator of a statement ten times a second while the server is silent. This class checks the
-    time there, in the waiting thread.
+    time there, in the waiting thread. A wait for a lock ends with an error that names the session which holds it.
     """
 
     _parameters = ""
+    _lock_timeout_s = SHORTEST_LOCK_TIMEOUT_S
 
     @classmethod
-    def opened(cls, parameters: str) -> Self:
-        """Connect by libpq's connection string. Raises psycopg.OperationalError."""
+    def opened(cls, parameters: str, lock_timeout_s: int, statement_timeout_s: int | None = None) -> Self:
+        """Connect by libpq's connection string. Raises psycopg.Error.
+
+        `lock_timeout_s`: how long a statement waits for a lock; at least SHORTEST_LOCK_TIMEOUT_S.
+        """
         with WAITS.blocking(Reason.CONNECTING):
             session = cls.connect(parameters)
         session._parameters = parameters
+        session._lock_timeout_s = max(lock_timeout_s, SHORTEST_LOCK_TIMEOUT_S)
+        try:
+            session._limit(statement_timeout_s)
+        except BaseException:
+            session.close()
+            raise
         return session
+
+    def _limit(self, statement_timeout_s: int | None) -> None:
+        """By a statement, because pgbouncer refuses libpq's `options`."""
+        limits = f"SET lock_timeout = '{self._lock_timeout_s}s'"
+        if statement_timeout_s is not None:
+            limits += f"; SET statement_timeout = '{statement_timeout_s}s'"
+        self.autocommit = True
+        self.execute(limits.encode())
+        self.autocommit = False
 
     def wait(self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As psycopg's own."""
@@ -45,18 +68,21 @@ class Session(psycopg.Connection[Any]):
             return super().wait(self._timed(gen, slot), interval, timeout)
 
     def _timed(self, gen: Generator[Any, Any, T], slot: WaitSlot) -> Generator[Any, Any, T]:
-        began, check_after = time.monotonic(), REPORTED_AFTER_S
+        began, check_after, blocker = time.monotonic(), REPORTED_AFTER_S, ""
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
                 if not ready and time.monotonic() - began > check_after:
-                    check_after += RECHECK_S
-                    slot.put(*self._blocker(), since=began)
+                    check_after += min(RECHECK_S, self._lock_timeout_s / 2)
+                    reason, blocker = self._blocker()
+                    slot.put(reason, blocker, since=began)
                 wanted = gen.send(ready)
         except StopIteration as end:
             result: T = end.value
             return result
+        except LockNotAvailable:
+            raise LockNotAvailable(_held(self._lock_timeout_s, blocker)) from None
         finally:
             gen.close()
 
@@ -75,3 +101,11 @@ class Session(psycopg.Connection[Any]):
 def _describe(pid: int, user: str | None, application: str | None) -> str:
     names = ", ".join(name for name in (user, application) if name)
     return f"pid {pid} ({names})" if names else f"pid {pid}"
+
+
+def _held(seconds: int, blocker: str) -> str:
+    """`blocker`: as `_describe` gives it; empty where nobody could be seen."""
+    if not blocker:
+        return f"a lock was not free within {seconds} s"
+    end = f"SELECT pg_terminate_backend({blocker.split()[1]})"
+    return f"{blocker} has held a lock for more than {seconds} s; to end that session: {end}"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.environment import ROOT
+
 AS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 
@@ -33,11 +35,13 @@ with EmbeddedPostgres(Path(sys.argv[1])) as server:
 class Command:
     """Another process that uses the server until it is told to end."""
 
-    def __init__(self, data_dir: Path, *arguments: str, become: int = 0) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, become: int = 0, path: Path | None = None) -> None:
+        """`become`: the user to be; `path`: a directory of packages that come before the installed ones."""
         self.process = subprocess.Popen(
             [sys.executable, "-W", "error", "-c", USER_OF_THE_SERVER, data_dir, *arguments],
             env={name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
-            | {"BECOME": str(become)},
+            | {"BECOME": str(become)}
+            | ({} if path is None else {"PYTHONPATH": f"{path}:{ROOT}"}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

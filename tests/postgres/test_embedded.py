@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from etl.embedded import cluster, programs, system_user
 from etl.embedded.file_locks import locked
 from etl.embedded.server import EmbeddedPostgres
 from etl.errors import ConfigError, StoreError
+from etl.file_access import DATA_OF_ROOT
 from etl.store.engine import engine_for
 from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
 
@@ -54,7 +56,7 @@ def test_the_data_and_the_log_are_for_their_owner_only(empty_dir: Path) -> None:
     with EmbeddedPostgres(home):
         assert mode(home / "postgres") == mode(home / "postgres" / ".s.PGSQL.5432") == 0o700
         assert mode(home / "postgres.log") == 0o600
-        assert mode(home) == (0o701 if AS_ROOT else 0o700)
+        assert mode(home) == (0o711 if AS_ROOT else 0o700)
 
 
 def test_another_postgres_in_the_environment_is_not_meant(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +95,7 @@ def test_nothing_of_it_shows_on_the_terminal(data_dir: Path) -> None:
 @pytest.mark.skipif(not AS_ROOT, reason="only root can become somebody else")
 def test_an_ordinary_user_runs_the_server_as_himself(empty_dir: Path) -> None:
     os.chown(empty_dir, NOBODY, NOBODY)
+    empty_dir.chmod(0o700)
     command = Command(empty_dir, become=NOBODY)
     assert ask(command.url(), "SELECT 1") == 1
     assert (empty_dir / "postgres").stat().st_uid == NOBODY
@@ -106,12 +109,63 @@ def test_an_ordinary_user_runs_the_server_as_himself(empty_dir: Path) -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root needs another user for the server")
-def test_a_closed_home_opens_to_pass_through_and_not_to_list(empty_dir: Path) -> None:
+@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
+def test_new_directories_of_root_are_open_to_the_server_and_to_nobody_s_eyes(empty_dir: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with EmbeddedPostgres(empty_dir / "new" / "home") as server:
+            assert ask(server.libpq_url, "SELECT 1") == 1
+    finally:
+        os.umask(before)
+    assert mode(empty_dir / "new") == mode(empty_dir / "new" / "home") == 0o711
+    assert (empty_dir / "new" / "home" / "postgres").stat().st_uid not in (0, NOBODY)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root needs another user for the server")
+def test_a_closed_directory_of_root_stays_closed_and_is_named_with_the_way_out(empty_dir: Path) -> None:
     closed = empty_dir / "closed"
     closed.mkdir(mode=0o700)
-    with EmbeddedPostgres(closed / "home"):
-        assert mode(closed) == 0o701
-        assert (closed / "home" / "postgres").stat().st_uid not in (0, NOBODY)
+    assert refusal(closed / "home") == (
+        f"root's Postgres runs as another user, who may not pass through {closed}: set FORCE_ORDERS_DATA_DIR to a "
+        "directory such as /var/lib/force-orders"
+    )
+    assert mode(closed) == 0o700
+    assert list(closed.iterdir()) == []
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root needs another user for the server")
+def test_data_that_an_earlier_version_left_below_a_closed_directory_can_be_moved(empty_dir: Path) -> None:
+    home = empty_dir / "root" / "home"
+    with EmbeddedPostgres(home) as server:
+        ask(server.libpq_url, "CREATE TABLE kept AS SELECT 7 AS number")
+    home.parent.chmod(0o700)
+    move = refusal(home).split("run '")[1].split("'")[0]
+    assert move == f"mv -T {home} {DATA_OF_ROOT}"
+    subprocess.run(move.replace(str(DATA_OF_ROOT), str(empty_dir / "moved")), shell=True, check=True)
+    with EmbeddedPostgres(empty_dir / "moved") as server:
+        assert ask(server.libpq_url, "SELECT number FROM kept") == 7
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root needs another user for the server")
+def test_a_virtual_environment_that_is_closed_to_others_stays_so(empty_dir: Path) -> None:
+    """The server runs from a copy of the programs, which the next start uses again."""
+    package = programs.binaries().parent.parent
+    closed = empty_dir / "closed"
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, closed / part.name, symlinks=True)
+    closed.chmod(0o700)
+    before = {one: mode(one) for one in (closed, *closed.rglob("*"))}
+    times = set()
+    for _ in range(2):
+        command = Command(empty_dir / "home", path=closed)
+        assert ask(command.url(), "SELECT 1") == 1
+        (copy,) = (empty_dir / "home" / "programs").iterdir()
+        times.add(copy.stat().st_mtime_ns)
+        exe = Path(f"/proc/{postmaster(empty_dir / 'home')}/exe").readlink()
+        assert exe.is_relative_to(copy)
+        assert command.end() == ""
+    assert len(times) == 1
+    assert {one: mode(one) for one in before} == before
 
 
 def test_two_in_one_process_do_not_take_the_server_from_each_other(data_dir: Path) -> None:

@@ -1,0 +1,90 @@
+"""Who may pass through a directory and who may change a file, read off owners and modes. On POSIX systems only."""
+
+import os
+import stat
+from pathlib import Path
+from shlex import quote
+
+
+DATA_OF_ROOT = Path("/var/lib/force-orders")
+"""Root's data directory where its own is closed to other users: its Postgres runs as another user."""
+
+
+def is_root() -> bool:
+    return os.name == "posix" and os.geteuid() == 0
+
+
+def closed_above(path: Path, uid: int | None = None, gid: int | None = None) -> list[Path]:
+    """The directories above a path through which this user may not pass; without `uid` any user but the owner.
+
+    Directories that do not exist yet do not count.
+    """
+
+    return [one for one in path.resolve().parents if one.is_dir() and not _lets_through(one.stat(), uid, gid)]
+
+
+def _lets_through(directory: os.stat_result, uid: int | None, gid: int | None) -> bool:
+    if directory.st_uid == uid:
+        return bool(directory.st_mode & stat.S_IXUSR)
+    return bool(directory.st_mode & (stat.S_IXGRP if directory.st_gid == gid else stat.S_IXOTH))
+
+
+def make_data_directory(path: Path) -> None:
+    """Create a directory for our data, and those above it, unless they exist.
+
+    It is private. Under root, other users may pass through the new ones and not list them, because the embedded
+    Postgres does not run as root. The mode of a directory that exists is never changed.
+    """
+    if not is_root():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    for one in reversed((path, *path.parents)):
+        if one.is_dir():
+            continue
+        try:
+            one.mkdir(mode=0o700)
+            one.chmod(0o711)  # the umask may have closed it
+        except FileExistsError:
+            if not one.is_dir():  # else another process of ours was faster
+                raise
+
+
+def why_untrusted(path: Path, opened: os.stat_result | None = None) -> str | None:
+    """Why somebody else may have written a file: whose it is, or who may write to it, and what to do; None: nobody.
+
+    The owner of the file, and of the symbolic link by which it is named, must be this user or root. Its group may write
+    if that is this user's own primary group, as files have it where each user has a group of his own. `opened` is what
+    `fstat` tells of the file that was opened, if it was. Pipes and devices are not checked.
+    """
+    if os.name != "posix":
+        return None
+    found = opened or path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    ours = {0, os.geteuid()}
+    for owner in (path.lstat().st_uid, found.st_uid):
+        if owner not in ours:
+            return f"it belongs to the user {_user(owner)}, who may change it: chown {_user(os.geteuid())} {quote(str(path))}"
+    if found.st_mode & stat.S_IWOTH:
+        return f"every user may write to it: chmod o-w {quote(str(path))}"
+    if found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
+        return f"the group {_group(found.st_gid)} may write to it: chmod g-w {quote(str(path))}"
+    return None
+
+
+def _user(uid: int) -> str:
+    import pwd  # not on Windows
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    import grp
+
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
