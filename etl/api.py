@@ -4,7 +4,6 @@ They print nothing, send no notification, install no signal handler and configur
 `etl`. They may be called from any thread, any number of times.
 """
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -170,16 +169,10 @@ def _names(given: Sequence[str]) -> Sequence[str]:
 
 
 def _run(settings: Settings, spec: IngestSpec, stop: Event | None) -> RunSummary:
-    logging.getLogger("urllib3.connectionpool").addFilter(_is_unsigned)
     summary = composition.ingest(settings, spec, stop or Event(), nullcontext(unwatched))
     if summary.clipped is not None:
         _log.warning("%s", summary.clipped)
     return _result(summary)
-
-
-def _is_unsigned(record: logging.LogRecord) -> bool:
-    """Keep signed URLs out of every log, even if the host program shows the log of the HTTP library."""
-    return "signature=" not in record.getMessage()
 
 
 def _result(ended: Summary) -> RunSummary:

@@ -49,26 +49,29 @@ def make_data_directory(path: Path) -> None:
                 raise
 
 
-def why_untrusted(path: Path, opened: os.stat_result | None = None) -> str | None:
+def is_ours(found: os.stat_result) -> bool:
+    """Whether this user or root owns a file."""
+    return os.name != "posix" or found.st_uid in (0, os.geteuid())
+
+
+def why_untrusted(path: Path, opened: os.stat_result) -> str | None:
     """Why somebody else may have written a file: whose it is, or who may write to it, and what to do; None: nobody.
 
     The owner of the file, and of the symbolic link by which it is named, must be this user or root. Its group may write
     if that is this user's own primary group, as files have it where each user has a group of his own. `opened` is what
-    `fstat` tells of the file that was opened, if it was. Pipes and devices are not checked.
+    `fstat` tells of the file. Pipes and devices are not checked.
     """
-    if os.name != "posix":
+    if os.name != "posix" or not stat.S_ISREG(opened.st_mode):
         return None
-    found = opened or path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    ours = {0, os.geteuid()}
-    for owner in (path.lstat().st_uid, found.st_uid):
-        if owner not in ours:
-            return f"it belongs to the user {_user(owner)}, who may change it: chown {_user(os.geteuid())} {quote(str(path))}"
-    if found.st_mode & stat.S_IWOTH:
-        return f"every user may write to it: chmod o-w {quote(str(path))}"
-    if found.st_mode & stat.S_IWGRP and found.st_gid != os.getegid():
-        return f"the group {_group(found.st_gid)} may write to it: chmod g-w {quote(str(path))}"
+    named = quote(str(path))
+    for found, option in ((path.lstat(), "-h "), (opened, "")):
+        if not is_ours(found):
+            take_over = f"chown {option}{_user(os.geteuid())} {named}"
+            return f"the user {_user(found.st_uid)} owns it; if its content is yours: {take_over}"
+    if opened.st_mode & stat.S_IWOTH:
+        return f"every user may write to it: chmod o-w {named}"
+    if opened.st_mode & stat.S_IWGRP and opened.st_gid != os.getegid():
+        return f"the group {_group(opened.st_gid)} may write to it: chmod g-w {named}"
     return None
 
 

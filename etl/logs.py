@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -30,6 +31,21 @@ def configure(level: Level, form: Format) -> None:
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     for name in ("procrastinate", "asyncio", "psycopg.pool"):  # our own messages report their errors
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def keep_signed_urls_out(libraries: Collection[str]) -> None:
+    """Keep signed URLs out of every log, even if the program that imports us shows the log of these libraries.
+
+    A filter acts on the records of its own logger only, so each logger of a library that exists by now gets one.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in libraries:
+            logging.getLogger(name).addFilter(_is_unsigned)  # the same one again changes nothing
+
+
+def _is_unsigned(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return "signature=" not in f"{record.getMessage()} {error!r}"
 
 
 class _StderrHandler(logging.Handler):

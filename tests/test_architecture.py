@@ -26,12 +26,16 @@ MAY_IMPORT = {
     "etl.core": {"etl.core"},
     "etl.logs": {"etl.core.text"},
     "etl.waits": {"etl.core.timeline", "etl.logs"},
-    "etl.settings": {"etl.settings", "etl.core.text", "etl.errors"},
-    "etl.accounts": {"etl.accounts", "etl.settings", "etl.core.text", "etl.errors", "etl.exchange.signing", "etl.logs"},
-    "etl.embedded": {"etl.embedded", "etl.errors", "etl.waits"},
+    "etl.settings": {"etl.settings", "etl.core.hosts", "etl.core.text", "etl.errors", "etl.file_access"},
+    "etl.accounts": {
+        *("etl.accounts", "etl.settings", "etl.core.text", "etl.errors", "etl.exchange.signing", "etl.file_access"),
+        "etl.logs",
+    },
+    "etl.embedded": {"etl.embedded", "etl.child_environment", "etl.errors", "etl.file_access", "etl.waits"},
     "etl.exchange": {"etl.exchange", "etl.core", "etl.errors", "etl.logs", "etl.waits"},
     "etl.store": {
-        *("etl.store", "etl.core", "etl.embedded.server", "etl.errors", "etl.logs", "etl.package_files", "etl.waits"),
+        *("etl.store", "etl.core", "etl.embedded.server", "etl.errors", "etl.file_access", "etl.logs"),
+        *("etl.package_files", "etl.waits"),
     },
     "etl.runs": {
         *("etl.runs", "etl.accounts.credentials", "etl.core", "etl.errors", "etl.exchange", "etl.logs", "etl.settings"),
@@ -42,11 +46,12 @@ MAY_IMPORT = {
         *("etl.settings", "etl.store"),
     },
     "etl.reporting": {
-        *("etl.reporting", "etl.core", "etl.errors", "etl.monitoring.gaps", "etl.monitoring.status", "etl.runs"),
+        *("etl.reporting", "etl.core", "etl.errors", "etl.file_access", "etl.monitoring.gaps", "etl.monitoring.status", "etl.runs"),
         *("etl.store", "etl.waits"),
     },
     "etl.notifications": {
-        *("etl.notifications", "etl.accounts.secret_files", "etl.core", "etl.errors", "etl.exchange.clock"),
+        *("etl.notifications", "etl.accounts.secret_files", "etl.child_environment", "etl.core", "etl.errors"),
+        "etl.exchange.clock",
         *("etl.monitoring.status", "etl.runs.composition", "etl.runs.run", "etl.settings", "etl.store"),
     },
     "etl.notifications.delivery": set(),
@@ -56,7 +61,8 @@ MAY_IMPORT = {
     },
     "etl.fleet.jobs": {"etl.core", "etl.errors", "etl.runs.spans"},
     "etl.commands": {
-        *("etl.commands", "etl.accounts", "etl.core", "etl.embedded", "etl.errors", "etl.exchange", "etl.logs"),
+        *("etl.commands", "etl.accounts", "etl.core", "etl.embedded", "etl.errors", "etl.exchange", "etl.file_access"),
+        "etl.logs",
         *("etl.notifications", "etl.package_files", "etl.reporting", "etl.runs", "etl.settings", "etl.simulator"),
         *("etl.store", "etl.waits"),
     },

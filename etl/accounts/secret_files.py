@@ -6,6 +6,7 @@ from pathlib import Path
 
 from etl.core.text import printable
 from etl.errors import ConfigError
+from etl.file_access import why_untrusted
 from etl.logs import logger
 
 _log = logger(__name__)
@@ -17,14 +18,20 @@ def read_secret_text(setting: str, file: Path) -> str:
 
 
 def read_secret_bytes(setting: str, file: Path) -> bytes:
-    """The content of the file; logs a warning if others can read it. Raises ConfigError if it cannot be read."""
+    """The content of the file; logs a warning if others can read it.
+
+    Raises ConfigError if it cannot be read, or if somebody else may have written it.
+    """
     try:
         with file.open("rb") as opened:
-            content, mode = opened.read(), os.fstat(opened.fileno()).st_mode
+            content, found = opened.read(), os.fstat(opened.fileno())
+        fault = why_untrusted(file, found)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "invalid path"
         raise ConfigError(f"{describe_file(setting, file)} cannot be read: {reason}") from None
-    if _is_open(mode):
+    if fault:
+        raise ConfigError(f"{describe_file(setting, file)} is not used, because {fault}")
+    if _is_open(found.st_mode):
         _log.warning("%s can be read by others; make it private: chmod 600 %s", file, file)
     return content
 

@@ -9,14 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import select_proxy
 
+from etl.core.hosts import is_loopback
 from etl.errors import ContractError, TransientError
 from etl.exchange.unreachable import no_response
+from etl.logs import keep_signed_urls_out
+
+HTTP_LIBRARIES = ("urllib3", "requests")
+"""The roots of their loggers."""
 
 LARGEST_BODY = 16 << 20
 """The largest response in bytes that is read: a page has about 60 kB, exchangeInfo a little over 1 MB."""
@@ -56,7 +62,9 @@ class Transport:
         request = prepared.copy()
         request.url = f"{self._base_url}{target}"
         try:
-            with session.send(request, timeout=self._timeout, allow_redirects=False, **settings) as response:
+            # Not `session.send`: of a redirect it would read and decompress the whole body, however large.
+            adapter = session.get_adapter(request.url)
+            with adapter.send(request, timeout=self._timeout, **settings) as response:
                 body = bytearray()
                 while chunk := response.raw.read(_CHUNK, decode_content=True):
                     body += chunk
@@ -82,8 +90,17 @@ class Transport:
             session.auth = lambda request: request  # otherwise a .netrc entry for the host would add its own
             request = session.prepare_request(requests.Request("GET", self._base_url))
             settings = session.merge_environment_settings(request.url, {}, True, None, None)
+            if not _may_use_proxy(self._base_url):
+                settings["proxies"] = {}
+            keep_signed_urls_out(HTTP_LIBRARIES)
             prepared = self._local.prepared = session, request, settings
         return prepared
+
+
+def _may_use_proxy(base_url: str) -> bool:
+    """Not for this machine itself, and not without TLS: a proxy could read the key and the signature."""
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and not is_loopback(parts.hostname or "")
 
 
 class _Remaining(io.RawIOBase):
@@ -134,6 +151,7 @@ def _timed(connection: type[Any]) -> type[Any]:
 
 
 class _Timed:
-    """Makes a class of connections return timed responses."""
+    """Makes a class of connections return timed responses, and print nothing: signed URLs would be in it."""
 
     response_class = _TimedResponse
+    debuglevel = 0

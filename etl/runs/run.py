@@ -264,10 +264,11 @@ class Run:
     def _lock_accounts(self) -> None:
         """Lock each account until the end of the run. An account that stays locked by another run is left out.
 
-        If two runs wait for each other's accounts, both give up at their timeout.
+        So is one, without waiting, that is locked by a role that cannot have a run. If two runs wait for each other's
+        accounts, both give up at their timeout.
         """
         reader = self._reader
-        waiting = dict(reader.clients)
+        waiting, refused = dict(reader.clients), {}
         began = time.monotonic()
         deadline = began + reader.lock_timeout_ms / SECOND
         with WAITS.slot() as slot:
@@ -275,16 +276,20 @@ class Run:
                 for account in list(waiting):
                     if locks.hold_account(self.connection, account, reader.market):
                         self._clients[account] = waiting.pop(account)
+                    elif (by := self._holder(account)) is not None and not by.may_store:
+                        refused[account] = locks.busy(account, by)
+                        del waiting[account]
                 self.connection.commit()
                 if time.monotonic() >= deadline:
                     break
                 if waiting:
-                    slot.put(Reason.ACCOUNT, self._holder(next(iter(waiting)), brief=True), since=began)
+                    slot.put(Reason.ACCOUNT, self._reads(next(iter(waiting))), since=began)
                     if reader.stop.wait(TICK):
                         raise StoppedError(STOPPED)
+        refused |= {account: locks.busy(account, self._holder(account)) for account in waiting}
         if not self._clients:
-            raise BusyError("; ".join(f"{self._holder(account)}; try again when it is done" for account in waiting))
-        self.summary.faults += [f"{self._holder(account)} and was left out" for account in waiting]
+            raise BusyError("; ".join(refused.values()))
+        self.summary.faults += refused.values()
 
     def _leave_out(self, refused: Mapping[str, ForceOrdersError]) -> None:
         """Go on without these accounts; raises ConfigError if none is left and the settings are to blame for all."""
@@ -295,11 +300,14 @@ class Run:
             raise ConfigError("; ".join(lines))
         self.summary.faults += lines
 
-    def _holder(self, account: str, *, brief: bool = False) -> str:
-        """Which run has the account. `brief` is for the progress line: its end may be cut, so the time comes first."""
-        holder = locks.holder(self.connection, account, self._reader.market) or "another program"
+    def _holder(self, account: str) -> locks.Holder | None:
+        holder = locks.holder(self.connection, account, self._reader.market)
         self.connection.rollback()
-        return f"{holder} reads account {account}" if brief else f"account {account} is being read by {holder}"
+        return holder
+
+    def _reads(self, account: str) -> str:
+        """Which session has the account, for the progress line: its end may be cut, so the time comes first."""
+        return f"{self._holder(account) or 'another run'} reads account {account}"
 
     def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, clocks: Clocks) -> list[Walk]:
         reader = self._reader

@@ -4,7 +4,6 @@ A check takes the value as written: of any TOML type from a file, text from a va
 raises ValueError. The message never contains the value, which may be a secret in the wrong place.
 """
 
-import ipaddress
 import math
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from etl.core.hosts import is_loopback
 from etl.settings.secret import SecretStr
 
 Check = Callable[[Any], Any]
@@ -96,7 +96,7 @@ def base_url(value: Any) -> str:
     scheme, host = _scheme_and_host(value) if isinstance(value, str) else ("", None)
     if scheme not in ("http", "https") or not host:
         raise ValueError("must be the address of the exchange, such as https://fapi.binance.com")
-    if scheme == "http" and not _is_loopback(host):
+    if scheme == "http" and not is_loopback(host):
         raise ValueError("must begin with https://; plain http is allowed for a loopback address only")
     return str(value).rstrip("/")
 
@@ -111,10 +111,3 @@ def _scheme_and_host(value: str) -> tuple[str, str | None]:
     except ValueError:
         return "", None
     return parts.scheme, parts.hostname
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -9,6 +9,7 @@ from typing import Any
 
 from etl.core.text import printable
 from etl.errors import ConfigError
+from etl.file_access import why_untrusted
 from etl.settings.checks import Check
 from etl.settings.model import AccountKeys, InvalidAccount, Settings
 
@@ -222,8 +223,14 @@ def settings_file(named: Path | None) -> Path | None:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    """Raises ConfigError if it cannot be read, or if somebody else may have written it: it says who gets the key."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as opened:
+            fault = why_untrusted(path, os.fstat(opened.fileno()))
+            written = opened.read()
+        if fault:
+            raise ConfigError(f"{path} is not used, because {fault}")
+        return tomllib.loads(written.decode())
     except ValueError as error:  # not only TOMLDecodeError: invalid UTF-8, a number of 5000 digits
         raise ConfigError(f"{path} is not valid TOML: {_quoted(str(error))}") from None
     except RecursionError:

@@ -25,24 +25,41 @@ is_alive: ColumnElement[bool] = literal_column(
 
 _HOLDER = text(f"""
     WITH ours AS (SELECT pid, objsubid, classid, objid FROM pg_locks WHERE {_OURS} AND granted)
-    SELECT runs.id, runs.command, runs.started_at
+    SELECT session.pid, session.usename, session.application_name,
+           has_table_privilege(session.usesysid, 'runs', 'INSERT') AS may_store,
+           runs.id, runs.command, runs.started_at
       FROM ours AS of_account
-      JOIN ours AS of_run ON of_run.pid = of_account.pid AND of_run.objsubid = 2 AND of_run.classid = {_RUNS}
-      JOIN runs ON (runs.id % 2147483648)::oid = of_run.objid AND runs.status = 'running'
+      JOIN pg_stat_activity AS session USING (pid)
+      LEFT JOIN ours AS of_run ON of_run.pid = of_account.pid AND of_run.objsubid = 2 AND of_run.classid = {_RUNS}
+      LEFT JOIN runs ON (runs.id % 2147483648)::oid = of_run.objid AND runs.status = 'running'
      WHERE of_account.objsubid = 1 AND (of_account.classid::bigint << 32 | of_account.objid::bigint) = {_HASH}
-     ORDER BY runs.id DESC LIMIT 1
+     ORDER BY runs.id DESC NULLS LAST LIMIT 1
 """)  # noqa: S608  # made of the constants above
 
 
 class Holder(NamedTuple):
-    """The run that holds an account."""
+    """The session that holds an account, and its run if it has one."""
 
-    id: int
-    command: str
-    started_at: datetime
+    pid: int
+    role: str
+    application: str
+    may_store: bool
+    """Whether its role may store a run. Any role may take an advisory lock; one that may not store is no run of ours,
+    and would keep every run from its account."""
+    run_id: int | None
+    command: str | None
+    started_at: datetime | None
 
     def __str__(self) -> str:
-        return f"run {self.id} ({self.command}, since {iso(to_millis(self.started_at))})"
+        if not self.may_store:
+            return f"{self._session}, which is no run; to end that session: SELECT pg_terminate_backend({self.pid})"
+        if self.started_at is None:
+            return self._session
+        return f"run {self.run_id} ({self.command}, since {iso(to_millis(self.started_at))})"
+
+    @property
+    def _session(self) -> str:
+        return f"pid {self.pid} ({', '.join(name for name in (self.role, self.application) if name)})"
 
 
 def hold_run(connection: Connection, run_id: int) -> None:
@@ -58,12 +75,18 @@ def hold_account(connection: Connection, account: str, market: str) -> bool:
 def claim_account(connection: Connection, account: str, market: str) -> None:
     """Lock an account in a market until the connection ends. Raises BusyError where another connection holds it."""
     if not hold_account(connection, account, market):
-        other = holder(connection, account, market) or "another program"
-        raise BusyError(f"account {account} is being read by {other}; try again when it is done")
+        raise BusyError(busy(account, holder(connection, account, market)))
+
+
+def busy(account: str, by: Holder | None) -> str:
+    """One line: who holds an account, and what to do; None: it was just released."""
+    if by is not None and not by.may_store:
+        return f"account {account} is locked by {by}"
+    return f"account {account} is being read by {by or 'another run'}; try again when it is done"
 
 
 def holder(connection: Connection, account: str, market: str) -> Holder | None:
-    """The run that holds the account in a market; None where no run does."""
+    """The session that holds the account in a market; None where none does."""
     row = connection.execute(_HOLDER, _key(account, market)).first()
     return Holder(*row) if row else None
 

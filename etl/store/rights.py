@@ -25,7 +25,7 @@ _LACKING = text(r"""
 
 _BEYOND = text(r"""
     SELECT relname FROM pg_class
-     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'v', 'm', 'p')
+     WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'v', 'm', 'p')
        AND relname NOT LIKE 'report\_%'
        AND has_table_privilege(:role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')
      ORDER BY relname
@@ -111,14 +111,14 @@ def grant_reader(connection: Connection, role: str) -> list[str]:
 
     Raises ConfigError where there is no such role, StoreError where we may not grant the rights.
     """
-    quoted = connection.dialect.identifier_preparer.quote(role)
+    quoted = connection.scalar(text("SELECT quote_ident(:role)"), {"role": role})
     if not connection.scalar(text("SELECT true FROM pg_roles WHERE rolname = :role"), {"role": role}):
         raise ConfigError(f"there is no role {role}; make it first: CREATE ROLE {quoted} LOGIN")
     refused = "this needs more rights than ours; let the owner run: "
     for right in _lacking(connection, role):
         grant = f"GRANT {right} TO {quoted}"
         try:
-            connection.execute(text(grant))
+            connection.exec_driver_sql(grant, execution_options={"no_parameters": True})  # a name may hold a % or :
         except ProgrammingError:
             raise StoreError(refused + grant) from None
     left = _lacking(connection, role)

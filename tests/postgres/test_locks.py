@@ -58,7 +58,7 @@ def test_who_holds_it_is_told(connection: Connection, another: Callable[[], Conn
     first.commit()
     holder = locks.holder(connection, "main", MARKET)
     assert holder is not None
-    assert (holder.id, holder.command) == (run_id, "backfill")
+    assert (holder.run_id, holder.command) == (run_id, "backfill")
     assert str(holder).startswith(f"run {run_id} (backfill, since 20")
     assert locks.holder(connection, "hedge", MARKET) is None
 
