@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 from shlex import quote
 
-
 DATA_OF_ROOT = Path("/var/lib/force-orders")
 """Root's data directory where its own is closed to other users: its Postgres runs as another user."""
 
@@ -39,7 +38,7 @@ def make_data_directory(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return
     for one in reversed((path, *path.parents)):
-        if one.is_dir():
+        if one.is_dir() or (one != path and one.exists()):
             continue
         try:
             one.mkdir(mode=0o700)
@@ -64,7 +63,7 @@ def why_untrusted(path: Path, opened: os.stat_result) -> str | None:
     if os.name != "posix" or not stat.S_ISREG(opened.st_mode):
         return None
     named = quote(str(path))
-    for found, option in ((path.lstat(), "-h "), (opened, "")):
+    for found, option in ((opened, ""), (path.lstat(), "-h ")):
         if not is_ours(found):
             take_over = f"chown {option}{_user(os.geteuid())} {named}"
             return f"the user {_user(found.st_uid)} owns it; if its content is yours: {take_over}"

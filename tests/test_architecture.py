@@ -46,7 +46,15 @@ MAY_IMPORT = {
         *("etl.settings", "etl.store"),
     },
     "etl.reporting": {
-        *("etl.reporting", "etl.core", "etl.errors", "etl.file_access", "etl.monitoring.gaps", "etl.monitoring.status", "etl.runs"),
+        *(
+            "etl.reporting",
+            "etl.core",
+            "etl.errors",
+            "etl.file_access",
+            "etl.monitoring.gaps",
+            "etl.monitoring.status",
+            "etl.runs",
+        ),
         *("etl.store", "etl.waits"),
     },
     "etl.notifications": {
@@ -178,6 +186,19 @@ def test_the_core_has_no_clock_no_environment_and_no_input_or_output() -> None:
         if name.split(".")[0] in worldly
     }
     assert found == set()
+
+
+def test_every_program_that_is_started_gets_an_environment_made_for_it() -> None:
+    """Without one it inherits ours, with every key and password in it."""
+    starts = re.compile(r"subprocess\.(run|Popen|call|check_\w+)|os\.(exec|spawn|posix_spawn|system|popen)\w*")
+    calls = [
+        (f"{module_of(file)}:{node.lineno}", {given.arg: ast.unparse(given.value) for given in node.keywords})
+        for file in FILES
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.Call) and starts.fullmatch(ast.unparse(node.func))
+    ]
+    assert calls
+    assert [where for where, given in calls if "environ" in given.get("env", "os.environ").split(".")] == []
 
 
 def test_nothing_but_main_imports_the_command_line() -> None:

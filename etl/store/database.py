@@ -20,7 +20,8 @@ def open_database(
     """A connection to a database with our schema until the block ends.
 
     Without `url` the embedded server is started and its schema upgraded as needed. Of any other server the schema is
-    only checked. `patience_s` and `lock_timeout_s`: see `engine_for`. Raises StoreError, and ConfigError for an invalid URL.
+    only checked. `patience_s` and `lock_timeout_s`: see `engine_for`. Raises StoreError, and ConfigError for an invalid
+    URL.
     """
     with (
         address(url, data_dir) as reachable,

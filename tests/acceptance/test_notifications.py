@@ -11,7 +11,7 @@ import pytest
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, Lab, Labs, order_row
-from tests.acceptance.leaks import leaks, stored
+from tests.acceptance.leaks import OTHER_PASSWORD, OTHER_SECRET, leaks, stored
 from tests.acceptance.listening import Listener, listening, named
 from tests.command import Command
 from tests.environment import ROOT
@@ -211,7 +211,8 @@ def test_a_signal_ends_the_wait_for_a_channel_and_the_exit_code_of_the_run_stays
 def test_the_process_list_shows_no_url_and_plugins_get_no_key(read: Lab, channels: Callable[..., Listener]) -> None:
     hanging = channels(silent=True)
     to_all = named(read.command, hanging.url(f"me:{TOKEN}@")) | {"FORCE_ORDERS_NOTIFY_TIMEOUT_SECONDS": "60"}
-    process = read.command.start("notify", "test", **to_all)
+    others = {"HEDGE_SECRET": OTHER_SECRET, "PGPASSWORD": OTHER_PASSWORD, "AWS_SESSION_TOKEN": OTHER_SECRET}
+    process = read.command.start("notify", "test", **to_all, **others)
     assert hanging.called.wait(60)
     (process_id,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     seen = [Path(f"/proc/{process_id}/{name}").read_bytes().decode() for name in ("cmdline", "environ")]
@@ -220,7 +221,7 @@ def test_the_process_list_shows_no_url_and_plugins_get_no_key(read: Lab, channel
     assert (process.returncode, errors.strip()) == (130, "force-orders: stopped")
     assert "delivery.py" in seen[0]
     assert "HOME=" in seen[1]
-    assert all(word not in "".join(seen) for word in (TOKEN, DEMO_KEY, DEMO_SECRET, "DATABASE_URL"))
+    assert all(word not in "".join(seen) for word in (TOKEN, DEMO_KEY, DEMO_SECRET, "DATABASE_URL", *others))
 
 
 UNUSABLE_FILES: dict[str, Callable[[Command], dict[str, str]]] = {

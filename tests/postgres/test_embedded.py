@@ -141,7 +141,7 @@ def test_data_that_an_earlier_version_left_below_a_closed_directory_can_be_moved
     home.parent.chmod(0o700)
     move = refusal(home).split("run '")[1].split("'")[0]
     assert move == f"mv -T {home} {DATA_OF_ROOT}"
-    subprocess.run(move.replace(str(DATA_OF_ROOT), str(empty_dir / "moved")), shell=True, check=True)
+    subprocess.run(shlex.split(move.replace(str(DATA_OF_ROOT), str(empty_dir / "moved"))), check=True)
     with EmbeddedPostgres(empty_dir / "moved") as server:
         assert ask(server.libpq_url, "SELECT number FROM kept") == 7
 

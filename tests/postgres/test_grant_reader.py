@@ -22,10 +22,10 @@ Connect = Callable[[], psycopg.Connection]
 pytestmark = pytest.mark.usefixtures("new_role")  # made before the database, and so dropped after it
 
 
-@pytest.fixture
-def new_role(server_url: str, worker_id: str) -> Iterator[str]:
+@pytest.fixture(params=['bi "team"', "50% :a %s 'b' $1"])
+def new_role(request: pytest.FixtureRequest, server_url: str, worker_id: str) -> Iterator[str]:
     """A role that nobody gave any right; its name needs quoting."""
-    name = f'bi "team" {worker_id}'
+    name = f"{request.param} {worker_id}"
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(name)))
         yield name
@@ -84,3 +84,16 @@ def test_who_does_not_own_the_reports_is_told_what_the_owner_has_to_run(
     assert done.returncode == 5
     assert "let the owner run: GRANT CONNECT ON DATABASE" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_tables_may_lie_in_a_schema_whose_name_needs_quoting(
+    command: Command, empty_database_url: str, new_role: str
+) -> None:
+    with psycopg.connect(empty_database_url) as admin:
+        admin.execute('CREATE SCHEMA "Other Schema"')
+    url = f"{empty_database_url}&options=-c%20search_path%3D%22Other%5C%20Schema%22"
+    assert command("db", "upgrade", FORCE_ORDERS_DATABASE_URL=url).returncode == 0
+    done = command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=url)
+    assert (done.returncode, done.stderr) == (0, "")
+    with psycopg.connect(conninfo.make_conninfo(url, user=new_role)) as reader:
+        assert reader.execute("SELECT count(*) FROM report_runs").fetchone() == (0,)

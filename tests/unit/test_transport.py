@@ -159,6 +159,67 @@ def test_a_small_answer_that_unpacks_to_a_large_one_does_not_fill_the_memory(enc
     assert peak < 2 * LARGEST_BODY
 
 
+def test_the_body_of_a_redirect_is_not_unpacked_either() -> None:
+    body = gzip.compress(gzip.compress(b" " * (266 * MIB)))
+    assert len(body) < 1000
+    head = b"HTTP/1.1 302 Found\r\nLocation: https://exchange.test/\r\nContent-Encoding: gzip, gzip\r\n"
+    with server(head + b"Content-Length: %d\r\n\r\n" % len(body) + body) as url:
+        tracemalloc.start()
+        try:
+            with pytest.raises(ContractError, match="larger than 16 MiB"):
+                transport(url).get(PING)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 2 * LARGEST_BODY
+
+
+VARIABLES = [written for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for written in (name, name.lower())]
+
+
+@contextmanager
+def listening_proxy() -> Iterator[tuple[str, list[bytes]]]:
+    """The address of a proxy that refuses everything, and what it was told."""
+    told: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def listen() -> None:
+            with suppress(OSError):
+                while True:
+                    with listening.accept()[0] as client:
+                        told.append(client.recv(1 << 16))
+                        client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+        Thread(target=listen, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", told
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_no_request_to_this_machine_goes_to_a_proxy(
+    variable: str, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening_proxy() as (proxy, told):
+        monkeypatch.setenv(variable, proxy)
+        for context in (None, tls):
+            with server(OK + b"Content-Length: 2\r\n\r\n[]", tls=context) as url:
+                assert transport(url).get(f"{PING}?signature=signed").body == b"[]"
+    assert told == []
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_proxy_learns_no_more_than_the_host(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain http to another host is not accepted as a setting; if it came so far, it would not go to a proxy."""
+    with listening_proxy() as (proxy, told):
+        monkeypatch.setenv(variable, proxy)
+        for scheme in ("https", "http"):
+            with pytest.raises(TransientError):
+                transport(f"{scheme}://exchange.invalid", 1).get(f"{PING}?signature=signed")
+    assert all(line.startswith(b"CONNECT exchange.invalid:443 ") for line in told)
+    assert bool(told) == (variable.lower() != "http_proxy")
+    assert b"signature" not in b"".join(told)
+
+
 def said_of(url: str) -> str:
     with pytest.raises(TransientError) as failed:
         transport(url).get(f"{PING}?signature=signed")
