@@ -102,7 +102,7 @@ def server() -> Iterator[str]:
     if named:
         yield named
         return
-    with tempfile.TemporaryDirectory(prefix="fo-") as directory, EmbeddedPostgres(Path(directory)) as embedded:
+    with data_directory(Path(tempfile.gettempdir())) as directory, EmbeddedPostgres(directory) as embedded:
         yield with_database(embedded.libpq_url, "postgres")
 
 
