@@ -102,8 +102,10 @@ def server() -> Iterator[str]:
     if named:
         yield named
         return
-    with data_directory(Path(tempfile.gettempdir())) as directory, EmbeddedPostgres(directory) as embedded:
-        yield with_database(embedded.libpq_url, "postgres")
+    with tempfile.TemporaryDirectory(prefix="fo-") as directory:
+        Path(directory).chmod(0o711)  # under root the server runs as another user
+        with EmbeddedPostgres(Path(directory)) as embedded:
+            yield with_database(embedded.libpq_url, "postgres")
 
 
 @contextmanager
