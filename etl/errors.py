@@ -94,17 +94,21 @@ class BeyondRetentionError(ExchangeError):
 
 
 class UnknownSymbolError(ExchangeError):
-    """The exchange does not know this symbol; it may be delisted."""
+    """The exchange does not know this symbol, or has closed it: leave the symbol out."""
 
     exit_code = ExitCode.WRONG_INPUT
 
 
 class RejectedError(ExchangeError):
-    """The request is wrong, and a retry cannot help."""
+    """The exchange refuses this account's requests, and a retry cannot help: leave the account out."""
+
+
+class NotServedError(RejectedError):
+    """The host does not serve such requests, or not from this address: stop, unless it answers another account."""
 
 
 class CredentialsError(ExchangeError):
-    """The exchange does not accept the key: stop."""
+    """The exchange does not accept the key: leave the account out."""
 
 
 class ContractError(ExchangeError):

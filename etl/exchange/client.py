@@ -125,9 +125,9 @@ class ExchangeClient:
         with self._lock:
             return self._sent, self._weight
 
-    def set_clock(self) -> None:
-        """Measure the exchange's clock (weight 1)."""
-        self._retried(self._read_time)
+    def set_clock(self, *, briefly: bool = False) -> None:
+        """Measure the exchange's clock (weight 1). `briefly`: with few attempts, as another account had no answer."""
+        self._retried(self._read_time, self._few() if briefly else None)
 
     def symbols(self) -> frozenset[str] | None:
         """The names of all symbols that the exchange lists; None where it gives none. Requested once and kept."""
@@ -143,9 +143,8 @@ class ExchangeClient:
 
         Never raises an ExchangeError: a run can do without. What stops this request stops the next one too.
         """
-        few = replace(self._retry, attempts=min(self._retry.attempts, FEW_ATTEMPTS))
         try:
-            return self._exchange_info(few).weight_limit
+            return self._exchange_info(self._few()).weight_limit
         except ExchangeError as error:
             _log.info("the exchange does not tell its weight limit: %s", error)
             return None
@@ -155,6 +154,9 @@ class ExchangeClient:
         info = self._info or self._retried(lambda: read_exchange_info(self._get(EXCHANGE_INFO, 1)), retry)
         self._info = info if info.symbols else None
         return info
+
+    def _few(self) -> RetryPolicy:
+        return replace(self._retry, attempts=min(self._retry.attempts, FEW_ATTEMPTS))
 
     def _retried(self, attempt: Callable[[], T], retry: RetryPolicy | None = None) -> T:
         try:

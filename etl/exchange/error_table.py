@@ -1,5 +1,9 @@
 """What a response other than a page means: one table from (status, code) to an error, named by what the caller does.
 
+The error also says whom the response concerns. ThrottledError and BannedError concern the address, UnknownSymbolError
+the symbol, CredentialsError and RejectedError the account. NotServedError, and TransientError that stays, concern the
+host or the address unless another account is answered in the same run: then they are the account's own.
+
 Sources: the exchange's "Error Codes" page and responses observed in public. No other module looks at a status code.
 """
 
@@ -20,6 +24,7 @@ from etl.errors import (
     DoubtedKeyError,
     ExchangeError,
     MaintenanceError,
+    NotServedError,
     RejectedError,
     ThrottledError,
     TransientError,
@@ -42,11 +47,15 @@ _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-1021, -5028), ClockSkewError),
     **dict.fromkeys((-4165, -1127), WindowTooWideError),
     -4166: BeyondRetentionError,
-    **dict.fromkeys((-1121, -1122), UnknownSymbolError),
+    **dict.fromkeys((-1121, -1122, -4141), UnknownSymbolError),
+    **dict.fromkeys((-1109, -4109, -4402), RejectedError),
     **dict.fromkeys((-2015, -2014, -2008, -2017, -1022, -1002), CredentialsError),
 }
 
 _ADVICE = {
+    -1109: "the account is not known in this market, or the exchange is under maintenance",
+    -4109: "the account has no active futures wallet; a transfer of any amount to it makes it active",
+    -4402: "the exchange does not serve this account in its region",
     -2015: "the key is wrong, has no permission for futures, is bound to other IP addresses, or is for another host",
     -2014: "the API key has the wrong format",
     -2008: "the API key is unknown to this host",
@@ -88,11 +97,11 @@ def classify(
     if status >= 500 or status == 408:
         return TransientError(f"the exchange did not answer the request ({said})")
     if 300 <= status < 400:
-        return RejectedError(f"a redirect is refused, because it would carry the key to another host ({said})")
+        return NotServedError(f"a redirect is refused, because it would carry the key to another host ({said})")
     if status == 404:
-        return RejectedError(f"there is no such endpoint on this host; check the base URL ({said})")
+        return NotServedError(f"there is no such endpoint on this host; check the base URL ({said})")
     if status == 451:
-        return RejectedError(f"the exchange does not serve the region of this IP address ({said})")
+        return NotServedError(f"the exchange does not serve the region of this IP address ({said})")
     if status == 200:
         return ContractError(f"the exchange answered with something that is not a page ({said})")
     return RejectedError(f"the exchange refused the request ({said})")

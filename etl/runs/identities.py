@@ -13,7 +13,7 @@ from etl.core.identity import Held, Outcome, Recognition, Remembered, conclude, 
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.planning import Rules
 from etl.core.timeline import Window, iso
-from etl.errors import ConfigError, ContractError, CredentialsError, ForceOrdersError, TransientError
+from etl.errors import ConfigError, ExchangeError, ForceOrdersError, ThrottledError
 from etl.exchange.client import ExchangeClient
 from etl.runs.fetchers import interruptibly
 from etl.store import identities, orders
@@ -71,13 +71,15 @@ class IdentityCheck:
     def by_evidence(self, rules: Rules, stop: Event) -> Refused:
         """Refuse the uncertain accounts to which the exchange does not show what is stored: one request each.
 
-        Raises StoppedError, and every other error that ends a run for all accounts.
+        Raises StoppedError, ThrottledError and StoreError, which end a run for all accounts.
         """
         refused: Refused = {}
         for claim in self._uncertain:
             try:
                 self._ask(claim, rules, stop)
-            except (ConfigError, CredentialsError, TransientError, ContractError) as error:
+            except ThrottledError:
+                raise
+            except (ConfigError, ExchangeError) as error:
                 refused[claim.account] = error
         return refused
 

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from threading import Event
 from typing import Protocol
 
@@ -22,17 +24,20 @@ from etl.errors import (
     ClocksApartError,
     ConfigError,
     CredentialsError,
+    ExchangeError,
     ExitCode,
     ForceOrdersError,
     RejectedError,
     StoppedError,
     StoreError,
+    ThrottledError,
 )
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.rate_limiter import RateLimiter
 from etl.logs import logger
 from etl.runs import weight_limit
+from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
@@ -242,13 +247,23 @@ class Run:
         )
 
     def _set_clock(self) -> None:
-        """Read the exchange's clock, unless it was read recently."""
+        """Read the exchange's clock, unless it was read recently: with another account where one gets no answer."""
         if self._reader.clock.is_fresh:
             return
-        try:
-            interruptibly(next(iter(self._clients.values())).set_clock, self._reader.stop)
-        except (RejectedError, CredentialsError) as error:
-            _log.warning("the exchange's clock cannot be read, this machine's clock is used instead: %s", error)
+        failures: list[ExchangeError] = []
+        for client in islice(self._clients.values(), FAILURES_IN_A_ROW):
+            try:
+                interruptibly(partial(client.set_clock, briefly=bool(failures)), self._reader.stop)
+            except ThrottledError:
+                raise
+            except ExchangeError as error:
+                failures.append(error)
+            else:
+                return
+        refusals = [error for error in failures if isinstance(error, RejectedError | CredentialsError)]
+        if not refusals:
+            raise failures[0]
+        _log.warning("the exchange's clock cannot be read, this machine's clock is used instead: %s", refusals[0])
 
     def _compare_clocks(self) -> Clocks:
         """The three clocks; raises ClocksApartError where they make no sense together."""
@@ -357,7 +372,9 @@ class Run:
         """Forget unknown symbols that have neither proof nor orders. Returns the symbols that were forgotten."""
         forgotten = set()
         for symbol in sorted(unknown):
-            self.summary.faults.append(f"the exchange does not know the symbol {symbol}; write it like BTCUSDT")
+            self.summary.faults.append(
+                f"the exchange does not know the symbol {symbol} or has closed it; write it like BTCUSDT"
+            )
             by_account = [coverage.forget(self.connection, name, self._reader.market, symbol) for name in self._clients]
             if any(by_account):
                 forgotten.add(symbol)

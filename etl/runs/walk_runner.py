@@ -12,14 +12,20 @@ from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.sightings import Sightings
 from etl.core.walking import Target, walk
-from etl.errors import ContractError, CredentialsError, ExchangeError, StoppedError, TransientError
+from etl.errors import (
+    ClockSkewError,
+    ContractError,
+    CredentialsError,
+    ExchangeError,
+    RejectedError,
+    StoppedError,
+    TransientError,
+)
 from etl.exchange.client import ExchangeClient
 from etl.logs import logger
+from etl.runs.account_failures import AccountFailures
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.runs.recorder import Received
-
-FAILURES_IN_A_ROW = 3
-"""After this many windows that fail one after the other the exchange counts as unreachable."""
 
 Commit = Callable[[Sequence[Received]], None]
 """Stores what responses contain: all or nothing."""
@@ -62,21 +68,34 @@ class WalkRunner:
         self._fetchers: Fetchers[Walk, Reply] = Fetchers(concurrency)
         self._in_flight = 0
         self._finished = 0
-        self._failures_in_a_row = 0
         self._doubts: Doubts[Walk] = Doubts(concurrency)
         self._received: list[Received] = []
-        self.lost_accounts: dict[str, CredentialsError] = {}
+        self._failures = AccountFailures(())
+        self._failed_windows: dict[str, ExchangeError] = {}
         self.unknown_symbols: set[str] = set()
-        self.last_failure: ExchangeError | None = None
+
+    @property
+    def lost_accounts(self) -> dict[str, ExchangeError]:
+        """The accounts that were left out, and why."""
+        return self._failures.left_out
+
+    @property
+    def last_failure(self) -> ExchangeError | None:
+        """Why the last window failed of an account that was not left out."""
+        own = [error for account, error in self._failed_windows.items() if account not in self.lost_accounts]
+        return own[-1] if own else None
 
     def run(self, walks: Iterable[Walk]) -> None:
-        """Finish every walk. A window that fails becomes a gap; an account whose key is refused is left out.
+        """Finish every walk. A window that fails becomes a gap. An account that the exchange refuses is left out, and
+        so is one of which several windows in a row fail.
 
-        Raises StoppedError, ThrottledError, StoreError and RejectedError, and TransientError or ContractError after
-        FAILURES_IN_A_ROW.
+        Raises StoppedError, ThrottledError and StoreError, and the error of the last account where the failures are
+        not one account's own (see AccountFailures).
         """
+        waiting = deque(walks)
+        self._failures = AccountFailures({walk.account for walk in waiting})
         try:
-            self._run(deque(walks))
+            self._run(waiting)
         finally:
             self._fetchers.close()
 
@@ -117,16 +136,16 @@ class WalkRunner:
             self._commit(received)
 
     def _receive(self, current: Walk, outcome: Reply | Exception) -> None:
-        if isinstance(outcome, CredentialsError):
-            _log.info("account %s: %s", current.account, outcome)
-            self.lost_accounts[current.account] = outcome
-            self._finished += 1
-        elif isinstance(outcome, TransientError | ContractError):
+        if isinstance(outcome, TransientError | ContractError):
             self._fail(current, outcome)
+        elif isinstance(outcome, CredentialsError | RejectedError | ClockSkewError):
+            _log.info("account %s: %s", current.account, outcome)
+            self._finished += 1
+            self._failures.failed(current.account, outcome)
         elif isinstance(outcome, Exception):
             raise outcome
         else:
-            self._failures_in_a_row = 0
+            self._failures.answered(current.account)
             if outcome is Refusal.UNKNOWN_SYMBOL and current.target.symbol is not None:
                 self.unknown_symbols.add(current.target.symbol)
             self._advance(current, outcome)
@@ -134,15 +153,19 @@ class WalkRunner:
                 self._advance(doubted, None)
 
     def _advance(self, current: Walk, reply: Reply) -> None:
-        """Submit the walk's next request, and keep what its last response contains for the next write."""
-        if current.account in self.lost_accounts:
+        """Submit the walk's next request, and keep what its last response contains for the next write.
+
+        An account that is left out sends nothing more. What was in flight is still kept.
+        """
+        is_left_out = current.account in self.lost_accounts
+        if is_left_out and reply is None:
             self._finished += 1
             return
         step = current.steps.send(reply)
-        if step.request is not None:
+        if step.request is not None and not is_left_out:
             self._in_flight += 1
             self._fetchers.submit(current, _call(current.client, step.request))
-        elif step.is_settled is not None:
+        elif step.is_settled is not None and not is_left_out:
             self._doubts.add(current, step.is_settled)
         else:
             current.steps.close()  # releases its memory
@@ -155,13 +178,12 @@ class WalkRunner:
     def _fail(self, current: Walk, error: ExchangeError) -> None:
         """Record the window as a gap, which the next run tries again."""
         self._finished += 1
-        self._failures_in_a_row += 1
-        self.last_failure = error
+        self._failed_windows.pop(current.account, None)
+        self._failed_windows[current.account] = error
         need, symbol = current.target.need, current.target.symbol
         _log.info("account %s: %s: %s", current.account, need, error)
         self._received.append(Received(current.account, None, [Finding(need, Verdict.FAILED, symbol)]))
-        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
-            raise error
+        self._failures.failed(current.account, error)
 
 
 def _call(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:

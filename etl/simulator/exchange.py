@@ -91,7 +91,9 @@ class Exchange:
         """The reply to an exchange request, charged and counted."""
         now_ms = self.now_ms(real_ms)
         pairs = parse_qsl(request.query, keep_blank_values=True)
-        call = Call(request, pairs, dict(pairs), self.script.next(request.path), now_ms)
+        account = self._by_key.get(request.headers.get("x-mbx-apikey", ""))
+        fault = self.script.next(request.path, account.name if account else None)
+        call = Call(request, pairs, dict(pairs), fault, now_ms)
         before = self._usage.get(request.ip, Usage())
         usage = self._charge(call, before)
         refused = weights.refusal(request.ip, usage, self.scenario, now_ms)

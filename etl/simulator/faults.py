@@ -28,7 +28,7 @@ BODIES: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Which requests a fault hits, counted from 1 since the fault was set, on its path only."""
+    """Which requests a fault hits, counted from 1 since the fault was set, on its path and of its account only."""
 
     first: int = 1
     last: int | None = None
@@ -45,7 +45,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. Each kind reads only the values it needs.
+    """One fault, of one path or account or of all. Each kind reads only the values it needs.
 
     status: `status` with `body` · code: 400 with `code` and `msg` · key: 401 -2015 · skew: -1021 · redirect: 302 to
     `location` · garbage: 200 without JSON · object: 200 with an object · huge: 200 with `mib` MiB of no order ·
@@ -57,6 +57,7 @@ class Fault:
     kind: Kind
     at: When = field(default_factory=When)
     path: str | None = None
+    account: str | None = None
     status: int = 503
     body: str | None = None
     code: int = -1000
@@ -113,11 +114,11 @@ class Script:
         self._faults = tuple(faults)
         self._seen = [0] * len(self._faults)
 
-    def next(self, path: str) -> Fault | None:
-        """The fault of the next request on that path: the first in the list that hits it."""
+    def next(self, path: str, account: str | None = None) -> Fault | None:
+        """The fault of the next request on that path with that account's key: the first in the list that hits it."""
         found = None
         for index, fault in enumerate(self._faults):
-            if fault.path in (None, path):
+            if fault.path in (None, path) and fault.account in (None, account):
                 self._seen[index] += 1
                 if found is None and fault.at.hits(self._seen[index]):
                     found = fault

@@ -48,6 +48,12 @@ def test_a_fault_counts_the_requests_on_its_path_only() -> None:
     assert [bool(script.next(path)) for path in ("/a", "/b", "/b", "/a", "/a")] == [False, False, False, True, False]
 
 
+def test_a_fault_counts_the_requests_of_its_account_only() -> None:
+    script = Script(faults_from([{"kind": "reset", "account": "main", "at": 2}]))
+    accounts = ("main", "account2", None, "main", "main")
+    assert [bool(script.next("/", account)) for account in accounts] == [False, False, False, True, False]
+
+
 def test_the_first_fault_of_the_list_wins_and_both_count() -> None:
     script = Script([Fault("close", When(1, 1)), Fault("reset", When(1, 2))])
     assert [fault.kind if fault else None for fault in (script.next("/"), script.next("/"), script.next("/"))] == [

@@ -1,0 +1,70 @@
+"""Whose trouble a failure is: one account's, or the exchange's."""
+
+import pytest
+
+from etl.errors import (
+    ClockSkewError,
+    ContractError,
+    CredentialsError,
+    ExchangeError,
+    NotServedError,
+    RejectedError,
+    TransientError,
+)
+from etl.runs.account_failures import AccountFailures
+
+
+def failing(failures: AccountFailures, *accounts: str, error: type[ExchangeError] = TransientError) -> None:
+    for account in accounts:
+        failures.failed(account, error(account))
+
+
+@pytest.mark.parametrize("error", [RejectedError, CredentialsError, ClockSkewError])
+def test_a_refusal_is_the_account_s_own_even_where_every_account_gets_one(error: type[ExchangeError]) -> None:
+    failures = AccountFailures("abcd")
+    failing(failures, *"abcd", error=error)
+    assert list(failures.left_out) == [*"abcd"]
+
+
+@pytest.mark.parametrize("error", [TransientError, ContractError])
+def test_an_account_is_left_out_after_three_windows_that_fail_in_a_row(error: type[ExchangeError]) -> None:
+    failures = AccountFailures("ab")
+    failing(failures, "a", "a", error=error)
+    failures.answered("a")
+    failing(failures, "a", "a", error=error)
+    assert not failures.left_out
+    failing(failures, "a", error=error)
+    assert list(failures.left_out) == ["a"]
+    failures.answered("b")
+    failing(failures, "a", "b", "b", error=error)
+    assert list(failures.left_out) == ["a"]
+
+
+def test_a_host_that_answers_another_account_is_not_to_blame() -> None:
+    failures = AccountFailures("abcde")
+    for account in "abcd":
+        failing(failures, account, error=NotServedError)
+        failures.answered("e")
+    assert list(failures.left_out) == [*"abcd"]
+
+
+@pytest.mark.parametrize("error", [TransientError, ContractError, NotServedError])
+def test_three_accounts_that_fail_while_nobody_is_answered_end_the_run_with_one_error(
+    error: type[ExchangeError],
+) -> None:
+    failures = AccountFailures("abcdefgh")
+    failing(failures, "a", error=RejectedError)
+    failing(failures, "b", "b", "b", "c", error=error)
+    with pytest.raises(error, match="d"):
+        failing(failures, "d", error=error)
+    assert list(failures.left_out) == ["a"], "what is said of the exchange is not said of each account again"
+
+
+def test_so_do_all_accounts_of_a_small_run() -> None:
+    alone, two = AccountFailures("a"), AccountFailures("ab")
+    with pytest.raises(NotServedError):
+        failing(alone, "a", error=NotServedError)
+    failing(two, *"aaabb")
+    with pytest.raises(TransientError):
+        failing(two, "b")
+    assert not two.left_out
