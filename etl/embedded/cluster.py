@@ -171,14 +171,14 @@ class Cluster:
         """Remove lock files that would make Postgres believe that a server runs although none does.
 
         Postgres believes an empty file (after a power cut) and any process of its user with the recorded id (ids come
-        again after a reboot; a killed server is a zombie until it is reaped). A file whose id no process has stays:
-        Postgres uses it to look for processes that a killed server left.
+        again after a reboot, perhaps to a server of other data; a killed server is a zombie until it is reaped). A file
+        whose id no process has stays: Postgres uses it to look for processes that a killed server left.
         """
         import psutil  # type: ignore[import-untyped]  # comes with the extra `embedded`
 
         for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             pid = _pid(self._lines(name))
-            if pid is None or (psutil.pid_exists(pid) and not _is_postgres(pid)):
+            if pid is None or (psutil.pid_exists(pid) and not (_is_postgres(pid) and _works_in(pid, self.data))):
                 (self.data / name).unlink(missing_ok=True)
 
     def _lines(self, name: str = "postmaster.pid") -> list[str]:
@@ -290,4 +290,14 @@ def _is_postgres(pid: int) -> bool:
         process = psutil.Process(pid)
         return bool(process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
+        return False
+
+
+def _works_in(pid: int, directory: Path) -> bool:
+    """Whether a process has this working directory. A Postgres works in its data."""
+    import psutil
+
+    try:
+        return directory.samefile(psutil.Process(pid).cwd())
+    except (psutil.Error, OSError):
         return False

@@ -14,12 +14,14 @@ Here `flock` on files beside the data counts users; the kernel releases the lock
 """
 
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from etl.embedded.cluster import DATABASE, PATIENCE_S, Cluster, libpq_url
 from etl.embedded.file_locks import lock, locked
+from etl.embedded.libpq_variables import libpq_variables_put_aside
 from etl.embedded.programs import binaries
 from etl.errors import StoreError
 from etl.waits import WAITS, Reason
@@ -38,6 +40,7 @@ class EmbeddedPostgres:
     def __init__(self, data_dir: Path) -> None:
         self._cluster = Cluster(data_dir)
         self._users: BinaryIO | None = None
+        self._environment = ExitStack()
         self._socket_dir: Path | None = None
 
     @property
@@ -48,11 +51,15 @@ class EmbeddedPostgres:
         return libpq_url(self._socket_dir, DATABASE)
 
     def start(self) -> Self:
-        """Start the server or join the running one. The first start creates the data, which takes a second."""
+        """Start the server or join the running one. The first start creates the data, which takes a second.
+
+        Until `stop`, this process's environment is without libpq's variables: they are not meant for this server.
+        """
         if self._users is not None:
             return self
         binaries()  # fail before anything is created
         self._cluster.refuse_closed_directories()
+        self._environment.enter_context(libpq_variables_put_aside())
         try:
             with WAITS.blocking(Reason.STARTING), self._cluster.turn():
                 self._users = locked(self._cluster.users, 2 * PATIENCE_S, shared=True)
@@ -68,6 +75,7 @@ class EmbeddedPostgres:
         A server that still recovers from a crash is not stopped, so that the next command need not begin again.
         """
         if self._users is None:
+            self._leave()
             return
         try:
             with self._cluster.turn():
@@ -90,6 +98,7 @@ class EmbeddedPostgres:
         if self._users is not None:
             self._users.close()
         self._users = self._socket_dir = None
+        self._environment.close()
 
     def __enter__(self) -> Self:
         return self.start()

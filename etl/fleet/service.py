@@ -30,7 +30,7 @@ from etl.monitoring.server import serving
 from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK
 from etl.settings.model import Settings
-from etl.store.engine import engine_for
+from etl.store.engine import engine_for, reason
 
 RECONNECT_S = 5
 """Seconds before the next attempt to reach the database."""
@@ -103,7 +103,7 @@ async def _work_until(stop: Event, new_worker: Callable[[], Worker], concurrency
     threads = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="job")  # one more for the notifications
     asyncio.get_running_loop().set_default_executor(threads)
     while not stop.is_set():
-        working = asyncio.create_task(new_worker().work())
+        working, fault = asyncio.create_task(new_worker().work()), "the worker ended"
         while not (stop.is_set() or working.done()):
             await asyncio.wait({working}, timeout=TICK)
         working.cancel()
@@ -112,7 +112,7 @@ async def _work_until(stop: Event, new_worker: Callable[[], Worker], concurrency
         except asyncio.CancelledError:
             pass
         except (ConnectorException, psycopg.Error) as error:
-            _log.info("the queue cannot be read: %s", type(error.__cause__ or error).__name__)
+            fault = reason(error)
         if not stop.is_set():
-            _log.warning("the database cannot be reached; next attempt in %d s", RECONNECT_S)
+            _log.warning("the queue cannot be used: %s; next attempt in %d s", fault, RECONNECT_S)
             await asyncio.to_thread(stop.wait, RECONNECT_S)

@@ -16,6 +16,7 @@ from etl.fleet.jobs import BACKFILL, SYNC, ClaimedJob, UnfinishedError, job_from
 from etl.fleet.schedule import Schedule
 from etl.logs import logger
 from etl.store.engine import conninfo_of
+from etl.store.session import set_all
 
 CATCH_UP_S = 31 * 86_400
 """A scheduled run that was missed is made up for, once, if it was due no more than these seconds ago."""
@@ -65,7 +66,7 @@ class Worker:
         """`notify` gets the time a scheduled run was due, epoch seconds; it is called until it returns True."""
         self._concurrency = concurrency
         self._queues = [*queues, *([HOUSEKEEPING] if schedule else [])]
-        connector = PsycopgConnector(conninfo=conninfo_of(url), min_size=1, max_size=4)
+        connector = PsycopgConnector(conninfo=conninfo_of(url), min_size=1, max_size=4, configure=set_all)
         self._app = App(connector=connector, periodic_defaults={"max_delay": CATCH_UP_S})
         tasks = {name: self._job_task(name, run_job) for name in (SYNC, BACKFILL)}
         if schedule:

@@ -47,7 +47,7 @@ class Scrape(Collector):
                 rules = composition.rules(self._settings, local_now())
                 return tuple(families(connection, rules, self._configured))
         except ForceOrdersError as error:
-            _log.info("a scrape has no metrics of the database: %s", error)
+            _log.warning("a scrape has no metrics of the database: %s", error)
             return None
 
 

@@ -17,6 +17,7 @@ from etl.store.clock import database_clock
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.identities import Unchecked
+from etl.store.rights import is_standby
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.seals import StoredSeal
 from etl.store.verifications import Newest
@@ -65,6 +66,8 @@ class Status:
     seals: tuple[StoredSeal, ...] = ()
     """The newest of each account and market."""
     verifications: Sequence[Newest] = ()
+    is_standby: bool = False
+    """Whether it was read on a standby, where a run that died still shows as running."""
 
     @property
     def gaps(self) -> list[Gap]:
@@ -87,7 +90,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         unchecked_keys = tuple(identities.unchecked(connection))
         newest_seals = seals.newest(connection)
         verified = verifications.newest(connection)
-        now = database_clock(connection)
+        now, of_standby = database_clock(connection), is_standby(connection)
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules, mark.account in retired) for mark in marks),
@@ -99,6 +102,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         seals=tuple(newest_seals),
         verifications=verified,
         now=now,
+        is_standby=of_standby,
     )
 
 

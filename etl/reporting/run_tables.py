@@ -111,7 +111,8 @@ def status_tables(status: Status) -> list[Table]:
     if run is not None:
         started = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")
         of_run = (*map(Column, ("id", "command", "started", "status")), Column("error", min_width=24, wraps=True))
-        tables.append(table("last run", of_run, [(run.id, run.command, started, run.status, run.error)]))
+        unsure = " (as the primary knows)" if status.is_standby and run.status == "running" else ""
+        tables.append(table("last run", of_run, [(run.id, run.command, started, run.status + unsure, run.error)]))
     return tables
 
 

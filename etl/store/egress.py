@@ -39,7 +39,8 @@ _TAKE = text("SELECT * FROM take_weight(:egress, :cooldown_of, :holder, :minute,
 _SPENT = text("""
     SELECT egress,
            coalesce(sum(CASE minute WHEN :minute THEN weight WHEN :before THEN late ELSE 0 END), 0)::bigint AS spent
-      FROM (SELECT DISTINCT egress FROM spent_weight) AS known LEFT JOIN shared_weight USING (egress) GROUP BY egress
+      FROM (SELECT DISTINCT egress FROM spent_weight) AS known LEFT JOIN shared_weight USING (egress)
+     WHERE NOT pg_is_in_recovery() GROUP BY egress
 """)
 
 _FORGET = text("DELETE FROM spent_weight WHERE noted_at < now() - interval '1 day'")
@@ -133,7 +134,10 @@ def shared_egress(engine: Engine, name: str | None) -> Iterator[SharedEgress]:
 
 
 def spent_weights(connection: Connection, now: int) -> dict[str, int]:
-    """Weight by egress that our running processes have taken in the minute of `now`, epoch milliseconds."""
+    """Weight by egress that our running processes have taken in the minute of `now`, epoch milliseconds.
+
+    Empty on a standby, which does not show who is connected to its primary.
+    """
     minute = now // MINUTE * MINUTE
     rows = connection.execute(_SPENT, {"minute": to_datetime(minute), "before": to_datetime(minute - MINUTE)})
     return {row.egress: row.spent for row in rows}

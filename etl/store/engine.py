@@ -1,13 +1,15 @@
 """The connection to Postgres, and the only place that turns its errors into StoreError."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg import conninfo
+from psycopg import conninfo, pq
 from sqlalchemy import Connection, Engine, create_engine, exc, pool, text
 
 from etl.errors import ConfigError, StoreError
+from etl.store.pooler import pools_transactions
 from etl.store.session import Session
 
 OLDEST_POSTGRES = 14
@@ -64,9 +66,21 @@ def engine_for(
     parameters = conninfo_of(url, **limits | overrides)
     return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: Session.opened(parameters, lock_timeout_s, patience_s),
+        creator=lambda: _opened(parameters, lock_timeout_s, patience_s),
         poolclass=pool.NullPool,
     )
+
+
+def _opened(parameters: str, lock_timeout_s: int, statement_timeout_s: int | None) -> Session:
+    """Connect; the error names the variables of the environment that had a say."""
+    try:
+        return Session.opened(parameters, lock_timeout_s, statement_timeout_s)
+    except psycopg.OperationalError as error:
+        given = conninfo.conninfo_to_dict(parameters)
+        options = ((one.keyword.decode(), (one.envvar or b"").decode()) for one in pq.Conninfo.get_defaults())
+        names = [variable for keyword, variable in options if variable in os.environ and keyword not in given]
+        inherited = f"; the environment has a say in this: {', '.join(names)}" if names else ""
+        raise StoreError(f"the database cannot be used: {reason(error)}{inherited}") from None
 
 
 @contextmanager
@@ -77,6 +91,11 @@ def connection_to(engine: Engine) -> Iterator[Connection]:
         connection.rollback()
         if version < OLDEST_POSTGRES:
             raise StoreError(f"the database is PostgreSQL {version}; {OLDEST_POSTGRES} or newer is needed")
+        if pools_transactions(connection):
+            raise StoreError(
+                "a pooler before the database gives each transaction another session, in which no lock holds; "
+                "let it pool by session (PgBouncer: pool_mode = session), or connect to the server itself"
+            )
         yield connection
 
 
@@ -86,14 +105,24 @@ def store_errors() -> Iterator[None]:
     try:
         yield
     except (exc.DBAPIError, psycopg.Error) as error:
-        raise StoreError(f"the database cannot be used: {_reason(error)}") from None
+        raise StoreError(f"the database cannot be used: {reason(error)}") from None
     except exc.SQLAlchemyError as error:
         raise StoreError(f"the database cannot be used: {type(error).__name__}") from None
+    except Exception as error:
+        if not isinstance(error.__cause__, psycopg.Error):
+            raise
+        # The queue's library wraps the driver's errors in its own.
+        raise StoreError(f"the database cannot be used: {reason(error)}") from None
 
 
-def _reason(error: BaseException) -> str:
-    """The message of Postgres on one line, without the statement and its values: they hold the orders."""
+def reason(error: BaseException) -> str:
+    """Postgres' message and error class on one line, without the statement and its values: they hold the orders.
+
+    Takes errors of the driver, and those that wrap one.
+    """
     cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
-    diagnostic = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
-    said = diagnostic or str(cause)
-    return " ".join(said.split()) or type(cause).__name__
+    cause = cause.__cause__ if isinstance(cause.__cause__, psycopg.Error) else cause
+    if not isinstance(cause, psycopg.Error):
+        return " ".join(str(cause).split()) or type(cause).__name__
+    said = " ".join((cause.diag.message_primary or str(cause)).split()) or type(cause).__name__
+    return f"{said} ({type(cause).__name__})" if cause.sqlstate else said

@@ -18,10 +18,11 @@ _OURS = "locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE
 _HASH = "hashtextextended(:account || '/' || :market, 0)"
 
 is_alive: ColumnElement[bool] = literal_column(
-    f"EXISTS (SELECT FROM pg_locks WHERE {_OURS} AND objsubid = 2 AND classid = {_RUNS}"
-    " AND objid = (runs.id % 2147483648)::oid)"
+    f"(pg_is_in_recovery() OR EXISTS (SELECT FROM pg_locks WHERE {_OURS} AND objsubid = 2 AND classid = {_RUNS}"
+    " AND objid = (runs.id % 2147483648)::oid))"
 )
-"""Whether the process of a row of `runs` is still connected to the database."""
+"""Whether the process of a row of `runs` is still connected to the database. A standby does not show the locks of its
+primary, so there nothing counts as dead."""
 
 _HOLDER = text(f"""
     WITH ours AS (SELECT pid, objsubid, classid, objid FROM pg_locks WHERE {_OURS} AND granted)

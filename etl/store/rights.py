@@ -81,6 +81,11 @@ def lacking_to_write(connection: Connection) -> list[str]:
     return lacking
 
 
+def is_standby(connection: Connection) -> bool:
+    """Whether the server follows a primary. It takes no writes, and shows no locks of the primary's sessions."""
+    return bool(connection.scalar(text("SELECT pg_is_in_recovery()")))
+
+
 def is_read_only(connection: Connection) -> bool:
     """Whether the server is read-only, as a standby is."""
     setting = connection.scalar(text("SELECT current_setting('transaction_read_only')"))

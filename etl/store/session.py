@@ -1,4 +1,4 @@
-"""A database session that reports its waits: for the connection, for a statement, or for a lock and its holder."""
+"""A database session with our own settings that reports its waits: to connect, for a statement, for a lock's holder."""
 
 import time
 from collections.abc import Generator
@@ -17,6 +17,29 @@ SHORTEST_LOCK_TIMEOUT_S = 2
 """Seconds: our own transactions hold locks for a moment, and the session that blocks is looked for after a second."""
 
 CHECK_TIMEOUT_S = 2
+
+SETTINGS = {
+    "DateStyle": "ISO, YMD",  # psycopg reads no other
+    "IntervalStyle": "postgres",
+    "TimeZone": "UTC",
+    "bytea_output": "hex",
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": "read committed",
+    "idle_session_timeout": "0",  # a run's locks live as long as its session, however long it waits for the exchange
+}
+"""What a session must not inherit from the role, the database or the environment. The rest is the administrator's: the
+search path, timeouts, and whether a database takes writes."""
+
+SET_ALL = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items())
+"""A statement, because pgbouncer refuses libpq's `options`. Run it outside of a transaction."""
+
+
+
+async def set_all(connection: psycopg.AsyncConnection[Any]) -> None:
+    """The same for a connection of the queue's pool."""
+    await connection.execute(SET_ALL)
+    await connection.commit()
+
 
 _BLOCKERS = """
     SELECT pid, usename, application_name FROM pg_stat_activity
@@ -43,11 +66,13 @@ class Session(psycopg.Connection[Any]):
         `lock_timeout_s`: how long a statement waits for a lock; at least SHORTEST_LOCK_TIMEOUT_S.
         """
         with WAITS.blocking(Reason.CONNECTING):
-            session = cls.connect(parameters)
+            session = cls.connect(parameters, autocommit=True)
         session._parameters = parameters
         session._lock_timeout_s = max(lock_timeout_s, SHORTEST_LOCK_TIMEOUT_S)
         try:
+            session.execute(SET_ALL)
             session._limit(statement_timeout_s)
+            session.autocommit = False
         except BaseException:
             session.close()
             raise
@@ -58,9 +83,7 @@ class Session(psycopg.Connection[Any]):
         limits = f"SET lock_timeout = '{self._lock_timeout_s}s'"
         if statement_timeout_s is not None:
             limits += f"; SET statement_timeout = '{statement_timeout_s}s'"
-        self.autocommit = True
         self.execute(limits.encode())
-        self.autocommit = False
 
     def wait(self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None) -> T:
         """As psycopg's own."""

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from etl.embedded import cluster, programs, system_user
+from etl.embedded import cluster, libpq_variables, programs, system_user
 from etl.embedded.file_locks import locked
 from etl.embedded.server import EmbeddedPostgres
 from etl.errors import ConfigError, StoreError
 from etl.file_access import DATA_OF_ROOT
 from etl.store.engine import engine_for
+from tests import command
 from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
 
 
@@ -64,6 +65,43 @@ def test_another_postgres_in_the_environment_is_not_meant(data_dir: Path, monkey
         monkeypatch.setenv(name, value)
     with EmbeddedPostgres(data_dir) as server:
         assert ask(server.libpq_url, "SELECT current_database()") == "force_orders"
+
+
+OF_LIBPQ = {
+    "PGSERVICE": "nowhere",
+    "PGHOST": "nowhere.invalid",
+    "PGHOSTADDR": "192.0.2.1",
+    "PGREQUIREAUTH": "scram-sha-256",
+    "PGCHANNELBINDING": "require",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGSSLMODE": "verify-full",
+    "PGSSLROOTCERT": "/nowhere",
+    "PGGSSENCMODE": "require",
+    "PGPASSFILE": "/nowhere",
+    "PGDATESTYLE": "German",
+    "PGCLIENTENCODING": "LATIN1",
+}
+
+
+def test_the_embedded_server_is_reached_whatever_the_environment_tells_libpq(command: command.Command) -> None:
+    made = command("db", "revisions", **OF_LIBPQ)
+    assert (made.returncode, made.stderr) == (0, "")
+    read = command("status", "--json", **OF_LIBPQ)
+    assert (read.returncode, '"orders": 0' in read.stdout) == (0, True)
+
+
+def test_the_environment_is_as_it_was_once_nobody_uses_the_server(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libpq_variables, "_blocks", 0)  # the server that all tests share is in use
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    first, second = EmbeddedPostgres(data_dir).start(), EmbeddedPostgres(data_dir).start()
+    assert "PGHOST" not in os.environ
+    first.stop()
+    assert "PGHOST" not in os.environ
+    second.stop()
+    assert os.environ["PGHOST"] == "elsewhere"
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")

@@ -10,6 +10,7 @@ import pytest
 from etl.embedded import cluster
 from etl.embedded.server import EmbeddedPostgres, stop_server
 from etl.errors import StoreError
+from tests.databases import data_directory
 from tests.postgres.embedding import AS_ROOT, Command, answers, ask, postmaster
 
 
@@ -104,6 +105,18 @@ def test_a_pid_that_now_belongs_to_another_program_is_no_obstacle(data_dir: Path
     finally:
         other.kill()
         other.wait()
+
+
+def test_a_pid_that_now_belongs_to_the_server_of_other_data_is_no_obstacle(data_dir: Path, made: Path) -> None:
+    with data_directory() as elsewhere:
+        subprocess.run(["cp", "-a", made, elsewhere], check=True)
+        with EmbeddedPostgres(data_dir):
+            lines = (data_dir / "postgres" / "postmaster.pid").read_text().splitlines(keepends=True)
+        with EmbeddedPostgres(elsewhere) as other:
+            (data_dir / "postgres" / "postmaster.pid").write_text("".join([f"{postmaster(elsewhere)}\n", *lines[1:]]))
+            with EmbeddedPostgres(data_dir) as server:
+                assert ask(server.libpq_url, "SELECT 1") == 1
+            assert ask(other.libpq_url, "SELECT 1") == 1
 
 
 def test_an_initdb_that_was_cut_short_is_done_again(empty_dir: Path) -> None:

@@ -40,7 +40,7 @@ WRITER_AND_READER = {
     "cooldowns": (ADD, NOTHING),
     "seals": ({"SELECT", "INSERT"}, READ),
     "seals_id_seq": (NOTHING, NOTHING),
-    "shared_weight": (READ, NOTHING),
+    "shared_weight": (READ, READ),
     "spent_weight": (KEEP, NOTHING),
     "verifications": ({"SELECT", "INSERT"}, READ),
     "verifications_id_seq": (NOTHING, NOTHING),
@@ -135,7 +135,8 @@ BEYOND_THE_READER = {
     "making up a seal": "INSERT INTO seals (account) VALUES ('main')",
     "making up a revision": "INSERT INTO force_order_revisions SELECT * FROM force_order_revisions",
     "reading the program's own notes": "SELECT * FROM coverage",
-    "reading how long a ban lasts": "SELECT * FROM cooldowns",
+    "reading why a ban began": "SELECT reason FROM cooldowns",
+    "reading what a job was asked for": "SELECT args FROM procrastinate_jobs",
     "reading the fingerprint of a key": "SELECT key_fingerprint FROM identities",
 }
 
@@ -157,6 +158,13 @@ def test_the_reader_reads(reader_url: str, query: str) -> None:
 READER_S_COMMANDS = {
     "status": 0,
     "status --json": 0,
+    "status --check": 3,
+    "metrics": 0,
+    "report": 0,
+    "export --out orders.csv": 0,
+    "accounts list": 0,
+    "db query 'SELECT * FROM jobs'": 0,
+    "backfill --plan --since 3d": 0,
     "quarantine list": 0,
     "db query 'SELECT * FROM force_orders_as_of(now())'": 0,
     "db revisions": 0,
