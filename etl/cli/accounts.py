@@ -140,7 +140,7 @@ def _watermarks(settings: Settings) -> dict[str, int]:
     if not composition.has_database(settings):
         return {}
     try:
-        with show_waits(), composition.store(settings) as connection:
+        with show_waits(), composition.store(settings, only_reads=True) as connection:
             return read_account_watermarks(connection, USDM)
     except StoreError as error:
         print_stderr(f"watermarks are not shown: {error}")

@@ -67,7 +67,7 @@ def export(
     encode = encoder_for(file_format or _format_of(out))
     if out == STDOUT and sys.stdout is None:
         raise OutputError("the output cannot be written: stdout is closed")
-    with nullcontext() if out == STDOUT else show_waits(), composition.store(settings) as connection:
+    with nullcontext() if out == STDOUT else show_waits(), composition.store(settings, only_reads=True) as connection:
         if account:
             select_accounts(connection, account)
         doubted = check_export(connection, chosen, span)

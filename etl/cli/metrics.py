@@ -32,7 +32,7 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     Sends no request to the exchange.
     """
     settings = load_settings(context)
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), composition.store(settings, only_reads=True) as connection:
         text = read_metrics(connection, composition.rules(settings, local_now()), account_names(settings))
     if textfile is None:
         print_line(text.decode().rstrip("\n"))

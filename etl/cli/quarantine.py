@@ -28,7 +28,7 @@ def quarantine_list(context: click.Context) -> None:
 
     Exit code 3 if there are any.
     """
-    with show_waits(), composition.store(load_settings(context)) as connection, store_errors():
+    with show_waits(), composition.store(load_settings(context), only_reads=True) as connection, store_errors():
         rows = unresolved(connection)
     if not rows:
         print_line("the quarantine is empty")

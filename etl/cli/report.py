@@ -46,7 +46,7 @@ def report(
     settings = load_settings(context)
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
     rules = composition.rules(settings, local_now())
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), composition.store(settings, only_reads=True) as connection:
         accounts = select_accounts(connection, account)
         if since is None and (first := first_day(connection, accounts)) is not None:
             since = iso(first)

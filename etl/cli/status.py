@@ -26,7 +26,7 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
     """Show how complete the history is, by account and symbol."""
     settings = load_settings(context)
     configured = account_names(settings)
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), composition.store(settings, only_reads=True) as connection:
         rules = composition.rules(settings, local_now())
         found = read_status(connection, rules, configured)
     if as_json:

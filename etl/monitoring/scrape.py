@@ -43,7 +43,7 @@ class Scrape(Collector):
 
     def _stored(self) -> tuple[Metric, ...] | None:
         try:
-            with composition.store(self._settings, DATABASE_TIMEOUT_S) as connection:
+            with composition.store(self._settings, DATABASE_TIMEOUT_S, only_reads=True) as connection:
                 rules = composition.rules(self._settings, local_now())
                 return tuple(families(connection, rules, self._configured))
         except ForceOrdersError as error:

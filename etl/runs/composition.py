@@ -137,10 +137,11 @@ def verify(
 
 
 @contextmanager
-def store(settings: Settings, patience_s: int | None = None) -> Iterator[Connection]:
-    """A connection to the configured database, with our schema; `patience_s`: see `engine_for`."""
+def store(settings: Settings, patience_s: int | None = None, *, only_reads: bool = False) -> Iterator[Connection]:
+    """A connection to the configured database, with our schema; for the arguments see `open_database`."""
     url = settings.database_url.get_secret_value() if settings.database_url else None
-    with open_database(url, settings.data_dir, patience_s, settings.patience_seconds) as connection:
+    patience = settings.patience_seconds
+    with open_database(url, settings.data_dir, patience_s, patience, only_reads=only_reads) as connection:
         yield connection
 
 

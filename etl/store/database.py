@@ -15,29 +15,34 @@ from etl.waits import WAITS, Reason
 
 @contextmanager
 def open_database(
-    url: str | None, data_dir: Path, patience_s: int | None = None, lock_timeout_s: int = LOCK_TIMEOUT_S
+    url: str | None,
+    data_dir: Path,
+    patience_s: int | None = None,
+    lock_timeout_s: int = LOCK_TIMEOUT_S,
+    *,
+    only_reads: bool = False,
 ) -> Iterator[Connection]:
     """A connection to a database with our schema until the block ends.
 
     Without `url` the embedded server is started and its schema upgraded as needed. Of any other server the schema is
-    only checked. `patience_s` and `lock_timeout_s`: see `engine_for`. Raises StoreError, and ConfigError for an invalid
-    URL.
+    only checked. `patience_s` and `lock_timeout_s`: see `engine_for`; `only_reads`: see `migrate.check`. Raises
+    StoreError, and ConfigError for an invalid URL.
     """
     with (
         address(url, data_dir) as reachable,
         connection_to(engine_for(reachable, patience_s, lock_timeout_s)) as connection,
     ):
-        if url is None and migrate.current(connection) != migrate.head():
+        if url is None and migrate.is_behind(connection):
             with WAITS.blocking(Reason.SCHEMA):
                 migrate.upgrade(connection)
-        migrate.check(connection)
+        migrate.check(connection, only_reads=only_reads)
         yield connection
 
 
 @contextmanager
 def open_for_queries(url: str | None, data_dir: Path, lock_timeout_s: int) -> Iterator[Connection]:
     """As `open_database`, for statements that are not ours: on the embedded server, for a role that may only read."""
-    with open_database(url, data_dir, None, lock_timeout_s) as connection:
+    with open_database(url, data_dir, None, lock_timeout_s, only_reads=True) as connection:
         if url is not None:
             yield connection
             return

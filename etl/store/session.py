@@ -34,7 +34,6 @@ SET_ALL = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for na
 """A statement, because pgbouncer refuses libpq's `options`. Run it outside of a transaction."""
 
 
-
 async def set_all(connection: psycopg.AsyncConnection[Any]) -> None:
     """The same for a connection of the queue's pool."""
     await connection.execute(SET_ALL)
@@ -118,10 +117,11 @@ class Session(psycopg.Connection[Any]):
                 blocker = checking.execute(_BLOCKERS, [own]).fetchone()
         except psycopg.Error:
             blocker = None
-        return (Reason.DATABASE, "") if blocker is None else (Reason.LOCK, _describe(*blocker))
+        return (Reason.DATABASE, "") if blocker is None else (Reason.LOCK, described(*blocker))
 
 
-def _describe(pid: int, user: str | None, application: str | None) -> str:
+def described(pid: int, user: str | None, application: str | None) -> str:
+    """A session of the server in a few words."""
     names = ", ".join(name for name in (user, application) if name)
     return f"pid {pid} ({names})" if names else f"pid {pid}"
 

@@ -1,4 +1,4 @@
-"""A connection pooler for tests: it gives each transaction the next of its sessions, or lets each client keep its own."""
+"""A connection pooler for tests: it gives each transaction one of its sessions, or lets each client keep its own."""
 
 import socket
 import struct

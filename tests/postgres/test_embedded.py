@@ -16,7 +16,7 @@ from etl.embedded.server import EmbeddedPostgres
 from etl.errors import ConfigError, StoreError
 from etl.file_access import DATA_OF_ROOT
 from etl.store.engine import engine_for
-from tests import command
+from tests.command import Command as ForceOrders
 from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
 
 
@@ -84,7 +84,7 @@ OF_LIBPQ = {
 }
 
 
-def test_the_embedded_server_is_reached_whatever_the_environment_tells_libpq(command: command.Command) -> None:
+def test_the_embedded_server_is_reached_whatever_the_environment_tells_libpq(command: ForceOrders) -> None:
     made = command("db", "revisions", **OF_LIBPQ)
     assert (made.returncode, made.stderr) == (0, "")
     read = command("status", "--json", **OF_LIBPQ)

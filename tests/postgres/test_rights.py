@@ -161,7 +161,7 @@ READER_S_COMMANDS = {
     "status --check": 3,
     "metrics": 0,
     "report": 0,
-    "export --out orders.csv": 0,
+    "export --out orders.csv": 2,
     "accounts list": 0,
     "db query 'SELECT * FROM jobs'": 0,
     "backfill --plan --since 3d": 0,

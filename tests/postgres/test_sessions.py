@@ -1,7 +1,5 @@
 """A session is ours: its settings whatever the role's are, and nobody else's although a pooler is in between."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from psycopg import sql
@@ -27,7 +25,7 @@ ODD = {
 
 
 @pytest.fixture
-def odd_url(database_url: str) -> Iterator[str]:
+def odd_url(database_url: str) -> str:
     """The URL of a database whose sessions begin with settings that nobody expects."""
     with psycopg.connect(database_url, autocommit=True) as admin:
         for name, value in ODD.items():
@@ -116,9 +114,7 @@ def test_an_error_of_postgres_that_a_library_wrapped_is_one_of_the_database(data
         raise ZeroDivisionError
 
 
-def test_an_error_of_connecting_names_the_variables_that_had_a_part_in_it(
-    database_url: str, command: Command
-) -> None:
+def test_an_error_of_connecting_names_the_variables_that_had_a_part_in_it(database_url: str, command: Command) -> None:
     done = command(
         "status",
         FORCE_ORDERS_DATABASE_URL="postgresql://me@nowhere.invalid/db?sslmode=disable",
