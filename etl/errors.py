@@ -41,6 +41,10 @@ class ClocksApartError(ForceOrdersError):
     """The exchange's and the database's clock are more than a day apart: set the wrong one, then run again."""
 
 
+class BackupError(ForceOrdersError):
+    """A backup cannot be written, read or restored, or is not what it should be."""
+
+
 class OutputError(ForceOrdersError):
     """The result cannot be printed; what was stored stays stored."""
 

@@ -29,6 +29,8 @@ class Reason(Enum):
     STARTING = "starting the embedded Postgres"
     SCHEMA = "creating the database tables"
     STOPPING = "stopping the embedded Postgres"
+    PROGRAM = "running"
+    """A program of Postgres; the detail is its name."""
     ACCOUNT = ""
     """Another run of the account; the detail is the whole text."""
     COOLDOWN = "the exchange wants no request before"

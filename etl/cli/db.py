@@ -3,7 +3,9 @@
 import click
 
 from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tables, show_waits
+from etl.cli.db_backup import db_backup, db_restore
 from etl.cli.db_check import db_check
+from etl.cli.db_move import db_move_to, db_shell
 from etl.cli.options import database_location, examples, load_settings
 from etl.reporting.table import query_table
 from etl.runs import composition
@@ -16,10 +18,11 @@ from etl.store.rights import grant_reader
 
 @click.group(epilog=examples("force-orders db upgrade", "force-orders db query 'SELECT * FROM watermarks'"))
 def db() -> None:
-    """Manage the database: schema, address, queries."""
+    """Manage the database: schema, address, queries, backups."""
 
 
-db.add_command(db_check)
+for command in (db_backup, db_check, db_move_to, db_restore, db_shell):
+    db.add_command(command)
 
 
 @db.command("upgrade", epilog=examples("force-orders db upgrade"))

@@ -42,12 +42,13 @@ def db_check(context: click.Context, account: tuple[str, ...], noted: tuple[str,
     if as_json:
         print_line(json.dumps(_as_json(found), indent=2))
     else:
-        for line in _lines(found):
+        for line in check_lines(found):
             print_line(line)
     context.exit(found.exit_code)
 
 
-def _lines(found: DatabaseCheck) -> Iterator[str]:
+def check_lines(found: DatabaseCheck) -> Iterator[str]:
+    """The checks, the newest seals and the result, as text."""
     for check in found.checks:
         yield printable(_line(check))
     for one in found.newest:

@@ -1,11 +1,14 @@
 """What worker and schedule share: their options and the service that both run."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import click
 
 from etl.cli.console import keep_exit_code, print_line, stop_signals
+from etl.cli.db_backup import tell_of_night
+from etl.commands.backup_database import nightly_backup
 from etl.fleet.schedule import Schedule
 from etl.fleet.service import ServiceOptions, queues_to_serve, serve, startup_line
 from etl.monitoring.address import parse_address
@@ -33,6 +36,8 @@ def run_service(
     served = [] if queues is None else queues_to_serve(settings, queues)
     options = ServiceOptions(served, jobs, due, None if metrics is None else parse_address(metrics))
     with stop_signals() as stop, composition.served(settings) as own:
+        if due is not None and settings.backup_dir is not None:
+            options = replace(options, back_up=lambda: tell_of_night(nightly_backup(own)))
         _print_event(startup_line(options))
         serve(own, options, stop, _print_event)
 

@@ -21,7 +21,7 @@ SUMMARIES = {
     "backfill": "Read past orders; skip what is already complete.",
     "config": "Show the settings; print example and deployment files.",
     "coverage": "Take back what is proven, to read it again.",
-    "db": "Manage the database: schema, address, queries.",
+    "db": "Manage the database: schema, address, queries, backups.",
     "demo": "Run the main job against a simulated exchange; needs no key.",
     "doctor": "Check everything that the nightly job needs.",
     "export": "Write orders to a file: CSV, JSONL or Parquet.",

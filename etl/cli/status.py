@@ -37,7 +37,8 @@ def status(context: click.Context, as_json: bool, check: bool) -> None:
             print_line(line)
         for line in key_lines(found):
             print_line(line)
-    lines = warnings(found, int(settings.warn_after_days * DAY), rules.floor, configured)
+    backs_up = settings.backup_dir is not None
+    lines = warnings(found, int(settings.warn_after_days * DAY), rules.floor, configured, backs_up=backs_up)
     for line in lines:
         print_stderr(line)
     context.exit(ExitCode.INCOMPLETE if check and lines else ExitCode.DONE)

@@ -19,6 +19,7 @@ from etl.core.text import many
 from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError, StoppedError
 from etl.exchange.clock import ExchangeClock
+from etl.fleet.end_of_night import with_backup
 from etl.fleet.notifications import notifier
 from etl.fleet.schedule import Schedule
 from etl.fleet.worker import HOUSEKEEPING, Worker
@@ -42,13 +43,14 @@ _log = logger(__name__)
 class ServiceOptions:
     """The queues that a process serves, how many jobs it runs at once, and the schedule if it is the scheduler.
 
-    `metrics`: the address at which it serves metrics to Prometheus.
+    `metrics`: the address at which it serves metrics to Prometheus. `back_up`: called at the end of each scheduled run.
     """
 
     queues: Sequence[str]
     concurrency: int
     schedule: Schedule | None = None
     metrics: Address | None = None
+    back_up: Callable[[], None] | None = None
 
 
 def queues_to_serve(settings: Settings, named: Sequence[str]) -> Sequence[str]:
@@ -91,6 +93,8 @@ def serve(
             say(f"metrics: {replace(options.metrics, port=port)}")
         context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}", say)
         notify = notifier(settings, [job.account for job in options.schedule.jobs] if options.schedule else [])
+        if options.back_up is not None:
+            notify = with_backup(settings, notify, options.back_up)
 
         def new_worker() -> Worker:
             return Worker(url, options.queues, options.concurrency, context.run_job, options.schedule, notify)

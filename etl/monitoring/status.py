@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from etl.core.planning import Rules
 from etl.core.text import many
-from etl.core.timeline import DAY, MINUTE, SECOND, duration, iso, to_the_second
+from etl.core.timeline import DAY, MINUTE, SECOND, duration, iso, to_millis, to_the_second
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import coverage, decisions, identities, quarantine, runs, seals, verifications
+from etl.store import backups, coverage, decisions, identities, quarantine, runs, seals, verifications
+from etl.store.backups import Backup
 from etl.store.clock import database_clock
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
@@ -24,6 +25,9 @@ from etl.store.verifications import Newest
 
 FILLABLE = ("not_fetched", "failed", "disputed")
 """Reasons of gaps that another run can close."""
+
+BACKUP_AGE = 2 * DAY
+"""Milliseconds after which the newest verified backup is too old."""
 
 FUTURE = MINUTE
 """Milliseconds by which a watermark may be ahead of the database's clock before it counts as one of the future."""
@@ -68,6 +72,10 @@ class Status:
     verifications: Sequence[Newest] = ()
     is_standby: bool = False
     """Whether it was read on a standby, where a run that died still shows as running."""
+    backup: Backup | None = None
+    """The newest."""
+    verified_backup: Backup | None = None
+    """The newest that was restored and checked."""
 
     @property
     def gaps(self) -> list[Gap]:
@@ -91,6 +99,7 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         newest_seals = seals.newest(connection)
         verified = verifications.newest(connection)
         now, of_standby = database_clock(connection), is_standby(connection)
+        backup, verified_backup = backups.newest(connection), backups.newest(connection, verified=True)
         connection.rollback()
     return Status(
         scopes=tuple(_scope(mark, gaps, counts, rules, mark.account in retired) for mark in marks),
@@ -101,6 +110,8 @@ def read_status(connection: Connection, rules: Rules, configured: Collection[str
         unchecked_keys=unchecked_keys,
         seals=tuple(newest_seals),
         verifications=verified,
+        backup=backup,
+        verified_backup=verified_backup,
         now=now,
         is_standby=of_standby,
     )
@@ -143,8 +154,12 @@ def days_until_loss(unread_since: int, rules: Rules) -> float | None:
     return None if rules.keeps is None else max(0, unread_since + rules.keeps - rules.now) / DAY
 
 
-def warnings(status: Status, greatest_age: int, floor: int, configured: Collection[str] = ()) -> list[str]:
+def warnings(
+    status: Status, greatest_age: int, floor: int, configured: Collection[str] = (), *, backs_up: bool = False
+) -> list[str]:
     """A line for each problem: history unread for more than `greatest_age` milliseconds, rows in quarantine.
+
+    With `backs_up` also where the newest verified backup is too old.
 
     Symbols with the same problem share a line. Each names the command that helps. For `floor` see `closing_lines`.
     `configured`: the accounts of the settings; without any, each account counts as one of them.
@@ -168,7 +183,7 @@ def warnings(status: Status, greatest_age: int, floor: int, configured: Collecti
     if status.quarantined:
         days = f", so {_days(len(status.quarantined_days))} not proven" if status.quarantined_days else ""
         lines.append(f"{many(status.quarantined, 'row')} in quarantine{days}; see: force-orders quarantine list")
-    return lines
+    return [*lines, *_old_backup(status)] if backs_up else lines
 
 
 def key_lines(status: Status) -> list[str]:
@@ -198,6 +213,14 @@ def _from_the_future(status: Status, floor: int) -> list[str]:
             f"covers may not have been read; to take it back: {reset}"
         )
     return lines
+
+
+def _old_backup(status: Status) -> list[str]:
+    verified = status.verified_backup
+    if verified is not None and status.now - to_millis(verified.made_at) <= BACKUP_AGE:
+        return []
+    age = "there is none" if verified is None else f"it is {duration(status.now - to_millis(verified.made_at))} old"
+    return [f"the newest verified backup is too old: {age}; make one: force-orders db backup"]
 
 
 def _symbols(scopes: Sequence[ScopeStatus]) -> str:
@@ -255,8 +278,10 @@ def as_json(status: Status) -> dict[str, Any]:
         "seals": [one.as_json() for one in status.seals],
         "last_run": None if status.last_run is None else _plain(status.last_run),
         "verifications": [_plain(newest) for newest in status.verifications],
+        "backup": None if status.backup is None else _plain(status.backup),
+        "verified_backup": None if status.verified_backup is None else _plain(status.verified_backup),
     }
 
 
-def _plain(row: runs.LastRun | Newest) -> dict[str, Any]:
+def _plain(row: runs.LastRun | Newest | Backup) -> dict[str, Any]:
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row._asdict().items()}

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from etl.core.differences import Difference, Newer
-from etl.core.timeline import duration, iso, to_the_second
+from etl.core.timeline import duration, iso, to_millis, to_the_second
 from etl.core.verifying import ScopeResult, Unread
 from etl.monitoring.gaps import SharedGap, shared
 from etl.monitoring.status import ScopeStatus, Status
 from etl.reporting.layout import Column
 from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
+from etl.store.backups import Backup
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.verifications import Newest
 
@@ -107,6 +108,14 @@ def status_tables(status: Status) -> list[Table]:
             *(Column("run", 1), Column("result", min_width=MIN_WIDTH)),
         )
         tables.append(table("newest verification", of_newest, map(_verification_row, status.verifications)))
+    if status.backup is not None:
+        of_backup = (
+            Column("made"),
+            Column("age", 1),
+            Column("verified"),
+            Column("file", min_width=MIN_WIDTH, wraps=True),
+        )
+        tables.append(table("newest backup", of_backup, [_backup_row(status.backup, status.now)]))
     run = status.last_run
     if run is not None:
         started = run.started_at.strftime("%Y-%m-%d %H:%M:%SZ")
@@ -120,6 +129,12 @@ def _verification_row(newest: Newest) -> Sequence[object]:
     result = "equal" if newest.is_equal else "not equal, or not all compared"
     of_sample = ", a sample" if newest.is_sample else ""
     return newest.account, newest.symbol, f"{newest.verified_at:%Y-%m-%d %H:%M}Z", newest.run_id, result + of_sample
+
+
+def _backup_row(backup: Backup, now: int) -> Sequence[object]:
+    made = to_millis(backup.made_at)
+    verified = "no" if backup.verified_at is None else "yes"
+    return to_the_second(made), duration(now - made), verified, backup.file
 
 
 def _status_row(scope: ScopeStatus) -> Sequence[object]:

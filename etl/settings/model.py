@@ -59,6 +59,8 @@ class Settings:
     recv_window_ms: Annotated[int, checks.whole(100, 60_000)] = 5_000
     patience_seconds: Annotated[int, checks.whole(0, 86_400)] = 90
     warn_after_days: Annotated[float, checks.number(0, 36_500)] = 3
+    backup_dir: Annotated[Path | None, checks.path] = None
+    keep_backups: Annotated[int, checks.whole(0, 10_000)] = 7
     notify_urls_file: Annotated[Path | None, checks.path] = None
     notify_about: Annotated[tuple[str, ...], checks.some_of("failure", "gap", "orders")] = ("failure", "gap")
     notify_gap_days: Annotated[float, checks.number(0, 36_500)] = 14

@@ -96,8 +96,13 @@ def is_newer(found: str | None) -> bool:
     return found is not None and re.fullmatch(r"[0-9]{4}", found) is not None and found > head()
 
 
+def is_known(revision: str) -> bool:
+    """Whether this program knows the revision."""
+    return revision in _known()
+
+
 def _refuse_unknown(found: str | None) -> None:
-    if found is None or found in _known():
+    if found is None or is_known(found):
         return
     if is_newer(found):
         raise StoreError(f"the database has schema {found}, this program knows {head()}; install the newer version")
@@ -155,6 +160,18 @@ def _holder(connection: Connection) -> str:
     row = connection.execute(_HOLDER).first()
     connection.rollback()
     return described(*row) if row else "it has just ended"
+
+
+def remove(connection: Connection) -> None:
+    """Drop all our tables with what is in them. Raises StoreError for an unknown schema."""
+    from alembic import command
+
+    _refuse_unknown(current(connection))
+    config = _config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, "base")
+    connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    connection.commit()
 
 
 def revisions() -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     ),
     "weight_limits": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
-    **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",

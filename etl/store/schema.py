@@ -236,6 +236,19 @@ weight_limits = Table(
     _one_of("source", ("exchangeInfo", "429")),
 )
 
+backups = Table(
+    "backups",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _moment("made_at"),
+    Column("file", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("orders", BigInteger, nullable=False),
+    Column("newest_seal", Text),
+    _moment("verified_at", required=False),
+    CheckConstraint("bytes > 0 AND orders >= 0", name="counts"),
+)
+
 spent_weight = Table(
     "spent_weight",
     metadata,

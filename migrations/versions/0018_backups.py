@@ -1,4 +1,10 @@
-"""Backups: when one was made, and whether it was verified."""
+"""Backups: when one was made, and whether it was verified.
+
+`made_at` is the instant whose rows a backup holds, `file` its path on the machine that made it, `newest_seal` the digest
+of the seal that was added last. `verified_at` is null unless the backup was restored and checked.
+"""
+
+from alembic import op
 
 revision = "0018"
 down_revision = "0017"
@@ -7,8 +13,20 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.execute("""
+        CREATE TABLE backups (
+            id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+            made_at timestamptz NOT NULL,
+            file text NOT NULL,
+            bytes bigint NOT NULL,
+            orders bigint NOT NULL,
+            newest_seal text,
+            verified_at timestamptz,
+            CONSTRAINT backups_pkey PRIMARY KEY (id),
+            CONSTRAINT backups_counts_check CHECK (bytes > 0 AND orders >= 0)
+        )
+    """)
 
 
 def downgrade() -> None:
-    pass
+    op.execute("DROP TABLE backups")

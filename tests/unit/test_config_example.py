@@ -15,7 +15,16 @@ from etl.settings.model import AccountKeys, Settings
 EXAMPLE = (Path(__file__).resolve().parents[2] / "config" / "force-orders.toml").read_text(encoding="utf-8")
 UNCOMMENTED = re.sub(r"^#(?=\S)", "", EXAMPLE, flags=re.MULTILINE)
 
-FOR_EXAMPLE = {"database_url", "data_dir", "weight_budget", "egress", "notify_urls_file", "accounts_dir", "accounts"}
+FOR_EXAMPLE = {
+    "database_url",
+    "data_dir",
+    "weight_budget",
+    "egress",
+    "notify_urls_file",
+    "accounts_dir",
+    "accounts",
+    "backup_dir",
+}
 """Settings without a default that could stand in a file."""
 
 
