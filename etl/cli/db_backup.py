@@ -23,7 +23,7 @@ from etl.store.backups import Contents
 @click.option("--no-verify", is_flag=True, help="Do not restore and check the backup.")
 @click.pass_context
 def db_backup(context: click.Context, directory: Path | None, no_verify: bool) -> None:
-    """Back the whole database up into a new file, and verify the file.
+    """Back the whole database up into a file, and verify it.
 
     Runs may go on meanwhile. To verify it, the file is restored into a scratch database, which must hold the same and
     pass 'db check'. Default of DIR: backup_dir, else the directory 'backups' in data_dir.
@@ -37,7 +37,7 @@ def db_backup(context: click.Context, directory: Path | None, no_verify: bool) -
 
 
 @click.command("restore", epilog=examples("force-orders db restore force-orders-2026-11-26T103000Z.dump"))
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.pass_context
 def db_restore(context: click.Context, file: Path) -> None:
     """Restore a backup into an empty database, and check it.
@@ -58,8 +58,8 @@ def db_restore(context: click.Context, file: Path) -> None:
 
 def contents_line(found: Contents) -> str:
     """What a database holds, in one line."""
-    seals = f", {many(found.rows['seals'], 'seal')}"
-    return f"{many(found.orders, 'order')} and {many(found.rows['runs'], 'run')}{seals}"
+    counted = ((found.orders, "order"), (len(found.accounts), "account"), (found.rows["seals"], "seal"))
+    return ", ".join(many(count, noun) for count, noun in (*counted, (found.rows["runs"], "run")))
 
 
 def tell_of_night(night: Night) -> None:

@@ -7,7 +7,7 @@ from typing import IO, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from etl.commands import dump_files
-from etl.commands.postgres_programs import Programs, dump, for_dump, installed, service_files
+from etl.commands.postgres_programs import Programs, dump, for_dump, installed, program_errors, service_files
 from etl.commands.restored_copy import scratch_fault, verify
 from etl.core.timeline import SECOND, iso, to_datetime, to_millis
 from etl.errors import BusyError, ConfigError, ForceOrdersError
@@ -52,9 +52,10 @@ def make_backup(settings: Settings, directory: Path | None, *, verified: bool) -
     as verified.
     """
     with composition.store(settings) as connection:
+        programs = for_dump(installed(), server_version(connection))
         if verified and (fault := scratch_fault(connection)):
             raise ConfigError(f"{fault}; --no-verify makes a backup without that")
-        return _make(connection, settings, directory or default_directory(settings), verified=verified)
+        return _make(connection, programs, settings, directory or default_directory(settings), verified=verified)
 
 
 def nightly_backup(settings: Settings) -> Night:
@@ -68,8 +69,8 @@ def nightly_backup(settings: Settings) -> Night:
         with composition.store(settings) as connection:
             if not _is_due(connection):
                 return Night()
-            unverifiable = scratch_fault(connection)
-            made = _make(connection, settings, settings.backup_dir, verified=unverifiable is None)
+            programs, unverifiable = for_dump(installed(), server_version(connection)), scratch_fault(connection)
+            made = _make(connection, programs, settings, settings.backup_dir, verified=unverifiable is None)
             with store_errors():
                 verified = backups.newest(connection, verified=True)
                 connection.rollback()
@@ -108,8 +109,9 @@ def write_dump(
         dump(programs, files, options, into)
 
 
-def _make(connection: Connection, settings: Settings, directory: Path, *, verified: bool) -> MadeBackup:
-    programs = for_dump(installed(), server_version(connection))
+def _make(
+    connection: Connection, programs: Programs, settings: Settings, directory: Path, *, verified: bool
+) -> MadeBackup:
     file = directory.absolute() / dump_files.name_at(datetime.now(UTC))
     with store_errors(), backups.one_at_a_time(connection):
         with dump_files.new_file(file) as into, backups.snapshot(connection) as taken:
@@ -127,7 +129,8 @@ def _fault(
     connection: Connection, programs: Programs, file: Path, taken: Snapshot, settings: Settings
 ) -> ForceOrdersError | None:
     try:
-        verify(programs, connection, file, taken.schema, taken.contents, settings.data_dir)
+        with program_errors():
+            verify(programs, connection, file, taken.schema, taken.contents, settings.data_dir)
     except ForceOrdersError as error:
         return error
     return None

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from etl.commands.backup_database import server_version, write_dump
-from etl.commands.postgres_programs import Programs, for_dump, installed
+from etl.commands.postgres_programs import Programs, for_dump, installed, program_errors
 from etl.commands.restore_database import check_empty, make_way
 from etl.commands.restored_copy import check_copy, check_passes, restore_into
 from etl.errors import ConfigError, StoreError
@@ -43,6 +43,7 @@ def move_database(settings: Settings, target: str) -> Contents:
 
 def _copy(programs: Programs, source: Connection, copy: Connection, settings: Settings) -> Contents:
     with (
+        program_errors(),
         tempfile.TemporaryDirectory(prefix="force-orders-") as private,
         backups.snapshot(source, excludes_runs=True) as taken,
     ):

@@ -107,6 +107,16 @@ def _major_of(directory: str) -> int | None:
 
 
 @contextmanager
+def program_errors() -> Iterator[None]:
+    """Turn the system's errors around a program, such as a full disk, into BackupError."""
+    try:
+        yield
+    except OSError as error:
+        what = error.filename or "a temporary file"
+        raise BackupError(f"a program of Postgres cannot do its work: {what}: {error.strerror}") from None
+
+
+@contextmanager
 def service_files(parameters: Mapping[str, str]) -> Iterator[dict[str, str]]:
     """Write libpq's parameters to files that only we can read, until the block ends; variables that name the files.
 

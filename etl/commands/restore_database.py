@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from etl.commands.check_database import DatabaseCheck, check_database
-from etl.commands.postgres_programs import Programs, installed, newest
+from etl.commands.postgres_programs import Programs, installed, newest, program_errors
 from etl.commands.restored_copy import head_of, restore_into
 from etl.errors import ConfigError
 from etl.store import backups, migrate
@@ -30,8 +30,11 @@ def restore_database(url: str | None, data_dir: Path, file: Path) -> Restored:
     Raises ConfigError unless the database is empty, and BackupError for a file that cannot be restored, of which
     nothing is left behind.
     """
+    if not file.is_file():
+        raise ConfigError(f"there is no file {file}")
     programs = newest(installed())
-    head = head_of(programs, file)
+    with program_errors():
+        head = head_of(programs, file)
     if not migrate.is_known(head.revision):
         raise ConfigError(
             f"{file} has the schema {head.revision}, and this program knows {migrate.head()}; install the newer version"
@@ -67,7 +70,8 @@ def make_way(connection: Connection) -> None:
 
 def _restore(programs: Programs, connection: Connection, file: Path, schema: str) -> Restored:
     make_way(connection)
-    restore_into(programs, connection, file, schema)
+    with program_errors():
+        restore_into(programs, connection, file, schema)
     with store_errors():
         before, now = migrate.upgrade(connection)
         found = backups.contents(connection)

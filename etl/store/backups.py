@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from etl.core.timeline import SECOND
 from etl.errors import BusyError
-from etl.store import seals
+from etl.store import seals, stored_orders
 from etl.store.schema import backups, metadata
 from etl.store.schema import seals as seals_table
 from etl.store.seals import StoredSeal
@@ -35,9 +35,10 @@ class Backup(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """How many rows each table of ours has, and the newest seal of each account and market."""
+    """How many rows each table of ours has, the accounts, and the newest seal of each account and market."""
 
     rows: Mapping[str, int]
+    accounts: Sequence[str]
     seals: Sequence[StoredSeal]
 
     @property
@@ -104,7 +105,8 @@ def contents(connection: Connection) -> Contents:
     rows = {
         name: connection.scalar(select(func.count()).select_from(table)) or 0 for name, table in metadata.tables.items()
     }
-    return Contents(rows, seals.newest(connection))
+    accounts = sorted({account for account, _ in stored_orders.scopes(connection)})
+    return Contents(rows, accounts, seals.newest(connection))
 
 
 def record(connection: Connection, backup: Backup) -> None:

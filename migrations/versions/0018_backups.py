@@ -1,7 +1,7 @@
 """Backups: when one was made, and whether it was verified.
 
-`made_at` is the instant whose rows a backup holds, `file` its path on the machine that made it, `newest_seal` the digest
-of the seal that was added last. `verified_at` is null unless the backup was restored and checked.
+`made_at` is the instant whose rows a backup holds, `file` its path on the machine that made it, and `newest_seal` the
+digest of the seal that was added last. `verified_at` is null unless the backup was restored and checked.
 """
 
 from alembic import op
