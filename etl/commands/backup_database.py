@@ -10,7 +10,7 @@ from etl.commands import dump_files
 from etl.commands.postgres_programs import Programs, dump, for_dump, installed, program_errors, service_files
 from etl.commands.restored_copy import scratch_fault, verify
 from etl.core.timeline import SECOND, iso, to_datetime, to_millis
-from etl.errors import BusyError, ConfigError, ForceOrdersError
+from etl.errors import BusyError, ConfigError, ForceOrdersError, StoreError
 from etl.runs import composition
 from etl.settings.model import Settings
 from etl.store import backups
@@ -51,6 +51,8 @@ def make_backup(settings: Settings, directory: Path | None, *, verified: bool) -
     makes a backup; BackupError if none can be written. A backup that fails its verification stays, and is not recorded
     as verified.
     """
+    if not composition.has_database(settings):
+        raise StoreError("there is no database yet; 'force-orders backfill' makes one")
     with composition.store(settings) as connection:
         programs = for_dump(installed(), server_version(connection))
         if verified and (fault := scratch_fault(connection)):

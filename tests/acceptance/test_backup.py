@@ -1,6 +1,9 @@
 """`db backup` and `db restore`: what the exchange has forgotten survives the loss of the database."""
 
 import json
+import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 from tests.command import Command
 from tests.databases import data_directory
 from tests.forking import Process
+from tests.pages import section
 from tests.roles import ROLE_PASSWORD
 from tests.waiting import wait_until
 
@@ -70,28 +74,37 @@ def rows(url: str, query: str) -> list[Any]:
         return [row[0] for row in connection.execute(query.encode())]
 
 
-def test_the_restore_drill(lab: Labs, machine: Path, other_machine: Path) -> None:
-    """The steps of docs/operations.md, 'Restore drill': what one machine stored goes on on another."""
+DRILL = section("docs/operations.md", "Backup and restore").partition("### Restore drill")[2].partition("###")[0]
+STEPS = re.findall(r"^\$ (.+)$", DRILL, re.MULTILINE)
+
+
+def test_the_restore_drill(lab: Labs, machine: Path, other_machine: Path, tmp_path: Path) -> None:
+    """The commands of docs/operations.md, one after the other: what one machine stored goes on on another."""
     drilled, here, there = lab(), embedded(machine), embedded(other_machine)
     assert drilled("backfill", **here).returncode == 0
     before = stored(drilled, **here)
-    made = drilled("db", "backup", **here)
-    assert (made.returncode, made.stderr) == (0, "")
-    file = only_file(machine / "backups")
-    assert made.stdout.startswith(f"backup: {file} (")
-    assert made.stdout.endswith(", verified\n")
-    assert file.stat().st_mode & 0o777 == 0o600
-
-    restored = drilled("db", "restore", str(file), **there)
-    assert (restored.returncode, restored.stderr) == (0, "")
-    *checks, said = restored.stdout.splitlines()
-    assert checks[-1] == "10 checks, all fine"
-    assert said == f"restored {before['orders']} orders, 1 account, {len(checks) and 82} seals, 1 run"
-    assert stored(drilled, **there) == before
     (seal,) = before["seals"]
-    assert drilled("db", "check", "--seal", seal["seal"], **there).returncode == 0
-    night = drilled("sync", **there)
-    assert (night.returncode, "0 orders new" in night.stdout) == (0, True)
+    elsewhere = STEPS.index("export FORCE_ORDERS_DATABASE_URL= FORCE_ORDERS_DATA_DIR=/tmp/drill")
+    said = {}
+    for number, step in enumerate(STEPS):
+        program, *words = shlex.split(step)
+        if program == "force-orders":
+            told = {"/mnt/backup": str(tmp_path / "dumps"), "3f9a1c02b7de": seal["seal"][:12]}
+            words = [
+                str(only_file(tmp_path / "dumps")) if word.endswith(".dump") else told.get(word, word) for word in words
+            ]
+            done = drilled(*words, **(there if number > elsewhere else here))
+            assert (done.returncode, done.stderr) == (0, ""), step
+            said[" ".join(words[:2])] = done.stdout
+    file = only_file(tmp_path / "dumps")
+    assert said["db backup"].startswith(f"backup: {file} (")
+    assert said["db backup"].endswith(", verified\n")
+    assert file.stat().st_mode & 0o777 == 0o600
+    *checks, restored = said["db restore"].splitlines()
+    assert checks[-1].endswith(" checks, all fine")
+    assert restored == f"restored {before['orders']} orders, 1 account, 82 seals, 1 run"
+    assert "0 orders new" in said["sync"]
+    assert stored(drilled, **there) == before
 
 
 def test_a_backup_in_the_middle_of_a_run_holds_one_instant(lab: Labs, empty_database_url: str, tmp_path: Path) -> None:
@@ -195,6 +208,22 @@ def test_a_restore_takes_the_place_of_our_own_empty_tables(filled: Lab, dump: Pa
     assert stored(filled, **there) == stored(filled)
 
 
+def test_a_restored_database_has_the_same_tables_to_the_last_comment(
+    filled: Lab, dump: Path, empty_database_url: str
+) -> None:
+    assert filled("db", "restore", str(dump), FORCE_ORDERS_DATABASE_URL=empty_database_url).returncode == 0
+    made = schema_of(empty_database_url)
+    assert made == schema_of(filled.database_url)
+    assert any(line.startswith("COMMENT ON COLUMN") for line in made)
+
+
+def schema_of(url: str) -> list[str]:
+    words = [binaries() / "pg_dump", "--schema-only", "--no-owner", "--no-privileges", f"--dbname={url}"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    # Not the bodies of views: Postgres words one that is made again a little differently.
+    return [line for line in said.splitlines() if line.startswith(("ALTER ", "COMMENT ", "CREATE "))]
+
+
 def test_a_damaged_backup_restores_nothing(filled: Lab, dump: Path, empty_database_url: str) -> None:
     whole = dump.read_bytes()
     damaged = dump.with_name("damaged.dump")
@@ -233,7 +262,8 @@ def test_a_dump_of_something_else_and_of_a_newer_program_are_refused(
 
 
 def pg_dump(url: str, file: Path) -> None:
-    psutil.Popen([binaries() / "pg_dump", "--format=custom", f"--dbname={url}", f"--file={file}"]).wait()
+    words = [binaries() / "pg_dump", "--format=custom", f"--dbname={url}", f"--file={file}"]
+    subprocess.run(words, check=True)
 
 
 @pytest.fixture
@@ -282,6 +312,13 @@ def test_two_backups_at_once_are_one(filled: Lab, tmp_path: Path) -> None:
     assert first.end().returncode == 0
     assert (second.returncode, second.stdout) == (1, "")
     assert "another process is making a backup of this database" in second.stderr
+
+
+def test_without_a_database_there_is_nothing_to_back_up(command: Command, tmp_path: Path) -> None:
+    done = command("db", "backup", FORCE_ORDERS_DATA_DIR=str(tmp_path / "data"))
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == "force-orders: there is no database yet; 'force-orders backfill' makes one\n"
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_directory_that_takes_no_file_is_named(filled: Lab, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.acceptance.lab import Lab, Labs
 from tests.databases import data_directory
+from tests.older_server import older_server
 from tests.roles import ROLE_PASSWORD, as_role
 from tests.waiting import wait_until
 
@@ -54,6 +55,22 @@ def test_the_address_to_set_has_no_password(lab: Labs, machine: Path, database_u
     )
     assert ROLE_PASSWORD not in done.stdout
     assert moving("db", "check", FORCE_ORDERS_DATABASE_URL=as_role("owner", database_url)).returncode == 0
+
+
+def test_to_an_older_server_and_back(lab: Labs, empty_database_url: str, tmp_path: Path) -> None:
+    """pg_restore writes a setting that the older server does not know, and its own pg_dump reads it."""
+    moving = lab()
+    assert moving("backfill").returncode == 0
+    before = told(moving)
+    with older_server() as url:
+        there = {"FORCE_ORDERS_DATABASE_URL": url}
+        assert moving("db", "move-to", url).returncode == 0
+        assert told(moving, **there) == before
+        made = moving("db", "backup", str(tmp_path / "dumps"), **there)
+        assert (made.returncode, made.stderr) == (0, "")
+    (file,) = (tmp_path / "dumps").iterdir()
+    assert moving("db", "restore", str(file), FORCE_ORDERS_DATABASE_URL=empty_database_url).returncode == 0
+    assert told(moving, FORCE_ORDERS_DATABASE_URL=empty_database_url) == before
 
 
 def test_while_a_run_has_an_account_nothing_moves(lab: Labs, empty_database_url: str) -> None:
