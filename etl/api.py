@@ -1,7 +1,7 @@
 """The public Python API: the commands `backfill` and `sync` as functions.
 
-They print nothing, send no notification, install no signal handler and configure no logging; they log to loggers below
-`etl`. They may be called from any thread, any number of times.
+They print nothing, send no notification, make no backup, install no signal handler and configure no logging; they log
+to loggers below `etl`. They may be called from any thread, any number of times.
 """
 
 import os

@@ -237,9 +237,10 @@ def test_no_signed_url_reaches_the_log_of_a_host_program(here: Labs, everything_
     assert [line for line in everything_logged if "signature" in line] == []
 
 
-def test_every_setting_can_be_given_by_name_but_what_is_of_accounts_of_notifying_and_of_workers() -> None:
+def test_every_setting_can_be_given_by_name_but_what_is_of_accounts_notifying_workers_and_backups() -> None:
     not_a_program_s = {one.name for one in fields(Settings) if one.name.startswith(("accounts", "notify_", "queue"))}
-    assert len(not_a_program_s) == 7
+    not_a_program_s |= {"backup_dir", "keep_backups"}
+    assert len(not_a_program_s) == 9
     assert set(SettingsByName.__annotations__) == {one.name for one in fields(Settings)} - not_a_program_s
 
 
