@@ -218,7 +218,7 @@ def test_a_restored_database_has_the_same_tables_to_the_last_comment(
 
 
 def schema_of(url: str) -> list[str]:
-    words = [binaries() / "pg_dump", "--schema-only", "--no-owner", "--no-privileges", f"--dbname={url}"]
+    words = [str(binaries() / "pg_dump"), "--schema-only", "--no-owner", "--no-privileges", f"--dbname={url}"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     # Not the bodies of views: Postgres words one that is made again a little differently.
     return [line for line in said.splitlines() if line.startswith(("ALTER ", "COMMENT ", "CREATE "))]
@@ -262,7 +262,7 @@ def test_a_dump_of_something_else_and_of_a_newer_program_are_refused(
 
 
 def pg_dump(url: str, file: Path) -> None:
-    words = [binaries() / "pg_dump", "--format=custom", f"--dbname={url}", f"--file={file}"]
+    words = [str(binaries() / "pg_dump"), "--format=custom", f"--dbname={url}", f"--file={file}"]
     subprocess.run(words, check=True)
 
 
