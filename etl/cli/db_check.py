@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -12,18 +13,34 @@ from etl.cli.options import examples, load_settings
 from etl.commands.check_database import Check, DatabaseCheck, check_database
 from etl.core.text import printable
 from etl.errors import ConfigError, ExitCode, StoreError
+from etl.exchange.clock import local_now
+from etl.monitoring.check_metrics import check_metrics
+from etl.reporting.files import atomic_write
 from etl.runs import composition
 
 
 @click.command(
     "check",
-    epilog=examples("force-orders db check", "force-orders db check --account main", "force-orders db check --json"),
+    epilog=examples(
+        "force-orders db check",
+        "force-orders db check --account main",
+        "force-orders db check --json",
+        "force-orders db check --textfile /var/lib/node_exporter/force_orders_check.prom",
+    ),
 )
 @options.accounts
 @click.option("--seal", "noted", metavar="HEX", multiple=True, help="A seal noted earlier must still be there.")
 @options.as_json
+@click.option(
+    "--textfile",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write metrics of the result to FILE (*.prom), for node_exporter's textfile collector.",
+)
 @click.pass_context
-def db_check(context: click.Context, account: tuple[str, ...], noted: tuple[str, ...], as_json: bool) -> None:
+def db_check(
+    context: click.Context, account: tuple[str, ...], noted: tuple[str, ...], as_json: bool, textfile: str | None
+) -> None:
     """Check that the database still holds what was stored.
 
     Compares every order with its row as received, and every sealed day with its seal. Exit code 1 if they differ.
@@ -39,6 +56,9 @@ def db_check(context: click.Context, account: tuple[str, ...], noted: tuple[str,
         raise StoreError("there is no database yet; 'force-orders backfill' makes one")
     with show_progress() as watch, composition.store(settings) as connection:
         found = check_database(connection, account, noted, watch)
+    if textfile is not None:
+        with atomic_write(Path(textfile)) as file:
+            file.write(check_metrics(local_now(), ((check.sentence, check.wrong) for check in found.checks)))
     if as_json:
         print_line(json.dumps(_as_json(found), indent=2))
     else:

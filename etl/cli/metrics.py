@@ -8,6 +8,7 @@ from etl.accounts.key_sources import account_names
 from etl.cli.console import print_line, show_waits
 from etl.cli.options import examples, load_settings
 from etl.exchange.clock import local_now
+from etl.monitoring.machine_metrics import disk_families
 from etl.monitoring.metrics import metrics as read_metrics
 from etl.reporting.files import atomic_write
 from etl.runs import composition
@@ -33,7 +34,8 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     """
     settings = load_settings(context)
     with show_waits(), composition.store(settings, only_reads=True) as connection:
-        text = read_metrics(connection, composition.rules(settings, local_now()), account_names(settings))
+        rules, disk = composition.rules(settings, local_now()), disk_families([settings.data_dir])
+        text = read_metrics(connection, rules, account_names(settings), disk)
     if textfile is None:
         print_line(text.decode().rstrip("\n"))
         return

@@ -88,7 +88,7 @@ def serve(
         egress = resources.enter_context(composition.egress(settings, engine_for(url)))
         rate_limiter = composition.rate_limiter(settings, egress, clock, stop)
         if options.metrics:
-            scrape = Scrape(settings, rate_limiter.outcomes.counts, account_names(settings))
+            scrape = Scrape(settings, rate_limiter.outcomes.counts, account_names(settings), clock)
             port = resources.enter_context(serving(options.metrics, scrape))
             say(f"metrics: {replace(options.metrics, port=port)}")
         context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}", say)

@@ -4,26 +4,35 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection
 
 from etl.core.planning import Rules
 from etl.core.timeline import SECOND
+from etl.monitoring.gauge import gauge
 from etl.monitoring.status import ScopeStatus, Status, read_status
+from etl.monitoring.watch_metrics import watch_families
 from etl.store import cooldowns, coverage, runs
 from etl.store.egress import spent_weights
 from etl.store.engine import store_errors
 from etl.store.jobs import count_jobs
 
-Samples = Iterable[tuple[tuple[str, ...], float]]
-"""Label values and the value that they have."""
+
+def metrics(
+    connection: Connection, rules: Rules, configured: Collection[str] = (), others: Iterable[Metric] = ()
+) -> bytes:
+    """All metrics in Prometheus's text format, and `others` after them. Raises StoreError.
+
+    The first three arguments are those of `read_status`.
+    """
+    return as_text([*families(connection, rules, configured), *others])
 
 
-def metrics(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> bytes:
-    """All metrics in Prometheus's text format; the arguments are those of `read_status`. Raises StoreError."""
+def as_text(metrics: Iterable[Metric]) -> bytes:
+    """In Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Read(families(connection, rules, configured)))
+    registry.register(_Read(metrics))
     return generate_latest(registry)
 
 
@@ -45,23 +54,24 @@ def families(connection: Connection, rules: Rules, configured: Collection[str] =
         spent = spent_weights(connection, rules.now)
         jobs = count_jobs(connection)
         connection.rollback()
+    yield from watch_families(connection, rules.now, frozenset(configured))
     yield from _of_accounts(status)
-    yield _gauge("orders", "Force orders stored.", ("account", "market", "close_type"), close_types.items())
-    yield _gauge("quarantined_rows", "Rows that could not be read.", (), [((), status.quarantined)])
+    yield _unread_since(status, rules.now)
+    yield gauge("orders", "Force orders stored.", ("account", "market", "close_type"), close_types.items())
     yield from _of_runs(totals)
-    yield _gauge(
+    yield gauge(
         "jobs",
         "Jobs of the queue by status; finished ones until they are deleted after 90 days.",
         ("status",),
         (((status,), count) for status, count in jobs.items()),
     )
-    yield _gauge(
+    yield gauge(
         "weight_used",
         "Weight of the exchange's minute that our running processes have used.",
         ("egress",),
         (((egress,), weight) for egress, weight in spent.items()),
     )
-    yield _gauge(
+    yield gauge(
         "silence_until_timestamp_seconds",
         "End of the last cooldown after a rate limit or a ban, past or to come.",
         ("egress",),
@@ -79,13 +89,13 @@ def _of_accounts(status: Status) -> Iterator[Metric]:
         labels: [one.days_until_loss for one in own if one.days_until_loss is not None]
         for labels, own in scopes.items()
     }
-    yield _gauge(
+    yield gauge(
         "watermark_age_seconds",
         "Age of the end of the gap-free history.",
         ("account", "market"),
         ((labels, max(own) / SECOND) for labels, own in ages.items() if own),
     )
-    yield _gauge(
+    yield gauge(
         "days_until_loss",
         "Days until the exchange no longer keeps the oldest unread instant.",
         ("account", "market"),
@@ -94,11 +104,25 @@ def _of_accounts(status: Status) -> Iterator[Metric]:
     lengths: Counter[tuple[str, str, str]] = Counter()
     for gap in status.gaps:
         lengths[gap.account, gap.market, gap.reason] += gap.window.width
-    yield _gauge(
+    yield gauge(
         "gap_seconds",
         "Length of the gaps, summed over symbols.",
         ("account", "market", "reason"),
         ((labels, length / SECOND) for labels, length in lengths.items()),
+    )
+
+
+def _unread_since(status: Status, now: int) -> Metric:
+    """A moment, as in `watch_metrics`. The watermark is none for alerts: it stays before a gap that nothing closes."""
+    ages: dict[tuple[str, str], int] = {}
+    for scope in status.scopes:
+        if scope.unread is not None:
+            ages[scope.account, scope.market] = max(scope.unread, ages.get((scope.account, scope.market), 0))
+    return gauge(
+        "unread_since_timestamp_seconds",
+        "The oldest instant that is not proven and can still be read.",
+        ("account", "market"),
+        ((labels, (now - age) / SECOND) for labels, age in ages.items()),
     )
 
 
@@ -114,16 +138,9 @@ def _of_runs(totals: Iterable[runs.Total]) -> Iterator[Metric]:
         for one, value in zip(totals, values, strict=True):
             family.add_metric((one.command, one.status), value)
         yield family
-    yield _gauge(
+    yield gauge(
         "last_success_timestamp_seconds",
         "End of the last successful run.",
         ("command",),
         (((one.command,), one.last_end.timestamp()) for one in totals if one.status == "succeeded" and one.last_end),
     )
-
-
-def _gauge(name: str, help_text: str, labels: tuple[str, ...], samples: Samples) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"force_orders_{name}", help_text, labels=labels)
-    for values, value in samples:
-        family.add_metric(values, value)
-    return family

@@ -6,8 +6,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from etl.errors import ForceOrdersError
-from etl.exchange.clock import local_now
+from etl.exchange.clock import ExchangeClock, local_now
 from etl.logs import logger
+from etl.monitoring.machine_metrics import clock_families, disk_families
 from etl.monitoring.metrics import families
 from etl.runs import composition
 from etl.settings.model import Settings
@@ -23,13 +24,18 @@ class Scrape(Collector):
     own metrics remain.
 
     `outcomes`: gives the number of this process's requests by outcome, as `Outcomes.counts`. `configured`: the accounts
-    of the settings.
+    of the settings. `clock`: the one that this process's runs set.
     """
 
     def __init__(
-        self, settings: Settings, outcomes: Callable[[], Mapping[str, int]], configured: Collection[str] = ()
+        self,
+        settings: Settings,
+        outcomes: Callable[[], Mapping[str, int]],
+        configured: Collection[str] = (),
+        clock: ExchangeClock | None = None,
     ) -> None:
         self._settings = settings
+        self._clock = clock or ExchangeClock()
         self._configured = configured
         self._outcomes = outcomes
 
@@ -39,6 +45,8 @@ class Scrape(Collector):
             "force_orders_database_up", "Whether the database can be read.", value=int(stored is not None)
         )
         yield _of_outcomes(self._outcomes())
+        yield from clock_families(self._clock.machine_is_ahead())
+        yield from disk_families([self._settings.data_dir])
         yield from stored or ()
 
     def _stored(self) -> tuple[Metric, ...] | None:

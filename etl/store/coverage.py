@@ -185,6 +185,14 @@ def read_watermarks(connection: Connection) -> list[Watermark]:
     ]
 
 
+def newest_proofs(connection: Connection) -> dict[tuple[str, str], int | None]:
+    """Until when anything is proven, epoch milliseconds, by account and market; None: it was asked for in vain."""
+    by = (coverage.c.account, coverage.c.market)
+    newest = func.max(func.upper(coverage.c.proven))
+    rows = connection.execute(select(*by, newest.label("newest")).group_by(*by).order_by(*by))
+    return {(row.account, row.market): _millis(row.newest) for row in rows}
+
+
 def read_gaps(connection: Connection) -> list[Gap]:
     view = coverage_gaps.c
     scope = (view.account, view.market, view.symbol)

@@ -91,6 +91,14 @@ def count(connection: Connection, but_of: Collection[str] = ()) -> int:
     return int(connection.scalar(unresolved_rows) or 0)
 
 
+def count_by_account(connection: Connection) -> dict[tuple[str, str], int]:
+    """Unresolved rows by account and market, where there are any."""
+    own = quarantined_orders.c
+    by = (own.account, own.market)
+    rows = connection.execute(select(*by, func.count()).where(own.resolved_at.is_(None)).group_by(*by).order_by(*by))
+    return {(account, market): count for account, market, count in rows}
+
+
 def is_waiting(connection: Connection, account: str, market: str) -> bool:
     """Whether the account has an unresolved row."""
     own = quarantined_orders.c

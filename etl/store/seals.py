@@ -5,7 +5,7 @@ Rows are only added, by the one run that has the account's lock. `etl.core.seals
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
@@ -90,6 +90,11 @@ def newest(connection: Connection) -> list[StoredSeal]:
     return sorted(_read(connection, seals.c.id.in_(last)), key=lambda one: (one.seal.account, one.seal.market))
 
 
+def newest_made(connection: Connection) -> dict[tuple[str, str], datetime]:
+    """When the newest seal of each account and market was made."""
+    return {(row.account, row.market): row.sealed_at for row in connection.execute(_NEWEST_MADE)}
+
+
 def chain(connection: Connection, account: str, market: str) -> list[StoredSeal]:
     """All seals of an account and market in the order in which they were made."""
     return _read(connection, seals.c.account == account, seals.c.market == market)
@@ -140,6 +145,16 @@ def _contents(orders: Iterable[tuple[StoredOrder, str]], days: Collection[date])
 def _canonical(order: StoredOrder) -> str:
     return canonical(order.columns, row_of(order.raw))
 
+
+# One look into the index for each account, whatever the number of seals.
+_NEWEST_MADE = text("""
+    SELECT account, market, sealed_at
+      FROM (SELECT DISTINCT account, market FROM coverage) AS scope
+     CROSS JOIN LATERAL (SELECT sealed_at FROM seals
+                          WHERE seals.account = scope.account AND seals.market = scope.market
+                          ORDER BY id DESC LIMIT 1) AS newest
+     ORDER BY account, market
+""")
 
 _SEALABLE = text("""
     WITH proven AS (
