@@ -15,8 +15,9 @@ DEPLOYMENTS: Mapping[str, tuple[str, ...]] = {
     "airflow": ("airflow_dag.py",),
     "dagster": ("dagster_assets.py",),
     "alerts": ("alerts.yml",),
+    "grafana": ("operations.json", "liquidations.json"),
 }
-"""The files of `config/deploy` by purpose."""
+"""Files by purpose, of `config/deploy` but for those of `config/grafana`."""
 
 
 def example() -> str:
@@ -26,7 +27,8 @@ def example() -> str:
 
 def deployment(kind: str) -> dict[str, str]:
     """The text of each file of a deployment, by file name."""
-    return {name: (shipped("config") / "deploy" / name).read_text(encoding="utf-8") for name in DEPLOYMENTS[kind]}
+    directory = shipped("config") / ("grafana" if kind == "grafana" else "deploy")
+    return {name: (directory / name).read_text(encoding="utf-8") for name in DEPLOYMENTS[kind]}
 
 
 def joined(files: Mapping[str, str]) -> str:

@@ -9,10 +9,13 @@ from pathlib import Path
 from tests.environment import ROOT
 
 DEPLOY = ROOT / "config" / "deploy"
+GRAFANA = ROOT / "config" / "grafana"
 
 
 def text_of(name: str) -> str:
-    return (DEPLOY / name).read_text(encoding="utf-8")
+    """A file of one of the two directories."""
+    (file,) = (directory / name for directory in (DEPLOY, GRAFANA) if (directory / name).exists())
+    return file.read_text(encoding="utf-8")
 
 
 def yaml_lines(name: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ import pytest
 
 from etl.cli.config import config_deploy
 from etl.commands.config_files import DEPLOYMENTS
-from tests.acceptance.deploying import DEPLOY, text_of
+from tests.acceptance.deploying import DEPLOY, GRAFANA, text_of
 from tests.command import Command
 from tests.environment import ROOT
 
@@ -88,7 +88,8 @@ def test_the_example_is_printed_as_it_is(command: Command) -> None:
 
 def test_every_deployment_file_but_the_image_can_be_printed() -> None:
     names = {name for names in DEPLOYMENTS.values() for name in names}
-    assert names == {file.name for file in DEPLOY.iterdir()} - {"Dockerfile"}
+    files = {*DEPLOY.iterdir(), *GRAFANA.glob("*.json")} - {DEPLOY / "Dockerfile"}
+    assert names == {file.name for file in files}
     assert f"{{{'|'.join(DEPLOYMENTS)}}}" in config_deploy.get_usage(click.Context(config_deploy))
 
 
