@@ -22,7 +22,6 @@ from etl.runs import composition
 @click.command(
     "check",
     epilog=examples(
-        "force-orders db check",
         "force-orders db check --account main",
         "force-orders db check --json",
         "force-orders db check --textfile /var/lib/node_exporter/force_orders_check.prom",

@@ -16,7 +16,10 @@ from etl.store.engine import store_errors
 
 
 def watch_families(connection: Connection, now: int, configured: Set[str]) -> Iterator[Metric]:
-    """`now`: this machine's clock, epoch milliseconds. `configured`: the accounts of the settings. Raises StoreError."""
+    """`now`: this machine's clock, epoch milliseconds. `configured`: the accounts of the settings.
+
+    Raises StoreError.
+    """
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
         proofs = coverage.newest_proofs(connection)

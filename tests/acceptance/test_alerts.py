@@ -16,7 +16,9 @@ from tests.promtool import STEP_S, complaints, promtool
 
 FILE = DEPLOY / "alerts.yml"
 RULES: Mapping[str, Any] = {
-    rule["alert"]: rule for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"] for rule in group["rules"]
+    rule["alert"]: rule
+    for group in yaml.safe_load(FILE.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
 }
 HOUR, DAY = 3_600, 86_400
 STEPS = 12 * DAY // STEP_S
@@ -85,7 +87,8 @@ FIRES = (
         },
         4 * DAY + STEP_S,
         OF_MAIN,
-        "nothing of account main (usdm) was read for 3d 0h 5m 0s: `force-orders accounts check --account main` says why",
+        "nothing of account main (usdm) was read for 3d 0h 5m 0s: `force-orders accounts check --account main` says "
+        "why",
     ),
     Fires(
         "ForceOrdersAboutToBeLost",
@@ -175,8 +178,8 @@ FIRES = (
         {'force_orders_check_failures{check="every sealed day holds the orders that were sealed"}': always(1)},
         0,
         {"check": "every sealed day holds the orders that were sealed"},
-        "it is not true any more that every sealed day holds the orders that were sealed: `force-orders db check` names "
-        "account and day",
+        "it is not true any more that every sealed day holds the orders that were sealed: `force-orders db check` "
+        "names account and day",
     ),
     Fires(
         "ForceOrdersCheckOld",

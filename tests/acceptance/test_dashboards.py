@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from tests.environment import ROOT
 from tests.promtool import STEP_S, complaints, promtool
 from tests.roles import as_role
 
-FILES = {name: json.loads((GRAFANA / f"{name}.json").read_text(encoding="utf-8")) for name in ("operations", "liquidations")}
+FILES = {
+    name: json.loads((GRAFANA / f"{name}.json").read_text(encoding="utf-8")) for name in ("operations", "liquidations")
+}
 SOURCES = {
     source["uid"]: source["type"]
     for source in yaml.safe_load((GRAFANA / "provisioning/datasources/force-orders.yml").read_text())["datasources"]
@@ -56,7 +59,15 @@ VARIABLES = [Query(one["name"], one["query"]) for one in FILES["liquidations"]["
 @pytest.mark.parametrize("name", FILES)
 def test_a_dashboard_has_what_grafana_needs(name: str) -> None:
     board = FILES[name]
-    kinds = {"uid": str, "title": str, "schemaVersion": int, "panels": list, "time": dict, "templating": dict, "tags": list}
+    kinds = {
+        "uid": str,
+        "title": str,
+        "schemaVersion": int,
+        "panels": list,
+        "time": dict,
+        "templating": dict,
+        "tags": list,
+    }
     assert {key: type(board[key]) for key in kinds} == kinds
     assert (board["timezone"], board["annotations"]) == ("utc", {"list": []})
     assert "id" not in board, "Grafana's own, given when it is stored"
@@ -80,7 +91,7 @@ def test_every_query_names_a_data_source_that_is_provisioned(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_no_two_panels_lie_on_each_other(name: str) -> None:
     places = [panel["gridPos"] for panel in FILES[name]["panels"]]
-    assert all(0 <= place["x"] and place["x"] + place["w"] <= COLUMNS and place["h"] > 0 for place in places)
+    assert all(place["x"] >= 0 and place["x"] + place["w"] <= COLUMNS and place["h"] > 0 for place in places)
     for one, other in combinations(places, 2):
         beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
         above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
@@ -132,8 +143,8 @@ def read(lab: Labs) -> Lab:
 
 def answers(lab: Lab, text: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(as_role("reader", lab.database_url)) as connection:
-        spans = "SELECT to_char(now() - interval '40 days', f), to_char(now(), f) FROM (VALUES ('YYYY-MM-DD\"T\"HH24:MI:SSOF')) AS v (f)"
-        since, until = connection.execute(spans).fetchall()[0]
+        now = datetime.now(UTC).replace(microsecond=0)
+        since, until = (moment.isoformat() for moment in (now - timedelta(days=40), now))
         return connection.execute(substituted(text, since, until)).fetchall()
 
 
@@ -175,10 +186,10 @@ TOLD_BESIDE = {
     'force_orders_jobs_running{queue="default"}': 1,
     'force_orders_jobs{status="todo"}': 1,
     'force_orders_silence_until_timestamp_seconds{egress="default"}': 1,
-    'force_orders_exchange_clock_offset_seconds{}': 1,
+    "force_orders_exchange_clock_offset_seconds{}": 1,
     'force_orders_request_outcomes_total{outcome="answered"}': 1,
-    'force_orders_database_up{}': 1,
-    'force_orders_check_timestamp_seconds{}': 1,
+    "force_orders_database_up{}": 1,
+    "force_orders_check_timestamp_seconds{}": 1,
     'force_orders_check_failures{check="a check"}': 0,
     'force_orders_disk_free_bytes{directory="/data"}': 1,
     'up{job="force-orders"}': 1,

@@ -5,12 +5,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from etl.core.timeline import HOUR
+from etl.core.timeline import HOUR, SECOND
+from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.outcome_counts import OUTCOMES, Outcomes
 from etl.monitoring.address import parse_address
 from etl.monitoring.scrape import Scrape
@@ -21,18 +23,22 @@ from etl.store import cooldowns
 from tests.roles import ROLE_PASSWORD
 from tests.scraped import Values, scrape, values
 
-OWN = {"force_orders_database_up", "force_orders_request_outcomes_total"}
+OWN = {"force_orders_database_up", "force_orders_request_outcomes_total", "force_orders_disk_free_bytes"}
 """What a scrape tells of the process itself."""
 
 PROMETHEUS_WAITS_S = 10
 """By default: https://prometheus.io/docs/prometheus/latest/configuration/configuration/ (scrape_timeout)."""
 
 
+MOVING = {"force_orders_snapshot_timestamp_seconds", "force_orders_disk_free_bytes"}
+
+
 @contextmanager
-def scraped(url: str, outcomes: Outcomes | None = None) -> Iterator[int]:
-    """The port of a process that uses this database."""
+def scraped(url: str, outcomes: Outcomes | None = None, clock: ExchangeClock | None = None) -> Iterator[int]:
+    """The port of a process that uses this database. Its data directory is the working directory."""
+    settings = Settings(database_url=SecretStr(url), data_dir=Path.cwd())
     counts = (outcomes or Outcomes()).counts
-    with serving(parse_address("0"), Scrape(Settings(database_url=SecretStr(url)), counts)) as port:
+    with serving(parse_address("0"), Scrape(settings, counts, clock=clock)) as port:
         yield port
 
 
@@ -47,6 +53,11 @@ def closed_port() -> str:
     """The URL of a server that is not there."""
     with mute_server() as url:
         return url
+
+
+def described(port: int) -> Values:
+    """A scrape without what differs from moment to moment."""
+    return {name: samples for name, samples in values(scrape(port)).items() if name not in MOVING}
 
 
 def is_up(found: Values) -> bool:
@@ -75,6 +86,15 @@ def test_a_scrape_tells_how_the_process_s_own_requests_ended_also_the_kinds_of_w
         outcomes.add("throttled")
         found = values(scrape(port))["force_orders_request_outcomes_total"]
     assert {outcome: count for (outcome,), count in found.items() if count} == {"answered": 1, "throttled": 1}
+
+
+def test_the_exchange_s_clock_is_told_once_it_was_read(writer_url: str) -> None:
+    clock = ExchangeClock()
+    with scraped(writer_url, clock=clock) as port:
+        assert "force_orders_exchange_clock_offset_seconds" not in values(scrape(port))
+        clock.set(local_now() + 90 * SECOND)
+        (offset,) = values(scrape(port))["force_orders_exchange_clock_offset_seconds"].values()
+    assert offset == pytest.approx(90, abs=0.1)
 
 
 def test_without_the_database_the_process_tells_of_itself() -> None:
@@ -111,8 +131,8 @@ def test_a_table_that_somebody_has_locked_is_given_up_too(writer_url: str, datab
 
 def test_scrapes_at_once_tell_the_same(writer_url: str) -> None:
     with scraped(writer_url) as port, ThreadPoolExecutor(6) as scrapers:
-        alone = scrape(port)
-        assert [*scrapers.map(lambda _: scrape(port), range(18))] == [alone] * 18
+        alone = described(port)
+        assert [*scrapers.map(lambda _: described(port), range(18))] == [alone] * 18
 
 
 def test_a_scrape_holds_neither_password_nor_address(writer_url: str) -> None:
