@@ -320,4 +320,4 @@ def test_every_rule_has_a_severity_a_summary_and_a_page_that_says_what_to_do(nam
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     assert anchor in anchors(page)
     assert re.search(rf"^\| {name} \| {rule['labels']['severity']} \| ", section(page, "Alerts"), re.MULTILINE)
-    assert ("account" in rule["expr"].partition(")")[0]) == ("{{ $labels.account }}" in rule["annotations"]["summary"])
+    assert ("by (account" in rule["expr"]) == ("{{ $labels.account }}" in rule["annotations"]["summary"])
