@@ -8,8 +8,9 @@ from etl.accounts.key_sources import account_names
 from etl.cli.console import print_line, show_waits
 from etl.cli.options import examples, load_settings
 from etl.exchange.clock import local_now
-from etl.monitoring.machine_metrics import disk_families
+from etl.monitoring.machine_metrics import directories, disk_families
 from etl.monitoring.metrics import metrics as read_metrics
+from etl.monitoring.watch_metrics import backup_families
 from etl.reporting.files import atomic_write
 from etl.runs import composition
 
@@ -34,8 +35,9 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     """
     settings = load_settings(context)
     with show_waits(), composition.store(settings, only_reads=True) as connection:
-        rules, disk = composition.rules(settings, local_now()), disk_families([settings.data_dir])
-        text = read_metrics(connection, rules, account_names(settings), disk)
+        rules, wants_backups = composition.rules(settings, local_now()), settings.backup_dir is not None
+        others = (*backup_families(connection, is_wanted=wants_backups), *disk_families(directories(settings)))
+        text = read_metrics(connection, rules, account_names(settings), others)
     if textfile is None:
         print_line(text.decode().rstrip("\n"))
         return

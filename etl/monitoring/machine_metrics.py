@@ -8,6 +8,12 @@ from prometheus_client.core import Metric
 
 from etl.core.timeline import SECOND
 from etl.monitoring.gauge import gauge
+from etl.settings.model import Settings
+
+
+def directories(settings: Settings) -> list[Path]:
+    """Where the program writes: its data and, where every night makes one, backups."""
+    return [settings.data_dir, *([settings.backup_dir] if settings.backup_dir else [])]
 
 
 def disk_families(directories: Collection[Path]) -> Iterator[Metric]:

@@ -8,8 +8,9 @@ from prometheus_client.registry import Collector
 from etl.errors import ForceOrdersError
 from etl.exchange.clock import ExchangeClock, local_now
 from etl.logs import logger
-from etl.monitoring.machine_metrics import clock_families, disk_families
+from etl.monitoring.machine_metrics import clock_families, directories, disk_families
 from etl.monitoring.metrics import families
+from etl.monitoring.watch_metrics import backup_families
 from etl.runs import composition
 from etl.settings.model import Settings
 
@@ -46,14 +47,16 @@ class Scrape(Collector):
         )
         yield _of_outcomes(self._outcomes())
         yield from clock_families(self._clock.machine_is_ahead())
-        yield from disk_families([self._settings.data_dir])
+        yield from disk_families(directories(self._settings))
         yield from stored or ()
 
     def _stored(self) -> tuple[Metric, ...] | None:
         try:
             with composition.store(self._settings, DATABASE_TIMEOUT_S, only_reads=True) as connection:
                 rules = composition.rules(self._settings, local_now())
-                return tuple(families(connection, rules, self._configured))
+                wants_backups = self._settings.backup_dir is not None
+                stored = families(connection, rules, self._configured)
+                return (*stored, *backup_families(connection, is_wanted=wants_backups))
         except ForceOrdersError as error:
             _log.warning("a scrape has no metrics of the database: %s", error)
             return None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from etl.core.markets import USDM
 from etl.core.timeline import SECOND
 from etl.monitoring.gauge import gauge
-from etl.store import coverage, decisions, jobs, quarantine, seals
+from etl.store import backups, coverage, decisions, jobs, quarantine, seals
 from etl.store.engine import store_errors
 
 
@@ -52,4 +52,17 @@ def watch_families(connection: Connection, now: int, configured: Set[str]) -> It
         "Jobs that a worker runs which was heard of within a minute, by queue.",
         ("queue",),
         (((one.queue,), one.running) for one in queues),
+    )
+
+
+def backup_families(connection: Connection, *, is_wanted: bool) -> Iterator[Metric]:
+    """`is_wanted`: whether every night is to make a backup; else there is no sample. Raises StoreError."""
+    with store_errors():
+        newest = backups.newest(connection, verified=True) if is_wanted else None
+        connection.rollback()
+    yield gauge(
+        "verified_backup_timestamp_seconds",
+        "When the newest verified backup was made, where every night is to make one; 0: never.",
+        (),
+        [((), newest.made_at.timestamp() if newest else 0)] if is_wanted else [],
     )

@@ -189,6 +189,13 @@ FIRES = (
         "the database was not checked for 45d 0h 5m 0s: run `force-orders db check`",
     ),
     Fires(
+        "ForceOrdersBackupOld",
+        {"force_orders_verified_backup_timestamp_seconds": always(0)},
+        3 * DAY + STEP_S,
+        {},
+        "no backup was made and verified for two days: `force-orders db backup` says why",
+    ),
+    Fires(
         "ForceOrdersDiskFull",
         {'force_orders_disk_free_bytes{directory="/var/lib/force-orders"}': always(512 * 1024 * 1024)},
         600,
@@ -248,6 +255,7 @@ ALL_IS_WELL = {
     'force_orders_jobs_running{queue="default"}': always(4),
     'force_orders_check_failures{check="every seal follows from the seal before it"}': always(0),
     "force_orders_check_timestamp_seconds": always(0),
+    "force_orders_verified_backup_timestamp_seconds": AS_TIME_GOES,
     'force_orders_disk_free_bytes{directory="/var/lib/force-orders"}': always(64 * 1024**3),
     'force_orders_silence_until_timestamp_seconds{egress="default"}': always(0),
     'up{job="force-orders"}': always(1),

@@ -190,6 +190,7 @@ TOLD_BESIDE = {
     'force_orders_request_outcomes_total{outcome="answered"}': 1,
     "force_orders_database_up{}": 1,
     "force_orders_check_timestamp_seconds{}": 1,
+    "force_orders_verified_backup_timestamp_seconds{}": 1,
     'force_orders_check_failures{check="a check"}': 0,
     'force_orders_disk_free_bytes{directory="/data"}': 1,
     'up{job="force-orders"}': 1,

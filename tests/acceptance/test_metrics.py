@@ -97,6 +97,19 @@ def test_the_free_space_of_the_data_directory_is_told_where_there_is_one(read: L
     assert "force_orders_disk_free_bytes" not in values(read("metrics", FORCE_ORDERS_DATA_DIR="nowhere").stdout)
 
 
+def test_the_newest_verified_backup_is_told_where_every_night_makes_one(read: Lab) -> None:
+    name = "force_orders_verified_backup_timestamp_seconds"
+    wanted = {"FORCE_ORDERS_BACKUP_DIR": "."}
+    assert name not in values(read("metrics").stdout)
+    assert values(read("metrics", **wanted).stdout)[name] == {(): 0}
+    with psycopg.connect(read.database_url) as connection:
+        connection.execute("""
+            INSERT INTO backups (made_at, file, bytes, orders, verified_at) VALUES ('2026-11-01Z', 'one', 1, 1, now()),
+                   ('2026-11-02Z', 'two', 1, 1, NULL)
+        """)
+    assert values(read("metrics", **wanted).stdout)[name] == {(): 1_793_491_200}
+
+
 def test_a_textfile_is_replaced_as_a_whole(read: Lab) -> None:
     directory = read.command.directory / "textfile"
     directory.mkdir()
