@@ -3,8 +3,9 @@
 import json
 import logging
 import sys
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
@@ -16,8 +17,31 @@ Format = Literal["text", "json"]
 LEVELS, FORMATS = get_args(Level), get_args(Format)
 
 
+_context: ContextVar[Mapping[str, object]] = ContextVar("log context")
+"""What the lines of this thread are about: account, market, run, job, worker."""
+
+
 def logger(name: str) -> logging.Logger:
     return logging.getLogger(name)
+
+
+@contextmanager
+def log_context(**fields: object) -> Iterator[None]:
+    """Every line logged in the block names these fields too: in brackets as text, as keys in JSON.
+
+    A thread that is started in the block does not know of them, unless it runs in a copy of the context.
+    """
+    token = _context.set({**_context.get({}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def always_show(name: str) -> None:
+    """Show this logger's info lines at the default level too: they are what a long-running command has to say."""
+    if logging.getLogger("etl").level == WARNING:
+        logging.getLogger(name).setLevel(INFO)
 
 
 def configure(level: Level, form: Format) -> None:
@@ -64,7 +88,9 @@ class _Text(logging.Formatter):
     """One line per message. It may quote the exchange, so control characters must not reach the terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{_moment(record)} {record.levelname.lower():7} {printable(record.getMessage())}"
+        fields = " ".join(f"{name}={value}" for name, value in _context.get({}).items())
+        message = f"[{fields}] {record.getMessage()}" if fields else record.getMessage()
+        return f"{_moment(record)} {record.levelname.lower():7} {printable(message)}"
 
 
 class _Json(logging.Formatter):
@@ -76,5 +102,6 @@ class _Json(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **_context.get({}),
         }
         return json.dumps(line).replace("\x7f", r"\u007f")  # DEL is the one control character that JSON does not escape

@@ -123,6 +123,12 @@ def stop_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
+def exit_without_database(why: str) -> NoReturn:
+    """Exit at once, although threads of this process still wait for a database that does not answer."""
+    print_stderr(why)
+    os._exit(ExitCode.DATABASE)
+
+
 def _exit_unanswered() -> None:
     print_stderr("stopped by a signal; something did not answer in time; what was proven is kept")
     _exit_stopped()

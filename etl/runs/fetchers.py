@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from typing import Generic, TypeVar
 
 from etl.errors import StoppedError
@@ -27,11 +28,11 @@ class Fetchers(Generic[Job, Result]):
         self._count = count
         self._threads: list[threading.Thread] = []
         self._in_flight = 0
-        self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Result]] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[tuple[Job, Callable[[], Result], Context] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[Job, Result | Exception]] = queue.SimpleQueue()
 
     def submit(self, job: Job, call: Callable[[], Result]) -> None:
-        self._calls.put((job, call))
+        self._calls.put((job, call, copy_context()))  # what is logged names the same account and run
         self._in_flight += 1
         if len(self._threads) < min(self._in_flight, self._count):
             thread = threading.Thread(target=self._work, name=f"fetcher-{len(self._threads)}", daemon=True)
@@ -61,9 +62,9 @@ class Fetchers(Generic[Job, Result]):
 
     def _work(self) -> None:
         while (next_call := self._calls.get()) is not None:
-            job, call = next_call
+            job, call, context = next_call
             try:
-                self._done.put((job, call()))
+                self._done.put((job, context.run(call)))
             except Exception as error:  # the reader of the queue handles it
                 self._done.put((job, error))
 

@@ -35,7 +35,7 @@ from etl.errors import (
 from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.rate_limiter import RateLimiter
-from etl.logs import logger
+from etl.logs import log_context, logger
 from etl.runs import weight_limit
 from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.exit_codes import RunResult, status_and_exit_code
@@ -194,13 +194,14 @@ class Run:
         """
         if not self._reader.clients:
             return self._close(RunResult(has_no_usable_key=True), sink)
-        try:
-            with store_errors():
-                result = self._walk(planner, sink, span)
-        except ForceOrdersError as error:
-            self.summary.faults.insert(0, str(error))
-            result = RunResult(error=error)
-        return self._close(result, sink)
+        with log_context(market=self._reader.market, run=self.summary.run_id):
+            try:
+                with store_errors():
+                    result = self._walk(planner, sink, span)
+            except ForceOrdersError as error:
+                self.summary.faults.insert(0, str(error))
+                result = RunResult(error=error)
+            return self._close(result, sink)
 
     def _walk(self, planner: Planner, sink: Sink, span: SpanText | None) -> RunResult:
         reader, summary = self._reader, self.summary

@@ -22,7 +22,7 @@ from etl.errors import (
     TransientError,
 )
 from etl.exchange.client import ExchangeClient
-from etl.logs import logger
+from etl.logs import log_context, logger
 from etl.runs.account_failures import AccountFailures
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.runs.recorder import Received
@@ -164,7 +164,8 @@ class WalkRunner:
         step = current.steps.send(reply)
         if step.request is not None and not is_left_out:
             self._in_flight += 1
-            self._fetchers.submit(current, _call(current.client, step.request))
+            with log_context(account=current.account):
+                self._fetchers.submit(current, _call(current.client, step.request))
         elif step.is_settled is not None and not is_left_out:
             self._doubts.add(current, step.is_settled)
         else:
