@@ -6,14 +6,16 @@ from typing import TypeVar
 
 import click
 
-from etl.cli.console import keep_exit_code, print_line, stop_signals
-from etl.cli.db_backup import tell_of_night
-from etl.commands.backup_database import nightly_backup
+from etl.cli.console import exit_without_database, stop_signals
+from etl.commands.backup_database import Night, nightly_backup
 from etl.fleet.schedule import Schedule
-from etl.fleet.service import ServiceOptions, queues_to_serve, serve, startup_line
+from etl.fleet.service import ServiceOptions, queues_to_serve, serve
+from etl.logs import always_show, logger
 from etl.monitoring.address import parse_address
 from etl.runs import composition
 from etl.settings.model import Settings
+
+_log = logger("etl.fleet.backup")
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -32,16 +34,18 @@ def fleet_options(command: Command) -> Command:
 def run_service(
     settings: Settings, queues: Sequence[str] | None, jobs: int, metrics: str | None, due: Schedule | None
 ) -> None:
-    """Run until a signal; prints a line for each event. `queues` as typed; None: no job runs here."""
+    """Run until a signal; logs a line for each event. `queues` as typed; None: no job runs here."""
     served = [] if queues is None else queues_to_serve(settings, queues)
     options = ServiceOptions(served, jobs, due, None if metrics is None else parse_address(metrics))
+    always_show("etl.fleet")
     with stop_signals() as stop, composition.served(settings) as own:
         if due is not None and settings.backup_dir is not None:
-            options = replace(options, back_up=lambda: tell_of_night(nightly_backup(own)))
-        _print_event(startup_line(options))
-        serve(own, options, stop, _print_event)
+            options = replace(options, back_up=lambda: _log_backup(nightly_backup(own)))
+        serve(own, options, stop, exit_without_database)
 
 
-def _print_event(line: str) -> None:
-    with keep_exit_code():  # a closed stdout does not stop the jobs
-        print_line(line)
+def _log_backup(night: Night) -> None:
+    if night.said is not None:
+        _log.info("%s", night.said)
+    if night.fault is not None:
+        _log.warning("%s", night.fault)

@@ -1,4 +1,4 @@
-"""Sends notifications after a run. A failing channel never changes the run's exit code."""
+"""Sends notifications after a run, and pings around it. What fails there never changes the run's exit code."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +21,33 @@ _log = logger(__name__)
 
 
 def run_and_notify(settings: Settings, command: str, accounts: Sequence[str], run: Callable[[], Summary]) -> Summary:
-    """Run, then notify. A run that a signal stopped sends nothing."""
+    """Run, then notify, with a ping before and after. A run that a signal stopped sends nothing."""
+    if settings.ping_url_file is None:
+        return _run_and_notify(settings, command, accounts, run)
+    from etl.notifications.ping import ping_end, ping_start
+
+    _complain(ping_start(settings))
+    exit_code = ExitCode.FAILED
+    try:
+        summary = _run_and_notify(settings, command, accounts, run)
+        exit_code = summary.exit_code
+    except ForceOrdersError as error:
+        exit_code = error.exit_code
+        raise
+    except KeyboardInterrupt:
+        exit_code = ExitCode.STOPPED
+        raise
+    finally:
+        _complain(ping_end(settings, exit_code))
+    return summary
+
+
+def _complain(complaint: str | None) -> None:
+    if complaint is not None:
+        print_stderr(complaint)
+
+
+def _run_and_notify(settings: Settings, command: str, accounts: Sequence[str], run: Callable[[], Summary]) -> Summary:
     if settings.notify_urls_file is None:
         return run()
     from etl.notifications.summary import summary_of_error, summary_of_run

@@ -1,36 +1,54 @@
-"""The end of a scheduled run: its notification and its backup, once the last of its jobs has ended."""
+"""What a scheduled run tells others, and what follows it: pings, one notification for all its jobs, a backup."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from etl.errors import ForceOrdersError
-from etl.fleet.notifications import MAX_WAIT
-from etl.fleet.queue import finished_runs
+from etl.fleet.nights import results
+from etl.fleet.queue import read_night
 from etl.logs import logger
+from etl.notifications.channels import notify
+from etl.notifications.ping import ping_end, ping_start
+from etl.notifications.reading import stored_summary
 from etl.runs import composition
 from etl.settings.model import Settings
 
 _log = logger(__name__)
 
 
-def with_backup(
-    settings: Settings, notify: Callable[[int], bool], back_up: Callable[[], None]
-) -> Callable[[int], bool]:
-    """`notify`, a function of the time a run was due, followed by a backup once the run has ended.
+def end_of_night(
+    settings: Settings, accounts: Sequence[str], back_up: Callable[[], None] | None
+) -> Callable[[int, int], bool]:
+    """A function of the time a scheduled run of these accounts was due, epoch seconds, and of its earlier calls for it.
 
-    It returns True once nothing is left to do, and False to be called again later, as `notify` does.
+    It returns True once nothing is left to do, and False to be called again later. Without notification channels, a
+    ping URL and a backup it does nothing.
     """
+    is_needed = (settings.notify_urls_file, settings.ping_url_file, back_up) != (None, None, None)
 
-    def end(due_at: int) -> bool:
+    def end(due_at: int, calls: int) -> bool:
+        if not is_needed:
+            return True
+        if calls == 0:
+            _complain(ping_start(settings))
         try:
             with composition.store(settings) as connection:
-                if finished_runs(connection, due_at, MAX_WAIT) is None:
+                night = read_night(connection, due_at)
+                if not night.has_news:
                     return False
+                summary = stored_summary(settings, connection, night.run_ids, accounts)
         except ForceOrdersError as error:
-            _log.warning("the backup of the night cannot be made yet: %s", error)
+            _log.warning("how the night went cannot be told yet: %s", error)
             return False
-        if not notify(due_at):
-            return False
-        back_up()
+        ended = results(night)
+        _complain(ping_end(settings, ended.exit_code), *notify(settings, replace(summary, accounts=ended)))
+        if back_up is not None:
+            back_up()
         return True
 
     return end
+
+
+def _complain(*complaints: str | None) -> None:
+    for complaint in filter(None, complaints):
+        _log.warning("%s", complaint)

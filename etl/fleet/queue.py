@@ -6,14 +6,15 @@ in the order in which they were enqueued.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 
 from procrastinate import SyncPsycopgConnector
 from procrastinate.jobs import Job as Queued
 from procrastinate.manager import JobManager
 from sqlalchemy import Connection, text
 
+from etl.fleet import pace
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, by_expiry, job_from_arguments
+from etl.fleet.nights import Night, NightJob
 from etl.store.engine import store_errors
 
 CHUNK = 500
@@ -28,14 +29,39 @@ _IS_SUPERSEDED = text("""
                     WHERE lock = :lock AND task_name = :sync AND status = 'todo' AND id > :id)
 """)
 
-_IS_UNFINISHED = text("""
-    SELECT bool_or(status IN ('todo', 'doing')) AND min(enqueued_at) > now() - :max_wait
-      FROM jobs WHERE due_at = to_timestamp(:due_at)
+_NIGHT = text("""
+    WITH next AS MATERIALIZED (
+         SELECT lock, min(id) AS id FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY lock
+         )
+    SELECT job.id, job.args ->> 'account' AS account, job.queue_name AS queue, job.status::text AS status, job.attempts,
+           job.status = 'todo' AND job.id = next.id AND coalesce(job.scheduled_at <= now(), true) AS is_ready,
+           run.status AS run_status, run.error,
+           extract(epoch FROM now() - event.enqueued_at)::float8 AS age,
+           extract(epoch FROM now() - event.started_at)::float8 AS since_start
+      FROM procrastinate_jobs AS job
+     CROSS JOIN LATERAL (
+           SELECT min(at) FILTER (WHERE type = 'deferred') AS enqueued_at,
+                  max(at) FILTER (WHERE type = 'started') AS started_at
+             FROM procrastinate_events WHERE job_id = job.id
+           ) AS event
+      LEFT JOIN next ON next.lock = job.lock
+      LEFT JOIN LATERAL (
+           SELECT id, status, error FROM runs
+            WHERE job_id = job.id AND status <> 'running' ORDER BY id DESC LIMIT 1
+           ) AS run ON true
+     WHERE job.id >= coalesce(
+           (SELECT min(job_id) FROM procrastinate_periodic_defers WHERE defer_timestamp = :due), 0)
+       AND job.args ->> 'timestamp' = :due_at AND job.task_name IN ('sync', 'backfill')
+     ORDER BY job.id
 """)
+"""The first job of a scheduled run bounds the search, as long as no later one has been enqueued."""
 
-_RUN_IDS = text("""
-    SELECT runs.id FROM procrastinate_jobs AS job JOIN runs ON runs.job_id = job.id
-     WHERE args ->> 'timestamp' = :due_at ORDER BY runs.id
+_RUN_IDS = text("SELECT id FROM runs WHERE job_id = ANY(:jobs) ORDER BY id")
+
+_BUSY = text("""
+    SELECT DISTINCT job.queue_name
+      FROM procrastinate_jobs AS job JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
+     WHERE job.status = 'doing' AND worker.last_heartbeat >= now() - :dead_after * interval '1 second'
 """)
 
 
@@ -62,18 +88,20 @@ def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
     return bool(found)
 
 
-def finished_runs(connection: Connection, due_at: int, max_wait: timedelta) -> list[int] | None:
-    """The ids of a scheduled run's runs; None while one of its jobs has not ended. `due_at`: epoch seconds.
-
-    After `max_wait` the ids so far are returned. It counts from when the jobs were enqueued, which may have been long
-    after they were due.
-    """
+def read_night(connection: Connection, due_at: int) -> Night:
+    """How far the jobs of the scheduled run are that was due then, in epoch seconds."""
     with store_errors():
-        parameters = {"due_at": due_at, "max_wait": max_wait}
-        is_unfinished = connection.scalar(_IS_UNFINISHED, parameters)
-        run_ids = list(connection.scalars(_RUN_IDS, {"due_at": str(due_at)}))
+        rows = connection.execute(_NIGHT, {"due": due_at, "due_at": str(due_at)}).all()
+        run_ids = connection.scalars(_RUN_IDS, {"jobs": [row.id for row in rows]}).all()
+        busy = connection.scalars(_BUSY, {"dead_after": pace.PACE.dead_after}).all()
         connection.rollback()
-    return None if is_unfinished else run_ids
+    jobs = [
+        NightJob(
+            row.account, row.queue, row.status, row.attempts, row.is_ready, row.since_start, row.run_status, row.error
+        )
+        for row in rows
+    ]
+    return Night(tuple(jobs), tuple(run_ids), max((row.age for row in rows), default=0.0), frozenset(busy))
 
 
 def _unscheduled(job: Job) -> Job:

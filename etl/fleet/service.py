@@ -1,4 +1,4 @@
-"""A worker or scheduler process: runs until a signal, and starts its worker again after the database was lost."""
+"""A worker or scheduler process: runs until a signal, and starts its worker again after the queue could not be used."""
 
 import asyncio
 import os
@@ -19,8 +19,8 @@ from etl.core.text import many
 from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError, StoppedError
 from etl.exchange.clock import ExchangeClock
-from etl.fleet.end_of_night import with_backup
-from etl.fleet.notifications import notifier
+from etl.fleet import pace
+from etl.fleet.end_of_night import end_of_night
 from etl.fleet.schedule import Schedule
 from etl.fleet.worker import HOUSEKEEPING, Worker
 from etl.fleet.worker_context import WorkerContext
@@ -32,9 +32,6 @@ from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK
 from etl.settings.model import Settings
 from etl.store.engine import engine_for, reason
-
-RECONNECT_S = 5
-"""Seconds before the next attempt to reach the database."""
 
 _log = logger(__name__)
 
@@ -75,29 +72,33 @@ def serve(
     settings: Settings,
     options: ServiceOptions,
     stop: Event,
-    say: Callable[[str], None],
+    give_up: Callable[[str], None],
     clock: ExchangeClock | None = None,
 ) -> None:
     """Work until `stop` is set, then raise StoppedError. `settings` name a database that is up (`composition.served`).
 
-    `say` takes a line about each job.
+    What happens is logged. `give_up` must end the process at once: others take its jobs, which it cannot stop.
     """
     assert settings.database_url is not None  # noqa: S101 – `composition.served` sees to it
     url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
+    _log.info("%s", startup_line(options))
     with ExitStack() as resources:
         egress = resources.enter_context(composition.egress(settings, engine_for(url)))
         rate_limiter = composition.rate_limiter(settings, egress, clock, stop)
         if options.metrics:
             scrape = Scrape(settings, rate_limiter.outcomes.counts, account_names(settings), clock)
             port = resources.enter_context(serving(options.metrics, scrape))
-            say(f"metrics: {replace(options.metrics, port=port)}")
-        context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}", say)
-        notify = notifier(settings, [job.account for job in options.schedule.jobs] if options.schedule else [])
-        if options.back_up is not None:
-            notify = with_backup(settings, notify, options.back_up)
+            _log.info("metrics: %s", replace(options.metrics, port=port))
+        context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}")
+        accounts = [job.account for job in options.schedule.jobs] if options.schedule else []
+        end_night = end_of_night(settings, accounts, options.back_up)
 
         def new_worker() -> Worker:
-            return Worker(url, options.queues, options.concurrency, context.run_job, options.schedule, notify)
+            halt = Event()
+            run_job = replace(context, stop=halt).run_job
+            return Worker(
+                url, options.queues, options.concurrency, run_job, halt, options.schedule, end_night, give_up, pace.PACE
+            )
 
         asyncio.run(_work_until(stop, new_worker, options.concurrency))
     raise StoppedError(STOPPED)
@@ -107,16 +108,18 @@ async def _work_until(stop: Event, new_worker: Callable[[], Worker], concurrency
     threads = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="job")  # one more for the notifications
     asyncio.get_running_loop().set_default_executor(threads)
     while not stop.is_set():
-        working, fault = asyncio.create_task(new_worker().work()), "the worker ended"
+        worker, why = new_worker(), "the worker ended"
+        working = asyncio.create_task(worker.work())
         while not (stop.is_set() or working.done()):
             await asyncio.wait({working}, timeout=TICK)
+        worker.halt.set()
         working.cancel()
         try:
             await working
         except asyncio.CancelledError:
             pass
         except (ConnectorException, psycopg.Error) as error:
-            fault = reason(error)
+            why = reason(error)
         if not stop.is_set():
-            _log.warning("the queue cannot be used: %s; next attempt in %d s", fault, RECONNECT_S)
-            await asyncio.to_thread(stop.wait, RECONNECT_S)
+            _log.warning("the queue cannot be used: %s; next attempt in %g s", why, pace.PACE.reconnect)
+            await asyncio.to_thread(stop.wait, pace.PACE.reconnect)

@@ -1,9 +1,11 @@
 """Runs one job: the run that the command would make, with a rate limiter and a clock that all jobs share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
+from types import MappingProxyType
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -17,6 +19,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay
 from etl.fleet.queue import enqueue, is_superseded
+from etl.logs import log_context, logger
 from etl.reporting.lines import summary_line
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
@@ -25,6 +28,16 @@ from etl.settings.model import Settings
 from etl.store.runs import Assignment
 
 _MS = timedelta(milliseconds=1)
+
+_log = logger(__name__)
+
+
+class _Outcome(NamedTuple):
+    """What became of a job, in one line, its exit code, and the run that it made as a field of the log."""
+
+    text: str
+    exit_code: ExitCode
+    run: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,35 +50,41 @@ class WorkerContext:
     clock: ExchangeClock
     stop: Event
     worker: str
-    say: Callable[[str], None]
-    """Takes a line about each job."""
+    """A name for the log and the table `runs`."""
 
     def run_job(self, claimed: ClaimedJob) -> None:
         """Run a job; raises UnfinishedError if it did not succeed, with the delay before it is retried, if it is."""
-        try:
-            outcome, exit_code = self._outcome(claimed)
-        except ForceOrdersError as error:
-            outcome, exit_code = str(error), error.exit_code
-        if exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
-            self.say(f"account {claimed.job.account}: {outcome}")
+        job = claimed.job
+        with log_context(worker=self.worker, job=claimed.id, account=job.account, market=job.market):
+            try:
+                outcome = self._outcome(claimed)
+            except ForceOrdersError as error:
+                outcome = _Outcome(str(error), error.exit_code)
+            with log_context(**outcome.run):
+                self._conclude(claimed, outcome)
+
+    def _conclude(self, claimed: ClaimedJob, outcome: _Outcome) -> None:
+        if outcome.exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
+            _log.info("%s", outcome.text)
             return
-        retry_in = retry_delay(exit_code, claimed.attempts, self.rate_limiter.cooldown_until - self.clock.now())
-        if exit_code is not ExitCode.STOPPED:
+        cooldown = self.rate_limiter.cooldown_until - self.clock.now()
+        retry_in = retry_delay(outcome.exit_code, claimed.attempts, cooldown)
+        if outcome.exit_code is not ExitCode.STOPPED:
             retry = "no retry before the next run" if retry_in is None else f"retry in {duration(retry_in / _MS)}"
-            self.say(f"account {claimed.job.account}: {outcome}; {retry}")
+            _log.warning("%s; %s", outcome.text, retry)
         raise UnfinishedError(retry_in)
 
-    def _outcome(self, claimed: ClaimedJob) -> tuple[str, ExitCode]:
-        """What became of the job, in one line, and its exit code."""
+    def _outcome(self, claimed: ClaimedJob) -> _Outcome:
         job = claimed.job
         with composition.store(self.settings) as connection:
             if is_superseded(connection, claimed):
-                return "skipped: a later sync of this account is queued", ExitCode.DONE
+                return _Outcome("skipped: a later sync of this account is queued", ExitCode.DONE)
             if jobs := self._catch_up_jobs(connection, job):
                 count = enqueue(connection, jobs)
-                return f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE
+                return _Outcome(f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE)
             summary = self._run(connection, claimed)
-        return "; ".join([summary_line(summary), *summary.faults]), summary.exit_code
+        text = "; ".join([summary_line(summary), *summary.faults])
+        return _Outcome(text, summary.exit_code, {"run": summary.run_id})
 
     def _catch_up_jobs(self, connection: Connection, job: Job) -> Sequence[Job]:
         if job.command != SYNC:

@@ -8,7 +8,15 @@ from typing import Literal, TypeVar
 
 from etl.core.text import many, printable
 from etl.core.timeline import to_the_second
-from etl.notifications.summary import AccountGaps, NewOrders, NotificationSummary, RunResult, UnreadHistory
+from etl.errors import ExitCode
+from etl.notifications.summary import (
+    AccountGaps,
+    AccountResults,
+    NewOrders,
+    NotificationSummary,
+    RunResult,
+    UnreadHistory,
+)
 
 MAX_ITEMS = 5
 """Items listed in each section; the others are counted."""
@@ -47,7 +55,7 @@ def message_of(summary: NotificationSummary, about: Collection[str], gap_days: f
     The event `gap` occurs when unread history is lost within `gap_days`.
     """
     sections = list(_sections(summary, about, gap_days))
-    if not sections or {run.status for run in summary.runs} == {"stopped"}:
+    if not sections or (summary.accounts is None and {run.status for run in summary.runs} == {"stopped"}):
         return None
     paragraphs = ["\n".join(section.lines) for section in sections] + [_total(summary)]
     return Message(sections[0].severity, f"force-orders: {sections[0].title}", "\n\n".join(paragraphs))
@@ -57,7 +65,11 @@ def _sections(summary: NotificationSummary, about: Collection[str], gap_days: fl
     bad = [run for status in _BAD_STATUSES for run in summary.runs if run.status == status]
     oldest = sorted(summary.unread, key=lambda one: one.days_until_loss)
     soon_lost = [one for one in oldest if one.days_until_loss < gap_days]
-    if "failure" in about and bad:
+    if "failure" in about and summary.accounts is not None:
+        if summary.accounts.exit_code != ExitCode.DONE:
+            of_accounts = *_account_lines(summary.accounts), *_incomplete_data(summary)
+            yield Section("failure", _accounts_title(summary.accounts), of_accounts)
+    elif "failure" in about and bad:
         yield Section("failure", _failure_title(bad, summary), (*_failures(bad), *_incomplete_data(summary)))
     if "gap" in about and soon_lost:
         lines = _listed(soon_lost, lambda one: f"- {one.account}: from {to_the_second(one.since)}, {_loss(one)}")
@@ -66,6 +78,45 @@ def _sections(summary: NotificationSummary, about: Collection[str], gap_days: fl
         largest = sorted(summary.orders, key=lambda one: one.notional or Decimal(0), reverse=True)
         title = many(sum(one.orders for one in largest), "new force order")
         yield Section("info", title, (f"{title}{_total_notional(largest)}:", *_listed(largest, _new_orders)))
+
+
+def _accounts_title(accounts: AccountResults) -> str:
+    parts = [f"{accounts.read} of {many(accounts.total, 'account')} read"]
+    if accounts.unserved_queues:
+        parts.append("no worker is running")
+    parts += [
+        f"{len(faults)} {what}"
+        for faults, what in ((accounts.failed, "failed"), (accounts.incomplete, "incomplete"))
+        if faults
+    ]
+    if accounts.unfinished and not accounts.unserved_queues:
+        parts.append(f"{len(accounts.unfinished)} not yet")
+    return "; ".join(parts)
+
+
+def _account_lines(accounts: AccountResults) -> Iterator[str]:
+    """Accounts with the same fault share a line."""
+    if accounts.unserved_queues:
+        queues = ",".join(accounts.unserved_queues)
+        what = "queue" if len(accounts.unserved_queues) == 1 else "queues"
+        yield f"No worker is running for the {what} {queues}: force-orders worker --queues {queues}"
+    for faults, what in (
+        (accounts.failed, "failed"),
+        (accounts.unfinished, "not read yet"),
+        (accounts.incomplete, "incomplete"),
+    ):
+        if faults:
+            by_reason: dict[str, list[str]] = {}
+            for fault in faults:
+                by_reason.setdefault(fault.reason, []).append(fault.account)
+            yield f"{len(faults)} {what}:"
+            yield from _listed(sorted(by_reason.items(), key=lambda item: -len(item[1])), _accounts_with_fault)
+
+
+def _accounts_with_fault(item: tuple[str, Sequence[str]]) -> str:
+    reason, accounts = item
+    names = ", ".join(accounts[:MAX_ITEMS]) + (f" and {len(accounts) - MAX_ITEMS} more" if accounts[MAX_ITEMS:] else "")
+    return f"- {names}: {_shortened(reason)}" if reason else f"- {names}"
 
 
 def _failure_title(bad: Sequence[RunResult], summary: NotificationSummary) -> str:

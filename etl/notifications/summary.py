@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from etl.errors import ForceOrdersError
+from etl.errors import ExitCode, ForceOrdersError
 
 if TYPE_CHECKING:
     from etl.runs.run import Summary
@@ -68,6 +68,40 @@ class UnreadHistory:
 
 
 @dataclass(frozen=True)
+class AccountFault:
+    """An account and why it was not read, in one line without secrets; empty if there is nothing to say yet."""
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AccountResults:
+    """What became of each account of a scheduled run."""
+
+    read: int
+    """Accounts that were read, those of `incomplete` among them."""
+    failed: tuple[AccountFault, ...] = ()
+    """Accounts that no job will read again before the next scheduled run."""
+    unfinished: tuple[AccountFault, ...] = ()
+    """Accounts whose jobs still wait, run, or are to be retried."""
+    incomplete: tuple[AccountFault, ...] = ()
+    unserved_queues: tuple[str, ...] = ()
+    """Queues whose jobs wait although no worker takes them."""
+
+    @property
+    def total(self) -> int:
+        return self.read + len(self.failed) + len(self.unfinished)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """As of a command that read them all."""
+        if self.failed or self.unfinished:
+            return ExitCode.FAILED
+        return ExitCode.INCOMPLETE if self.incomplete else ExitCode.DONE
+
+
+@dataclass(frozen=True)
 class NotificationSummary:
     """What one run did, or all runs of a scheduled time. What could not be read is empty."""
 
@@ -76,6 +110,8 @@ class NotificationSummary:
     gaps: tuple[AccountGaps, ...] = ()
     unread: tuple[UnreadHistory, ...] = ()
     orders: tuple[NewOrders, ...] = ()
+    accounts: AccountResults | None = None
+    """Only of a scheduled run: its jobs, not its runs, tell what was to be done."""
 
 
 def summary_of_run(run: "Summary") -> NotificationSummary:

@@ -65,6 +65,7 @@ class Settings:
     notify_about: Annotated[tuple[str, ...], checks.some_of("failure", "gap", "orders")] = ("failure", "gap")
     notify_gap_days: Annotated[float, checks.number(0, 36_500)] = 14
     notify_timeout_seconds: Annotated[float, checks.number(0, 300)] = 20
+    ping_url_file: Annotated[Path | None, checks.path] = None
     egress: Annotated[str | None, checks.text(200)] = None
     queue: Annotated[str, checks.text(100)] = "default"
     accounts_dir: Annotated[Path | None, checks.path] = None

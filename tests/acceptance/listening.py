@@ -17,6 +17,8 @@ class Listener:
 
     port: int = 0
     heard: list[dict[str, Any]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    """What was asked for by GET, as a ping does."""
     called: Event = field(default_factory=Event)
 
     def url(self, secrets: str = "", path: str = "/") -> str:
@@ -33,8 +35,15 @@ def listening(status: int = 200, *, silent: bool = False) -> Iterator[Listener]:
     listener, over = Listener(), Event()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            listener.paths.append(self.path)
+            self.answer()
+
         def do_POST(self) -> None:
             listener.heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.answer()
+
+        def answer(self) -> None:
             listener.called.set()
             if silent:
                 over.wait()

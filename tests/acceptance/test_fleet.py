@@ -148,6 +148,29 @@ def test_workers_of_one_egress_share_a_budget_and_another_egress_has_its_own(lab
     assert 2 * 500 < weight <= 2 * 600
 
 
+def test_a_process_opens_no_more_connections_than_documented(lab: Labs, stay: Staying) -> None:
+    """docs/fleet.md: two and up to four of the queue, and one for each job at once."""
+    fleet = fleet_of(lab, 12, 100_000, latency_ms=200)
+    most = Counter[str]()
+
+    def count() -> bool:
+        opened = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name ="
+        for name in ("scheduler", "worker"):
+            most[name] = max(most[name], fleet.sql(f"{opened} '{name}'")[0]["n"])
+        return bool(fleet.sql("SELECT FROM jobs")) and is_all_done(fleet)
+
+    def named(name: str) -> dict[str, str]:
+        url = fleet.command.environment["FORCE_ORDERS_DATABASE_URL"]
+        return {"FORCE_ORDERS_DATABASE_URL": f"{url}&application_name={name}"}
+
+    scheduler = stay(fleet, "schedule", "--enqueue-only", **named("scheduler"))
+    worker = stay(fleet, "worker", "--jobs", "3", **named("worker"))
+    wait_until(count)
+    assert [stay.stop(one) for one in (scheduler, worker)] == [130, 130]
+    assert 3 <= most["scheduler"] <= 6
+    assert 5 <= most["worker"] <= 9
+
+
 def test_a_ban_that_one_worker_gets_stops_all_workers_of_its_egress(lab: Labs, stay: Staying) -> None:
     fleet = fleet_of(lab, 30, 100_000)
     assert fleet("backfill", "--distributed", "--since", "13d").returncode == 0

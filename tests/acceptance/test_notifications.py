@@ -295,3 +295,57 @@ def test_no_part_of_a_channel_s_url_is_shown_or_stored_and_no_channel_gets_a_sec
     heard = str([one.heard for one in own])
     assert leaks(said + heard) == set()
     assert all(word not in heard for word in (DEMO_KEY, DEMO_SECRET, TOKEN))
+
+
+def pinged(command: Command, service: Listener) -> dict[str, str]:
+    file = command.directory / "ping.url"
+    file.write_text(f"http://127.0.0.1:{service.port}/{TOKEN}\n")
+    file.chmod(0o600)
+    return {"FORCE_ORDERS_PING_URL_FILE": str(file)}
+
+
+def test_sync_and_backfill_ping_their_start_and_their_end(lab: Labs, channel: Listener) -> None:
+    one = lab(Scenario(), histories={"main": []})
+    ping = pinged(one.command, channel)
+    assert one("backfill", **ping).returncode == 0
+    assert one("sync", **ping).returncode == 0
+    assert channel.paths == [f"/{TOKEN}/start", f"/{TOKEN}"] * 2
+    assert one("backfill", "--plan", **ping).returncode == 0
+    assert one("status", **ping).returncode == 0
+    assert len(channel.paths) == 4
+
+
+ENDS: dict[str, tuple[dict[str, str], int]] = {
+    "no database": ({"FORCE_ORDERS_DATABASE_URL": "postgresql://127.0.0.1:1/none"}, 5),
+    "no key": ({"BINANCE_API_SECRET": "", "BINANCE_API_KEY": ""}, 2),
+    "a key that is refused": ({"BINANCE_API_SECRET": "z" * 64}, 1),
+}
+
+
+@pytest.mark.parametrize(("wrong", "code"), ENDS.values(), ids=ENDS)
+def test_the_ping_after_a_failure_is_its_exit_code(
+    read: Lab, channel: Listener, wrong: dict[str, str], code: int
+) -> None:
+    assert read("sync", **pinged(read.command, channel), **wrong).returncode == code
+    assert channel.paths == [f"/{TOKEN}/start", f"/{TOKEN}/{code}"]
+
+
+def test_a_run_that_a_signal_stopped_pings_no_end(lab: Labs, channel: Listener) -> None:
+    stopped = lab(Scenario(latency_ms=100))
+    process = stopped.command.start("backfill", **pinged(stopped.command, channel))
+    wait_until(lambda: stopped.stats()["pages"])
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert channel.paths == [f"/{TOKEN}/start"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_ping_that_fails_costs_a_line_without_its_url_and_changes_nothing(
+    read: Lab, channels: Callable[..., Listener], form: str
+) -> None:
+    ping = pinged(read.command, channels(404))
+    done = read("--log-level", "debug", "--log-format", form, "sync", **ping)
+    assert done.returncode == 0
+    assert done.stderr.count("force-orders: no ping was sent: it answered with HTTP 404\n") == 2
+    assert TOKEN[:12] not in done.stderr + stored(read)

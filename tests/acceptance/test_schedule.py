@@ -1,5 +1,6 @@
 """`force-orders schedule` runs each account's nightly job on schedule, once, through crashes, bans and restarts."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +15,7 @@ from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, Lab, Labs
 from tests.acceptance.leaks import leaks, stored
-from tests.acceptance.listening import listening, named
+from tests.acceptance.listening import Listener, listening, named
 from tests.acceptance.long_running import Staying, history_of, with_keys
 from tests.databases import data_directory
 from tests.scraped import scrape, values
@@ -74,12 +75,15 @@ def test_a_run_that_is_due_is_made_at_once_and_only_once_however_often_the_sched
     every = with_keys(lab(accounts=demo_accounts(3)), list(demo_accounts(3)))
     for _ in range(2):
         scheduler = stay(every, "schedule", "--at", "02:15")
-        wait_until(lambda: stay.said(scheduler)[0].startswith("schedule: 3 accounts, next run "))  # noqa: B023 - in this round
+        wait_until(lambda: "info    schedule: 3 accounts, next run " in stay.said(scheduler)[1])  # noqa: B023 - in this round
         wait_until(lambda: syncs_done(every) == 3)
         wait_until(lambda: not every.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing')"))
         assert stay.stop(scheduler) == 130
-        _, errors = stay.said(scheduler)
-        assert errors == "force-orders: stopped by a signal; what was proven is kept\n"
+        out, log = stay.said(scheduler)
+        assert out == "", "all of it is a log"
+        *lines, last = log.splitlines()
+        assert last == "force-orders: stopped by a signal; what was proven is kept"
+        assert [line for line in lines if " info " not in line] == []
     assert_all_stored(every, "main", "account2", "account3")
     assert len(every.sql("SELECT FROM runs WHERE command = 'sync'")) == 3
     assert every.stats()["throttled"] == 0
@@ -164,8 +168,8 @@ def test_one_account_s_bad_key_does_not_stop_the_others(lab: Labs, stay: Staying
     wait_until(lambda: {row["account"] for row in every.sql("SELECT account FROM jobs WHERE error IS NOT NULL")}
                == {"account2", "account3"})  # fmt: skip
     assert stay.stop(scheduler) == 130
-    said, _ = stay.said(scheduler)
-    assert "account account3: " in said
+    _, said = stay.said(scheduler)
+    assert "account=account3 " in said
     assert "KEY_2 is not set; no retry before the next run" in said
     assert "retry in 10 min" in said
     assert_all_stored(every, "main")
@@ -207,7 +211,7 @@ def test_it_runs_on_the_embedded_postgres_and_stops_it_at_its_end(lab: Labs, sta
     with data_directory() as home:
         here = {"FORCE_ORDERS_DATABASE_URL": "", "FORCE_ORDERS_DATA_DIR": str(home)}
         scheduler = stay(own, "schedule", **here)
-        wait_until(lambda: "sync succeeded" in stay.said(scheduler)[0])
+        wait_until(lambda: "sync succeeded" in stay.said(scheduler)[1])
         assert stay.stop(scheduler) == 130
         assert not (home / "postgres" / "postmaster.pid").exists()
         ended = "SELECT command || ' ' || status AS ended FROM jobs ORDER BY id DESC LIMIT 1"
@@ -251,7 +255,7 @@ def test_jobs_wait_until_a_ban_ends(lab: Labs, stay: Staying) -> None:
     assert 3_500 < rest < 3_700
     assert job["run_status"] == "banned"
     assert banned.stats()["requests_during_ban"] == 0
-    assert "retry in 1 h" in stay.said(worker)[0]
+    assert "retry in 1 h" in stay.said(worker)[1]
 
 
 def test_a_worker_survives_a_restart_of_the_database(lab: Labs, stay: Staying) -> None:
@@ -295,7 +299,7 @@ def test_metrics_are_served_while_it_runs_and_no_longer(lab: Labs, stay: Staying
     watched = lab(histories={"main": []})
     scheduler = stay(watched, "schedule", "--metrics", "0", FORCE_ORDERS_EGRESS="frankfurt")
     wait_until(lambda: syncs_done(watched) == 1)
-    said, _ = stay.said(scheduler)
+    _, said = stay.said(scheduler)
     (port,) = re.findall(r"metrics: 127\.0\.0\.1:(\d+)", said)
     found = values(scrape(int(port)))
     assert found["force_orders_database_up"] == {(): 1}
@@ -331,8 +335,95 @@ def test_a_scheduled_run_of_many_accounts_sends_one_notification_after_its_last_
         assert stay.stop(scheduler) == 130
     (message,) = channel.heard
     assert "failed" in message["title"]
-    assert "account account2" in message["message"]
+    assert message["title"] == "force-orders: 1 of 2 accounts read; 1 failed"
+    assert message["message"].startswith("1 failed:\n- account2: ")
     assert message["message"].count("succeeded") == 1
+
+
+def an_hour_later(lab: Lab) -> None:
+    """As if the night had been enqueued an hour earlier, and it were time to look at it again."""
+    with psycopg.connect(lab.database_url) as owner:
+        owner.execute("UPDATE procrastinate_events SET at = at - interval '61 minutes'")
+        owner.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() WHERE status = 'todo' AND task_name = 'notify'"
+        )
+
+
+def test_a_night_that_nobody_worked_on_is_news_and_so_is_its_ping(lab: Labs, stay: Staying) -> None:
+    accounts = list(demo_accounts(3))
+    idle = with_keys(lab(accounts=accounts, histories={one.name: [] for one in accounts}), accounts)
+    with listening() as channel:
+        scheduler = stay(
+            idle, "schedule", "--enqueue-only", **named(idle.command, channel.url()), **pinged(idle, channel)
+        )
+        wait_until(lambda: idle.sql("SELECT FROM procrastinate_jobs WHERE task_name = 'notify' AND attempts > 0"))
+        assert (channel.heard, channel.paths) == ([], ["/ping/start"])
+        an_hour_later(idle)
+        wait_until(lambda: channel.heard)
+        assert stay.stop(scheduler) == 130
+    (message,) = channel.heard
+    assert message["title"] == "force-orders: 0 of 3 accounts read; no worker is running"
+    assert message["message"].startswith(
+        "No worker is running for the queue default: force-orders worker --queues default\n"
+        "3 not read yet:\n- account2, account3, main\n"
+    )
+    assert channel.paths == ["/ping/start", "/ping/1"]
+    assert "enqueued 3 jobs, due at " in stay.said(scheduler)[1]
+
+
+def test_an_account_whose_secret_is_wrong_holds_back_nobody_s_news(lab: Labs, stay: Staying) -> None:
+    good, refused = demo_accounts(2)
+    both = with_keys(lab(histories={good.name: [], refused.name: []}, accounts=[good, refused]), [good, refused])
+    both.command.environment["SECRET_1"] = DEMO_SECRET
+    assert both("backfill", "--account", good.name).returncode == 0
+    with listening() as channel:
+        scheduler = stay(both, "schedule", FORCE_ORDERS_ATTEMPTS="1", **named(both.command, channel.url()))
+        wait_until(lambda: both.sql("SELECT FROM jobs WHERE account = 'account2' AND error IS NOT NULL"))
+        wait_until(lambda: syncs_done(both) == 1)
+        an_hour_later(both)
+        wait_until(lambda: channel.heard)
+        assert stay.stop(scheduler) == 130
+    (message,) = channel.heard
+    assert message["title"] == "force-orders: 1 of 2 accounts read; 1 not yet"
+    assert message["message"].startswith("1 not read yet:\n- account2: ")
+
+
+def test_a_night_in_which_all_was_read_pings_success_and_sends_nothing(lab: Labs, stay: Staying) -> None:
+    nightly = lab(histories={"main": []})
+    assert nightly("backfill").returncode == 0
+    with listening() as channel:
+        scheduler = stay(nightly, "schedule", **named(nightly.command, channel.url()), **pinged(nightly, channel))
+        wait_until(lambda: len(channel.paths) == 2)
+        assert stay.stop(scheduler) == 130
+    assert (channel.heard, channel.paths) == ([], ["/ping/start", "/ping"])
+
+
+def pinged(lab: Lab, service: Listener) -> dict[str, str]:
+    file = lab.command.directory / "ping.url"
+    file.write_text(f"http://127.0.0.1:{service.port}/ping\n")
+    file.chmod(0o600)
+    return {"FORCE_ORDERS_PING_URL_FILE": str(file)}
+
+
+def test_every_line_of_a_worker_says_of_what_it_speaks(lab: Labs, stay: Staying) -> None:
+    told = lab(histories={"main": []})
+    told.tell("faults", [{"kind": "reset", "path": "/fapi/v1/forceOrders", "at": 1}])
+    assert told("backfill", "--distributed", "--since", "3d").returncode == 0
+    worker = stay(told, "--log-level", "info", "--log-format", "json", "worker")
+    wait_until(lambda: told.sql("SELECT FROM jobs WHERE status = 'succeeded'"))
+    assert stay.stop(worker) == 130
+    out, log = stay.said(worker)
+    *lines, stopped = log.splitlines()
+    assert (out, stopped) == ("", "force-orders: stopped by a signal; what was proven is kept")
+    records = [json.loads(line) for line in lines]
+    assert all({"time", "level", "logger", "message"} <= record.keys() for record in records)
+    (job,) = told.sql("SELECT id, run_id, worker FROM jobs")
+    about = {"worker": job["worker"], "job": job["id"], "account": "main", "market": "usdm", "run": job["run_id"]}
+    retry, result = (
+        next(record for record in records if word in record["message"]) for word in ("retry in ", "backfill succeeded")
+    )
+    assert about.items() <= retry.items()
+    assert about.items() <= result.items()
 
 
 def test_the_scheduler_shows_and_stores_no_secret(lab: Labs, stay: Staying) -> None:

@@ -1,19 +1,19 @@
 """The queue in Postgres: what waits, what is put in twice, and when a scheduled run has ended."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, text
 
 from etl.fleet.jobs import BACKFILL, ClaimedJob, Job
-from etl.fleet.queue import enqueue, finished_runs, is_superseded
+from etl.fleet.nights import Night, results
+from etl.fleet.queue import enqueue, is_superseded, read_night
+from etl.notifications.summary import AccountFault
 from etl.store import runs
 from etl.store.engine import connection_to, engine_for
 from etl.store.runs import Assignment
 
 SCHEDULED = 1_790_000_000
-HALF_A_DAY = timedelta(hours=12)
 WEEK = Job("main", "default", BACKFILL, 1_000, 2_000, ("BTCUSDT",))
 
 
@@ -84,28 +84,46 @@ def test_a_sync_is_superseded_by_a_later_one_that_waits(writer: Connection) -> N
     assert is_superseded(writer, claimed)
 
 
-def test_a_scheduled_run_has_ended_once_each_of_its_jobs_has_whatever_the_result(writer: Connection) -> None:
+def test_a_night_is_over_once_each_of_its_jobs_has_ended_whatever_the_result(writer: Connection) -> None:
     enqueue(writer, [Job(name, "default", due_at=SCHEDULED) for name in ("main", "hedge")])
     enqueue(writer, [Job("grid", "default", due_at=SCHEDULED + 86_400)])
     run_ids = []
     for status in ("succeeded", "failed"):
-        assert finished_runs(writer, SCHEDULED, HALF_A_DAY) is None, "however long ago it was due"
+        assert not read_night(writer, SCHEDULED).has_news, "however long ago it was due"
         claimed = take(writer)
         run_ids.append(runs.start(writer, "sync", Assignment(claimed.id, "here/1")))
+        runs.finish(writer, run_ids[-1], runs.Counts(), status, None if status == "succeeded" else "account hedge: no")
         writer.commit()
         end(writer, claimed, status)
-    assert finished_runs(writer, SCHEDULED, HALF_A_DAY) == run_ids
-    assert finished_runs(writer, 5, HALF_A_DAY) == [], "an unknown scheduled run has no runs"
+    night = read_night(writer, SCHEDULED)
+    assert (night.has_news, list(night.run_ids)) == (True, run_ids)
+    assert results(night).failed == (AccountFault("hedge", "no"),)
+    assert read_night(writer, 5) == Night(), "an unknown night has no jobs"
 
 
-def test_a_scheduled_run_is_awaited_for_a_limited_time_after_it_was_enqueued(
+def test_a_night_is_news_an_hour_after_it_was_enqueued_though_nothing_was_done(
     writer: Connection, database_url: str
 ) -> None:
-    enqueue(writer, [Job("main", "default", due_at=SCHEDULED)])
+    enqueue(writer, [Job(name, "default", due_at=SCHEDULED) for name in ("main", "hedge")])
+    assert results(read_night(writer, SCHEDULED)).unserved_queues == (), "a worker may be about to take them"
     with connection_to(engine_for(database_url)) as owner:
-        owner.execute(text("UPDATE procrastinate_events SET at = at - interval '13 hours'"))
+        owner.execute(text("UPDATE procrastinate_events SET at = at - interval '61 minutes'"))
         owner.commit()
-    assert finished_runs(writer, SCHEDULED, HALF_A_DAY) == []
+    night = read_night(writer, SCHEDULED)
+    assert night.has_news
+    assert results(night).unserved_queues == ("default",)
+    assert results(night).unfinished == (AccountFault("main", ""), AccountFault("hedge", ""))
+
+
+def test_a_queue_is_served_while_a_living_worker_runs_one_of_its_jobs(writer: Connection) -> None:
+    enqueue(writer, [Job(name, "default") for name in ("main", "hedge")])
+    living = writer.scalar(text("SELECT * FROM procrastinate_register_worker_v1()"))
+    writer.execute(text("SELECT procrastinate_fetch_job_v2(NULL, :worker)"), {"worker": living})
+    writer.commit()
+    assert read_night(writer, SCHEDULED).busy_queues == {"default"}
+    writer.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '21 seconds'"))
+    writer.commit()
+    assert read_night(writer, SCHEDULED).busy_queues == frozenset()
 
 
 def test_the_view_shows_the_last_run_of_each_job(writer: Connection) -> None:

@@ -21,6 +21,7 @@ FOR_EXAMPLE = {
     "weight_budget",
     "egress",
     "notify_urls_file",
+    "ping_url_file",
     "accounts_dir",
     "accounts",
     "backup_dir",

@@ -51,7 +51,7 @@ def test_no_file_is_replaced(tmp_path: Path, end: str) -> None:
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    said = f"the backup cannot be written: {tmp_path / 'file'}: File exists"
+    said = f"the backup cannot be written: {tmp_path / 'file' / 'directory'}: Not a directory"
     with pytest.raises(BackupError, match=re.escape(said)), new_file(tmp_path / "file" / "directory" / NIGHTS[0]):
         raise AssertionError("nothing may be written")
 

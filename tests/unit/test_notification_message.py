@@ -9,7 +9,9 @@ from etl.core.timeline import DAY, HOUR, Window
 from etl.errors import ConfigError
 from etl.notifications.message import Message, message_of
 from etl.notifications.summary import (
+    AccountFault,
     AccountGaps,
+    AccountResults,
     NewOrders,
     NotificationSummary,
     RowCounts,
@@ -103,6 +105,44 @@ SAID = {
         ),
     ),
 }
+
+
+REFUSED = "the key is refused"
+NIGHTS = {
+    "two failed": (
+        AccountResults(40, failed=(AccountFault("a", REFUSED), AccountFault("b", REFUSED))),
+        "40 of 42 accounts read; 2 failed",
+        "2 failed:\n- a, b: the key is refused",
+    ),
+    "nobody worked": (
+        AccountResults(0, unfinished=tuple(AccountFault(f"a{n}", "") for n in range(42)), unserved_queues=("default",)),
+        "0 of 42 accounts read; no worker is running",
+        "No worker is running for the queue default: force-orders worker --queues default\n"
+        "42 not read yet:\n- a0, a1, a2, a3, a4 and 37 more",
+    ),
+    "one is retried and one left a gap": (
+        AccountResults(2, unfinished=(AccountFault("c", REFUSED),), incomplete=(AccountFault("d", "a gap"),)),
+        "2 of 3 accounts read; 1 incomplete; 1 not yet",
+        "1 not read yet:\n- c: the key is refused\n1 incomplete:\n- d: a gap",
+    ),
+}
+
+
+@pytest.mark.parametrize(("accounts", "title", "body"), NIGHTS.values(), ids=NIGHTS)
+def test_a_night_is_told_by_its_accounts(accounts: AccountResults, title: str, body: str) -> None:
+    message = said(NotificationSummary(runs=FAILED.runs, accounts=accounts))
+    assert (message.severity, message.title) == ("failure", f"force-orders: {title}")
+    assert message.body == f"{body}\n\nTotal: 1 run (1 failed); 0 new orders, 0 changed."
+
+
+def test_a_night_in_which_a_retry_read_every_account_is_no_news() -> None:
+    assert message_of(NotificationSummary(runs=FAILED.runs, accounts=AccountResults(3)), ALL, 14) is None
+
+
+def test_a_night_whose_only_run_was_stopped_is_news() -> None:
+    stopped = (RunResult("sync", "stopped", ("stopped",), 7),)
+    message = said(NotificationSummary(runs=stopped, accounts=AccountResults(0, unfinished=(AccountFault("a", ""),))))
+    assert message.title == "force-orders: 0 of 1 account read; 1 not yet"
 
 
 @pytest.mark.parametrize(("summary", "message"), SAID.values(), ids=SAID)

@@ -1,0 +1,88 @@
+"""A night: the jobs of one scheduled run, what became of each account, and when its news is due. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from etl.notifications.summary import AccountFault, AccountResults
+
+NEWS_AFTER_S = 3_600.0
+"""The news of a night is sent when its jobs have ended, and at the latest so many seconds after they were enqueued.
+
+What is still open then is named: neither a ban of days nor a key that is refused holds back the news of the others.
+"""
+
+UNSERVED_AFTER_S = 60.0
+"""A queue whose jobs could have begun, and of which none has for so many seconds, is served by no worker."""
+
+ENDED = ("succeeded", "failed", "cancelled", "aborted")
+
+
+@dataclass(frozen=True)
+class NightJob:
+    """One job of a night. `run_status` and `error` are those of its last run that ended; None if there is none."""
+
+    account: str
+    queue: str
+    status: str
+    """As in the view `jobs`."""
+    attempts: int = 0
+    is_ready: bool = False
+    """Whether it waits for nothing but a worker: neither for its time nor for an earlier job of its account."""
+    since_start: float | None = None
+    """Seconds since a worker began it last."""
+    run_status: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Night:
+    """A scheduled run as the database shows it."""
+
+    jobs: Sequence[NightJob] = ()
+    run_ids: Sequence[int] = ()
+    age: float = 0.0
+    """Seconds since its first job was enqueued, which may have been long after it was due."""
+    busy_queues: frozenset[str] = frozenset()
+    """Queues of which a living worker runs a job now."""
+
+    @property
+    def has_news(self) -> bool:
+        return self.age >= NEWS_AFTER_S or all(job.status in ENDED for job in self.jobs)
+
+
+def results(night: Night) -> AccountResults:
+    """What became of each account of a night."""
+    of_account: dict[str, list[NightJob]] = {}
+    for job in night.jobs:
+        of_account.setdefault(job.account, []).append(job)
+    read = 0
+    failed, unfinished, incomplete = [], [], []
+    for account, jobs in of_account.items():
+        last = [job for job in jobs if job.run_status is not None][-1:]
+        reason = _reason(account, last)
+        if any(job.status not in ENDED for job in jobs):
+            unfinished.append(AccountFault(account, reason))
+        elif any(job.status != "succeeded" for job in jobs):
+            failed.append(AccountFault(account, reason or "no run began; the log of the worker says why"))
+        elif not last:
+            failed.append(AccountFault(account, "left to a later night, whose job waits already"))
+        else:
+            read += 1
+            if last[0].run_status == "incomplete":
+                incomplete.append(AccountFault(account, reason))
+    return AccountResults(read, tuple(failed), tuple(unfinished), tuple(incomplete), tuple(_unserved_queues(night)))
+
+
+def _reason(account: str, last: Sequence[NightJob]) -> str:
+    """Why the last run of an account was no success; empty if it has not run yet."""
+    if not last or last[0].run_status == "succeeded":
+        return ""
+    return (last[0].error or f"the run {last[0].run_status}").replace(f"account {account}: ", "")
+
+
+def _unserved_queues(night: Night) -> Iterable[str]:
+    """Queues whose jobs wait for a worker, of which none is there."""
+    for queue in sorted({job.queue for job in night.jobs if job.is_ready} - night.busy_queues):
+        begun = [job.since_start for job in night.jobs if job.queue == queue and job.since_start is not None]
+        if min([night.age, *begun]) >= UNSERVED_AFTER_S:
+            yield queue
