@@ -10,7 +10,11 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag, task
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+try:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+except ImportError:  # Airflow 3.0 and 3.1; later ones warn of these names
+    from airflow.exceptions import AirflowException, AirflowFailException
 
 log = logging.getLogger(__name__)
 

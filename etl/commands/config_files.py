@@ -11,7 +11,10 @@ from etl.reporting.files import atomic_write
 DEPLOYMENTS: Mapping[str, tuple[str, ...]] = {
     "cron": ("force-orders.cron",),
     "systemd": ("force-orders.service", "force-orders.timer"),
+    "systemd-fleet": ("force-orders-schedule.service", "force-orders-worker.service"),
     "kubernetes": ("kubernetes.yaml",),
+    "kubernetes-fleet": ("kubernetes-fleet.yaml",),
+    "compose-fleet": ("compose-fleet.yaml",),
     "airflow": ("airflow_dag.py",),
     "dagster": ("dagster_assets.py",),
     "alerts": ("alerts.yml",),
