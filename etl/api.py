@@ -49,6 +49,7 @@ class SettingsByName(TypedDict, total=False):
     read_timeout_seconds: float
     recv_window_ms: int
     patience_seconds: int
+    keep_runs_days: int
     warn_after_days: float
     egress: str
 

@@ -21,6 +21,7 @@ from etl.errors import ConfigError, StoppedError
 from etl.exchange.clock import ExchangeClock
 from etl.fleet import pace
 from etl.fleet.end_of_night import end_of_night
+from etl.fleet.housekeeping import with_folding
 from etl.fleet.schedule import Schedule
 from etl.fleet.worker import HOUSEKEEPING, Worker
 from etl.fleet.worker_context import WorkerContext
@@ -92,6 +93,7 @@ def serve(
         context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}")
         accounts = [job.account for job in options.schedule.jobs] if options.schedule else []
         end_night = end_of_night(settings, accounts, options.back_up)
+        end_night = with_folding(settings, end_night, stop)
 
         def new_worker() -> Worker:
             halt = Event()

@@ -28,13 +28,13 @@ class SharedGap:
         return symbol_or_count(self.symbols)
 
 
-def symbol_or_count(symbols: Sequence[str]) -> str:
-    """The symbol, or how many there are."""
-    if len(symbols) == 1:
+def symbol_or_count(symbols: Sequence[str], more: int = 0) -> str:
+    """The symbol, or how many there are; `more`: symbols that share what is said of `*`."""
+    if len(symbols) + more == 1:
         return symbols[0]
-    named = sum(symbol != EVERY_SYMBOL for symbol in symbols)
+    named = sum(symbol != EVERY_SYMBOL for symbol in symbols) + more
     many = f"{named} symbol{'s' * (named > 1)}"
-    return many if named == len(symbols) else f"{EVERY_SYMBOL} and {many}"
+    return many if named == len(symbols) + more else f"{EVERY_SYMBOL} and {many}"
 
 
 def shared(gaps: Iterable[Gap]) -> list[SharedGap]:

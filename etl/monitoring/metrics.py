@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from etl.core.planning import Rules
 from etl.core.timeline import SECOND
 from etl.monitoring.gauge import gauge
-from etl.monitoring.status import ScopeStatus, Status, read_status
+from etl.monitoring.status import ScopeStatus, Status, read_brief_status
 from etl.monitoring.watch_metrics import watch_families
-from etl.store import cooldowns, coverage, runs
+from etl.store import cooldowns, runs
 from etl.store.egress import spent_weights
 from etl.store.engine import store_errors
 from etl.store.jobs import count_jobs
@@ -46,9 +46,8 @@ class _Read(Collector):
 
 def families(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Iterator[Metric]:
     """The same as objects of prometheus_client."""
-    status = read_status(connection, rules, configured)
+    status = read_brief_status(connection, rules, configured)
     with store_errors():
-        close_types = coverage.count_close_types(connection)
         totals = runs.totals(connection)
         deadlines = cooldowns.deadlines(connection)
         spent = spent_weights(connection, rules.now)
@@ -57,7 +56,7 @@ def families(connection: Connection, rules: Rules, configured: Collection[str] =
     yield from watch_families(connection, rules.now, frozenset(configured))
     yield from _of_accounts(status)
     yield _unread_since(status, rules.now)
-    yield gauge("orders", "Force orders stored.", ("account", "market", "close_type"), close_types.items())
+    yield gauge("orders", "Force orders stored.", ("account", "market", "close_type"), status.close_types.items())
     yield from _of_runs(totals)
     yield gauge(
         "jobs",
@@ -102,8 +101,9 @@ def _of_accounts(status: Status) -> Iterator[Metric]:
         ((labels, min(own)) for labels, own in losses.items() if own),
     )
     lengths: Counter[tuple[str, str, str]] = Counter()
-    for gap in status.gaps:
-        lengths[gap.account, gap.market, gap.reason] += gap.window.width
+    for scope in status.scopes:
+        for gap in () if scope.is_retired else scope.gaps:
+            lengths[gap.account, gap.market, gap.reason] += gap.window.width * scope.symbols
     yield gauge(
         "gap_seconds",
         "Length of the gaps, summed over symbols.",

@@ -1,8 +1,9 @@
 """How complete the stored history is, by account, market and symbol."""
 
 import shlex
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -29,6 +30,12 @@ FILLABLE = ("not_fetched", "failed", "disputed")
 BACKUP_AGE = 2 * DAY
 """Milliseconds after which the newest verified backup is too old."""
 
+WORST_SHOWN = 20
+"""How many accounts are shown of more than so many; the worst first."""
+
+Counts = Mapping[tuple[str, str, str], int]
+"""Orders by account, market and symbol."""
+
 FUTURE = MINUTE
 """Milliseconds by which a watermark may be ahead of the database's clock before it counts as one of the future."""
 
@@ -47,10 +54,13 @@ class ScopeStatus:
     """Age of the oldest instant that is not proven and can still be read."""
     days_until_loss: float | None
     """Days until that instant leaves the exchange's retention; 0: it has left."""
-    orders: int
+    orders: int | None
+    """None: not counted, as in a brief status."""
     gaps: tuple[Gap, ...]
     is_retired: bool = False
     """Whether the account is retired. Then it has no age, and nothing of it is unread."""
+    symbols: int = 1
+    """How many scopes the row stands for; see `Watermark`."""
 
 
 @dataclass(frozen=True)
@@ -76,58 +86,89 @@ class Status:
     """The newest."""
     verified_backup: Backup | None = None
     """The newest that was restored and checked."""
+    is_brief: bool = False
+    """Whether symbols that were never asked for by name, quarantined days, seals and verifications are left out."""
+    close_types: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    """Orders by account, market and close type; only of a brief status."""
 
     @property
     def gaps(self) -> list[Gap]:
         return [gap for scope in self.scopes if not scope.is_retired for gap in scope.gaps]
 
 
-def read_status(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Status:
-    """Reads only the database. `rules.now` is this machine's clock. Raises StoreError.
+def read_status(
+    connection: Connection, rules: Rules, configured: Collection[str] = (), accounts: Collection[str] = ()
+) -> Status:
+    """The status of these accounts; without any, of all. Reads only the database. Raises StoreError.
 
-    `configured`: the accounts of the settings. One that was retired and stands there again is not retired.
+    `rules.now` is this machine's clock. `configured`: the accounts of the settings. One that was retired and stands
+    there again is not retired.
     """
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
-        marks = coverage.read_watermarks(connection)
-        gaps = coverage.read_gaps(connection)
-        counts = coverage.count_orders(connection)
-        last_run = runs.last(connection)
-        quarantined = quarantine.count(connection, but_of=retired)
-        days = quarantine.doubted_days(connection)
-        unchecked_keys = tuple(identities.unchecked(connection))
-        newest_seals = seals.newest(connection)
-        verified = verifications.newest(connection)
-        now, of_standby = database_clock(connection), is_standby(connection)
-        backup, verified_backup = backups.newest(connection), backups.newest(connection, verified=True)
+        marks = coverage.read_watermarks(connection, accounts)
+        gaps = coverage.read_gaps(connection, accounts)
+        counts = coverage.count_orders(connection, accounts)
+        days = quarantine.doubted_days(connection, accounts)
+        status = Status(
+            scopes=tuple(_scopes(marks, gaps, counts, rules, retired)),
+            orders=sum(counts.values()),
+            seals=tuple(seals.newest(connection, accounts)),
+            verifications=verifications.newest(connection, accounts),
+            quarantined_days=tuple(day for day in days if day[0] not in retired),
+            **_of_whole(connection, retired, accounts),
+        )
         connection.rollback()
-    return Status(
-        scopes=tuple(_scope(mark, gaps, counts, rules, mark.account in retired) for mark in marks),
-        last_run=last_run,
-        orders=sum(counts.values()),
-        quarantined=quarantined,
-        quarantined_days=tuple((account, day) for account, day in days if account not in retired),
-        unchecked_keys=unchecked_keys,
-        seals=tuple(newest_seals),
-        verifications=verified,
-        backup=backup,
-        verified_backup=verified_backup,
-        now=now,
-        is_standby=of_standby,
-    )
+    return status
 
 
-def _scope(
-    mark: Watermark, gaps: list[Gap], counts: dict[tuple[str, str, str], int], rules: Rules, is_retired: bool
-) -> ScopeStatus:
-    scope = (mark.account, mark.market, mark.symbol)
-    own = tuple(gap for gap in gaps if (gap.account, gap.market, gap.symbol) == scope)
+def read_brief_status(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Status:
+    """The status of all accounts, as quick for thousands of them as monitoring needs it. Otherwise as `read_status`."""
+    with store_errors():
+        retired = decisions.retired_accounts(connection).difference(configured)
+        marks, gaps = coverage.read_own(connection)
+        close_types = coverage.count_close_types(connection)
+        status = Status(
+            scopes=tuple(_scopes(marks, gaps, None, rules, retired)),
+            orders=sum(close_types.values()),
+            is_brief=True,
+            close_types=close_types,
+            **_of_whole(connection, retired, ()),
+        )
+        connection.rollback()
+    return status
+
+
+def _of_whole(connection: Connection, retired: Collection[str], accounts: Collection[str]) -> dict[str, Any]:
+    """What both kinds of status say beside the scopes."""
+    return {
+        "last_run": runs.last(connection),
+        "quarantined": quarantine.count(connection, retired, accounts),
+        "unchecked_keys": tuple(identities.unchecked(connection, accounts)),
+        "backup": backups.newest(connection),
+        "verified_backup": backups.newest(connection, verified=True),
+        "now": database_clock(connection),
+        "is_standby": is_standby(connection),
+    }
+
+
+def _scopes(
+    marks: Sequence[Watermark], gaps: Sequence[Gap], counts: Counts | None, rules: Rules, retired: Collection[str]
+) -> Iterator[ScopeStatus]:
+    own: dict[tuple[str, str, str], list[Gap]] = defaultdict(list)
+    for gap in gaps:
+        own[gap.account, gap.market, gap.symbol].append(gap)
+    of_scope = Counter(dict(counts or {}))
+    for (account, market, _), number in (counts or {}).items():
+        of_scope[account, market, EVERY_SYMBOL] += number
+    for mark in marks:
+        scope = mark[:3]
+        orders = None if counts is None else of_scope[scope]
+        yield _scope(mark, tuple(own.get(scope, ())), orders, rules, mark.account in retired)
+
+
+def _scope(mark: Watermark, own: tuple[Gap, ...], orders: int | None, rules: Rules, is_retired: bool) -> ScopeStatus:
     unread = None if is_retired else unread_since(mark, own)
-    orders = (
-        sum(n for (account, market, _), n in counts.items() if (account, market) == scope[:2])
-        if mark.symbol == EVERY_SYMBOL
-        else counts.get(scope, 0)
-    )
     return ScopeStatus(
         account=mark.account,
         market=mark.market,
@@ -140,6 +181,7 @@ def _scope(
         orders=orders,
         gaps=own,
         is_retired=is_retired,
+        symbols=mark.symbols,
     )
 
 
@@ -170,12 +212,16 @@ def warnings(
             lost = "" if scope.days_until_loss is None else f", lost in {scope.days_until_loss:.1f} days"
             unread = f"history unread for {duration(scope.unread)}{lost}"
             late.setdefault((scope.account, scope.market, unread), []).append(scope)
+    worst = sorted(late.items(), key=lambda item: -(item[1][0].unread or 0)) if status.is_brief else late.items()
     lines = [
-        *_from_the_future(status, floor),
-        *(
-            f"account {account}, {_symbols(scopes)}: {unread}; "
-            f"{_remedy(scopes, floor) if account in configured or not configured else _retire(account)}"
-            for (account, _, unread), scopes in late.items()
+        *_first(_from_the_future(status, floor), status),
+        *_first(
+            [
+                f"account {account}, {_symbols(scopes)}: {unread}; "
+                f"{_remedy(scopes, floor) if account in configured or not configured else _retire(account)}"
+                for (account, _, unread), scopes in worst
+            ],
+            status,
         ),
     ]
     if not any(scope.covered_since for scope in status.scopes):
@@ -188,11 +234,20 @@ def warnings(
 
 def key_lines(status: Status) -> list[str]:
     """A line for each account whose key changed and could not be checked. Not a warning: most such keys are fine."""
-    return [
+    lines = [
         f"account {key.account}: the key in use since {to_the_second(key.since)} could not be checked, so what was "
         f"proven before may be another account's; to compare: force-orders verify --account {key.account}"
         for key in status.unchecked_keys
     ]
+    return _first(lines, status)
+
+
+def _first(lines: list[str], status: Status) -> list[str]:
+    """All of the lines; of a brief status as many as accounts are shown, and how many more there are."""
+    more = len(lines) - WORST_SHOWN
+    if not status.is_brief or more <= 0:
+        return lines
+    return [*lines[:WORST_SHOWN], f"and {more} more like the last line; see: force-orders status --all"]
 
 
 def _from_the_future(status: Status, floor: int) -> list[str]:
@@ -200,10 +255,12 @@ def _from_the_future(status: Status, floor: int) -> list[str]:
 
     Nobody knows since when, so all that can still be read is to be read again.
     """
-    ahead = [one for one in status.scopes if one.watermark is not None and one.watermark > status.now + FUTURE]
+    ahead: dict[str, list[ScopeStatus]] = defaultdict(list)
+    for one in status.scopes:
+        if one.watermark is not None and one.watermark > status.now + FUTURE:
+            ahead[one.account].append(one)
     lines = []
-    for account in dict.fromkeys(one.account for one in ahead):
-        own = [one for one in ahead if one.account == account]
+    for account, own in ahead.items():
         watermark = to_the_second(max(one.watermark or 0 for one in own))
         since = to_the_second(max(floor, min(one.covered_since or 0 for one in own))) or ""
         words = ["force-orders", "coverage", "reset", "--account", account, "--since", since]
@@ -224,7 +281,9 @@ def _old_backup(status: Status) -> list[str]:
 
 
 def _symbols(scopes: Sequence[ScopeStatus]) -> str:
-    return f"{'symbol ' * (len(scopes) == 1)}{symbol_or_count([scope.symbol for scope in scopes])}"
+    sharing = sum(scope.symbols - 1 for scope in scopes)
+    of_one = len(scopes) == 1 and not sharing
+    return f"{'symbol ' * of_one}{symbol_or_count([scope.symbol for scope in scopes], sharing)}"
 
 
 def _remedy(scopes: Sequence[ScopeStatus], floor: int) -> str:

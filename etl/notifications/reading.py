@@ -36,7 +36,7 @@ def read_summary(
     with store_errors():
         ended = runs.of_ids(connection, run_ids)
         retired = decisions.retired_accounts(connection)
-        marks, gaps = coverage.read_watermarks(connection), coverage.read_gaps(connection)
+        marks, gaps = coverage.read_watermarks(connection, accounts), coverage.read_gaps(connection, accounts)
         chosen = set(accounts or {mark.account for mark in marks} - retired)
         marks = [mark for mark in marks if mark.account in chosen]
         gaps = [gap for gap in gaps if gap.account in chosen]

@@ -28,17 +28,15 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> i
     lack an order because a row could not be read. Raises StoreError.
     """
     with store_errors():
-        asked = [one for one in read_asked(connection) if not chosen.accounts or one.account in chosen.accounts]
+        asked = read_asked(connection, chosen.accounts)
         names = sorted({one.symbol for one in asked if one.symbol is not None})
         for symbol in chosen.symbols:
             if symbol not in names and not has_orders(connection, OrderFilter(None, None, [symbol], chosen.accounts)):
                 raise ConfigError(unknown_symbol(symbol, names))
         is_empty = not has_orders(connection, chosen)
-        gaps = [gap.window for gap in read_gaps(connection) if not chosen.accounts or gap.account in chosen.accounts]
+        gaps = [gap.window for gap in read_gaps(connection, chosen.accounts)]
         doubted = [
-            window_of(day)
-            for account, day in doubted_days(connection)
-            if (not chosen.accounts or account in chosen.accounts) and window_of(day).intersect(span)
+            window_of(day) for _, day in doubted_days(connection, chosen.accounts) if window_of(day).intersect(span)
         ]
         connection.rollback()
     gaps += doubted

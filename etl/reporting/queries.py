@@ -27,6 +27,7 @@ from etl.reporting.report_data import (
 )
 from etl.store.engine import store_errors
 
+NAMES_LISTED = 20
 LARGEST_OVERALL = 50
 LARGEST_PER_SYMBOL = 5
 """For each account and symbol."""
@@ -45,7 +46,8 @@ def select_accounts(connection: Connection, names: Sequence[str]) -> list[str]:
     stored = stored_accounts(connection)
     for name in names:
         if name not in stored:
-            known = f"it holds {', '.join(stored)}" if stored else "nothing is stored yet"
+            more = f" and {len(stored) - NAMES_LISTED:,} more" if len(stored) > NAMES_LISTED else ""
+            known = f"it holds {', '.join(stored[:NAMES_LISTED])}{more}" if stored else "nothing is stored yet"
             raise ConfigError(f"there is no account {name!r} in the database; {known}")
     return sorted(set(names)) or stored
 
@@ -98,7 +100,7 @@ def read_report(connection: Connection, span: Window, accounts: Sequence[str], r
     return data
 
 
-_ACCOUNTS = "SELECT account FROM report_coverage UNION SELECT account FROM report_force_orders"
+_ACCOUNTS = "SELECT account FROM effective_coverage UNION SELECT account FROM order_counts WHERE orders > 0"
 # One subquery for each account: for the minimum of several accounts Postgres does not use the index.
 _FIRST_DAY = """
     SELECT timezone('UTC', least(

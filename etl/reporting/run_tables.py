@@ -6,11 +6,14 @@ from datetime import date, timedelta
 from etl.core.differences import Difference, Newer
 from etl.core.timeline import duration, iso, to_millis, to_the_second
 from etl.core.verifying import ScopeResult, Unread
+from etl.monitoring.accounts import by_account, gaps_of, worst_first
 from etl.monitoring.gaps import SharedGap, shared
-from etl.monitoring.status import ScopeStatus, Status
+from etl.monitoring.status import WORST_SHOWN, ScopeStatus, Status
+from etl.reporting.account_tables import worst_table
 from etl.reporting.layout import Column
 from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
 from etl.store.backups import Backup
+from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.verifications import Newest
 
@@ -84,18 +87,26 @@ def unread_table(unread: Sequence[tuple[ScopeResult, Unread]]) -> Table:
 
 
 def status_tables(status: Status) -> list[Table]:
-    """One row for each symbol, then gaps, seals, verifications and the last run; nothing if no history is stored."""
+    """One row for each symbol, then gaps, seals, verifications and the last run; nothing if no history is stored.
+
+    Of a brief status the worst accounts, with their gaps first.
+    """
     if not status.scopes:
         return []
+    if status.is_brief:
+        accounts = worst_first(by_account(status))
+        return [worst_table(accounts, WORST_SHOWN), *_common_tables(status, gaps_of(status, accounts))]
     columns = (
         *(Column("account", min_width=MIN_WIDTH), Column("symbol", min_width=SYMBOL_WIDTH)),
         *(Column("complete since", 1), Column("watermark"), Column("age", 4, align_right=True)),
         *(Column("days until loss", 3, align_right=True), Column("gaps", align_right=True)),
         Column("orders", 2, align_right=True),
     )
-    tables = [table(None, columns, map(_status_row, status.scopes))]
-    if status.gaps:
-        tables.append(gap_table(shared(status.gaps)))
+    return [table(None, columns, map(_status_row, status.scopes)), *_common_tables(status, status.gaps)]
+
+
+def _common_tables(status: Status, gaps: Sequence[Gap]) -> list[Table]:
+    tables = [gap_table(shared(gaps))] if gaps else []
     if status.quarantined_days:
         tables.append(quarantine_table(status.quarantined_days))
     if status.seals:

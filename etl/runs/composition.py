@@ -21,6 +21,7 @@ from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.ingest import IngestSink, IngestSpec
+from etl.runs.old_runs import fold_old_runs
 from etl.runs.run import Reader, Run, Summary, Watcher, unwatched
 from etl.runs.spans import SpanText
 from etl.runs.verification import Verification, VerifySink, VerifySpec
@@ -108,9 +109,14 @@ def signer(credentials: Credentials) -> Signer:
 
 
 def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: AbstractContextManager[Watcher]) -> Summary:
-    """Run `backfill` or `sync`. The summary holds the errors of the run; raises StoreError if it cannot begin."""
+    """Run `backfill` or `sync`, and fold old runs. The summary holds the errors of the run.
+
+    Raises StoreError if it cannot begin.
+    """
     with watching as watch, store(settings) as connection, reading(settings, spec.keys, connection, stop) as reader:
-        return ingest_with(connection, reader, spec, watch)
+        summary = ingest_with(connection, reader, spec, watch)
+        fold_old_runs(connection, settings.keep_runs_days, stop)
+        return summary
 
 
 def ingest_with(

@@ -58,7 +58,8 @@ class IngestSink:
 
     def remaining(self) -> Remaining:
         unproven, own_gaps = 0, list[Gap]()
-        gaps, market = coverage.read_gaps(self._connection), self._recorder.market
+        gaps = coverage.read_gaps(self._connection, {account for account, _ in self._needs}) if self._needs else []
+        market = self._recorder.market
         for (account, symbol), needs in self._needs.items():
             known = coverage.known(self._connection, account, market)
             left = subtract(needs, known.get(symbol, known[None]).proven)

@@ -58,6 +58,7 @@ class Settings:
     read_timeout_seconds: Annotated[float, checks.number(0, 300)] = 30
     recv_window_ms: Annotated[int, checks.whole(100, 60_000)] = 5_000
     patience_seconds: Annotated[int, checks.whole(0, 86_400)] = 90
+    keep_runs_days: Annotated[int, checks.whole(0, 36_500)] = 400
     warn_after_days: Annotated[float, checks.number(0, 36_500)] = 3
     backup_dir: Annotated[Path | None, checks.path] = None
     keep_backups: Annotated[int, checks.whole(0, 10_000)] = 7

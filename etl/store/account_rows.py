@@ -4,12 +4,12 @@ from sqlalchemy import Connection, delete, func, select, text, union
 from sqlalchemy.exc import ProgrammingError
 
 from etl.errors import StoreError
-from etl.store.schema import coverage, decisions, force_orders, metadata, quarantined_orders
+from etl.store.schema import coverage, decisions, force_orders, metadata, order_counts, quarantined_orders
 
 _TABLES = [table for table in metadata.sorted_tables if "account" in table.c and table is not decisions]
 
-_OF_RUNS = (coverage, force_orders, quarantined_orders)
-"""The tables to which a run adds, and which every writer may read."""
+_OF_RUNS = (coverage, order_counts, quarantined_orders)
+"""The tables to which a run adds a row for each account, and which every writer may read."""
 
 # A job that is running belongs to its worker, and ends by itself: without a key in the settings nothing is read.
 _DELETE_JOBS = text("""

@@ -1,31 +1,38 @@
 """Coverage: which intervals of a scope are proven, and why others are not. A scope is account, market and symbol."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     MetaData,
     Table,
     Text,
     and_,
+    any_,
     delete,
     exists,
     func,
+    literal,
     select,
+    text,
+    true,
     update,
 )
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, Insert, Range, insert
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZMULTIRANGE, Insert, Range, insert
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from etl.core.findings import Finding, Verdict
 from etl.core.planning import Known
 from etl.core.timeline import Window, merge, to_datetime, to_millis, window_or_none
-from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
+from etl.store.schema import EVERY_SYMBOL, coverage, force_orders, order_counts
 
 views = MetaData()
 """Views. Migrations create them; these definitions are for reading only."""
@@ -44,6 +51,15 @@ watermarks = Table(
     *(Column(name, Text) for name in ("account", "market", "symbol")),
     Column("watermark", DateTime(timezone=True)),
     Column("covered_since", DateTime(timezone=True)),
+)
+
+own_watermarks = Table(
+    "own_watermarks",
+    views,
+    *(Column(name, Text) for name in ("account", "market", "symbol")),
+    *(Column(name, DateTime(timezone=True)) for name in ("watermark", "covered_since", "newest_proof")),
+    Column("symbols", BigInteger),
+    Column("has_gap", Boolean),
 )
 
 coverage_gaps = Table(
@@ -67,6 +83,8 @@ class Watermark(NamedTuple):
     watermark: int | None
     covered_since: int | None
     newest_proof: int | None
+    symbols: int = 1
+    """How many scopes have this watermark: `*`, and the symbols that were never asked for by name."""
 
 
 class Asked(NamedTuple):
@@ -167,22 +185,18 @@ def forget(connection: Connection, account: str, market: str, symbol: str) -> bo
     return removed.first() is not None
 
 
-def read_watermarks(connection: Connection) -> list[Watermark]:
+def read_watermarks(connection: Connection, accounts: Collection[str] = ()) -> list[Watermark]:
+    """Of these accounts; without any, of all."""
     mark, effective = watermarks.c, effective_coverage.c
     scope = (mark.account, mark.market, mark.symbol)
     same = and_(*(column == effective[column.name] for column in scope))
     rows = connection.execute(
-        select(*scope, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest"))
+        select(*scope, mark.watermark, mark.covered_since, func.upper(effective.proven).label("newest_proof"))
         .join_from(watermarks, effective_coverage, same)
+        .where(_of(mark.account, accounts), _of(effective.account, accounts))
         .order_by(*scope)
     )
-    return [
-        Watermark(
-            *(row.account, row.market, row.symbol),
-            *(_millis(moment) for moment in (row.watermark, row.covered_since, row.newest)),
-        )
-        for row in rows
-    ]
+    return [_watermark(*row) for row in rows]
 
 
 def newest_proofs(connection: Connection) -> dict[tuple[str, str], int | None]:
@@ -193,20 +207,74 @@ def newest_proofs(connection: Connection) -> dict[tuple[str, str], int | None]:
     return {(row.account, row.market): _millis(row.newest) for row in rows}
 
 
-def read_gaps(connection: Connection) -> list[Gap]:
+def read_gaps(connection: Connection, accounts: Collection[str] = ()) -> list[Gap]:
+    """Of these accounts; without any, of all."""
     view = coverage_gaps.c
     scope = (view.account, view.market, view.symbol)
     rows = connection.execute(
-        select(*scope, view.gap_start, view.gap_end, view.reason).order_by(*scope, view.gap_start)
+        select(*scope, view.gap_start, view.gap_end, view.reason)
+        .where(_of(view.account, accounts))
+        .order_by(*scope, view.gap_start)
     )
-    return [
-        Gap(row.account, row.market, row.symbol, Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason)
-        for row in rows
-    ]
+    return [_gap(row) for row in rows]
 
 
-def read_asked(connection: Connection) -> list[Asked]:
-    """By account, market and symbol, from the earliest instant ever asked for to the newest answer."""
+def read_own(connection: Connection) -> tuple[list[Watermark], list[Gap]]:
+    """Watermarks and gaps of all accounts, without the symbols that were never asked for by name.
+
+    What is known of these is what is known of `*`; its watermark has their number.
+    """
+    mark = own_watermarks.c
+    scope = (mark.account, mark.market, mark.symbol)
+    rows = connection.execute(
+        select(*scope, mark.watermark, mark.covered_since, mark.newest_proof, mark.symbols, mark.has_gap).order_by(
+            *scope
+        )
+    ).all()
+    marks = [_watermark(*row[:-1]) for row in rows]
+    holed = [row for row in rows if row.has_gap]
+    scopes = {f"{name}s": [getattr(row, name) for row in holed] for name in ("account", "market", "symbol")}
+    return marks, [_gap(row) for row in connection.execute(_GAPS_OF, scopes)]
+
+
+# OFFSET 0 keeps the planner from joining what it takes for millions of gaps: it looks up each scope by itself.
+_GAPS_OF = text("""
+    SELECT account, market, symbol, gap_start, gap_end, reason
+      FROM unnest(CAST(:accounts AS text[]), CAST(:markets AS text[]), CAST(:symbols AS text[]))
+           AS scopes (account, market, symbol)
+     CROSS JOIN LATERAL (
+           SELECT gap_start, gap_end, reason FROM coverage_gaps AS gap
+            WHERE gap.account = scopes.account AND gap.market = scopes.market AND gap.symbol = scopes.symbol OFFSET 0
+           ) AS gaps
+     ORDER BY account, market, symbol, gap_start
+""")
+
+
+def has_more_accounts(connection: Connection, number: int) -> bool:
+    """Whether more than this number of accounts were ever read."""
+    some = select(effective_coverage.c.account).distinct().limit(number + 1).subquery()
+    return (connection.scalar(select(func.count()).select_from(some)) or 0) > number
+
+
+def _gap(row: Any) -> Gap:
+    account, market, symbol, start, end, reason = row
+    return Gap(account, market, symbol, Window(to_millis(start), to_millis(end)), reason)
+
+
+def _watermark(account: str, market: str, symbol: str, *rest: Any) -> Watermark:
+    mark, since, newest, *symbols = rest
+    return Watermark(account, market, symbol, _millis(mark), _millis(since), _millis(newest), *symbols)
+
+
+def _of(account: ColumnElement[str], accounts: Collection[str]) -> ColumnElement[bool]:
+    return account == any_(literal([*accounts], ARRAY(Text))) if accounts else true()
+
+
+def read_asked(connection: Connection, accounts: Collection[str] = ()) -> list[Asked]:
+    """By account, market and symbol, from the earliest instant ever asked for to the newest answer.
+
+    Of these accounts; without any, of all.
+    """
     view = effective_coverage.c
     scope = (view.account, view.market, view.symbol)
     sets = [view[verdict.value] for verdict in Verdict]
@@ -215,7 +283,9 @@ def read_asked(connection: Connection) -> list[Asked]:
             *scope,
             func.least(view.asked_since, *map(func.lower, sets)).label("since"),
             func.greatest(*map(func.upper, sets)).label("until"),
-        ).order_by(*scope)
+        )
+        .where(_of(view.account, accounts))
+        .order_by(*scope)
     )
     return [
         Asked(
@@ -230,18 +300,17 @@ def read_asked(connection: Connection) -> list[Asked]:
 
 def count_close_types(connection: Connection) -> dict[tuple[str, str, str], int]:
     """Orders by account, market and close type."""
-    return _count(connection, force_orders.c.close_type)
+    own = order_counts.c
+    rows = connection.execute(select(own.account, own.market, own.close_type, own.orders).where(own.orders > 0))
+    return {(account, market, close_type): orders for account, market, close_type, orders in rows}
 
 
-def count_orders(connection: Connection) -> dict[tuple[str, str, str], int]:
-    """Orders by account, market and symbol."""
-    return _count(connection, force_orders.c.symbol)
-
-
-def _count(connection: Connection, kind: Column[Any]) -> dict[tuple[str, str, str], int]:
-    by = (force_orders.c.account, force_orders.c.market, kind)
-    rows = connection.execute(select(*by, func.count()).group_by(*by))
-    return {(account, market, value): orders for account, market, value, orders in rows}
+def count_orders(connection: Connection, accounts: Collection[str] = ()) -> dict[tuple[str, str, str], int]:
+    """Orders by account, market and symbol, of these accounts; without any, of all."""
+    order = force_orders.c
+    by = (order.account, order.market, order.symbol)
+    rows = connection.execute(select(*by, func.count()).where(_of(order.account, accounts)).group_by(*by))
+    return {(account, market, symbol): orders for account, market, symbol, orders in rows}
 
 
 def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:

@@ -1,9 +1,10 @@
 """Identities: the host and the key that the proof of an account was read with. The key itself is never stored."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, false, func, or_, select
+from sqlalchemy import Connection, and_, false, func, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.core.identity import UNFILLED_KEPT, Held
@@ -83,12 +84,12 @@ def newest_witness(connection: Connection, account: str, market: str, kept: Wind
     return Witness((row.symbol, row.order_id), times[0], Window(min(times), max(times) + 1))
 
 
-def unchecked(connection: Connection) -> list[Unchecked]:
-    """The accounts whose key could not be checked, by name."""
+def unchecked(connection: Connection, accounts: Collection[str] = ()) -> list[Unchecked]:
+    """Those of these accounts, or of all without any, whose key could not be checked; by name."""
     own = identities.c
     rows = connection.execute(
         select(own.account, own.market, own.confirmed_at)
-        .where(own.is_checked == false())
+        .where(own.is_checked == false(), own.account.in_(accounts) if accounts else true())
         .order_by(own.account, own.market)
     )
     return [Unchecked(row.account, row.market, to_millis(row.confirmed_at)) for row in rows]

@@ -16,9 +16,10 @@ LAWS = {
          WHERE NOT EXISTS (SELECT FROM pg_constraint
                             WHERE conrelid = to_regclass(relation) AND conname = wanted AND convalidated)
         UNION ALL
-        SELECT '', 'force_orders lacks force_orders_keep_revision'
+        SELECT '', format('force_orders lacks %s', wanted)
+          FROM unnest(CAST(:triggers AS text[])) AS wanted
          WHERE NOT EXISTS (SELECT FROM pg_trigger
-                            WHERE tgrelid = to_regclass('force_orders') AND tgname = 'force_orders_keep_revision'
+                            WHERE tgrelid = to_regclass('force_orders') AND tgname = wanted
                               AND tgenabled IN ('O', 'A'))
     """,
     "every order has a symbol and possible times": """
@@ -26,10 +27,24 @@ LAWS = {
          WHERE '' IN (account, market, symbol) OR least(order_time, update_time) < :opened
             OR greatest(order_time, update_time) > now() + interval '1 day'
     """,
-    "every order was stored by runs that exist": """
+    "every order was stored by runs that exist, or were removed after they had been counted": """
+        WITH removed AS (
+            SELECT coalesce(range_agg(int8range(first_run_id, last_run_id, '[]')), '{}') AS ids
+              FROM run_days WHERE removed_at IS NOT NULL
+        )
         SELECT account, :order FROM force_orders
          WHERE NOT EXISTS (SELECT FROM runs WHERE id = first_run_id)
+               AND NOT (SELECT ids @> first_run_id FROM removed)
             OR NOT EXISTS (SELECT FROM runs WHERE id = last_run_id)
+               AND NOT (SELECT ids @> last_run_id FROM removed)
+    """,
+    "every order is counted once": """
+        SELECT account, format('%s %s %s: %s orders, but %s counted', account, market, close_type,
+                               coalesce(stored.orders, 0), coalesce(counted.orders, 0))
+          FROM (SELECT account, market, close_type, count(*) AS orders FROM force_orders
+                 GROUP BY account, market, close_type) AS stored
+          FULL JOIN order_counts AS counted USING (account, market, close_type)
+         WHERE stored.orders IS DISTINCT FROM nullif(counted.orders, 0)
     """,
     "every earlier version belongs to an order": """
         SELECT account, :order FROM force_order_revisions AS former
@@ -56,6 +71,9 @@ LAWS = {
 }
 """Each query returns accounts, empty where the case belongs to none, and words for the case."""
 
+TRIGGERS = ("keep_revision", "count_inserted", "count_deleted", "count_changed", "count_none")
+"""Of `force_orders`."""
+
 _ORDER = "format('%s %s %s %s, order %s', account, market, (order_time AT TIME ZONE 'UTC')::date, symbol, order_id)"
 
 
@@ -78,6 +96,7 @@ def broken(connection: Connection, accounts: Collection[str] = ()) -> dict[str, 
         "relations": [relation for relation, _ in constraints],
         "constraints": [name for _, name in constraints],
         "statuses": list(RUN_STATUSES),
+        "triggers": [f"force_orders_{name}" for name in TRIGGERS],
         "opened": to_datetime(OPENED),
         "accounts": ["", *accounts],
         "every": not accounts,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Text, case, cast, exists, func, literal_column, select, text, update
+from sqlalchemy import Connection, Text, case, cast, exists, func, literal_column, select, text, true, update
 
 from etl.core.orders import Key, Reject
 from etl.store.schema import quarantined_orders
@@ -40,7 +40,10 @@ _RESOLVE_STORED = text("""
 """)
 
 _DOUBTED_DAYS = text("""
-    SELECT account, day FROM report_coverage
+    SELECT account, day
+      FROM (SELECT DISTINCT account FROM quarantined_days
+             WHERE cardinality(CAST(:accounts AS text[])) = 0 OR account = ANY(:accounts)) AS of_row
+     CROSS JOIN LATERAL (SELECT day, reasons FROM report_coverage WHERE account = of_row.account) AS days
      WHERE 'quarantined' = ANY (string_to_array(reasons, ', ')) ORDER BY account, day
 """)
 
@@ -84,10 +87,11 @@ def unresolved(connection: Connection) -> list[Quarantined]:
     return [Quarantined(*row) for row in rows]
 
 
-def count(connection: Connection, but_of: Collection[str] = ()) -> int:
-    """Unresolved rows, but for those of some accounts."""
+def count(connection: Connection, but_of: Collection[str] = (), accounts: Collection[str] = ()) -> int:
+    """Unresolved rows of these accounts, or of all without any, but for those of some accounts."""
     own = quarantined_orders.c
-    unresolved_rows = select(func.count()).where(own.resolved_at.is_(None), own.account.not_in(but_of))
+    chosen = own.account.in_(accounts) if accounts else true()
+    unresolved_rows = select(func.count()).where(own.resolved_at.is_(None), own.account.not_in(but_of), chosen)
     return int(connection.scalar(unresolved_rows) or 0)
 
 
@@ -116,11 +120,14 @@ def resolve_stored(connection: Connection, account: str, market: str, keys: Coll
     connection.execute(_RESOLVE_STORED, scope | {"symbols": symbols, "order_ids": order_ids})
 
 
-def doubted_days(connection: Connection) -> list[tuple[str, date]]:
-    """Account and day of UTC, of each day that is not proven because an unresolved row may belong to it."""
-    if not count(connection):
+def doubted_days(connection: Connection, accounts: Collection[str] = ()) -> list[tuple[str, date]]:
+    """Account and day of UTC, of each day that is not proven because an unresolved row may belong to it.
+
+    Of these accounts; without any, of all.
+    """
+    if not count(connection, accounts=accounts):
         return []
-    return [(row.account, row.day) for row in connection.execute(_DOUBTED_DAYS)]
+    return [(row.account, row.day) for row in connection.execute(_DOUBTED_DAYS, {"accounts": [*accounts]})]
 
 
 def dismiss(connection: Connection, row_id: int, decision_id: int) -> None:

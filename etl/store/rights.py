@@ -33,11 +33,9 @@ _BEYOND = text(r"""
 
 
 WRITER: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(
-        ("force_orders", "runs", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")
-    ),
-    "weight_limits": ("SELECT", "INSERT", "UPDATE"),
-    **dict.fromkeys(("coverage", "spent_weight"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    **dict.fromkeys(("force_orders", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("weight_limits", "order_counts", "run_days"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
     **dict.fromkeys(
         (
@@ -54,8 +52,8 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     ),
     **dict.fromkeys(
         (
-            *("effective_coverage", "watermarks", "coverage_gaps", "quarantined_days", "jobs", "shared_weight"),
-            "alembic_version",
+            *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
+            *("shared_weight", "alembic_version"),
         ),
         ("SELECT",),
     ),

@@ -5,11 +5,26 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, case, func, literal, not_, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    not_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
+from etl.store import run_days
 from etl.store.locks import hold_run, is_alive
 from etl.store.orders import Tally
+from etl.store.schema import run_days as days
 from etl.store.schema import runs
 
 
@@ -124,12 +139,19 @@ class Total(NamedTuple):
 
 
 def totals(connection: Connection) -> list[Total]:
-    """Sums over all runs, by command and status. A run that died counts as failed."""
+    """Sums over all runs, also those that were removed, by command and status. A run that died counts as failed."""
+    counted_until = run_days.counted_until(connection)
     status = case((_has_died, literal("failed")), else_=runs.c.status).label("status")
-    own = select(runs.c.command, status, runs.c.requests, runs.c.weight, runs.c.finished_at).subquery().c
-    sums = (func.sum(column).cast(BigInteger) for column in (own.requests, own.weight))
+    one = literal(1).label("runs")
+    newer = select(runs.c.command, status, one, runs.c.requests, runs.c.weight, runs.c.finished_at)
+    if counted_until is not None:
+        newer = newer.where(runs.c.started_at >= counted_until)
+    day = days.c
+    counted = select(day.command, day.status, day.runs, day.requests, day.weight, day.last_finished_at)
+    own = union_all(newer, counted).subquery().c
+    sums = (func.sum(column).cast(BigInteger) for column in (own.runs, own.requests, own.weight))
     rows = connection.execute(
-        select(own.command, own.status, func.count(), *sums, func.max(own.finished_at))
+        select(own.command, own.status, *sums, func.max(own.finished_at))
         .group_by(own.command, own.status)
         .order_by(own.command, own.status)
     )

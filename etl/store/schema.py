@@ -85,6 +85,16 @@ force_orders = Table(
     Index(None, "account", "order_time"),
 )
 
+order_counts = Table(
+    "order_counts",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("close_type", Text, primary_key=True),
+    Column("orders", BigInteger, nullable=False),
+    CheckConstraint("orders >= 0", name="orders"),
+)
+
 force_order_revisions = Table(
     "force_order_revisions",
     metadata,
@@ -120,6 +130,11 @@ identities = Table(
     CheckConstraint("octet_length(key_fingerprint) = 16", name="key_fingerprint"),
 )
 
+_RUN_COUNTS = (
+    *("requests", "weight", "rows_received", "inserted"),
+    *("updated", "unchanged", "quarantined", "largest_page"),
+)
+
 runs = Table(
     "runs",
     metadata,
@@ -128,19 +143,7 @@ runs = Table(
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _moment("finished_at", required=False),
     Column("status", Text, nullable=False),
-    *(
-        Column(name, BigInteger, nullable=False, server_default="0")
-        for name in (
-            "requests",
-            "weight",
-            "rows_received",
-            "inserted",
-            "updated",
-            "unchanged",
-            "quarantined",
-            "largest_page",
-        )
-    ),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in _RUN_COUNTS),
     Column("error", Text),
     Column("job_id", BigInteger),
     Column("worker", Text),
@@ -149,6 +152,20 @@ runs = Table(
     Index(None, "job_id"),
     Index(None, "started_at"),
     Index("runs_running_idx", "id", postgresql_where=text("status = 'running'")),
+)
+
+run_days = Table(
+    "run_days",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("command", Text, primary_key=True),
+    Column("status", Text, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in ("runs", *_RUN_COUNTS)),
+    _moment("last_finished_at"),
+    Column("first_run_id", BigInteger, nullable=False),
+    Column("last_run_id", BigInteger, nullable=False),
+    _moment("removed_at", required=False),
+    CheckConstraint("runs > 0 AND first_run_id <= last_run_id", name="runs"),
 )
 
 quarantined_orders = Table(
@@ -215,6 +232,7 @@ verifications = Table(
     CheckConstraint("repaired <= missing + different", name="repaired"),
     CheckConstraint("isempty(unread) = (unread_reason IS NULL) AND NOT unread && compared", name="unread"),
     Index("verifications_run_idx", "run_id", "account", "market", "symbol", unique=True),
+    Index("verifications_scope_idx", "account", "market", "symbol", "id"),
 )
 
 cooldowns = Table(

@@ -84,10 +84,12 @@ def sealed_days(connection: Connection, account: str, market: str) -> set[date]:
     return set(connection.scalars(select(own.day).distinct().where(own.account == account, own.market == market)))
 
 
-def newest(connection: Connection) -> list[StoredSeal]:
-    """The newest seal of each account and market. It vouches for all seals before it."""
-    last = select(func.max(seals.c.id)).group_by(seals.c.account, seals.c.market)
-    return sorted(_read(connection, seals.c.id.in_(last)), key=lambda one: (one.seal.account, one.seal.market))
+def newest(connection: Connection, accounts: Collection[str] = ()) -> list[StoredSeal]:
+    """The newest seal of each account and market. It vouches for all seals before it.
+
+    Of these accounts; without any, of all.
+    """
+    return [StoredSeal(Seal(*row[:-1]), row.digest) for row in connection.execute(_NEWEST, {"accounts": [*accounts]})]
 
 
 def newest_made(connection: Connection) -> dict[tuple[str, str], datetime]:
@@ -155,6 +157,17 @@ _NEWEST_MADE = text("""
                           ORDER BY id DESC LIMIT 1) AS newest
      ORDER BY account, market
 """)
+
+_NEWEST = text(f"""
+    SELECT last.*
+      FROM (SELECT DISTINCT account, market FROM effective_coverage
+             WHERE cardinality(CAST(:accounts AS text[])) = 0 OR account = ANY(:accounts)) AS scopes
+     CROSS JOIN LATERAL (
+           SELECT {", ".join(one.name for one in fields(Seal))}, digest FROM seals
+            WHERE seals.account = scopes.account AND seals.market = scopes.market ORDER BY id DESC LIMIT 1
+           ) AS last
+     ORDER BY account, market
+""")  # noqa: S608 – made of our own names
 
 _SEALABLE = text("""
     WITH proven AS (

@@ -1,10 +1,10 @@
 """The table `verifications`: what each run of `verify` compared with the exchange, and what it found."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select, true
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
@@ -68,17 +68,17 @@ def as_json(difference: Difference) -> dict[str, Any]:
     }
 
 
-def newest(connection: Connection) -> list[Newest]:
-    """The newest verification of each scope."""
+def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newest]:
+    """The newest verification of each scope of these accounts; without any, of all."""
     own = verifications.c
     left = own.missing + own.different + own.extra - own.repaired
     is_equal = (left == 0) & own.unread_reason.is_(None)
     scope = (own.account, own.market, own.symbol)
-    newest_ids = select(func.max(own.id)).group_by(*scope)
     rows = connection.execute(
         select(*scope, own.verified_at, own.run_id, own.is_sample, is_equal)
-        .where(own.id.in_(newest_ids))
-        .order_by(*scope)
+        .where(own.account.in_(accounts) if accounts else true())
+        .distinct(*scope)
+        .order_by(*scope, own.id.desc())
     )
     return [Newest(*row) for row in rows]
 
