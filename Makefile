@@ -10,7 +10,7 @@ WORKERS ?= 4
 PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 QUICK = -m "not docker and not slow"
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-dates chaos nightly bench bench-peers lint format lock docker-test clean
+.PHONY: help setup demo test test-fast test-dates chaos nightly bench bench-scale bench-peers lint format lock docker-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ nightly: setup  ## ten times the examples, a hundred kills instead of a dozen, a
 
 bench: setup  ## measure time, memory and requests against the least possible; takes ten minutes
 	@$(BIN)/python -m benchmarks
+
+bench-scale: setup  ## a year of 5,000 accounts: what commands, scrapes and jobs cost; takes six minutes
+	@$(BIN)/python -m benchmarks.scale
 
 bench-peers: setup  ## the same for dlt, ccxt and Singer, each in a virtual environment of its own
 	@$(BIN)/python -m benchmarks.peers

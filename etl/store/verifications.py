@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, insert, select, true
+from sqlalchemy import Connection, func, insert, select, true
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
@@ -74,11 +74,11 @@ def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newes
     left = own.missing + own.different + own.extra - own.repaired
     is_equal = (left == 0) & own.unread_reason.is_(None)
     scope = (own.account, own.market, own.symbol)
+    newest_ids = select(func.max(own.id)).where(own.account.in_(accounts) if accounts else true()).group_by(*scope)
     rows = connection.execute(
         select(*scope, own.verified_at, own.run_id, own.is_sample, is_equal)
-        .where(own.account.in_(accounts) if accounts else true())
-        .distinct(*scope)
-        .order_by(*scope, own.id.desc())
+        .where(own.id.in_(newest_ids))
+        .order_by(*scope)
     )
     return [Newest(*row) for row in rows]
 

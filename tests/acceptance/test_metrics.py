@@ -128,9 +128,8 @@ def test_a_scrape_holds_what_the_file_holds_and_what_only_a_process_knows(read: 
     in_file = read("metrics").stdout
     with scraped(read) as port:
         text = scrape(port)
-    own = {
-        f"force_orders_{name}" for name in ("database_up", "request_outcomes_total", "exchange_clock_offset_seconds")
-    }
+    names = ("database_up", "request_outcomes_total", "exchange_clock_offset_seconds", "figures_age_seconds")
+    own = {f"force_orders_{name}" for name in names}
     assert described(text) == described(in_file) | own
     found, stored = values(text), values(in_file)
     moving = {

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from etl.core.timeline import HOUR, SECOND
 from etl.exchange.clock import ExchangeClock, local_now
@@ -20,7 +21,8 @@ from etl.monitoring.server import serving
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store import cooldowns
-from tests.roles import ROLE_PASSWORD
+from etl.store.deadline import deadline
+from tests.roles import ROLE_PASSWORD, ROLES
 from tests.scraped import Values, scrape, values
 
 OWN = {"force_orders_database_up", "force_orders_request_outcomes_total", "force_orders_disk_free_bytes"}
@@ -34,11 +36,16 @@ MOVING = {"force_orders_snapshot_timestamp_seconds", "force_orders_disk_free_byt
 
 
 @contextmanager
-def scraped(url: str, outcomes: Outcomes | None = None, clock: ExchangeClock | None = None) -> Iterator[int]:
-    """The port of a process that uses this database. Its data directory is the working directory."""
+def scraped(
+    url: str, outcomes: Outcomes | None = None, clock: ExchangeClock | None = None, kept_s: float = 0
+) -> Iterator[int]:
+    """The port of a process that uses this database, and by default reads it at each scrape.
+
+    Its data directory is the working directory.
+    """
     settings = Settings(database_url=SecretStr(url), data_dir=Path.cwd())
     counts = (outcomes or Outcomes()).counts
-    with serving(parse_address("0"), Scrape(settings, counts, clock=clock)) as port:
+    with serving(parse_address("0"), Scrape(settings, counts, clock=clock, kept_s=kept_s)) as port:
         yield port
 
 
@@ -119,14 +126,57 @@ def test_a_server_that_never_answers_is_given_up_before_prometheus_gives_up() ->
     assert time.monotonic() - began < PROMETHEUS_WAITS_S
 
 
-def test_a_table_that_somebody_has_locked_is_given_up_too(writer_url: str, database_url: str) -> None:
+def test_figures_answer_every_scrape_until_they_are_read_again(writer_url: str, connection: Connection) -> None:
+    with scraped(writer_url, kept_s=3600) as port:
+        before = scrape(port)
+        cooldowns.start(connection, "frankfurt", HOUR, "banned")
+        connection.commit()
+        assert scrape(port) == before
+
+
+def test_a_slow_statement_is_given_up_and_does_not_read_as_a_dead_database(writer_url: str, database_url: str) -> None:
     with psycopg.connect(database_url) as locking, scraped(writer_url) as port:
         locking.execute("LOCK TABLE coverage")
         began = time.monotonic()
-        assert not is_up(values(scrape(port)))
+        found = values(scrape(port))
         assert time.monotonic() - began < PROMETHEUS_WAITS_S
+        assert is_up(found)
+        assert found["force_orders_figures_age_seconds"] == {(): float("inf")}, "nothing could be read yet"
+        assert found.keys() == OWN | {"force_orders_figures_age_seconds"}
         locking.rollback()
-        assert is_up(values(scrape(port)))
+        assert values(scrape(port))["force_orders_figures_age_seconds"] == {(): 0}
+
+
+def test_while_reading_takes_too_long_older_figures_remain_with_their_age(writer_url: str, database_url: str) -> None:
+    with psycopg.connect(database_url) as locking, scraped(writer_url) as port:
+        before = values(scrape(port))
+        locking.execute("LOCK TABLE runs")
+        slow = values(scrape(port))
+    assert is_up(slow)
+    assert 2 <= slow.pop("force_orders_figures_age_seconds")[()] < PROMETHEUS_WAITS_S
+    assert slow == {name: before[name] for name in slow}
+    assert before.keys() - slow.keys() == {"force_orders_figures_age_seconds"}
+
+
+def test_all_statements_of_a_scrape_share_one_deadline(connection: Connection) -> None:
+    began = time.monotonic()
+    with deadline(connection, 0.3):
+        for _ in range(2):
+            connection.execute(text("SELECT pg_sleep(0.1)"))
+        with pytest.raises(OperationalError, match="statement timeout"):
+            connection.execute(text("SELECT pg_sleep(0.2)"))
+    assert time.monotonic() - began < 2
+    connection.rollback()
+    assert connection.scalar(text("SHOW statement_timeout")) == "0"
+
+
+def test_a_role_without_the_rights_is_told_by_the_age_of_its_figures(database_url: str, writer_url: str) -> None:
+    with psycopg.connect(database_url) as admin:
+        admin.execute(f"REVOKE SELECT ON runs FROM {ROLES['writer']}")
+    with scraped(writer_url) as port:
+        found = values(scrape(port))
+    assert is_up(found)
+    assert found["force_orders_figures_age_seconds"] == {(): float("inf")}
 
 
 def test_scrapes_at_once_tell_the_same(writer_url: str) -> None:
@@ -138,6 +188,6 @@ def test_scrapes_at_once_tell_the_same(writer_url: str) -> None:
 def test_a_scrape_holds_neither_password_nor_address(writer_url: str) -> None:
     for url in (writer_url, closed_port()):
         with scraped(url) as port:
-            text = scrape(port)
-        assert ROLE_PASSWORD not in text
-        assert "postgresql" not in text
+            said = scrape(port)
+        assert ROLE_PASSWORD not in said
+        assert "postgresql" not in said
