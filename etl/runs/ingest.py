@@ -13,7 +13,6 @@ from etl.runs.recorder import Recorder
 from etl.runs.run import Remaining
 from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, decisions, runs
-from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
 
@@ -57,21 +56,20 @@ class IngestSink:
         return many(self.counts.inserted, "new order")
 
     def remaining(self) -> Remaining:
-        unproven, own_gaps = 0, list[Gap]()
-        gaps = coverage.read_gaps(self._connection, {account for account, _ in self._needs}) if self._needs else []
-        market = self._recorder.market
+        market, unproven = self._recorder.market, dict[tuple[str, str], list[Window]]()
+        known = {account: coverage.known(self._connection, account, market) for account, _ in self._needs}
         for (account, symbol), needs in self._needs.items():
-            known = coverage.known(self._connection, account, market)
-            left = subtract(needs, known.get(symbol, known[None]).proven)
-            unproven += sum(window.width for window in left)
-            name = symbol or EVERY_SYMBOL
-            own_gaps += [
-                gap
-                for gap in gaps
-                if (gap.account, gap.market, gap.symbol) == (account, market, name)
-                and any(gap.window.intersect(w) for w in left)
-            ]
-        return Remaining(own_gaps, unproven)
+            of_account = known[account]
+            if left := subtract(needs, of_account.get(symbol, of_account[None]).proven):
+                unproven[account, symbol or EVERY_SYMBOL] = left
+        gaps = coverage.read_gaps(self._connection, {account for account, _ in unproven}) if unproven else []
+        own_gaps = [
+            gap
+            for gap in gaps
+            if gap.market == market
+            and any(gap.window.intersect(window) for window in unproven.get((gap.account, gap.symbol), ()))
+        ]
+        return Remaining(own_gaps, sum(window.width for left in unproven.values() for window in left))
 
     def finish(self) -> None:
         """Nothing is left to write: each response was stored when it arrived."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import psycopg
 from psycopg import conninfo, pq
@@ -54,10 +55,13 @@ def conninfo_of(url: str, **overrides: str) -> str:
     return conninfo.make_conninfo(**(DEFAULTS | parse_url(url) | overrides))
 
 
+@lru_cache(maxsize=16)
 def engine_for(
     url: str, patience_s: int | None = None, lock_timeout_s: int = LOCK_TIMEOUT_S, **overrides: str
 ) -> Engine:
     """An engine without a pool: it opens each connection anew.
+
+    The same for the same arguments, because an engine keeps the statements that it compiled.
 
     `patience_s`: the timeout of connecting, and of each statement, in seconds; None: no limit of ours.
     `lock_timeout_s`: how long a statement waits for a lock. `overrides`: libpq's parameters that win over the URL.
