@@ -51,6 +51,7 @@ MAY_IMPORT = {
             "etl.core",
             "etl.errors",
             "etl.file_access",
+            "etl.monitoring.accounts",
             "etl.monitoring.gaps",
             "etl.monitoring.status",
             "etl.runs",

@@ -179,18 +179,23 @@ GAPS = """
 HAS_HOLE = """
            AND NOT proven @> tstzrange(least(asked_since, lower(proven), known_until), known_until)"""
 
+OF_RUNS = "Each run of a command: when, how it ended, what it cost and what it found."
+REMOVED = "Runs older than the setting keep_runs_days are removed; run_days has the sums of each day."
+
 
 def upgrade() -> None:
     for statement in (ORDER_COUNTS, COUNT_INSERTED, COUNT_DELETED, COUNT_CHANGED, COUNT_NONE, *TRIGGERS, COUNT_STORED):
         op.execute(statement)
     for statement in (RUN_DAYS, WATERMARKS, OWN_WATERMARKS, GAPS.format(filter=HAS_HOLE)):
         op.execute(statement)
+    op.execute(f"COMMENT ON VIEW report_runs IS '{OF_RUNS} {REMOVED}'")
     op.execute("CREATE INDEX verifications_scope_idx ON verifications (account, market, symbol, id)")
     op.execute("CREATE INDEX jobs_account_idx ON procrastinate_jobs ((args ->> 'account'))")
 
 
 def downgrade() -> None:
     op.execute("DROP INDEX jobs_account_idx, verifications_scope_idx")
+    op.execute(f"COMMENT ON VIEW report_runs IS '{OF_RUNS}'")
     op.execute("DROP VIEW own_watermarks")
     op.execute(GAPS.format(filter=""))
     op.execute(WATERMARKS_BEFORE)
