@@ -180,7 +180,7 @@ HAS_HOLE = """
            AND NOT proven @> tstzrange(least(asked_since, lower(proven), known_until), known_until)"""
 
 OF_RUNS = "Each run of a command: when, how it ended, what it cost and what it found."
-REMOVED = "Runs older than the setting keep_runs_days are removed; run_days has the sums of each day."
+REMOVED = "Old ones are removed; run_days has the sums of each day."
 
 
 def upgrade() -> None:
