@@ -177,7 +177,7 @@ def _job_ms(place: str, url: str, accounts: tuple[Account, ...], directory: Path
     clock, stop = ExchangeClock(), Event()
     with composition.egress(settings, engine_for(place)) as egress:
         limiter = composition.rate_limiter(settings, egress, clock, stop)
-        context = WorkerContext(settings, limiter, clock, stop, "bench/1", lambda line: None)
+        context = WorkerContext(settings, limiter, clock, stop, "bench/1")
         times: list[float] = []
         for night in range(2):
             for number, one in enumerate(accounts):
