@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from random import Random
 
 from etl.core.differences import Difference, DifferenceKind
 from etl.core.findings import Finding, Verdict
@@ -42,8 +43,13 @@ class Scope:
     needs: Sequence[Window]
     unread: Sequence[Unread] = field(default_factory=list)
 
-    def targets(self, rules: Rules) -> list[Target]:
-        return [target for need in self.needs for target in plan_backfill(need, self.symbol, Known(), rules)]
+    def targets(self, rules: Rules, random: Random) -> list[Target]:
+        """Windows with other ends than in every other run; for each need at most one more than necessary.
+
+        The same windows would be answered with the same mistakes, for example by a server that clamps them.
+        """
+        parts = [part for need in self.needs for part in _cut_elsewhere(need, rules.widest, random)]
+        return [target for part in parts for target in plan_backfill(part, self.symbol, Known(), rules)]
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,12 @@ class ScopeResult:
     @property
     def repaired(self) -> int:
         return sum(difference.is_repaired for difference in self.differences)
+
+
+def _cut_elsewhere(need: Window, widest: int, random: Random) -> Sequence[Window]:
+    """A first part of an eighth to three quarters of the widest window, and the rest, which `plan_backfill` divides."""
+    eighth = min(need.width, widest) // 8
+    return need.split(need.start + random.randint(eighth, 6 * eighth)) if eighth else [need]
 
 
 def proven_scopes(known: Mapping[str | None, Known], rules: Rules) -> list[Scope]:

@@ -134,7 +134,7 @@ class VerifySink:
                 self._kept_since = rules.floor
         else:
             scopes = requested_scopes(known, span.resolve(rules), rules, has_end=span.until is not None)
-        self._planned = [(scope, scope.targets(rules)) for scope in scopes]
+        self._planned = [(scope, scope.targets(rules, self._spec.sample.random)) for scope in scopes]
         return self._spec.sample.choose([target for _, targets in self._planned for target in targets])
 
     def begin(self, account: str, targets: Sequence[Target]) -> None:

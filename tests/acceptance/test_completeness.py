@@ -239,7 +239,7 @@ def test_a_sample_says_what_it_is_worth(lab: Labs) -> None:
     assert done.returncode == 0
     assert checked.stats()["pages"] == 5
     assert (
-        "5 of 13 windows, chosen at random: with 95 % confidence fewer than 45.1% of the windows differ" in done.stdout
+        "5 of 14 windows, chosen at random: with 95 % confidence fewer than 45.1% of the windows differ" in done.stdout
     )
 
 

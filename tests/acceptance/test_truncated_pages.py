@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence
-from tests.acceptance.misbehaving import DAY, SYMBOLS, Asked, Exchange, Keeps, Row, now, order, series
+from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Asked, Exchange, Keeps, Row, now, order, series
 
 ONE_AT_A_TIME = {"FORCE_ORDERS_CONCURRENCY": "1"}
 """So that requests have one order."""
@@ -193,3 +193,18 @@ def test_a_cap_that_falls_while_a_crowded_millisecond_is_read_loses_nothing(tria
     falling = trial(Exchange([*weeks(150, 0), *crowd(now() - 2 * DAY, (20, 20, 20, 20))]), **ONE_AT_A_TIME)
     cap_after(falling.exchange, 4, 100, 50)
     assert_complete(falling, falling("backfill"))
+
+
+@pytest.mark.parametrize("keeps", ["oldest", "newest"])
+def test_a_lone_page_that_was_truncated_is_found_by_a_verification_that_cuts_through_it(
+    trial: Trials, keeps: Keeps
+) -> None:
+    """Forty orders, in the backfill's seventh window alone."""
+    start, width = now() - 90 * DAY, 90 * DAY // 13
+    rows = series(40, start + 6 * width + HOUR, start + 7 * width - HOUR)
+    lone = trial(Exchange(rows, keeps))
+    cap(lone.exchange, 30)
+    assert lone("backfill").returncode == 0
+    assert len(lone.missing()) == 10, "a page of fewer than 34 orders that stands alone is believed"
+    assert lone("verify").returncode == 3
+    assert lone.sql("SELECT missing > 0 AS is_found FROM verifications") == [{"is_found": True}]

@@ -1,6 +1,7 @@
 """Answers to another question: another window, another symbol, a cache's page, and times in another unit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -149,6 +150,22 @@ def test_one_row_of_another_symbol_among_good_rows_is_stored_and_spoils_nothing(
     assert_nothing_is_lost_in_silence(straying, done)
     assert done.returncode == 0
     assert ("ETHUSDT", 7) in {row[:2] for row in straying.stored()}
+
+
+@pytest.mark.parametrize("days", [1, 3, 6])
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_verify_finds_what_a_server_left_out_that_clamps_its_windows(trial: Trials, end: str, days: int) -> None:
+    clamped = trial(Exchange(three_months(90)))
+
+    def answer(asked: Asked) -> list[Row]:
+        first = replace(asked, end=min(asked.end, asked.start + days * DAY))
+        last = replace(asked, start=max(asked.start, asked.end - days * DAY))
+        return clamped.exchange.page(first if end == "first" else last)
+
+    clamped.exchange.answer = answer
+    assert clamped("backfill").returncode == 0
+    assert clamped.missing()
+    assert clamped("verify").returncode == 3
 
 
 @pytest.mark.parametrize("unit", UNITS)

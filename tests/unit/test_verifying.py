@@ -1,11 +1,12 @@
 """Which part of a history is compared, and which part is named as unread instead."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
 from etl.core.findings import Finding, Verdict
-from etl.core.planning import Known, Rules
+from etl.core.planning import Known, Rules, plan_backfill
 from etl.core.timeline import DAY, MINUTE, Window, merge
 from etl.core.verifying import Scope, Unread, Why, judge, no_longer_kept, proven_scopes, requested_scopes
 
@@ -140,3 +141,21 @@ def test_neighbours_with_the_same_reason_are_one_interval() -> None:
 def test_what_was_never_answered_was_not_compared() -> None:
     assert judge([Window(0, 3)], [], []) == ([], [Unread(Window(0, 3), Why.NOT_FETCHED)])
     assert judge([], [Finding(Window(0, 3), Verdict.PROVEN)], []) == ([], [])
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("need", [Window(FLOOR, SETTLED), window(20, 10), window(2, 1)])
+def test_each_run_reads_the_same_in_other_windows_at_most_one_more(need: Window, seed: int) -> None:
+    scope = Scope(None, need, [need])
+    first, second = ([t.need for t in scope.targets(RULES, Random(seed + add))] for add in (0, 100))
+    least = [target.need for target in plan_backfill(need, None, NOTHING, RULES)]
+    assert merge(first) == merge(least) == [need]
+    assert sum(one.width for one in first) == need.width
+    assert len(least) <= len(first) <= len(least) + 1
+    starts = [{one.start for one in windows} - {need.start} for windows in (first, second, least)]
+    assert not any(a & b for a, b in ((starts[0], starts[1]), (starts[0], starts[2]), (starts[1], starts[2])))
+
+
+def test_what_is_too_narrow_to_be_cut_is_read_as_a_whole() -> None:
+    need = Window(NOW - DAY, NOW - DAY + 7)
+    assert [target.need for target in Scope(None, need, [need]).targets(RULES, Random(1))] == [need]
