@@ -10,7 +10,7 @@ from threading import Event
 from sqlalchemy import Connection
 
 from etl.core.identity import Held, Outcome, Recognition, Remembered, conclude, has_moved, recognize, shows
-from etl.core.paging import Page, PageRequest, Refusal
+from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.planning import Rules
 from etl.core.timeline import Window, iso
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, ThrottledError
@@ -97,16 +97,17 @@ class IdentityCheck:
         if outcome is Outcome.UNCHECKED:
             self.unchecked.append(_not_checked(claim))
 
-    def _is_shown(self, claim: _Claim, witness: Witness, stop: Event) -> bool | None:
-        """Whether the exchange shows the order, or one beside it; None where it refuses the question."""
+    def _is_shown(self, claim: _Claim, witness: Witness, stop: Event) -> bool:
+        """Whether the exchange shows the order, or one beside it; raises TransientError where it refuses to answer."""
         symbol, window = witness.key[0], witness.window
         stored = orders.between(self._connection, claim.account, self._market, symbol, window)
         self._connection.rollback()
-        ask = claim.client.page
-        answer = interruptibly(partial(ask, PageRequest(window, self._page_limit, symbol)), stop)
+        answer = _answer(claim, PageRequest(window, self._page_limit, symbol), stop)
         if answer is Refusal.UNKNOWN_SYMBOL:  # it may be delisted
-            answer = interruptibly(partial(ask, PageRequest(window, self._page_limit)), stop)
-        return shows(answer, stored) if isinstance(answer, Page) else None
+            answer = _answer(claim, PageRequest(window, self._page_limit), stop)
+        if isinstance(answer, Refusal):
+            raise TransientError(_not_answered(witness, answer))
+        return shows(answer, stored)
 
     def _claim(self, account: str, client: ExchangeClient) -> _Claim:
         identity = identities.remembered(self._connection, account, self._market)
@@ -122,6 +123,14 @@ class IdentityCheck:
         identities.remember(self._connection, claim.account, self._market, identity)
 
 
+def _answer(claim: _Claim, request: PageRequest, stop: Event) -> Answer:
+    """The answer to a request for what the exchange must have; a refusal may be a mistake, so it is asked once more."""
+    answer = interruptibly(partial(claim.client.page, request), stop)
+    if isinstance(answer, Page) or answer is Refusal.UNKNOWN_SYMBOL:
+        return answer
+    return interruptibly(partial(claim.client.page, request), stop)
+
+
 def _of_another_host(claim: _Claim) -> str:
     host, former = claim.client.host, claim.former_host
     return (
@@ -131,9 +140,21 @@ def _of_another_host(claim: _Claim) -> str:
     )
 
 
+def _words(witness: Witness) -> str:
+    symbol, order_id = witness.key
+    return f"order {order_id} of {symbol} ({iso(witness.order_time)})"
+
+
+def _not_answered(witness: Witness, refusal: Refusal) -> str:
+    return (
+        f"it is not known whether key and address are those of the same account: the exchange refused twice to show "
+        f"{_words(witness)}, which is stored ({refusal.value}); nothing was read, try again; if it stays, the exchange "
+        "keeps less than retention_days says"
+    )
+
+
 def _not_shown(claim: _Claim, witness: Witness) -> str:
-    (symbol, order_id), host = witness.key, claim.client.host
-    order = f"order {order_id} of {symbol} ({iso(witness.order_time)})"
+    order, host = _words(witness), claim.client.host
     if claim.former_host is not None:
         return (
             f"{host} does not show {order}, which was read from {claim.former_host}; set base_url back, or use another "

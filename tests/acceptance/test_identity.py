@@ -243,6 +243,26 @@ def test_a_delisted_symbol_s_order_is_asked_for_without_its_symbol(lab: Labs, no
     assert rotating.sql("SELECT is_checked FROM identities") == [{"is_checked": True}]
 
 
+@pytest.mark.parametrize("code", [-4165, -4166])
+def test_one_refusal_to_show_a_stored_order_is_no_evidence_and_it_is_asked_again(two_keys: Lab, code: int) -> None:
+    two_keys.tell("faults", [{"kind": "code", "code": code, "at": 1, "path": FORCE_ORDERS}])
+    before = database(two_keys)
+    assert "the key seems to belong to another account" in complaint(two_keys("sync", **key_of(SECOND)), 2)
+    assert database(two_keys) == before
+
+
+@pytest.mark.parametrize("code", [-4165, -4166])
+def test_an_account_whose_stored_order_is_refused_twice_is_left_out(two_keys: Lab, code: int) -> None:
+    two_keys.tell("faults", [{"kind": "code", "code": code, "path": FORCE_ORDERS}])
+    before = database(two_keys)
+    said = complaint(two_keys("sync", **key_of(SECOND)), 1)
+    assert "account main: it is not known whether key and address are those of the same account" in said
+    assert "refused twice to show order 3 of BTCUSDT" in said
+    assert database(two_keys) == before
+    two_keys.tell("faults", [])
+    assert two_keys("sync").returncode == 0
+
+
 def test_an_exchange_that_does_not_answer_is_not_taken_for_another(lab: Labs, now: int) -> None:
     history = orders_at(now - 9 * DAY)
     rotating = read(lab, history, history)
