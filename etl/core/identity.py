@@ -109,14 +109,16 @@ class Outcome(Enum):
 def conclude(is_shown: bool | None, remembered: Remembered | None, host: str, held: Held, floor: int) -> Outcome:
     """`is_shown`: whether the exchange shows a stored order; None: it keeps none that could be asked for.
 
-    Without evidence a changed key may be used and another host may not. On this machine it may where nothing is proven
-    from `floor` on, the oldest instant that can still be read: then nothing is left out because of the proof.
+    Without evidence a changed key may be used. Another host may be used only where nothing is proven; on this machine
+    where nothing is proven from `floor` on, the oldest instant that can still be read. Then no proof of the former host
+    keeps anything from being read.
     """
     if is_shown is not None:
         return Outcome.CONFIRMED if is_shown else Outcome.REFUSED
-    if not has_moved(remembered, host) or (is_restarted(remembered, host) and (held.proven_until or 0) <= floor):
+    if not has_moved(remembered, host) or held.proven_until is None:
         return Outcome.UNCHECKED
-    return Outcome.REFUSED
+    is_nothing_hidden = is_restarted(remembered, host) and held.proven_until <= floor
+    return Outcome.UNCHECKED if is_nothing_hidden else Outcome.REFUSED
 
 
 def shows(page: Page, stored: Collection[tuple[Key, int]]) -> bool:

@@ -131,6 +131,18 @@ def test_a_host_that_moved_is_accepted_once_nothing_is_proven_and_it_shows_what_
     assert_table_equals_history(first)
 
 
+def test_a_new_address_is_taken_after_a_reset_where_the_exchange_keeps_no_stored_order(lab: Labs, now: int) -> None:
+    """The account has only orders that are older than what the exchange is taken to keep."""
+    moved, keeps = read(lab, orders_at(now - 70 * DAY)), {"FORCE_ORDERS_RETENTION_DAYS": "60"}
+    moved.sql("UPDATE identities SET host = 'old.example' RETURNING 1")
+    assert "force-orders coverage reset --account main" in complaint(moved("sync", **keeps), 2)
+    assert moved("coverage", "reset", "--account", "main", "--why", "new address", "--yes", **keeps).returncode == 0
+    said = complaint(moved("backfill", **keeps), 0)
+    assert said.startswith("account main: the address has changed, which could not be checked")
+    assert moved("sync", **keeps).stderr == ""
+    assert (len(moved.table()), unchecked(moved)) == (3, ["main"])
+
+
 def test_what_was_stored_at_another_host_is_not_mixed_with_this_one_s(lab: Labs, now: int) -> None:
     first = read(lab, orders_at(now - 9 * DAY))
     first.sql("UPDATE identities SET host = 'old.example' RETURNING 1")

@@ -106,8 +106,9 @@ def test_without_evidence_a_new_key_may_be_used(remembered: Remembered | None) -
     assert conclude(None, remembered, HOST, BOTH, 0) is Outcome.UNCHECKED
 
 
-def test_without_evidence_another_host_may_not_be_used() -> None:
-    assert conclude(None, read_from(OTHER), HOST, ORDERS, 2_000) is Outcome.REFUSED
+def test_without_evidence_another_host_may_be_used_only_where_nothing_is_proven() -> None:
+    assert conclude(None, read_from(OTHER), HOST, BOTH, 2_000) is Outcome.REFUSED
+    assert conclude(None, read_from(OTHER), HOST, ORDERS, 2_000) is Outcome.UNCHECKED
 
 
 @pytest.mark.parametrize(
