@@ -6,6 +6,7 @@ from etl.cli import options
 from etl.cli.confirmation import confirm
 from etl.cli.console import keep_exit_code, print_line, show_waits
 from etl.cli.options import examples, load_settings
+from etl.commands.accept_vanished import accept_vanished
 from etl.commands.reset_coverage import parse_reach, reset_coverage, taken_by
 from etl.core.timeline import Window, clip, duration, iso
 from etl.exchange.clock import local_now
@@ -13,11 +14,14 @@ from etl.monitoring.gaps import command
 from etl.runs import composition
 
 RESET = "force-orders coverage reset --account main"
+ACCEPT = "force-orders coverage accept --account main"
+
+_ORDER_ID = click.IntRange(max=(1 << 63) - 1)
 
 
 @click.group(epilog=examples(f"{RESET} --since 2026-09-01 --until 2026-09-07 --why 'a wrong proxy'"))
 def coverage() -> None:
-    """Take back what is proven, to read it again."""
+    """Take back what is proven, or accept that an order vanished."""
 
 
 @coverage.command(
@@ -72,3 +76,25 @@ def coverage_reset(
         if readable := clip(proven, Window(rules.floor, rules.now)):
             symbols = [] if reach.symbol is None else [reach.symbol]
             print_line(f"to read it again: {command(account, symbols, readable, rules.floor)}")
+
+
+@coverage.command(
+    "accept", epilog=examples(f"{ACCEPT} --symbol BTCUSDT --order 8886774 --why 'purged by the exchange'")
+)
+@click.option("--account", metavar="A", required=True, help="The account.")
+@click.option("--symbol", metavar="S", required=True, help="The symbol of the order.")
+@click.option(
+    "--order", "order_id", metavar="ID", required=True, type=_ORDER_ID, help="The exchange's id of the order."
+)
+@options.why
+@click.pass_context
+def coverage_accept(context: click.Context, account: str, symbol: str, order_id: int, why: str) -> None:
+    """Accept that the exchange no longer shows an order.
+
+    The order stays stored. Until this is accepted, an answer that leaves the order out proves nothing.
+    """
+    with show_waits(), composition.store(load_settings(context)) as connection:
+        is_new = accept_vanished(connection, account, symbol, order_id, why)
+    with keep_exit_code():
+        said = "need not show" if is_new else "need not show, as accepted before,"
+        print_line(f"the exchange {said} order {order_id} of account {account}; the order stays stored")

@@ -20,7 +20,7 @@ SUMMARIES = {
     "accounts": "List, check, retire and forget accounts.",
     "backfill": "Read past orders; skip what is already complete.",
     "config": "Show the settings; print example and deployment files.",
-    "coverage": "Take back what is proven, to read it again.",
+    "coverage": "Take back what is proven, or accept that an order vanished.",
     "db": "Manage the database: schema, address, queries, backups.",
     "demo": "Run the main job against a simulated exchange; needs no key.",
     "doctor": "Check everything that the nightly job needs.",

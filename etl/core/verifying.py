@@ -65,6 +65,8 @@ class ScopeResult:
     orders: int
     """How many orders of the exchange were compared."""
     differences: Sequence[Difference]
+    forgotten: int = 0
+    """How many orders the database has that the exchange may leave out, and did."""
 
     def count(self, kind: DifferenceKind) -> int:
         return sum(difference.kind is kind for difference in self.differences)

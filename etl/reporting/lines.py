@@ -50,6 +50,8 @@ def verify_lines(summary: Summary, done: Verification) -> list[str]:
     """What `verify` compared and found and, for a sample, what follows for the rest."""
     counts = {kind: sum(d.kind is kind for d in done.differences) for kind in DifferenceKind}
     parts = [", ".join(f"{kind.value} {count}" for kind, count in counts.items())]
+    if forgotten := sum(scope.forgotten for scope in done.scopes):
+        parts.append(f"no longer shown by the exchange, as expected: {forgotten}")
     parts += _repairs(done) if done.is_repair else []
     parts.append(f"unread: {len(done.unread) or 'none'}")
     if summary.counts.quarantined:

@@ -49,6 +49,7 @@ def _scope(scope: ScopeResult) -> dict[str, Any]:
         "compared": [*map(_interval, scope.compared)],
         "orders_compared": scope.orders,
         **{kind.value: scope.count(kind) for kind in DifferenceKind},
+        "forgotten": scope.forgotten,
         "repaired": scope.repaired,
     }
 

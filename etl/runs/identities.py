@@ -13,7 +13,7 @@ from etl.core.identity import Held, Outcome, Recognition, Remembered, conclude, 
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.planning import Rules
 from etl.core.timeline import Window, iso
-from etl.errors import ConfigError, ExchangeError, ForceOrdersError, ThrottledError
+from etl.errors import ConfigError, ExchangeError, ForceOrdersError, ThrottledError, TransientError
 from etl.exchange.client import ExchangeClient
 from etl.runs.fetchers import interruptibly
 from etl.store import identities, orders

@@ -365,7 +365,9 @@ class Run:
             account, (symbol, order_id) = left_out[0]
             self.summary.faults.append(
                 f"the exchange left out {many(len(left_out), 'stored order')}, for example {symbol} {order_id} of "
-                f"account {account}; from there on it proves nothing, and the next run asks again"
+                f"account {account}; from there on it proves nothing, and the next run asks again; if the exchange "
+                f"never shows that order again: force-orders coverage accept --account {account} --symbol {symbol} "
+                f"--order {order_id} --why TEXT"
             )
         return len(left_out)
 

@@ -79,6 +79,8 @@ class _Comparison:
     orders: int = 0
     found: dict[Key, tuple[Order | None, Difference]] = field(default_factory=dict)
     """The differences, each with the exchange's version of the order; an extra order has none."""
+    forgotten: set[Key] = field(default_factory=set)
+    """Stored orders that the exchange may leave out, and did."""
 
     def __post_init__(self) -> None:
         self.needs = merge(target.need for target in self.chosen)
@@ -102,7 +104,8 @@ class _Comparison:
         beyond = [one for one in self.scope.unread if not (is_sample and one.reason == Why.NOT_PROVEN)]
         differences = [difference for _, difference in self.found.values()]
         of_scope = (self.account, self.scope.symbol, self.scope.span)
-        return ScopeResult(*of_scope, compared, sorted([*beyond, *unread]), self.orders, differences)
+        unread = sorted([*beyond, *unread])
+        return ScopeResult(*of_scope, compared, unread, self.orders, differences, len(self.forgotten))
 
 
 class VerifySink:
@@ -258,6 +261,10 @@ class VerifySink:
             compared = merge(comparison.result(is_sample=self._is_sample).compared)
             for window in compared:
                 for one in orders.times_between(self._connection, account, self._recorder.market, symbol, window):
-                    if one.key not in self._received[account] and any(w.contains(one.update_time) for w in compared):
+                    if one.key in self._received[account] or not any(w.contains(one.update_time) for w in compared):
+                        continue
+                    if one.is_forgotten:
+                        comparison.forgotten.add(one.key)
+                    else:
                         extra = Difference(account, *one.key, one.order_time, one.update_time, DifferenceKind.EXTRA)
                         comparison.found[one.key] = None, extra

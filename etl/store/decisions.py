@@ -25,6 +25,8 @@ class Decision(StrEnum):
     """A row that could not be read is of no importance."""
     RESET = "reset"
     """What was proven is to be read again."""
+    VANISHED = "vanished"
+    """The exchange no longer shows an order that is stored; `details` names its symbol and order id."""
 
 
 # The latest decision of each account on whether it is read.

@@ -4,12 +4,13 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, false, func, or_, select, true
+from sqlalchemy import Connection, and_, false, func, not_, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.core.identity import UNFILLED_KEPT, Held
 from etl.core.orders import Key
 from etl.core.timeline import Window, to_datetime, to_millis
+from etl.store.orders import IS_VANISHED
 from etl.store.schema import coverage, force_orders, identities
 
 
@@ -74,7 +75,7 @@ def newest_witness(connection: Connection, account: str, market: str, kept: Wind
         select(order.symbol, order.order_id, order.order_time, order.update_time)
         .where(order.account == account, order.market == market)
         .where(*(and_(moment >= since, moment < until) for moment in (order.order_time, order.update_time)))
-        .where(near, or_(order.executed_qty > 0, order.order_time >= still_shown))
+        .where(near, not_(IS_VANISHED), or_(order.executed_qty > 0, order.order_time >= still_shown))
         .order_by(order.order_time.desc())
         .limit(1)
     ).first()

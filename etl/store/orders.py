@@ -9,15 +9,50 @@ from collections.abc import Mapping, Sequence, Set
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Text, TextClause, and_, cast, func, not_, select, text, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    TextClause,
+    and_,
+    cast,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 
 from etl.core.differences import StoredOrder
 from etl.core.orders import FIELDS, Key, Order
 from etl.core.timeline import Window, to_datetime, to_millis
-from etl.store.schema import force_orders
+from etl.store.decisions import Decision
+from etl.store.schema import decisions, force_orders
 
 FORGOTTEN_AFTER = "3 days"
 """After this age the exchange may no longer show an order without a fill (documented for its sister `allOrders`)."""
+
+
+IS_VANISHED = exists().where(
+    decisions.c.kind == Decision.VANISHED,
+    decisions.c.account == force_orders.c.account,
+    decisions.c.market == force_orders.c.market,
+    decisions.c.details["symbol"].astext == force_orders.c.symbol,
+    decisions.c.details["order_id"].astext == cast(force_orders.c.order_id, Text),
+)
+"""Whether an operator accepted that the exchange no longer shows the order."""
+
+IS_FORGOTTEN = or_(
+    and_(
+        func.coalesce(force_orders.c.executed_qty, 0) == 0,
+        force_orders.c.order_time < func.now() - text(f"interval '{FORGOTTEN_AFTER}'"),
+    ),
+    IS_VANISHED,
+)
+"""Whether the exchange may leave the order out of its answers."""
 
 
 class Change(StrEnum):
@@ -98,19 +133,36 @@ def between(
     return [((row.symbol, row.order_id), to_millis(row.order_time)) for row in rows]
 
 
+def markets(connection: Connection, account: str, key: Key) -> list[str]:
+    """The markets in which an order is stored."""
+    table, (symbol, order_id) = force_orders.c, key
+    of_order = (table.account == account, table.symbol == symbol, table.order_id == order_id)
+    return [*connection.scalars(select(table.market).where(*of_order).order_by(table.market))]
+
+
+def is_vanished(connection: Connection, account: str, market: str, key: Key) -> bool:
+    """Whether an operator accepted that the exchange no longer shows a stored order."""
+    table, (symbol, order_id) = force_orders.c, key
+    of_order = (table.account == account, table.market == market, table.symbol == symbol, table.order_id == order_id)
+    return bool(connection.scalar(select(IS_VANISHED).where(*of_order)))
+
+
 class Times(NamedTuple):
     """An order and its two times, epoch milliseconds."""
 
     key: Key
     order_time: int
     update_time: int
+    is_forgotten: bool
+    """Whether the exchange may leave it out of its answers."""
 
 
 def times_between(connection: Connection, account: str, market: str, symbol: str | None, window: Window) -> list[Times]:
     """The orders of a symbol, or of all, whose order time lies in a window."""
     table = force_orders.c
+    key = (table.symbol, table.order_id)
     rows = connection.execute(
-        select(table.symbol, table.order_id, table.order_time, table.update_time).where(
+        select(*key, table.order_time, table.update_time, IS_FORGOTTEN.label("is_forgotten")).where(
             table.account == account,
             table.market == market,
             table.symbol == symbol if symbol else true(),
@@ -118,7 +170,10 @@ def times_between(connection: Connection, account: str, market: str, symbol: str
             table.order_time < to_datetime(window.end),
         )
     )
-    return [Times((row.symbol, row.order_id), to_millis(row.order_time), to_millis(row.update_time)) for row in rows]
+    return [
+        Times((row.symbol, row.order_id), to_millis(row.order_time), to_millis(row.update_time), row.is_forgotten)
+        for row in rows
+    ]
 
 
 def hull(connection: Connection, account: str, market: str) -> Window | None:
@@ -147,14 +202,10 @@ def sums(
 def lasting_between(
     connection: Connection, account: str, market: str, symbol: str | None, window: Window
 ) -> list[tuple[str, int]]:
-    """The keys of the orders with both times in a window that the exchange still keeps: it forgets those without a
-    fill after FORGOTTEN_AFTER."""
+    """The keys of the orders with both times in a window that the exchange must still show."""
     table = force_orders.c
-    is_forgotten = and_(
-        func.coalesce(table.executed_qty, 0) == 0, table.order_time < func.now() - text(f"interval '{FORGOTTEN_AFTER}'")
-    )
     rows = connection.execute(
-        select(table.symbol, table.order_id).where(*_between(account, market, symbol, window), not_(is_forgotten))
+        select(table.symbol, table.order_id).where(*_between(account, market, symbol, window), not_(IS_FORGOTTEN))
     )
     return [(row.symbol, row.order_id) for row in rows]
 

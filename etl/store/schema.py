@@ -37,7 +37,7 @@ metadata = MetaData(
 EVERY_SYMBOL = "*"
 """The value of the column `symbol` for requests without symbol."""
 
-DECISIONS = ("retire", "resume", "forget", "dismiss", "reset")
+DECISIONS = ("retire", "resume", "forget", "dismiss", "reset", "vanished")
 
 RUN_STATUSES = ("running", "succeeded", "incomplete", "failed", "banned", "stopped")
 
@@ -225,7 +225,7 @@ verifications = Table(
     Column("unread_reason", Text),
     *(
         Column(name, BigInteger, nullable=False)
-        for name in ("orders_compared", "missing", "different", "extra", "repaired")
+        for name in ("orders_compared", "missing", "different", "extra", "forgotten", "repaired")
     ),
     Column("differences", JSONB, nullable=False),
     Column("is_sample", Boolean, nullable=False),

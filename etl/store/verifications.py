@@ -45,6 +45,7 @@ def record(
             "unread_reason": ", ".join(sorted({unread.reason for unread in result.unread})) or None,
             "orders_compared": result.orders,
             **{kind.value: result.count(kind) for kind in DifferenceKind},
+            "forgotten": result.forgotten,
             "repaired": result.repaired,
             "differences": [as_json(difference) for difference in sorted(result.differences)[:DIFFERENCES_KEPT]],
             "is_sample": is_sample,

@@ -25,6 +25,7 @@ def upgrade() -> None:
             missing bigint NOT NULL,
             different bigint NOT NULL,
             extra bigint NOT NULL,
+            forgotten bigint NOT NULL,
             repaired bigint NOT NULL,
             differences jsonb NOT NULL,
             is_sample boolean NOT NULL,

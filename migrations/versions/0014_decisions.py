@@ -22,7 +22,8 @@ DECISIONS = """
         details jsonb NOT NULL DEFAULT '{}',
         why text NOT NULL,
         CONSTRAINT decisions_pkey PRIMARY KEY (id),
-        CONSTRAINT decisions_kind_check CHECK (kind IN ('retire', 'resume', 'forget', 'dismiss', 'reset')),
+        CONSTRAINT decisions_kind_check
+            CHECK (kind IN ('retire', 'resume', 'forget', 'dismiss', 'reset', 'vanished')),
         CONSTRAINT decisions_why_check CHECK (why <> '')
     )
 """

@@ -98,6 +98,72 @@ def test_an_order_without_a_fill_may_vanish_after_three_days(trial: Trials, stat
     assert_complete(ran, ran("sync"))
 
 
+def test_an_order_that_vanished_for_good_bars_proof_until_an_operator_accepts_it(trial: Trials) -> None:
+    ran = two_days_ago(trial, a_week(40))
+    omit(ran.exchange, lambda row: row["orderId"] == 20)
+    for _ in range(2):
+        red = ran("sync")
+        assert (red.returncode, ran.reasons()) == (3, {"disputed"})
+    symbol = next(row["symbol"] for row in ran.exchange.rows if row["orderId"] == 20)
+    remedy = f"force-orders coverage accept --account main --symbol {symbol} --order 20 --why TEXT"
+    assert f"if the exchange never shows that order again: {remedy}" in red.stderr
+    words = remedy.removeprefix("force-orders ").replace("TEXT", "purged").split()
+    for said in ("need not show", "need not show, as accepted before,"):
+        done = ran(*words)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"the exchange {said} order 20 of account main; the order stays stored\n"
+    assert ran.sql("SELECT kind, details, why FROM decisions") == [
+        {"kind": "vanished", "details": {"symbol": symbol, "order_id": 20}, "why": "purged"}
+    ]
+    assert_complete(ran, ran("sync"))
+    checked = ran("verify")
+    assert checked.returncode == 0
+    assert "extra 0; no longer shown by the exchange, as expected: 1;" in checked.stdout
+    assert ran.sql("SELECT extra, forgotten FROM verifications") == [{"extra": 0, "forgotten": 1}]
+
+
+def test_an_accepted_order_is_no_witness_of_a_new_key(trial: Trials) -> None:
+    """The newest order that is stored vanished."""
+    ran = trial(Exchange(series(10, now() - 9 * DAY, now() - 3 * DAY)))
+    assert_complete(ran, ran("backfill"))
+    omit(ran.exchange, lambda row: row["orderId"] == 10)
+    newest = ran.exchange.rows[-1]["symbol"]
+    words = ("--account", "main", "--symbol", newest, "--order", "10", "--why", "purged")
+    assert ran("sync", BINANCE_API_KEY="x" * 64).returncode == 2
+    assert ran("coverage", "accept", *words).returncode == 0
+    assert_complete(ran, ran("sync", BINANCE_API_KEY="x" * 64))
+
+
+@pytest.mark.parametrize(
+    ("account", "symbol", "said"),
+    [
+        ("nobody", "BTCUSDT", "there is no account 'nobody' in the database"),
+        ("main", "BTC-USDT", "'BTC-USDT' is not a symbol"),
+        ("main", "BTCUSDT", "account main has no order 77 of BTCUSDT"),
+    ],
+)
+def test_an_order_that_is_not_stored_cannot_be_accepted(trial: Trials, account: str, symbol: str, said: str) -> None:
+    ran = trial(Exchange(series(10, now() - 9 * DAY, now() - 3 * DAY)))
+    assert_complete(ran, ran("backfill"))
+    done = ran("coverage", "accept", "--account", account, "--symbol", symbol, "--order", "77", "--why", "x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+def test_verify_expects_the_exchange_to_forget_orders_without_a_fill(trial: Trials) -> None:
+    unfilled = [order("BTCUSDT", 9_000 + days, now() - days * DAY, **UNFILLED) for days in (1, 5)]
+    ran = trial(Exchange([*series(20, now() - 30 * DAY, now() - HOUR), *unfilled]))
+    assert_complete(ran, ran("backfill"))
+    omit(ran.exchange, lambda row: row["orderId"] == 9_005)
+    forgetful = ran("verify")
+    assert (forgetful.returncode, forgetful.stderr) == (0, "")
+    assert "extra 0; no longer shown by the exchange, as expected: 1;" in forgetful.stdout
+    omit(ran.exchange, lambda row: row["orderId"] in (9_001, 9_005))
+    assert ran("verify").returncode == 3
+    counts = ran.sql("SELECT extra, forgotten FROM verifications ORDER BY id")
+    assert counts == [{"extra": 0, "forgotten": 1}, {"extra": 1, "forgotten": 1}]
+
+
 @pytest.mark.parametrize(
     ("days", "changes"),
     [

@@ -356,9 +356,9 @@ def test_a_run_that_a_signal_stops_keeps_what_it_compared(lab: Labs) -> None:
 def test_a_ban_in_the_middle_ends_with_4_and_keeps_what_was_compared(lab: Labs) -> None:
     banned = backfilled(lab, 88, 3)
     banned.sql("""
-        INSERT INTO force_orders (account, market, symbol, order_id, close_type, order_time, update_time, raw,
-                                  first_seen_at, changed_at, first_run_id, last_run_id)
-        SELECT 'main', 'usdm', 'GONEUSDT', n, 'UNKNOWN', moment, moment, '{}', now(), now(), 1, 1
+        INSERT INTO force_orders (account, market, symbol, order_id, executed_qty, close_type, order_time, update_time,
+                                  raw, first_seen_at, changed_at, first_run_id, last_run_id)
+        SELECT 'main', 'usdm', 'GONEUSDT', n, 1, 'UNKNOWN', moment, moment, '{}', now(), now(), 1, 1
           FROM (VALUES (1, now() - interval '88 days'), (2, now() - interval '3 days')) AS gone (n, moment)
         RETURNING 1""")
     banned.tell("faults", [{"kind": "ban", "at": 3, "path": FORCE_ORDERS, "seconds": 3600}])
