@@ -57,7 +57,8 @@ def write_path(server: str) -> Iterator[Figure]:
     """The upsert alone, page by page, beside a COPY of the same rows into the same table with the same indexes."""
     history = generate("1", 1_790_000_000_000, 1_790_000_000_000 + 100 * DAY, Profile("bursty", 300.0))
     pages = [
-        latest_versions(read_page(json_array(history[at : at + PAGE]), 0).orders) for at in range(0, len(history), PAGE)
+        latest_versions(read_page(json_array(history[at : at + PAGE]), history[-1].order_time).orders)
+        for at in range(0, len(history), PAGE)
     ]
     prepared = [[columns_of(order) for order in page] for page in pages]
     upserts, copies = [], []

@@ -29,3 +29,6 @@ ROW: dict[str, Any] = {
 """The first row of the endpoint's page, "User's Force Orders", as it is since August 2026."""
 
 ROW_OF_2025 = {key: value for key, value in ROW.items() if key not in ("pair", "cumBase")}
+
+RECEIVED_AT = 4_102_444_800_000
+"""When pages of the tests' own are received, by the exchange's clock: the year 2100, later than every order on them."""

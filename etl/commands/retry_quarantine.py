@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.orders import Order
+from etl.core.timeline import to_millis
 from etl.errors import ExitCode
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
@@ -50,7 +51,7 @@ def retry_quarantine(connection: Connection) -> Retried:
 
 
 def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
-    order = read_row(row.raw.encode())
+    order = read_row(row.raw.encode(), to_millis(row.seen_at))
     if not isinstance(order, Order):
         return None
     attempt = connection.begin_nested()

@@ -20,7 +20,7 @@ def read_page(body: bytes, received_at: int) -> Page:
 
     Raises TransientError where the body is not JSON (it may be cut off), ContractError where it is not an array.
     """
-    rows = [read_row(bytes(row)) for row in _elements(body)]
+    rows = [read_row(bytes(row), received_at) for row in _elements(body)]
     orders = tuple(row for row in rows if isinstance(row, Order))
     return Page(orders, tuple(row for row in rows if isinstance(row, Reject)), received_at, len(body))
 

@@ -10,15 +10,21 @@ import msgspec
 from msgspec import Meta, Raw
 
 from etl.core.orders import FIELDS, FieldType, Order, Reject, close_type_of
+from etl.core.timeline import DAY
 
 LONGEST_SYMBOL = 64
 """Characters; a longer text is not a symbol, and too long for an index."""
 
 _UNSTORABLE = "the row holds characters that the database cannot store"
+_IN_THE_FUTURE = "time or updateTime is more than a day later than the row was received"
 _BIGINT = 1 << 63
 _THIRTEEN_DIGITS = range(10**12, 10**13)
 """Epoch milliseconds of the years 2001 to 2286. A time in seconds has fewer digits, one in microseconds has more: such
 a row is rejected rather than stored under 1970."""
+
+CLOCK_MARGIN = DAY
+"""Milliseconds by which a time may be later than the row was received. A version with a later one would be the newest
+for so long that no right version could replace it."""
 
 _Integer: TypeAlias = int | Annotated[str, Meta(pattern=r"\A[+-]?[0-9]{1,19}\Z")] | None
 _Time: TypeAlias = (
@@ -79,9 +85,10 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _PLACE = re.compile(r"\$\.(\w+)")
 
 
-def read_row(raw: bytes) -> Order | Reject:
+def read_row(raw: bytes, received_at: int) -> Order | Reject:
     """An order, or why the row is rejected. Unknown keys, unknown values and missing optional keys are accepted.
 
+    `received_at`: by the exchange's clock, epoch milliseconds.
     If a key occurs twice, the last value counts, as in Postgres, and each value must have the key's type.
     """
     try:
@@ -94,8 +101,12 @@ def read_row(raw: bytes) -> Order | Reject:
         return Reject(text, _reason_of(error), is_json=True)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         return Reject(_legible(raw), _why_not_json(raw, error), is_json=False)
-    reason = _reason_to_reject(row)
-    return _order_of(row, text) if reason is None else Reject(text, reason, is_json=True)
+    if reason := _reason_to_reject(row):
+        return Reject(text, reason, is_json=True)
+    order = _order_of(row, text)
+    if max(order.order_time, order.update_time) <= received_at + CLOCK_MARGIN:
+        return order
+    return Reject(text, _IN_THE_FUTURE, is_json=True)
 
 
 def _order_of(row: _Row, raw: str) -> Order:

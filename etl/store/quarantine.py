@@ -27,7 +27,8 @@ _KEEP = text("""
     SELECT place - 1 FROM waiting ORDER BY place
 """)
 
-# Without a readable update time, only an order that was written after the row came can be what the row meant.
+# Without a readable update time, only an order that was written after the row came can be what the row meant. One with
+# an impossible update time means whatever a later page shows of the order.
 _RESOLVE_STORED = text("""
     UPDATE quarantined_orders AS waiting SET resolved_at = now()
       FROM unnest(CAST(:symbols AS text[]), CAST(:order_ids AS bigint[])) AS given (symbol, order_id)
@@ -36,7 +37,10 @@ _RESOLVE_STORED = text("""
        AND (o.account, o.market) = (:account, :market)
        AND quarantined_field(waiting.raw, 'symbol') = o.symbol
        AND quarantined_field(waiting.raw, 'orderId') = o.order_id::text
-       AND coalesce(o.update_time >= quarantined_moment(waiting.raw, 'updateTime'), o.changed_at > waiting.seen_at)
+       AND CASE WHEN quarantined_moment(waiting.raw, 'updateTime') > waiting.seen_at + interval '1 day'
+                THEN waiting.seen_at < now()
+                ELSE coalesce(o.update_time >= quarantined_moment(waiting.raw, 'updateTime'),
+                              o.changed_at > waiting.seen_at) END
 """)
 
 _DOUBTED_DAYS = text("""

@@ -41,7 +41,7 @@ def seal_proven_days(connection: Connection, account: str, market: str, run_id: 
     A day is proven if requests without symbol prove all of it; for an account that is read by name only, if each of
     its symbols is proven. A day with a row in quarantine is left out. A row whose time is unknown may be of any day.
     """
-    values = {"account": account, "market": market, "until": to_datetime(until), "opened": str(OPENED)}
+    values = {"account": account, "market": market, "until": to_datetime(until), "opened": to_datetime(OPENED)}
     days = list(connection.scalars(_SEALABLE, values))
     for i in range(0, len(days), DAYS_AT_ONCE):
         some = days[i : i + DAYS_AT_ONCE]
@@ -179,9 +179,10 @@ _SEALABLE = text("""
                                        least(upper(whole), :until) - interval '24 hours', '24 hours') AS start
          WHERE tstzrange(start, start + interval '24 hours') <@ whole
     ), unread AS (
-        SELECT CASE WHEN sent ~ '^[0-9]{13}$' AND sent COLLATE "C" >= :opened
-                    THEN timestamptz 'epoch' + sent::bigint * interval '1 millisecond' END AS order_time
-          FROM quarantined_orders, coalesce(raw ->> 'time', raw ->> 'updateTime') AS sent
+        SELECT CASE WHEN moment BETWEEN :opened AND seen_at + interval '1 day' THEN moment END AS order_time
+          FROM quarantined_orders,
+               quarantined_moment(raw, CASE WHEN quarantined_field(raw, 'time') IS NULL THEN 'updateTime'
+                                            ELSE 'time' END) AS moment
          WHERE account = :account AND market = :market AND resolved_at IS NULL
     )
     SELECT day FROM days

@@ -168,6 +168,26 @@ def test_verify_finds_what_a_server_left_out_that_clamps_its_windows(trial: Tria
     assert clamped("verify").returncode == 3
 
 
+@pytest.mark.parametrize("keys", [("updateTime",), ("time", "updateTime")], ids="+".join)
+def test_a_time_a_year_ahead_waits_in_quarantine_and_the_right_version_is_stored(
+    trial: Trials, keys: tuple[str, ...]
+) -> None:
+    ahead = trial(Exchange(three_months()))
+
+    def answer(asked: Asked) -> list[Row]:
+        page = ahead.exchange.page(asked)
+        return [row | {key: row[key] + 365 * DAY for key in keys if row["orderId"] == 40} for row in page]
+
+    ahead.exchange.answer = answer
+    done = ahead("backfill")
+    assert_nothing_is_lost_in_silence(ahead, done)
+    assert (done.returncode, len(ahead.missing())) == (3, 1)
+    ahead.exchange.answer = ahead.exchange.page
+    assert ahead("verify", "--repair").returncode == 0
+    assert ahead.missing() == []
+    assert ahead.sql("SELECT FROM quarantined_orders WHERE resolved_at IS NULL") == []
+
+
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("keys", [("time", "updateTime"), ("time",), ("updateTime",)])
 @pytest.mark.parametrize("every", [1, 10])

@@ -7,7 +7,7 @@ from etl.core.findings import Finding, Verdict
 from etl.core.paging import Page
 from etl.core.timeline import Window
 from etl.exchange.pages import read_page
-from tests.documented import ROW
+from tests.documented import RECEIVED_AT, ROW
 
 ACCOUNT = "main"
 
@@ -17,9 +17,9 @@ def row(**changes: Any) -> str:
     return json.dumps(ROW | changes)
 
 
-def page(*rows: str) -> Page:
+def page(*rows: str, received_at: int = RECEIVED_AT) -> Page:
     """The response that holds these rows, as the exchange's edge reads it."""
-    return read_page(f"[{', '.join(rows)}]".encode(), received_at=1_600_000_000_000)
+    return read_page(f"[{', '.join(rows)}]".encode(), received_at)
 
 
 def proven(start: int, end: int, symbol: str | None = None) -> Finding:

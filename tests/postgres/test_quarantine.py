@@ -91,6 +91,7 @@ UNREADABLE = {
     "an order id as text": row(price="seven", orderId=str(ROW["orderId"])),
     "no JSON": row().replace('"10871.09"', "NaN"),
     "no time": row(time=None, updateTime="soon"),
+    "an impossible update time": row(updateTime=9_500_000_000_000),
     "an earlier version": row(price="seven", updateTime=TIME - 1),
 }
 STAYS = {
@@ -131,6 +132,16 @@ def test_a_row_without_a_time_is_not_resolved_by_an_order_that_was_stored_before
     receive(connection, row())
     assert quarantine.count(connection) == 1
     receive(connection, row(updateTime=ROW["updateTime"] + 1))
+    assert quarantine.count(connection) == 0
+
+
+def test_a_row_with_an_impossible_time_is_resolved_by_a_later_page_though_the_order_was_stored_before(
+    connection: Connection,
+) -> None:
+    receive(connection, row())
+    receive(connection, row(), UNREADABLE["an impossible update time"])
+    assert quarantine.count(connection) == 1
+    receive(connection, row())
     assert quarantine.count(connection) == 0
 
 

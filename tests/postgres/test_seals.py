@@ -70,6 +70,7 @@ def test_only_days_that_are_proven_for_every_symbol_are_sealed(history: History,
         pytest.param(json.dumps({"odd": 1}), [], id="without time"),
         pytest.param(order(1.5, 1, time="noon"), [], id="with a time that cannot be read"),
         pytest.param(order(1.5, 1, price="?", time=at(1.5) // 1000), [], id="with a time in seconds"),
+        pytest.param(order(1.5, 1, time=9_500_000_000_000), [], id="with a time in the future"),
         pytest.param('{"time": NaN}', [], id="that is no JSON"),
     ],
 )

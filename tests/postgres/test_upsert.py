@@ -17,7 +17,7 @@ from etl.core.orders import CloseType, Order, latest_versions
 from etl.core.timeline import to_datetime, to_millis
 from etl.store.orders import Change, Tally, tally, upsert
 from etl.store.schema import force_orders
-from tests.documented import ROW
+from tests.documented import RECEIVED_AT, ROW
 from tests.postgres.samples import ACCOUNT, page, row
 
 ADDED, REPLACED, UNCHANGED = Tally(inserted=1), Tally(updated=1), Tally(unchanged=1)
@@ -25,7 +25,7 @@ ADDED, REPLACED, UNCHANGED = Tally(inserted=1), Tally(updated=1), Tally(unchange
 many_times = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
-moments = st.integers(10**12, to_millis(datetime(2250, 1, 1, tzinfo=UTC)))
+moments = st.integers(10**12, RECEIVED_AT)
 decimals = st.from_regex(r"-?[1-9][0-9]{0,30}(\.[0-9]{1,30})?|0(\.[0-9]{1,30})?", fullmatch=True)
 
 
@@ -300,5 +300,5 @@ def test_of_two_versions_of_one_millisecond_on_a_page_the_further_filled_wins(co
 
 def test_the_latest_time_of_thirteen_digits_is_exact(connection: Connection) -> None:
     at = 9_999_999_999_999
-    upsert(connection, ACCOUNT, USDM, 1, page(row(time=at, updateTime=at)).orders)
+    upsert(connection, ACCOUNT, USDM, 1, page(row(time=at, updateTime=at), received_at=at).orders)
     assert to_millis(connection.scalar(text("SELECT order_time FROM force_orders"))) == at

@@ -11,11 +11,11 @@ from etl.core.differences import Difference, DifferenceKind, Newer, compare
 from etl.core.orders import FIELDS, FieldType, Order
 from etl.core.timeline import to_datetime
 from etl.exchange.pages import read_page
-from tests.documented import ROW
+from tests.documented import RECEIVED_AT, ROW
 
 
 def order(**changes: Any) -> Order:
-    (one,) = read_page(json.dumps([ROW | changes]).encode(), received_at=0).orders
+    (one,) = read_page(json.dumps([ROW | changes]).encode(), received_at=RECEIVED_AT).orders
     return one
 
 

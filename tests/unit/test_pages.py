@@ -7,15 +7,15 @@ import pytest
 from etl.core.paging import Page
 from etl.errors import ContractError, TransientError
 from etl.exchange.pages import read_object, read_page
-from tests.documented import ROW
+from tests.documented import RECEIVED_AT, ROW
 
 
 def read(body: str) -> Page:
-    return read_page(body.encode(), 7)
+    return read_page(body.encode(), RECEIVED_AT)
 
 
 def test_a_page_knows_when_it_was_received_and_how_large_it_was() -> None:
-    assert read("[]") == Page((), (), received_at=7, size=2)
+    assert read("[]") == Page((), (), received_at=RECEIVED_AT, size=2)
 
 
 def test_each_row_is_kept_character_by_character() -> None:
@@ -34,7 +34,7 @@ def test_each_row_is_kept_character_by_character() -> None:
 WHOLE = f"[{json.dumps(ROW)}, {json.dumps(ROW)}]"
 
 
-@pytest.mark.parametrize("length", range(0, len(WHOLE), 7))
+@pytest.mark.parametrize("length", range(0, len(WHOLE), RECEIVED_AT))
 def test_a_body_that_was_cut_anywhere_may_work_the_next_time(length: int) -> None:
     with pytest.raises(TransientError, match="cut off or unreadable"):
         read(WHOLE[:length])
@@ -78,7 +78,7 @@ def test_a_body_that_was_cut_anywhere_may_work_the_next_time(length: int) -> Non
 )
 def test_garbage_may_work_the_next_time(body: bytes) -> None:
     with pytest.raises(TransientError, match=r"\Athe exchange's response is cut off or unreadable\Z"):
-        read_page(body, 7)
+        read_page(body, RECEIVED_AT)
 
 
 @pytest.mark.parametrize("body", ["{}", '{"code":-1,"msg":"x"}', "null", "1", '"[]"', "true", "NaN"])
@@ -121,7 +121,7 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("between", [b",", b" ,\n"], ids=["compact", "spaced"])
 def test_a_row_that_no_parser_takes_is_set_aside_alone(bad: bytes, between: bytes) -> None:
-    page = read_page(b"[" + between.join([GOOD, bad, b"{}", bad, GOOD]) + b"] ", 7)
+    page = read_page(b"[" + between.join([GOOD, bad, b"{}", bad, GOOD]) + b"] ", RECEIVED_AT)
     assert [order.raw.encode() for order in page.orders] == [GOOD, GOOD]
     damaged, empty, again = page.rejects
     assert (damaged, empty.raw) == (again, "{}")
@@ -130,7 +130,7 @@ def test_a_row_that_no_parser_takes_is_set_aside_alone(bad: bytes, between: byte
 
 
 def test_an_array_in_which_only_damaged_rows_stand_is_a_page() -> None:
-    assert [reject.raw for reject in read_page(b'["\xff","\x01",NaN,[],{}]', 7).rejects] == [
+    assert [reject.raw for reject in read_page(b'["\xff","\x01",NaN,[],{}]', RECEIVED_AT).rejects] == [
         r'"\xff"',
         '"\x01"',
         "NaN",
@@ -145,13 +145,13 @@ def test_where_two_quotes_are_lost_rows_are_never_miscounted() -> None:
     for first in damaged:
         for last in damaged[::5]:
             with pytest.raises(TransientError):
-                read_page(b"[" + b",".join([first, GOOD, last]) + b"]", 7)
+                read_page(b"[" + b",".join([first, GOOD, last]) + b"]", RECEIVED_AT)
 
 
 @pytest.mark.parametrize("body", [b'{"a":"\xff"}', b'"\x01"', b"-Infinity", b'{"a":{"b":["\x00"],"c":{}}}'])
 def test_damage_in_what_is_no_array_changes_nothing(body: bytes) -> None:
     with pytest.raises(ContractError, match="not an array of orders"):
-        read_page(body, 7)
+        read_page(body, RECEIVED_AT)
 
 
 def test_no_float_stands_in_what_is_read() -> None:

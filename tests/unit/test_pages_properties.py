@@ -13,6 +13,7 @@ from etl.core.paging import Page
 from etl.errors import ContractError, ExchangeError, TransientError
 from etl.exchange.json_elements import split
 from etl.exchange.pages import read_object, read_page
+from tests.documented import RECEIVED_AT
 
 thorough = settings(deadline=None, max_examples=300)
 
@@ -37,7 +38,7 @@ likely = st.fixed_dictionaries(
     {
         "symbol": st.text(min_size=1, max_size=8),
         "orderId": st.integers(0, 2**63 - 1),
-        "time": st.integers(10**12, 10**13 - 1),
+        "time": st.integers(10**12, RECEIVED_AT),
     },
     optional={field.wire: scalars for field in FIELDS if field.wire not in ("symbol", "orderId")},
 )
@@ -45,7 +46,7 @@ likely = st.fixed_dictionaries(
 
 def outcome(body: bytes) -> Page | ExchangeError:
     try:
-        return read_page(body, 0)
+        return read_page(body, RECEIVED_AT)
     except (TransientError, ContractError) as error:
         return error
 
@@ -84,14 +85,14 @@ def test_any_json_gives_a_page_if_it_is_an_array_and_else_is_no_page(document: A
 @thorough
 @given(st.lists(rows | likely, max_size=6))
 def test_every_row_is_either_an_order_or_set_aside_with_its_own_text(documents: list[Any]) -> None:
-    page = read_page(json.dumps(documents).encode(), 0)
+    page = read_page(json.dumps(documents).encode(), RECEIVED_AT)
     assert all_raw(page) == sorted(json.dumps(document) for document in documents)
 
 
 @thorough
 @given(st.lists(likely, min_size=1, max_size=4))
 def test_what_became_an_order_is_what_its_columns_say(documents: list[Any]) -> None:
-    for order in read_page(json.dumps(documents).encode(), 0).orders:
+    for order in read_page(json.dumps(documents).encode(), RECEIVED_AT).orders:
         row = json.loads(order.raw)
         assert (order.symbol, order.order_id, order.order_time) == (row["symbol"], row["orderId"], row["time"])
         for field in FIELDS:
@@ -158,7 +159,7 @@ def test_an_array_is_split_as_a_lenient_parser_reads_it_and_nothing_else_is(body
 def test_a_damaged_row_costs_no_other(before: list[Any], after: list[Any], damage: bytes) -> None:
     around = [json.dumps(document).encode() for document in [*before, *after]]
     damaged = b'{"note":"' + damage + b'"}'
-    page = read_page(b"[" + b",".join([*around[: len(before)], damaged, *around[len(before) :]]) + b"]", 0)
-    alone = read_page(b"[" + b",".join(around) + b"]", 0)
+    page = read_page(b"[" + b",".join([*around[: len(before)], damaged, *around[len(before) :]]) + b"]", RECEIVED_AT)
+    alone = read_page(b"[" + b",".join(around) + b"]", RECEIVED_AT)
     assert page.orders == alone.orders
     assert len(page.rejects) == len(alone.rejects) + 1

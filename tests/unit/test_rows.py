@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from etl.core.orders import FIELDS, CloseType, FieldType, Order, Reject
+from etl.core.timeline import DAY
 from etl.exchange.rows import read_row
-from tests.documented import ROW, ROW_OF_2025
+from tests.documented import RECEIVED_AT, ROW, ROW_OF_2025
 
 EXPECTED = {
     FieldType.INTEGER: "an integer",
@@ -22,13 +23,13 @@ AT, LATER = 1_790_000_000_005, 1_790_000_000_009
 
 
 def accepted(row: str) -> Order:
-    order = read_row(row.encode())
+    order = read_row(row.encode(), RECEIVED_AT)
     assert isinstance(order, Order)
     return order
 
 
 def rejected(row: str | bytes) -> Reject:
-    reject = read_row(row if isinstance(row, bytes) else row.encode())
+    reject = read_row(row if isinstance(row, bytes) else row.encode(), RECEIVED_AT)
     assert isinstance(reject, Reject)
     return reject
 
@@ -132,6 +133,10 @@ def test_an_id_may_be_any_integer_that_the_database_holds(text: str) -> None:
         ("time", "1790000000", "time is not a time in epoch milliseconds"),
         ("time", "999999999999", "time is not a time in epoch milliseconds"),
         ("time", "10000000000000", "time is not a time in epoch milliseconds"),
+        *(
+            (wire, str(RECEIVED_AT + DAY + 1), "time or updateTime is more than a day later than the row was received")
+            for wire in ("time", "updateTime")
+        ),
         ("time", "1790000000000000", "time is not a time in epoch milliseconds"),
         ("updateTime", '"1790000000"', "updateTime is not a time in epoch milliseconds"),
         ("updateTime", '"now"', "updateTime is not a time in epoch milliseconds"),
@@ -143,6 +148,10 @@ def test_a_value_of_the_wrong_kind_sets_its_row_aside_with_the_reason(wire: str,
     row = literal(wire, text)
     assert rejected(row).reason == reason
     assert rejected(row).raw == row
+
+
+def test_a_time_may_be_a_day_later_than_the_row_was_received() -> None:
+    assert accepted(changed(updateTime=RECEIVED_AT + DAY)).update_time == RECEIVED_AT + DAY
 
 
 def test_without_any_time_a_row_is_set_aside() -> None:
@@ -166,7 +175,7 @@ def test_what_is_no_json_is_set_aside_as_text(row: str) -> None:
 def test_of_a_key_that_comes_twice_the_last_value_counts_and_each_must_be_of_its_kind(
     first: str, last: str, reason: str | None
 ) -> None:
-    read = read_row(f'{{"orderId": {first}, "symbol": "A", "time": {AT}, "orderId": {last}}}'.encode())
+    read = read_row(f'{{"orderId": {first}, "symbol": "A", "time": {AT}, "orderId": {last}}}'.encode(), RECEIVED_AT)
     assert (read.reason if isinstance(read, Reject) else None) == reason
 
 
