@@ -55,11 +55,10 @@ def backfill(server: str) -> Iterator[Figure]:
 
 def write_path(server: str) -> Iterator[Figure]:
     """The upsert alone, page by page, beside a COPY of the same rows into the same table with the same indexes."""
-    history = generate("1", 1_790_000_000_000, 1_790_000_000_000 + 100 * DAY, Profile("bursty", 300.0))
-    pages = [
-        latest_versions(read_page(json_array(history[at : at + PAGE]), history[-1].order_time).orders)
-        for at in range(0, len(history), PAGE)
-    ]
+    began, until = 1_790_000_000_000, 1_790_000_000_000 + 100 * DAY
+    history = generate("1", began, until, Profile("bursty", 300.0))
+    batches = (json_array(history[at : at + PAGE]) for at in range(0, len(history), PAGE))
+    pages = [latest_versions(read_page(batch, until).orders) for batch in batches]
     prepared = [[columns_of(order) for order in page] for page in pages]
     upserts, copies = [], []
     with database(server) as place, connection_to(engine_for(place)) as connection:

@@ -29,6 +29,8 @@ class RunResult:
     """Stored orders that the exchange left out of answers that would else have proven their windows."""
     proven_futures: int = 0
     """Accounts of which a time to come is recorded as proven, because a clock was wrong."""
+    cut_chains: int = 0
+    """Accounts whose newest seals were removed, so that nothing is sealed."""
     is_end_recorded: bool = True
     """Whether the end of the run could be written to the table `runs`."""
 
@@ -47,7 +49,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
         exit_code = ExitCode.FAILED
     elif result.unknown_symbols:
         exit_code = ExitCode.WRONG_INPUT
-    elif any((*left, result.left_out, result.proven_futures)):
+    elif any((*left, result.left_out, result.proven_futures, result.cut_chains)):
         exit_code = ExitCode.INCOMPLETE
     else:
         exit_code = ExitCode.DONE

@@ -231,7 +231,7 @@ class Run:
         if runner.last_failure is not None:
             summary.faults.append(f"a window could not be read: {runner.last_failure}")
         forgotten = self._forget_symbols(runner.unknown_symbols)
-        self._seal_proven_days()
+        cut_chains = self._seal_proven_days()
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if gap.symbol not in forgotten]
         summary.unproven = remaining.unproven
@@ -245,6 +245,7 @@ class Run:
             quarantined=sink.counts.quarantined,
             left_out=self._report_left_out(),
             proven_futures=self._proven_futures,
+            cut_chains=cut_chains,
         )
 
     def _set_clock(self) -> None:
@@ -383,13 +384,24 @@ class Run:
                 forgotten.add(symbol)
         return forgotten
 
-    def _seal_proven_days(self) -> None:
-        """Seal the days that no nightly run reads again. One that the run did not reach is sealed by the next run."""
-        rules = self._reader.rules_at(self._reader.clock.now())
+    def _seal_proven_days(self) -> int:
+        """Seal the days that no nightly run reads again. One that the run did not reach is sealed by the next run.
+
+        Nothing is sealed for an account whose newest seals were removed; returns the number of such accounts.
+        """
+        rules, cut = self._reader.rules_at(self._reader.clock.now()), 0
         for account in self._clients:
+            if seals.is_cut(self.connection, account, self._reader.market):
+                cut += 1
+                self.summary.faults.append(
+                    f"seals of account {account} were removed, so no day was sealed; see docs/operations.md, "
+                    "'Can the database be trusted?'"
+                )
+                continue
             seals.seal_proven_days(
                 self.connection, account, self._reader.market, self.summary.run_id, rules.present - rules.reread
             )
+        return cut
 
     def _close(self, result: RunResult, sink: Sink) -> Summary:
         """Complete the summary and record it in the table `runs`; if the database fails, only the summary says so."""

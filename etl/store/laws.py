@@ -63,6 +63,31 @@ LAWS = {
           FROM effective_coverage
          WHERE lower_inf(proven) OR upper_inf(proven) OR lower(proven) = '-infinity' OR upper(proven) > now()
     """,
+    "the newest seal of each account is the one that was made last": """
+        SELECT account, format('%s %s', account, market)
+          FROM newest_seals AS noted
+          FULL JOIN (SELECT DISTINCT ON (account, market) account, market, digest
+                       FROM seals ORDER BY account, market, id DESC) AS own USING (account, market)
+         WHERE noted.digest IS DISTINCT FROM own.digest
+    """,
+    # Only days that no setting of `reread_days` leaves to a later run, and only where the last run reached its end.
+    "every proven day that is long past has a seal": """
+        SELECT account, format('%s %s %s', account, market, (start AT TIME ZONE 'UTC')::date)
+          FROM (SELECT account, market, max(day) AS day, max(run_id) AS run_id, max(sealed_at) AS sealed_at
+                  FROM seals GROUP BY account, market) AS last
+          JOIN (SELECT account, market, range_intersect_agg(proven) AS whole FROM effective_coverage
+                 WHERE symbol <> '*' OR proven <> '{}' GROUP BY account, market) AS own USING (account, market)
+         CROSS JOIN generate_series(greatest(date_trunc('day', lower(whole), 'UTC'), :opened),
+                                    least(last.day::timestamp AT TIME ZONE 'UTC', now() - interval '62 days'),
+                                    interval '24 hours') AS start
+         WHERE tstzrange(start, start + interval '24 hours') <@ whole
+           AND NOT EXISTS (SELECT FROM seals WHERE (seals.account, seals.market) = (last.account, last.market)
+                              AND seals.day = (start AT TIME ZONE 'UTC')::date)
+           AND NOT EXISTS (SELECT FROM runs WHERE id >= last.run_id AND status NOT IN ('succeeded', 'incomplete'))
+           AND NOT EXISTS (SELECT FROM quarantined_orders AS waiting
+                            WHERE (waiting.account, waiting.market) = (last.account, last.market)
+                              AND (resolved_at IS NULL OR resolved_at > last.sealed_at))
+    """,
     "every run has a status and counts that fit": """
         SELECT '', format('run %s', id) FROM runs
          WHERE status <> ALL (CAST(:statuses AS text[])) OR (status = 'running') <> (finished_at IS NULL)

@@ -34,7 +34,7 @@ _BEYOND = text(r"""
 
 WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("force_orders", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")),
-    **dict.fromkeys(("weight_limits", "order_counts", "run_days"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("weight_limits", "order_counts", "run_days", "newest_seals"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
     **dict.fromkeys(

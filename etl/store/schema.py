@@ -294,3 +294,10 @@ seals = Table(
     CheckConstraint("orders >= 0", name="orders"),
     Index("seals_account_market_previous_key", "account", "market", "previous", unique=True),
 )
+
+newest_seals = Table(
+    "newest_seals",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in ("account", "market")),
+    Column("digest", Text, nullable=False),
+)

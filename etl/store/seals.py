@@ -17,7 +17,7 @@ from etl.core.seals import FIRST, Content, Seal, canonical, row_of
 from etl.core.timeline import to_datetime
 from etl.store import stored_orders
 from etl.store.orders import Change
-from etl.store.schema import seals
+from etl.store.schema import newest_seals, seals
 from etl.store.stored_orders import StoredOrder
 
 DAYS_AT_ONCE = 92
@@ -35,8 +35,19 @@ class StoredSeal(NamedTuple):
         return {"account": own.account, "market": own.market, "day": own.day.isoformat(), "seal": self.digest}
 
 
+def is_cut(connection: Connection, account: str, market: str) -> bool:
+    """Whether the newest seals of an account were removed: the last one made is not the last one there."""
+    noted, own = newest_seals.c, seals.c
+    of_account = (own.account == noted.account, own.market == noted.market)
+    last = select(own.digest).where(*of_account).order_by(own.id.desc()).limit(1).scalar_subquery()
+    is_other = noted.digest != func.coalesce(last, "")
+    return bool(connection.scalar(select(is_other).where(noted.account == account, noted.market == market)))
+
+
 def seal_proven_days(connection: Connection, account: str, market: str, run_id: int, until: int) -> None:
     """Seal each day before `until` (epoch milliseconds) that is proven and has no seal. The caller commits.
+
+    The chain of the account must not be cut: what may be forged would be sealed as true.
 
     A day is proven if requests without symbol prove all of it; for an account that is read by name only, if each of
     its symbols is proven. A day with a row in quarantine is left out. A row whose time is unknown may be of any day.
@@ -69,7 +80,7 @@ def seal_corrections(
     former = stored_orders.before_last_change(connection, account, market, corrected) if sealed and corrected else []
     new_days = {to_datetime(order.order_time).date() for order in written if order.key in changes}
     days = sealed & (new_days | {order.day for order in former})
-    if not days:
+    if not days or is_cut(connection, account, market):
         return
     now = [(order, _canonical(order)) for order in stored_orders.of_days(connection, account, market, days)]
     then = [pair for pair in now if pair[0].key not in changes] + [(order, _canonical(order)) for order in former]
@@ -127,6 +138,9 @@ class _Chain:
             rows.append(asdict(seal) | {"digest": seal.digest, "run_id": run_id})
         if rows:
             self._connection.execute(insert(seals), rows)
+            noted = insert(newest_seals).values(account=self._scope[0], market=self._scope[1], digest=self._previous)
+            end = {"index_elements": list(newest_seals.primary_key), "set_": {"digest": self._previous}}
+            self._connection.execute(noted.on_conflict_do_update(**end))
 
 
 def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredSeal]:

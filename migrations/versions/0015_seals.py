@@ -1,6 +1,7 @@
 """Seals: a chain of digests over the orders of each proven day.
 
-Rows are only added. The seal that follows another is unique, so that nobody can fork the chain of an account.
+Rows are only added. The seal that follows another is unique, so that nobody can fork the chain of an account. The
+newest seal of each account is noted apart, so that a chain that was cut off is found.
 """
 
 from alembic import op
@@ -31,7 +32,15 @@ def upgrade() -> None:
         )
     """)
     op.execute("CREATE UNIQUE INDEX seals_account_market_previous_key ON seals (account, market, previous)")
+    op.execute("""
+        CREATE TABLE newest_seals (
+            account text NOT NULL,
+            market text NOT NULL,
+            digest text NOT NULL,
+            CONSTRAINT newest_seals_pkey PRIMARY KEY (account, market)
+        )
+    """)
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE seals")
+    op.execute("DROP TABLE newest_seals, seals")

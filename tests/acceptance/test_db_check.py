@@ -119,9 +119,27 @@ def test_status_shows_the_newest_seal_and_a_check_finds_it_again(filled: Lab) ->
     assert filled("db", "check", "--seal", last["digest"][:12], "--seal", last["digest"].upper()).returncode == 0
 
 
+def test_days_whose_seals_were_removed_are_never_sealed_anew(filled: Lab) -> None:
+    by_hand(filled, "DELETE FROM seals WHERE day > now() - interval '40 days'")
+    by_hand(filled, "DELETE FROM force_orders WHERE order_time > now() - interval '30 days'")
+    left = seals(filled)
+    for _ in range(2):
+        done = filled("db", "check")
+        assert done.returncode == 1
+        assert "failed  not true that the newest seal of each account is the one that was made last: 1" in done.stdout
+        night = filled("sync")
+        assert night.returncode == 3
+        assert "seals of account main were removed, so no day was sealed" in night.stderr
+        assert seals(filled) == left
+    by_hand(filled, "DELETE FROM newest_seals")
+    assert filled("verify", "--repair").returncode == 0, "the remedy of the page, once the orders are right again"
+    assert filled("db", "check").returncode == 0
+
+
 def test_a_noted_seal_that_is_gone_shows_that_the_database_was_rewritten(filled: Lab) -> None:
     noted = seals(filled)[-1]["digest"]
     by_hand(filled, "DELETE FROM seals WHERE id = (SELECT max(id) FROM seals)")
+    by_hand(filled, "UPDATE newest_seals SET digest = (SELECT digest FROM seals ORDER BY id DESC LIMIT 1)")
     assert filled("db", "check").returncode == 0
     done = filled("db", "check", "--seal", noted)
     assert done.returncode == 1

@@ -40,6 +40,7 @@ WRITER_AND_READER = {
     "quarantined_orders": (ADD, READ),
     "quarantined_orders_id_seq": (READ, NOTHING),
     **{f"report_{name}": (READ, READ) for name in ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")},
+    "newest_seals": (ADD, READ),
     "run_days": (ADD, READ),
     "runs": (KEEP, READ),
     "runs_id_seq": (READ, NOTHING),

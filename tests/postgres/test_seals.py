@@ -16,6 +16,8 @@ from tests.postgres.sealing import START, History, at, date_of, order, proof
 
 COLUMNS = "every column says what the row as received says"
 DAYS = "every sealed day holds the orders that were sealed"
+NEWEST = "the newest seal of each account is the one that was made last"
+UNSEALED = "every proven day that is long past has a seal"
 CHAIN = "every seal follows from the seal before it"
 
 
@@ -99,7 +101,7 @@ def test_a_run_that_seals_nothing_asks_one_question(sealed: History) -> None:
     seals.seal_proven_days(sealed.connection, ACCOUNT, USDM, 1, at(3))
     assert len(statements) == 1
     seals.seal_proven_days(sealed.connection, ACCOUNT, USDM, 1, at(4))
-    assert len(statements) == 5
+    assert len(statements) == 6
 
 
 CORRECTIONS = {
@@ -251,20 +253,60 @@ def test_the_first_day_that_differs_is_named_and_the_others_are_counted(sealed: 
     assert days.first == f"{FIRST_DAY}: 1 order, but 2 when it was sealed"
 
 
-def test_seals_dropped_from_the_end_are_missed_only_by_somebody_who_noted_one(sealed: History) -> None:
+def test_seals_dropped_from_the_end_are_found_and_no_further_seal_covers_it_up(sealed: History) -> None:
+    sealed.sql("DELETE FROM seals WHERE day = '2021-09-03'; DELETE FROM force_orders WHERE order_id = 3")
+    assert sealed.wrong() == {NEWEST: "main usdm"}
+    assert seals.is_cut(sealed.connection, ACCOUNT, USDM)
+    before = sealed.chain()
+    sealed.store(order(0.5, 9))
+    assert sealed.chain() == before, "nor does a correction"
+
+
+def test_an_account_without_seals_is_not_cut(history: History) -> None:
+    assert not seals.is_cut(history.connection, ACCOUNT, USDM)
+
+
+def test_seals_dropped_in_both_tables_are_missed_only_by_somebody_who_noted_one(sealed: History) -> None:
     noted = sealed.chain()[-1].digest
     assert sealed.wrong(noted, noted[:12]) == {}
     sealed.sql("DELETE FROM seals WHERE day = '2021-09-03'; DELETE FROM force_orders WHERE order_id = 3")
+    sealed.sql("UPDATE newest_seals SET digest = (SELECT digest FROM seals ORDER BY id DESC LIMIT 1)")
     assert sealed.wrong() == {}
     assert list(sealed.wrong(noted[:12])) == [f"the noted seal {noted[:12]} is there"]
 
 
 def test_a_database_made_anew_from_altered_orders_lacks_the_seal_that_was_noted(sealed: History) -> None:
     noted = sealed.chain()[-1].digest
-    sealed.sql("DELETE FROM seals; DELETE FROM force_orders WHERE order_id = 1")
+    sealed.sql("DELETE FROM seals; DELETE FROM newest_seals; DELETE FROM force_orders WHERE order_id = 1")
     sealed.seal(until=3)
     assert sealed.wrong() == {}
     assert list(sealed.wrong(noted)) == [f"the noted seal {noted} is there"]
+
+
+PROVEN_BY_HAND = "UPDATE coverage SET proven = proven + tstzmultirange(tstzrange('2021-08-20Z', '2021-09-01Z'))"
+
+
+def test_proof_added_by_hand_is_found_by_its_days_without_a_seal(sealed: History) -> None:
+    sealed.sql("UPDATE runs SET status = 'succeeded', finished_at = now()")
+    assert sealed.wrong() == {}
+    sealed.sql(PROVEN_BY_HAND)
+    assert sealed.wrong() == {UNSEALED: "main usdm 2021-08-20"}
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "UPDATE runs SET status = 'stopped' WHERE id = (SELECT max(id) FROM runs)",
+        "INSERT INTO runs (command, status) VALUES ('backfill', 'running')",
+        """INSERT INTO quarantined_orders (account, market, raw, reason, run_id, resolved_at)
+           VALUES ('main', 'usdm', '{}', 'a row without time', 1, now())""",
+    ],
+)
+def test_a_day_may_wait_for_its_seal_where_no_run_has_reached_its_end_since(sealed: History, reason: str) -> None:
+    sealed.sql("UPDATE runs SET status = 'succeeded', finished_at = now()")
+    sealed.sql(PROVEN_BY_HAND)
+    sealed.sql(reason)
+    assert sealed.wrong() == {}
 
 
 def test_accounts_have_chains_of_their_own(sealed: History) -> None:
