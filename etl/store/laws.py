@@ -88,6 +88,13 @@ LAWS = {
                             WHERE (waiting.account, waiting.market) = (last.account, last.market)
                               AND (resolved_at IS NULL OR resolved_at > last.sealed_at))
     """,
+    # Not how many: runs count the same row again, and rows of two texts may be one. `verify` only counts.
+    "the rows that a run could not read are kept": """
+        SELECT '', format('run %s, %s', id, command) FROM runs
+         WHERE quarantined > 0 AND command <> 'verify'
+           AND NOT EXISTS (SELECT FROM quarantined_orders WHERE run_id <= runs.id)
+           AND NOT EXISTS (SELECT FROM decisions WHERE kind = 'forget' AND decided_at >= started_at)
+    """,
     "every run has a status and counts that fit": """
         SELECT '', format('run %s', id) FROM runs
          WHERE status <> ALL (CAST(:statuses AS text[])) OR (status = 'running') <> (finished_at IS NULL)

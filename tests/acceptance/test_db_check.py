@@ -119,6 +119,21 @@ def test_status_shows_the_newest_seal_and_a_check_finds_it_again(filled: Lab) ->
     assert filled("db", "check", "--seal", last["digest"][:12], "--seal", last["digest"].upper()).returncode == 0
 
 
+def test_a_quarantine_that_was_emptied_by_hand_is_found(lab: Labs) -> None:
+    one = lab(histories={"main": []})
+    at = one.now() - 3 * DAY
+    one.tell("orders", [{"at_ms": at, "row": order_row("BTCUSDT", 9, at, price="cheap")}])
+    for command in ("backfill", "verify"):
+        assert one(command).returncode == 3
+    assert one("db", "check").returncode == 0
+    by_hand(one, "DELETE FROM quarantined_orders")
+    done = one("db", "check")
+    assert done.returncode == 1
+    assert "not true that the rows that a run could not read are kept: 1; first: run 1, backfill" in done.stdout
+    by_hand(one, "INSERT INTO decisions (kind, account, why) VALUES ('forget', 'main', 'its rows were deleted')")
+    assert one("db", "check").returncode == 0
+
+
 def test_days_whose_seals_were_removed_are_never_sealed_anew(filled: Lab) -> None:
     by_hand(filled, "DELETE FROM seals WHERE day > now() - interval '40 days'")
     by_hand(filled, "DELETE FROM force_orders WHERE order_time > now() - interval '30 days'")
