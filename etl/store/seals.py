@@ -139,8 +139,11 @@ class _Chain:
         if rows:
             self._connection.execute(insert(seals), rows)
             noted = insert(newest_seals).values(account=self._scope[0], market=self._scope[1], digest=self._previous)
-            end = {"index_elements": list(newest_seals.primary_key), "set_": {"digest": self._previous}}
-            self._connection.execute(noted.on_conflict_do_update(**end))
+            self._connection.execute(
+                noted.on_conflict_do_update(
+                    index_elements=list(newest_seals.primary_key), set_={"digest": self._previous}
+                )
+            )
 
 
 def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[StoredSeal]:
