@@ -20,8 +20,8 @@ from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, St
 from etl.logs import logger
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
-from etl.runs.run import Summary, unwatched
 from etl.runs.spans import SpanText
+from etl.runs.summary import Summary, unwatched
 from etl.settings.loading import checked_by_name, load
 from etl.settings.model import Settings
 

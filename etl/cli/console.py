@@ -13,7 +13,7 @@ from etl.errors import ExitCode, OutputError
 
 if TYPE_CHECKING:
     from etl.reporting.table import Table
-    from etl.runs.run import Watcher
+    from etl.runs.summary import Watcher
 
 # rich is imported inside functions: --help, shell completion and a nightly job that prints one line do not need it.
 

@@ -9,7 +9,7 @@ from etl.cli.console import print_stderr, show_waits
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError
 from etl.logs import logger
 from etl.runs import composition
-from etl.runs.run import Summary
+from etl.runs.summary import Summary
 from etl.settings.model import Settings
 
 if TYPE_CHECKING:

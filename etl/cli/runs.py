@@ -6,7 +6,7 @@ from etl.monitoring.gaps import closing_lines, shared
 from etl.reporting.lines import summary_line
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
-from etl.runs.run import Summary
+from etl.runs.summary import Summary
 from etl.settings.model import Settings
 
 

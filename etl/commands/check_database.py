@@ -10,7 +10,7 @@ from etl.core.agreement import differing_columns
 from etl.core.seals import Content, Seal, canonical, first_broken_link, row_of
 from etl.core.text import many
 from etl.errors import ConfigError, ExitCode
-from etl.runs.run import Progress, Watcher, unwatched
+from etl.runs.summary import Progress, Watcher, unwatched
 from etl.store import laws, seals, stored_orders
 from etl.store.engine import store_errors
 from etl.store.seals import StoredSeal

@@ -24,7 +24,7 @@ from etl.errors import (
 from etl.exchange.clock import ExchangeClock
 from etl.runs import composition
 from etl.runs.fetchers import interruptibly
-from etl.runs.run import Reader
+from etl.runs.reader import Reader
 from etl.settings.model import Settings
 
 ATTEMPTS = 2

@@ -23,7 +23,8 @@ from etl.logs import log_context, logger
 from etl.reporting.lines import summary_line
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
-from etl.runs.run import Summary, plan_only, unwatched
+from etl.runs.run import plan_only
+from etl.runs.summary import Summary, unwatched
 from etl.settings.model import Settings
 from etl.store.runs import Assignment
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from etl.errors import ExitCode, ForceOrdersError
 
 if TYPE_CHECKING:
-    from etl.runs.run import Summary
+    from etl.runs.summary import Summary
     from etl.store.coverage import Gap
 
 

@@ -7,7 +7,7 @@ from etl.core.planning import Cost
 from etl.core.text import many
 from etl.core.timeline import Window, to_the_second
 from etl.monitoring.gaps import shared
-from etl.runs.run import Summary
+from etl.runs.summary import Summary
 from etl.runs.verification import Verification
 
 

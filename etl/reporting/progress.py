@@ -11,8 +11,8 @@ from rich.text import Text
 from etl.core.text import printable
 from etl.reporting.layout import shorten
 from etl.reporting.table import MIN_WIDTH
-from etl.runs.run import Progress as RunProgress
-from etl.runs.run import Watcher
+from etl.runs.summary import Progress as RunProgress
+from etl.runs.summary import Watcher
 from etl.waits import WAITS
 
 BAR_WIDTH = 12

@@ -5,7 +5,7 @@ from typing import Any
 from etl.core.differences import DifferenceKind
 from etl.core.timeline import Window, iso
 from etl.core.verifying import ScopeResult
-from etl.runs.run import Summary
+from etl.runs.summary import Summary
 from etl.runs.verification import Verification
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.verifications import DIFFERENCES_KEPT, as_json

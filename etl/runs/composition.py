@@ -22,8 +22,10 @@ from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
-from etl.runs.run import Reader, Run, Summary, Watcher, unwatched
+from etl.runs.reader import Reader
+from etl.runs.run import Run
 from etl.runs.spans import SpanText
+from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr

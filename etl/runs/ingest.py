@@ -10,7 +10,7 @@ from etl.core.text import many
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Target
 from etl.runs.recorder import Recorder
-from etl.runs.run import Remaining
+from etl.runs.sink import Remaining
 from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, decisions, runs
 from etl.store.schema import EVERY_SYMBOL

@@ -1,12 +1,10 @@
 """One run: lock the accounts, plan, walk, record the end. `backfill`, `sync` and `verify` share it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import islice
-from threading import Event
-from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -17,7 +15,7 @@ from etl.core.planning import Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
-from etl.core.timeline import MINUTE, SECOND, Window, iso
+from etl.core.timeline import MINUTE, SECOND, iso
 from etl.core.walking import Target
 from etl.errors import (
     BusyError,
@@ -25,7 +23,6 @@ from etl.errors import (
     ConfigError,
     CredentialsError,
     ExchangeError,
-    ExitCode,
     ForceOrdersError,
     RejectedError,
     StoppedError,
@@ -33,89 +30,25 @@ from etl.errors import (
     ThrottledError,
 )
 from etl.exchange.client import ExchangeClient
-from etl.exchange.clock import ExchangeClock, local_now
-from etl.exchange.rate_limiter import RateLimiter
+from etl.exchange.clock import local_now
 from etl.logs import log_context, logger
 from etl.runs import weight_limit
 from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
-from etl.runs.recorder import Received, Recorder
+from etl.runs.reader import Reader
+from etl.runs.recorder import Recorder
+from etl.runs.sink import Sink
 from etl.runs.spans import Planner, SpanText
+from etl.runs.summary import Progress, Summary, Watcher, unwatched
 from etl.runs.walk_runner import Walk, WalkRunner
 from etl.store import coverage, locks, runs, seals
 from etl.store.clock import database_clock
-from etl.store.coverage import Gap
 from etl.store.engine import store_errors
 from etl.waits import WAITS, Reason
 
 _log = logger(__name__)
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Access to the exchange: one client for each account; all share one rate limiter and one clock."""
-
-    market: str
-    clients: dict[str, ExchangeClient]
-    key_faults: Sequence[str]
-    """A line for each account that has no client because its key cannot be used."""
-    rate_limiter: RateLimiter
-    clock: ExchangeClock
-    stop: Event
-    lock_timeout_ms: int
-    """Milliseconds to wait for other runs of the same accounts."""
-    concurrency: int
-    page_limit: int
-    rules_at: Callable[[int], Rules]
-
-    def spent(self) -> tuple[int, int]:
-        """The number of requests sent so far, and their weight."""
-        spent = [client.spent() for client in self.clients.values()]
-        return sum(requests for requests, _ in spent), sum(weight for _, weight in spent)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run has come. `etl.waits` holds what it waits for."""
-
-    walks_done: int
-    walks: int
-    found: str
-    """What was found so far, in a few words."""
-
-
-@dataclass
-class Summary:
-    """What a run did, and what it left undone."""
-
-    command: str
-    run_id: int
-    status: str = "running"
-    exit_code: ExitCode = ExitCode.DONE
-    windows: int = 0
-    counts: runs.Counts = field(default_factory=runs.Counts)
-    gaps: list[Gap] = field(default_factory=list)
-    unproven: int = 0
-    """Milliseconds of the run's span that are still unproven."""
-    faults: list[str] = field(default_factory=list)
-    span: Window | None = None
-    """The requested span as instants by the exchange's clock. None: no span was requested."""
-    clipped: str | None = None
-    """One line if the requested span begins before the retention of the exchange and the run therefore does not."""
-    late_clock: str | None = None
-    """One line if a clock that is behind the exchange's kept the newest minutes from being proven."""
-    cooldown_until: int = 0
-    """End of the last cooldown, epoch milliseconds; 0: there was none."""
-    seconds: float = 0.0
-
-
-Watcher = Callable[[Progress], None]
-
-
-def unwatched(progress: Progress) -> None:
-    """The watcher of a run whose progress is not shown."""
 
 
 def plan_only(
@@ -126,42 +59,6 @@ def plan_only(
         known = [coverage.known(connection, account, market) for account in accounts]
         connection.rollback()
     return [target for of_account in known for target in planner(of_account, rules)]
-
-
-@dataclass(frozen=True)
-class Remaining:
-    """What a run left undone."""
-
-    gaps: Sequence[Gap] = ()
-    unproven: int = 0
-    """Milliseconds of the run's span."""
-    differences: int = 0
-    """Orders that differ between the exchange and the database."""
-    unread: int = 0
-    """Intervals that were to be compared and were not."""
-
-
-class Sink(Protocol):
-    """Takes what a run reads: `backfill` and `sync` store it, `verify` compares it with the database."""
-
-    @property
-    def counts(self) -> runs.Counts:
-        """The counts for the table `runs`, except requests and weight."""
-
-    def begin(self, account: str, targets: Sequence[Target]) -> None:
-        """Called before anything of an account is read. The caller commits."""
-
-    def commit(self, received: Sequence[Received]) -> None:
-        """Take responses and what they prove: all or nothing."""
-
-    def found(self, walks_done: int) -> str:
-        """What was found so far, in a few words for the progress bar."""
-
-    def remaining(self) -> Remaining:
-        """Called after the last walk: what is left undone."""
-
-    def finish(self) -> None:
-        """Called in the transaction that records the end of the run, however it ended. The caller commits."""
 
 
 class Run:

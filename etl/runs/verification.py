@@ -25,7 +25,7 @@ from etl.core.verifying import (
 )
 from etl.core.walking import Target
 from etl.runs.recorder import Received, Recorder
-from etl.runs.run import Remaining
+from etl.runs.sink import Remaining
 from etl.runs.spans import SpanText
 from etl.store import orders, runs, verifications
 from etl.store.orders import Tally

@@ -21,7 +21,7 @@ from etl.notifications.summary import (
     summary_of_error,
     summary_of_run,
 )
-from etl.runs.run import Summary
+from etl.runs.summary import Summary
 from etl.store.coverage import Gap
 from etl.store.runs import Counts
 

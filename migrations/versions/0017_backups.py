@@ -6,8 +6,8 @@ digest of the seal that was added last. `verified_at` is null unless the backup 
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
