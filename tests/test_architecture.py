@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "etl.notifications": {
         *("etl.notifications", "etl.accounts.secret_files", "etl.child_environment", "etl.core", "etl.errors"),
         "etl.exchange.clock",
-        *("etl.monitoring.status", "etl.runs.composition", "etl.runs.run", "etl.settings", "etl.store"),
+        *("etl.monitoring.status", "etl.runs.composition", "etl.runs.summary", "etl.settings", "etl.store"),
     },
     "etl.notifications.delivery": set(),
     "etl.fleet": {
