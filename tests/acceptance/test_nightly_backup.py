@@ -129,7 +129,7 @@ def test_a_night_that_cannot_be_verified_says_so(nightly: Lab, writer_url: str) 
 def test_the_scheduler_s_night_makes_one_after_its_last_job(nightly: Lab, stay: Staying) -> None:
     scheduler = stay(nightly, "schedule")
     wait_until(lambda: nightly.sql("SELECT FROM backups"))
-    wait_until(lambda: ", verified\n" in stay.said(scheduler)[0])
+    wait_until(lambda: ", verified\n" in stay.said(scheduler)[1])
     assert stay.stop(scheduler) == 130
     (run,) = nightly.sql("SELECT finished_at FROM runs WHERE command = 'sync'")
     (backup,) = nightly.sql("SELECT made_at, verified_at FROM backups")
