@@ -10,7 +10,7 @@ WORKERS ?= 4
 PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 QUICK = -m "not docker and not slow"
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-dates chaos nightly bench bench-scale bench-peers lint format lock docker-test clean
+.PHONY: help setup demo test test-fast test-dates chaos chaos-fleet nightly bench bench-scale bench-peers lint format lock docker-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ docker-test: setup  ## the tests that need a container engine
 
 chaos: setup  ## 300 runs with kills, cut connections, rate limits and wrong responses, drawn by seed (CHAOS_RUNS, CHAOS_SEED)
 	@$(BIN)/python -m tests.chaos
+
+chaos-fleet: setup  ## an hour of three workers that lose process, connections, rights and tables in turn (FLEET_SECONDS)
+	@$(BIN)/python -m tests.chaos.fleet
 
 nightly: setup  ## ten times the examples, a hundred kills instead of a dozen, and the tests that wait for a real minute
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) tests/property tests/chaos/test_kills.py
