@@ -83,7 +83,10 @@ LAWS = {
          WHERE tstzrange(start, start + interval '24 hours') <@ whole
            AND NOT EXISTS (SELECT FROM seals WHERE (seals.account, seals.market) = (last.account, last.market)
                               AND seals.day = (start AT TIME ZONE 'UTC')::date)
-           AND NOT EXISTS (SELECT FROM runs WHERE id >= last.run_id AND status NOT IN ('succeeded', 'incomplete'))
+           AND NOT EXISTS (SELECT FROM runs WHERE id >= last.run_id AND status NOT IN ('succeeded', 'incomplete')
+                           UNION ALL
+                           SELECT FROM run_days
+                            WHERE last_run_id >= last.run_id AND status NOT IN ('succeeded', 'incomplete'))
            AND NOT EXISTS (SELECT FROM quarantined_orders AS waiting
                             WHERE (waiting.account, waiting.market) = (last.account, last.market)
                               AND (resolved_at IS NULL OR resolved_at > last.sealed_at))

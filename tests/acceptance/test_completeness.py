@@ -213,9 +213,9 @@ def test_verify_finds_what_is_missing_different_and_extra_and_repair_mends_the_f
         " WHERE ctid IN (SELECT ctid FROM force_orders LIMIT 1) RETURNING 1"
     )
     checked.sql("""
-        INSERT INTO force_orders (account, market, symbol, order_id, close_type, order_time, update_time, raw,
-                                  first_seen_at, changed_at, first_run_id, last_run_id)
-        VALUES ('main', 'usdm', 'GONEUSDT', 1, 'UNKNOWN', now() - interval '9 days', now() - interval '9 days',
+        INSERT INTO force_orders (account, market, symbol, order_id, executed_qty, close_type, order_time, update_time,
+                                  raw, first_seen_at, changed_at, first_run_id, last_run_id)
+        VALUES ('main', 'usdm', 'GONEUSDT', 1, 1, 'UNKNOWN', now() - interval '9 days', now() - interval '9 days',
                 '{}', now(), now(), 1, 1) RETURNING 1
     """)
     found = checked("verify")
