@@ -37,8 +37,8 @@ from etl.settings.secret import SecretStr
 from etl.simulator.accounts import Account, demo_accounts
 from etl.store.engine import connection_to, engine_for
 
-ROUNDS = 5
-"""Of each figure the best of so many is shown: others use the machine too."""
+ROUNDS = 9
+"""Of each figure the best of so many is shown, as others may use the machine too."""
 
 JOBS = 20
 ANSWERS = 2
