@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from etl.errors import BackupError
+from etl.file_access import make_data_directory
 
 NAME = re.compile(r"force-orders-\d{4}-\d\d-\d\dT\d{6}Z\.dump")
 UNFINISHED = ".part"
@@ -31,7 +32,9 @@ def new_file(path: Path) -> Iterator[IO[bytes]]:
     """
     unfinished = path.with_name(path.name + UNFINISHED)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.parent.exists():
+            make_data_directory(path.parent.parent)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         with open(unfinished, "xb", opener=_private) as file:
             try:
                 if os.path.lexists(path):

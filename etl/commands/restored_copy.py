@@ -16,6 +16,7 @@ from etl.embedded.file_locks import claimed
 from etl.embedded.programs import binaries
 from etl.embedded.server import EmbeddedPostgres, stop_server
 from etl.errors import BackupError, BusyError, ConfigError
+from etl.file_access import make_data_directory
 from etl.store import backups
 from etl.store.backups import Contents
 from etl.store.connection_parameters import parameters_of, url_of
@@ -111,7 +112,7 @@ def _scratch(connection: Connection, data_dir: Path) -> Iterator[str]:
             with backups.scratch_database(connection) as name:
                 yield url_of(parameters | {"dbname": name})
             return
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_directory(data_dir)
     directory, turn = data_dir / "verify", claimed(data_dir / "verify.turn")
     if turn is None:
         raise BusyError("another process is verifying a backup; try again when it is done")

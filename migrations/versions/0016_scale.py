@@ -77,7 +77,7 @@ TRIGGERS = (
     """
     CREATE TRIGGER force_orders_count_changed AFTER UPDATE ON force_orders
         FOR EACH ROW
-        WHEN ((OLD.account, OLD.market, OLD.close_type) IS DISTINCT FROM (NEW.account, NEW.market, NEW.close_type))
+        WHEN (OLD.account <> NEW.account OR OLD.market <> NEW.market OR OLD.close_type <> NEW.close_type)
         EXECUTE FUNCTION count_changed_force_order()
     """,
     """
