@@ -121,10 +121,11 @@ def statements(of: Size) -> Iterator[str]:
     """
     yield f"""
         INSERT INTO verifications (run_id, account, market, symbol, verified_at, span, compared, unread,
-                                   orders_compared, missing, different, extra, repaired, differences, is_sample)
+                                   orders_compared, missing, different, extra, forgotten, repaired, differences,
+                                   is_sample)
         SELECT m * {of.accounts} + a + 1, {NAME.format("a")}, 'usdm', '*', {TODAY} - (12 - m) * interval '30 days',
                tstzrange('2026-01-01', '2026-02-01'), tstzmultirange(tstzrange('2026-01-01', '2026-02-01')), '{{}}', 20,
-               0, 0, 0, 0, '[]', true
+               0, 0, 0, 0, 0, '[]', true
           FROM generate_series(0, 11) AS m CROSS JOIN generate_series(0, {of.accounts - 1}) AS a
     """
     yield f"""
