@@ -55,7 +55,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def tmp_path(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """pytest's own. Under root other users may pass to it, as to a home directory: root's Postgres is one of them."""
-    top = tmp_path_factory.getbasetemp().parent
+    base = tmp_path_factory.getbasetemp()
+    own = (one for one in base.parents if one.name.startswith("pytest-of-"))  # by default pytest's own, for each user
+    top = next(own, base.parent)
     if os.geteuid() == 0:
         for one in (tmp_path, *tmp_path.parents):
             if one.is_relative_to(top) and one.stat().st_uid == 0 and not one.stat().st_mode & 0o1:
