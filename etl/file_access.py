@@ -2,11 +2,12 @@
 
 import os
 import stat
+from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 
 DATA_OF_ROOT = Path("/var/lib/force-orders")
-"""Root's data directory where its own is closed to other users: its Postgres runs as another user."""
+"""Where the embedded Postgres of root keeps data whose own directory is closed to other users: it runs as one."""
 
 
 def is_root() -> bool:
@@ -20,6 +21,19 @@ def closed_above(path: Path, uid: int | None = None, gid: int | None = None) -> 
     """
 
     return [one for one in path.resolve().parents if one.is_dir() and not _lets_through(one.stat(), uid, gid)]
+
+
+def server_home(data_dir: Path) -> Path:
+    """Where the embedded Postgres of a data directory lives: in it.
+
+    Under root, whose Postgres runs as another user, it lives in a directory of its own below DATA_OF_ROOT if that user
+    may not pass to the data directory: the mode of an existing directory is never changed.
+    """
+    own = data_dir.expanduser().resolve()
+    if not is_root() or (own / "postgres").is_dir():
+        return own
+    elsewhere = DATA_OF_ROOT / sha256(bytes(own)).hexdigest()[:16]
+    return elsewhere if (elsewhere / "postgres").is_dir() or closed_above(own / "postgres") else own
 
 
 def _lets_through(directory: os.stat_result, uid: int | None, gid: int | None) -> bool:

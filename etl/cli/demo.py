@@ -13,6 +13,7 @@ from etl.cli.runs import store
 from etl.commands.demo import QUERY, command_for, prepare_demo
 from etl.embedded.cluster import user_of
 from etl.embedded.programs import binaries
+from etl.file_access import server_home
 from etl.reporting.layout import Column
 from etl.reporting.table import SYMBOL_WIDTH, table
 from etl.runs import composition
@@ -50,7 +51,8 @@ def _print_orders(settings: Settings) -> None:
 def _print_commands(settings: Settings, command: str) -> None:
     """Print lines that can be pasted into a shell: every line that is no command is a comment."""
     psql = shlex.quote(shutil.which("psql") or str(binaries() / "psql"))
-    directory, user = shlex.quote(str(settings.data_dir)), user_of(settings.data_dir)
+    places = dict.fromkeys((settings.data_dir, server_home(settings.data_dir)))
+    directory, user = shlex.join(str(place) for place in places), user_of(settings.data_dir)
     print_line(
         f"""
 # The report: in the terminal, and as a page with charts.

@@ -16,7 +16,7 @@ from etl.embedded.file_locks import claimed
 from etl.embedded.programs import binaries
 from etl.embedded.server import EmbeddedPostgres, stop_server
 from etl.errors import BackupError, BusyError, ConfigError
-from etl.file_access import make_data_directory
+from etl.file_access import make_data_directory, server_home
 from etl.store import backups
 from etl.store.backups import Contents
 from etl.store.connection_parameters import parameters_of, url_of
@@ -119,8 +119,8 @@ def _scratch(connection: Connection, data_dir: Path) -> Iterator[str]:
     with turn:
         try:
             stop_server(directory)  # a killed process may have left it
-            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(server_home(directory), ignore_errors=True)
             with EmbeddedPostgres(directory) as server:
                 yield server.libpq_url
         finally:
-            shutil.rmtree(directory, ignore_errors=True)
+            shutil.rmtree(server_home(directory), ignore_errors=True)

@@ -20,7 +20,7 @@ from etl.embedded.file_locks import POLL_S, claimed, locked
 from etl.embedded.programs import MAJOR, binaries, binaries_for_others, environment
 from etl.embedded.system_user import SystemUser, give, refuse_closed, server_user
 from etl.errors import StoreError
-from etl.file_access import DATA_OF_ROOT, is_root, make_data_directory
+from etl.file_access import is_root, make_data_directory, server_home
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Cluster:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self.home = data_dir.expanduser().resolve()
+        self.home = server_home(data_dir)
         self.data = self.home / "postgres"
         self.log = self.home / "postgres.log"
         self.users = self.home / "postgres.users"
@@ -145,8 +145,7 @@ class Cluster:
         The collation is Postgres' own C.UTF-8: the same order on every machine, and a new C library breaks no index.
         `trust` admits every user who can open the socket, which is in a 0700 directory.
         """
-        level = logging.WARNING if self.home == DATA_OF_ROOT else logging.INFO  # not where a user looks for them
-        logger.log(level, "the new embedded Postgres has its data in %s", self.home)
+        logger.info("the new embedded Postgres has its data in %s", self.home)
         fresh = self.home / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)

@@ -30,7 +30,7 @@ from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
 from etl.store.cooldown_file import CooldownFile, RememberingEgress
-from etl.store.database import address, open_database, open_for_queries
+from etl.store.database import address, has_embedded_data, open_database, open_for_queries
 from etl.store.egress import UNNAMED, shared_egress
 from etl.store.runs import Assignment
 
@@ -171,4 +171,4 @@ def served(settings: Settings) -> Iterator[Settings]:
 
 def has_database(settings: Settings) -> bool:
     """Whether there is a database to look into: `store` would create an embedded one."""
-    return settings.database_url is not None or (settings.data_dir / "postgres").is_dir()
+    return settings.database_url is not None or has_embedded_data(settings.data_dir)

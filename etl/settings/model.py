@@ -7,7 +7,6 @@ from typing import Annotated
 
 import platformdirs
 
-from etl.file_access import DATA_OF_ROOT, closed_above, is_root
 from etl.settings import checks
 from etl.settings.secret import SecretStr
 
@@ -32,11 +31,7 @@ class InvalidAccount:
 
 
 def _default_data_dir() -> Path:
-    """The user's data directory; of root only where it is open to others or has data already."""
-    own = platformdirs.user_data_path("force-orders", appauthor=False)
-    if not is_root() or (own / "postgres").is_dir() or not closed_above(own / "postgres"):
-        return own
-    return DATA_OF_ROOT
+    return platformdirs.user_data_path("force-orders", appauthor=False)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from etl.errors import StoreError
+from etl.file_access import server_home
 from etl.store import migrate
 from etl.store.engine import LOCK_TIMEOUT_S, connection_to, engine_for, store_errors
 from etl.store.rights import QUERY_ROLE, make_query_role
@@ -88,3 +89,8 @@ def stop_embedded(url: str | None, data_dir: Path) -> bool:
     from etl.embedded.server import stop_server
 
     return stop_server(data_dir)
+
+
+def has_embedded_data(data_dir: Path) -> bool:
+    """Whether the embedded server of a data directory has data already."""
+    return (server_home(data_dir) / "postgres").is_dir()

@@ -14,7 +14,7 @@ from etl.embedded import cluster, libpq_variables, programs, system_user
 from etl.embedded.file_locks import locked
 from etl.embedded.server import EmbeddedPostgres
 from etl.errors import ConfigError, StoreError
-from etl.file_access import DATA_OF_ROOT
+from etl.file_access import DATA_OF_ROOT, server_home
 from etl.store.engine import engine_for
 from tests.command import Command as ForceOrders
 from tests.postgres.embedding import AS_ROOT, NOBODY, USER_OF_THE_SERVER, Command, answers, ask, mode, postmaster
@@ -160,13 +160,18 @@ def test_new_directories_of_root_are_open_to_the_server_and_to_nobody_s_eyes(emp
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root needs another user for the server")
-def test_a_closed_directory_of_root_stays_closed_and_is_named_with_the_way_out(empty_dir: Path) -> None:
+def test_a_closed_directory_of_root_stays_closed_and_its_data_are_elsewhere(empty_dir: Path) -> None:
     closed = empty_dir / "closed"
     closed.mkdir(mode=0o700)
-    assert refusal(closed / "home") == (
-        f"root's Postgres runs as another user, who may not pass through {closed}: set FORCE_ORDERS_DATA_DIR to a "
-        "directory such as /var/lib/force-orders"
-    )
+    place = server_home(closed / "home")
+    assert place.is_relative_to(DATA_OF_ROOT)
+    assert place != server_home(closed / "another")
+    try:
+        for _ in range(2):
+            with EmbeddedPostgres(closed / "home") as server:
+                assert ask(server.libpq_url, "SELECT 1") == 1
+    finally:
+        shutil.rmtree(place)
     assert mode(closed) == 0o700
     assert list(closed.iterdir()) == []
 
