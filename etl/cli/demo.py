@@ -64,7 +64,7 @@ def _print_commands(settings: Settings, command: str) -> None:
 {psql} "$({command} db url)"
 
 # A second demo reads only what is new.
-# All data is in the directory {directory}. To remove it:
+# All data is in {directory}. To remove it:
 {command} db stop
 rm -r {directory}"""
     )

@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 from etl.core.dialogue import Dialogue, Received, Reply, Step
 from etl.core.findings import Finding, Verdict
-from etl.core.orders import REQUESTABLE_CLOSE_TYPES, Key, Order
+from etl.core.orders import REQUESTABLE_CLOSE_TYPES, Key
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.timeline import Window, subtract
 
@@ -17,38 +17,38 @@ Unproven = Generator[Step, Reply, list[Finding]]
 
 def prove_crowd(dialogue: Dialogue, window: Window) -> Generator[Step, Reply, None]:
     """Request what a window too narrow to be cut holds, and find what of it is proven and why the rest is not."""
-    shown: list[Order] = []
+    pages: list[Page] = []
     if dialogue.scope is None:
-        unproven = yield from _by_symbol(dialogue, window, shown)
+        unproven = yield from _by_symbol(dialogue, window, pages)
     else:
-        unproven = yield from _by_millisecond(dialogue, window, dialogue.scope, shown)
+        unproven = yield from _by_millisecond(dialogue, window, dialogue.scope, pages)
     for finding in unproven:
         dialogue.find(finding.window, finding.verdict)
     for proven in subtract([window], [finding.window for finding in unproven]):
-        dialogue.prove(proven, shown)
+        dialogue.prove(proven, pages)
 
 
-def _by_symbol(dialogue: Dialogue, window: Window, shown: list[Order]) -> Unproven:
+def _by_symbol(dialogue: Dialogue, window: Window, pages: list[Page]) -> Unproven:
     """Request every symbol that the exchange lists, that is stored or that a page has shown.
 
-    Without the exchange's list the whole stays unproven. Adds the orders on the pages that prove something to `shown`.
+    Without the exchange's list the whole stays unproven. Adds the pages that prove something to `pages`.
     """
     listed = yield from dialogue.listed_symbols()
     unproven: list[Finding] = [] if listed else [Finding(window, Verdict.FAILED)]
     proven: list[tuple[Window, str]] = []
     for symbol in sorted(dialogue.symbols | (listed or frozenset())):
-        left = yield from _of_symbol(dialogue, window, symbol, shown)
+        left = yield from _of_symbol(dialogue, window, symbol, pages)
         unproven += left
         proven += [(part, symbol) for part in subtract([window], [finding.window for finding in left])]
     if unproven:
         for part, symbol in proven:
-            dialogue.prove(part, shown, symbol)
+            dialogue.prove(part, pages, symbol)
         for finding in unproven:
             dialogue.find(finding.window, finding.verdict, finding.symbol)
     return unproven
 
 
-def _of_symbol(dialogue: Dialogue, window: Window, symbol: str, shown: list[Order]) -> Unproven:
+def _of_symbol(dialogue: Dialogue, window: Window, symbol: str, pages: list[Page]) -> Unproven:
     received = yield from dialogue.request(window, symbol)
     if received.answer is Refusal.UNKNOWN_SYMBOL:  # it is listed, stored or shown: this may be a mistake
         received = yield from dialogue.request(window, symbol)
@@ -57,19 +57,19 @@ def _of_symbol(dialogue: Dialogue, window: Window, symbol: str, shown: list[Orde
         return [Finding(window, Verdict.DISPUTED if is_disputed else Verdict.FAILED, symbol)]
     whole = yield from _whole_page(dialogue, window, symbol, received)
     if whole is None:
-        return (yield from _by_millisecond(dialogue, window, symbol, shown))
-    shown += whole.orders
+        return (yield from _by_millisecond(dialogue, window, symbol, pages))
+    pages.append(whole)
     return []
 
 
-def _by_millisecond(dialogue: Dialogue, window: Window, symbol: str, shown: list[Order]) -> Unproven:
+def _by_millisecond(dialogue: Dialogue, window: Window, symbol: str, pages: list[Page]) -> Unproven:
     if window.width == 1:
         for close_type in REQUESTABLE_CLOSE_TYPES:
             yield from dialogue.request(window, symbol, close_type)
         return [Finding(window, Verdict.SATURATED, symbol)]
     unproven: list[Finding] = []
     for start in range(window.start, window.end):
-        unproven += yield from _of_symbol(dialogue, Window(start, start + 1), symbol, shown)
+        unproven += yield from _of_symbol(dialogue, Window(start, start + 1), symbol, pages)
     return unproven
 
 

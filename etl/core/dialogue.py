@@ -105,13 +105,13 @@ class Dialogue:
             raise TypeError("symbols were requested, not a page")
         return listed
 
-    def prove(self, window: Window, shown: Sequence[Order], symbol: str | None = None) -> None:
-        """Find what whole pages prove, as far as the exchange keeps it; `shown` are their orders."""
+    def prove(self, window: Window, pages: Sequence[Page], symbol: str | None = None) -> None:
+        """Find what whole pages prove, as far as the exchange keeps it."""
         claimed = window.intersect(self._claim)
         if claimed is not None:
             scope = symbol or self.scope
             proven, beyond = self.retention.judge(claimed)
-            self._findings += [Finding(part, Verdict.PROVEN, scope, shown) for part in proven]
+            self._findings += [Finding(part, Verdict.PROVEN, scope, pages) for part in proven]
             self._findings += [Finding(part, Verdict.BEYOND_RETENTION, scope) for part in beyond]
 
     def find(self, window: Window, verdict: Verdict, symbol: str | None = None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from etl.core.orders import Order
+from etl.core.paging import Page
 from etl.core.timeline import Window
 
 
@@ -26,5 +26,5 @@ class Finding:
     window: Window
     verdict: Verdict
     symbol: str | None = None
-    shown: Sequence[Order] = field(default=(), compare=False, repr=False)
-    """The orders on the pages that prove the interval; perhaps others, too."""
+    pages: Sequence[Page] = field(default=(), compare=False, repr=False)
+    """The pages that prove the interval, perhaps of a wider one."""

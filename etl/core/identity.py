@@ -13,11 +13,6 @@ from urllib.parse import urlsplit
 
 from etl.core.orders import Key
 from etl.core.paging import Page
-from etl.core.timeline import DAY
-
-UNFILLED_KEPT = 3 * DAY
-"""For how many milliseconds the exchange surely shows an order without a fill (documented for its list of all orders).
-An older one that is not shown is no evidence."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 

@@ -12,6 +12,10 @@ from etl.core.timeline import DAY, HOUR, MINUTE, Window
 DOCUMENTED = 90 * DAY
 """What the exchange promises to keep, milliseconds."""
 
+UNFILLED_KEPT = 3 * DAY
+"""For how many milliseconds the exchange surely shows an order without a fill (documented for its list of all orders):
+an older one that is not shown says nothing."""
+
 FINEST = HOUR
 """How precisely the edge is searched where the exchange keeps less than configured, in milliseconds."""
 

@@ -106,7 +106,7 @@ class _Walk:
             self._truncation_side.confirmed(piece.expects)
         is_proven_already = not subtract([piece.window], self._target.proven)
         if doubt is None or doubt.is_over or (is_proven_already and self._may_be_believed(page)):
-            self._dialogue.prove(piece.window, page.orders)
+            self._dialogue.prove(piece.window, [page])
             return []
         if doubt.has_earlier or self._dialogue.limits.may_be_lone(doubt):
             self._held.append(_Held(piece, page, doubt))
@@ -163,7 +163,7 @@ class _Walk:
         known = clip(self._target.proven, window) if self._may_be_believed(page) else []
         if known:
             for part in known:
-                self._dialogue.prove(part, page.orders)
+                self._dialogue.prove(part, [page])
             return [Piece(part) for part in subtract([window], known)]
         if window.width > NARROWEST:
             return halve(piece, times)
@@ -185,7 +185,7 @@ class _Walk:
         held, self._held = self._held, []
         for one in held:
             if one.doubt.is_over:
-                self._dialogue.prove(one.piece.window, one.page.orders)
+                self._dialogue.prove(one.piece.window, [one.page])
             else:
                 self._held.append(one)
 
@@ -199,7 +199,7 @@ class _Walk:
         while self._held:
             one = self._held.pop(0)
             if (yield from self._dialogue.is_over(one.doubt)):
-                self._dialogue.prove(one.piece.window, one.page.orders)
+                self._dialogue.prove(one.piece.window, [one.page])
             else:
                 pending += yield from self._divide(one.piece, one.page)
             self._release()

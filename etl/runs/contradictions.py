@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from etl.core.findings import Finding, Verdict
 from etl.core.orders import Key, Order
 from etl.core.planning import Known
-from etl.core.timeline import Window, subtract
+from etl.core.timeline import Window, merge, subtract
 from etl.store import coverage, orders
 
 _FOREVER = 1 << 62
@@ -27,7 +27,8 @@ class ProofRecord:
         self._connection = connection
         self._scope = account, market
         self._before = before
-        self._proven_here: list[Finding] = []
+        self._proven_here: defaultdict[str | None, list[Window]] = defaultdict(list)
+        """By symbol, merged: a run proves many intervals, and their pages must not stay in memory."""
         self._since = _FOREVER
         self.left_out: set[Key] = set()
         """The stored orders that a page left out which would else have proven its window."""
@@ -39,7 +40,9 @@ class ProofRecord:
             self._since = min(self._since, *contradicted)
             self._take_back()
         judged = [part for finding in findings for part in self._judge(finding)]
-        self._proven_here += [finding for finding in judged if finding.verdict is Verdict.PROVEN]
+        for finding in judged:
+            if finding.verdict is Verdict.PROVEN:
+                self._proven_here[finding.symbol] = merge([*self._proven_here[finding.symbol], finding.window])
         coverage.record(self._connection, *self._scope, judged)
 
     def _contradicted(self, findings: Sequence[Finding]) -> Iterable[int]:
@@ -54,7 +57,7 @@ class ProofRecord:
         for finding, sums in zip(proven, stored, strict=True):
             if sums != _sums(finding):
                 lasting = orders.lasting_between(self._connection, *self._scope, finding.symbol, finding.window)
-                lacking = set(lasting) - {order.key for order in finding.shown}
+                lacking = set(lasting) - {order.key for order in _orders(finding)}
                 self.left_out |= lacking
                 if lacking:
                     yield finding.window.start
@@ -63,30 +66,31 @@ class ProofRecord:
         """The finding, with what is newer than the contradiction disputed unless an earlier run proved it."""
         if finding.verdict is not Verdict.PROVEN:
             return [finding]
-        disputed = self._newly(finding)
+        disputed = self._newly([finding.window], finding.symbol)
         return [
             *(replace(finding, window=part) for part in subtract([finding.window], disputed)),
             *(Finding(part, Verdict.DISPUTED, finding.symbol) for part in disputed),
         ]
 
-    def _newly(self, finding: Finding) -> list[Window]:
-        """The parts of a finding that only this run proves and that are newer than the contradiction."""
-        known = [self._before.get(symbol, Known()) for symbol in (None, finding.symbol)]
+    def _newly(self, windows: Sequence[Window], symbol: str | None) -> list[Window]:
+        """The parts that only this run proves and that are newer than the contradiction."""
+        known = [self._before.get(scope, Known()) for scope in (None, symbol)]
         before = [window for one in known for window in one.proven]
-        return subtract([finding.window], [*before, Window(-_FOREVER, self._since)])
+        return subtract(windows, [*before, Window(-_FOREVER, self._since)])
 
     def _take_back(self) -> None:
-        taken: defaultdict[str | None, list[Window]] = defaultdict(list)
-        for finding in self._proven_here:
-            taken[finding.symbol] += self._newly(finding)
-        for symbol, windows in taken.items():
-            coverage.dispute(self._connection, *self._scope, symbol, windows)
+        for symbol, windows in self._proven_here.items():
+            coverage.dispute(self._connection, *self._scope, symbol, self._newly(windows, symbol))
 
 
 def _sums(finding: Finding) -> tuple[int, int]:
     """How many orders of the interval the pages show, and the sum of their ids."""
-    inside = {order.key for order in finding.shown if _is_inside(order, finding)}
+    inside = {order.key for order in _orders(finding) if _is_inside(order, finding)}
     return len(inside), sum(order_id for _, order_id in inside)
+
+
+def _orders(finding: Finding) -> Iterable[Order]:
+    return (order for page in finding.pages for order in page.orders)
 
 
 def _is_inside(order: Order, finding: Finding) -> bool:

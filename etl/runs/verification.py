@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from etl.accounts.credentials import Keyring
 from etl.core.differences import Difference, DifferenceKind, compare
-from etl.core.findings import Finding, Verdict
+from etl.core.findings import Finding
 from etl.core.orders import Key, Order, latest_versions
 from etl.core.planning import Known, Rules
 from etl.core.sampling import Sample, SampleResult
@@ -162,7 +162,7 @@ class VerifySink:
             if one.page is not None:
                 differing.setdefault(one.account, set()).update(self._compare(one))
             for finding in one.findings:
-                self._find(one, finding)
+                self._find(one.account, finding)
             self._counts.largest_page = max(self._counts.largest_page, one.longest)
         self._connection.rollback()
         if self._spec.repair:
@@ -236,12 +236,12 @@ class VerifySink:
         of_scopes = [of_account[symbol] for symbol in (order.symbol, None) if symbol in of_account]
         return next((one for one in of_scopes if one.holds(order)), None)
 
-    def _find(self, one: Received, finding: Finding) -> None:
+    def _find(self, account: str, finding: Finding) -> None:
         """What is known of all symbols together is known of each."""
-        is_spoilt = one.page is not None and bool(one.page.rejects) and finding.verdict is Verdict.PROVEN
-        for symbol, comparison in self._comparisons[one.account].items():
+        is_spoilt = any(page.rejects for page in finding.pages)
+        for symbol, comparison in self._comparisons[account].items():
             if finding.symbol in (None, symbol):
-                comparison.findings.append(finding)
+                comparison.findings.append(replace(finding, pages=()))  # all pages of a run would fill the memory
                 if is_spoilt:
                     comparison.spoilt.append(finding.window)
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, false, func, not_, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
-from etl.core.identity import UNFILLED_KEPT, Held
+from etl.core.identity import Held
 from etl.core.orders import Key
+from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.orders import IS_VANISHED
 from etl.store.schema import coverage, force_orders, identities

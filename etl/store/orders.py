@@ -28,13 +28,10 @@ from sqlalchemy import (
 
 from etl.core.differences import StoredOrder
 from etl.core.orders import FIELDS, Key, Order
+from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.decisions import Decision
 from etl.store.schema import decisions, force_orders
-
-FORGOTTEN_AFTER = "3 days"
-"""After this age the exchange may no longer show an order without a fill (documented for its sister `allOrders`)."""
-
 
 IS_VANISHED = exists().where(
     decisions.c.kind == Decision.VANISHED,
@@ -48,7 +45,7 @@ IS_VANISHED = exists().where(
 IS_FORGOTTEN = or_(
     and_(
         func.coalesce(force_orders.c.executed_qty, 0) == 0,
-        force_orders.c.order_time < func.now() - text(f"interval '{FORGOTTEN_AFTER}'"),
+        force_orders.c.order_time < func.now() - text(f"interval '{UNFILLED_KEPT} milliseconds'"),
     ),
     IS_VANISHED,
 )

@@ -46,7 +46,7 @@ class History:
         """One transaction of a run of its own."""
         recorder = Recorder(self.connection, USDM, self.run(), spent=lambda: (0, 0))
         answer = page(*rows)
-        findings = [replace(finding, shown=answer.orders) for finding in proofs]
+        findings = [replace(finding, pages=[answer]) for finding in proofs]
         recorder.commit([Received(ACCOUNT, answer, findings)], replace_equal=replace_equal)
 
     def run(self) -> int:

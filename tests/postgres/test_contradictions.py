@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.orders import Order
+from etl.core.paging import Page
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_millis
 from etl.runs.contradictions import ProofRecord
@@ -23,6 +24,10 @@ NOTHING: Mapping[str | None, Known] = MappingProxyType({})
 
 def orders(*ids: int, symbol: str = "BTCUSDT", at: int = AT + HOUR, **changes: object) -> tuple[Order, ...]:
     return page(*(row(orderId=n, symbol=symbol, time=at, updateTime=at, **changes) for n in ids)).orders
+
+
+def holding(shown: Sequence[Order]) -> Page:
+    return Page(tuple(shown), (), WINDOW.end)
 
 
 def store(connection: Connection, *stored: Order) -> None:
@@ -43,7 +48,7 @@ def recorded(connection: Connection, symbol: str | None = None) -> dict[str, lis
 
 
 def verdicts(connection: Connection, shown: Sequence[Order], symbol: str | None = None) -> set[str]:
-    judge(connection, Finding(WINDOW, Verdict.PROVEN, symbol, shown))
+    judge(connection, Finding(WINDOW, Verdict.PROVEN, symbol, [holding(shown)]))
     found = set(recorded(connection, symbol))
     connection.execute(delete(coverage))
     return found
@@ -56,7 +61,7 @@ def test_a_page_that_shows_all_that_is_stored_proves_its_window(connection: Conn
 
 def test_a_page_that_leaves_out_a_stored_order_is_disputed_and_the_order_is_named(connection: Connection) -> None:
     store(connection, *orders(1, 2))
-    record = judge(connection, Finding(WINDOW, Verdict.PROVEN, None, orders(1)))
+    record = judge(connection, Finding(WINDOW, Verdict.PROVEN, None, [holding(orders(1))]))
     assert recorded(connection) == {"disputed": [WINDOW]}
     assert record.left_out == {("BTCUSDT", 2)}
 

@@ -5,8 +5,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from etl.core.findings import Finding, Verdict
-from etl.core.identity import UNFILLED_KEPT, Held
+from etl.core.identity import Held
 from etl.core.markets import USDM
+from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import DAY, SECOND, Window, to_datetime
 from etl.store import coverage, identities
 from etl.store.identities import Identity

@@ -33,7 +33,7 @@ BEYOND_A_DOUBLE = 2**53 + 1
 def store(connection: Connection, account: str, *rows: str, proven: Window | None = None) -> None:
     """As a run stores what it received."""
     answer = page(*rows)
-    findings = [Finding(proven, Verdict.PROVEN, None, answer.orders)] if proven else []
+    findings = [Finding(proven, Verdict.PROVEN, None, [answer])] if proven else []
     Recorder(connection, USDM, 1, lambda: (1, 50)).commit([Received(account, answer, findings)])
 
 

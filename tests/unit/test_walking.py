@@ -234,7 +234,7 @@ def test_a_hole_in_what_is_proven_is_requested_again_as_well() -> None:
 def test_a_page_in_doubt_of_what_is_proven_already_needs_no_other_proof() -> None:
     answer = full_of(40)
     (finding,) = found(dialogue(Target(WINDOW, WINDOW, proven=(WINDOW,)), [answer]))
-    assert (finding.window, finding.verdict, finding.shown) == (WINDOW, Verdict.PROVEN, answer.orders)
+    assert (finding.window, finding.verdict, finding.pages) == (WINDOW, Verdict.PROVEN, [answer])
 
 
 def test_a_small_page_that_is_the_longest_waits_and_is_whole_if_no_other_has_its_length() -> None:
