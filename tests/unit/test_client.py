@@ -10,7 +10,7 @@ import pytest
 
 from etl.core.orders import CloseType
 from etl.core.paging import PageRequest, Refusal
-from etl.core.timeline import DAY, MINUTE, SECOND, Window
+from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window
 from etl.errors import CredentialsError, RejectedError
 from etl.exchange.client import EXCHANGE_INFO
 from etl.exchange.clock import local_now
@@ -47,8 +47,8 @@ def test_the_clock_is_the_exchange_s(offset: int, connect: Connecting) -> None:
     assert connected.client.spent() == (1, 1)
 
 
-NOON = NOW // MINUTE * MINUTE + MINUTE // 2
-"""The middle of a minute, whose headers surely belong to it."""
+NOON = NOW // MINUTE * MINUTE + MINUTE // 2 - HOUR
+"""The middle of a minute, whose headers surely belong to it; far from the machine's clock, which dated them before."""
 
 
 def test_what_others_use_is_learned_from_the_header(connect: Connecting) -> None:
