@@ -24,7 +24,6 @@ from benchmarks.__main__ import machine
 from benchmarks.places import ROOT, Cost, database, launched, server, simulator
 from benchmarks.scale_data import Size, fill
 from benchmarks.table import Figure, table
-from etl.exchange.clock import ExchangeClock
 from etl.fleet.jobs import ClaimedJob, Job
 from etl.fleet.worker_context import WorkerContext
 from etl.monitoring.address import parse_address
@@ -174,10 +173,9 @@ def _job_ms(place: str, url: str, accounts: tuple[Account, ...], directory: Path
     """The best of the second nights."""
     keys = {one.name: _keys(directory, one) for one in accounts}
     settings = Settings(database_url=SecretStr(place), base_url=url, weight_budget=10_000_000, accounts=keys)
-    clock, stop = ExchangeClock(), Event()
-    with composition.egress(settings, engine_for(place)) as egress:
-        limiter = composition.rate_limiter(settings, egress, clock, stop)
-        context = WorkerContext(settings, limiter, clock, stop, "bench/1")
+    stop = Event()
+    with composition.access(settings, engine_for(place), stop) as access:
+        context = WorkerContext(settings, access, stop, "bench/1")
         times: list[float] = []
         for night in range(2):
             for number, one in enumerate(accounts):

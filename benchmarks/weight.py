@@ -12,6 +12,7 @@ from benchmarks.table import Figure
 from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
 from etl.core.findings import Verdict
+from etl.core.markets.market import FUTURES
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
 from etl.core.paging import GREATEST_LIMIT, WIDEST_WINDOW, Page, PageRequest
@@ -54,7 +55,7 @@ def read(orders: Sequence[Order], kept: Kept) -> Cost:
         kind: CloseType | None = request.close_type.value if request.close_type else None
         rows = page(book, Query(start, end, request.limit, request.symbol, kind), scenario, NOW)
         cost.requests += 1
-        cost.weight += request.weight
+        cost.weight += FUTURES.of(request.symbol)
         read = read_page(json_array(rows), NOW)
         received.update(order.key for order in read.orders)
         return read

@@ -14,6 +14,7 @@ from etl.core.identity import host_of
 from etl.core.markets import USDM
 from etl.core.planning import cost
 from etl.core.text import many
+from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
 from etl.reporting.lines import plan_lines
 from etl.runs import composition, weight_limit
@@ -67,7 +68,8 @@ def backfill(
 def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
     with show_waits(), composition.store(settings) as connection:
         rules = composition.rules(settings, local_now())
-        targets = plan_only(connection, [one.account for one in spec.keys.usable], USDM, spec.planner, rules)
+        wallets = [Wallet(one.account, USDM) for one in spec.keys.usable]
+        targets = plan_only(connection, wallets, spec.planner, rules)
         budget, asks = weight_limit.expected(connection, host_of(settings.base_url), settings.weight_budget)
     windows = [target.need for target in targets]
     for line in plan_lines(cost(targets, asks_for_limit=asks), windows, budget, span.readable(rules)):

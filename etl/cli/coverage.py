@@ -8,6 +8,7 @@ from etl.cli.console import keep_exit_code, print_line, show_waits
 from etl.cli.options import examples, load_settings
 from etl.commands.accept_vanished import accept_vanished
 from etl.commands.reset_coverage import parse_reach, reset_coverage, taken_by
+from etl.core.markets import USDM
 from etl.core.timeline import Window, clip, duration, iso
 from etl.exchange.clock import local_now
 from etl.monitoring.gaps import command
@@ -75,7 +76,7 @@ def coverage_reset(
         print_line(f"took back {duration(sum(window.width for window in proven))} of account {account}, {span}")
         if readable := clip(proven, Window(rules.floor, rules.now)):
             symbols = [] if reach.symbol is None else [reach.symbol]
-            print_line(f"to read it again: {command(account, symbols, readable, rules.floor)}")
+            print_line(f"to read it again: {command(account, reach.market or USDM, symbols, readable, rules.floor)}")
 
 
 @coverage.command(

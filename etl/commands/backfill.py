@@ -13,4 +13,4 @@ def backfill_spec(settings: Settings, accounts: Sequence[str], symbols: Sequence
     """Raises ConfigError before anything is requested or opened."""
     names = parse_symbols(symbols)
     check_readable(settings, span)
-    return IngestSpec("backfill", keyring(settings, accounts), backfill_planner(span, names), names, span)
+    return IngestSpec("backfill", keyring(settings, accounts), backfill_planner(span, names), names, span=span)

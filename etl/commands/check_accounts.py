@@ -23,8 +23,8 @@ def check_accounts(
     keys = read_keys(sources)
     found = {name: key_check(name, ConfigError(fault)) for name, fault in keys.faults.items()}
     if keys.usable:
-        with composition.egress(settings, connection.engine) as egress:
-            found |= {one.account: one for one in check_keys(interactive_reader(settings, keys, egress, stop))}
+        with composition.access(settings, connection.engine, stop) as access:
+            found |= {one.account: one for one in check_keys(interactive_reader(settings, keys, access, stop))}
     return [found[one.account] for one in sources]
 
 

@@ -24,11 +24,11 @@ from etl.commands import doctor_checks
 from etl.commands.doctor_checks import CheckResult, Status
 from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.commands.output_paths import fault_of, nearest_existing
-from etl.core.egress import Egress
 from etl.core.text import printable
 from etl.core.timeline import SECOND
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
+from etl.exchange.access import Access
 from etl.notifications.channels import read_channels
 from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
@@ -137,11 +137,11 @@ class _Checks:
 
     def _exchange(self) -> Iterator[CheckResult]:
         keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange's time needs no key
-        with self._egress() as egress:
-            reader = interactive_reader(self._settings, keyless, egress, self._stop)
+        with self._access() as access:
+            (client,) = interactive_reader(self._settings, keyless, access, self._stop).clients.values()
             began = time.monotonic()
             try:
-                reader.clients[""].set_clock()
+                client.set_clock()
             except ExchangeError as error:
                 found = key_check("", error)
                 yield CheckResult("address", Status.FAILED, f"{self._settings.base_url}: {found.wrong}", found.remedy)
@@ -150,7 +150,7 @@ class _Checks:
         round_trip = int((time.monotonic() - began) * SECOND)
         how = "over TLS" if self._settings.base_url.startswith("https:") else "over plain http, on this machine"
         yield CheckResult("address", Status.OK, f"{self._settings.base_url} answers {how}")
-        yield doctor_checks.of_clock(reader.clock.machine_is_ahead(), round_trip)
+        yield doctor_checks.of_clock(client.clock.machine_is_ahead(), round_trip)
 
     def _accounts(self) -> Iterator[CheckResult]:
         sources = self._sources()
@@ -167,8 +167,8 @@ class _Checks:
                 )
         elif keys.usable:
             open_files = {one.account: _open_files(one) for one in sources}
-            with self._egress() as egress:
-                for key in check_keys(interactive_reader(self._settings, keys, egress, self._stop)):
+            with self._access() as access:
+                for key in check_keys(interactive_reader(self._settings, keys, access, self._stop)):
                     yield doctor_checks.of_account(key, open_files[key.account])
 
     def _notifications(self) -> Iterator[CheckResult]:
@@ -190,11 +190,11 @@ class _Checks:
             return []
 
     @contextmanager
-    def _egress(self) -> Iterator[Egress]:
-        """The egress of the database, which knows of a ban; without a database, one of our own and the file."""
+    def _access(self) -> Iterator[Access]:
+        """With the database, which knows of a ban; without one, with the file that knows of it."""
         engine = engine_for(self._url, TIMEOUT_S) if self._url else None
-        with composition.egress(self._settings, engine) as egress:
-            yield egress
+        with composition.access(self._settings, engine, self._stop) as access:
+            yield access
 
 
 def _with_short_timeouts(settings: Settings) -> Settings:

@@ -24,9 +24,9 @@ from etl.accounts.key_sources import (
 from etl.commands import toml_text
 from etl.commands.key_checks import KeyCheck, check_keys, interactive_reader
 from etl.commands.output_paths import fault_of, refuse_existing
-from etl.core.egress import Egress
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError
+from etl.exchange.access import Access
 from etl.reporting.files import atomic_write
 from etl.runs import composition
 from etl.settings.loading import ACCOUNT_NAMES, is_account_name, values_without_file
@@ -133,8 +133,8 @@ def check(made: Draft, stop: Event) -> Checked:
 
     Nothing is sent during a ban that the database knows of.
     """
-    with _egress(made.settings) as (egress, lacks_tables):
-        (key,) = check_keys(interactive_reader(made.settings, Keyring([made.credentials]), egress, stop))
+    with _access(made.settings, stop) as (access, lacks_tables):
+        (key,) = check_keys(interactive_reader(made.settings, Keyring([made.credentials]), access, stop))
     return Checked(key, lacks_tables)
 
 
@@ -215,23 +215,26 @@ def _check_directories(made: Draft) -> None:
 
 
 @contextmanager
-def _egress(settings: Settings) -> Iterator[tuple[Egress, bool]]:
-    """The egress for the request, and whether the database lacks tables of ours or has old ones.
+def _access(settings: Settings, stop: Event) -> Iterator[tuple[Access, bool]]:
+    """The access for the request, and whether the database lacks tables of ours or has old ones.
 
     Does not create an embedded Postgres: one that does not exist yet knows of no ban, but the data directory may.
     """
     if settings.database_url is None and not composition.has_database(settings):
         binaries()
-        with composition.egress(settings, None) as egress:
-            yield egress, False
+        with composition.access(settings, None, stop) as access:
+            yield access, False
     elif settings.database_url is None:
-        with composition.store(settings) as connection, composition.egress(settings, connection.engine) as egress:
-            yield egress, False
+        with (
+            composition.store(settings) as connection,
+            composition.access(settings, connection.engine, stop) as access,
+        ):
+            yield access, False
     else:
         with connection_to(engine_for(settings.database_url.get_secret_value(), DATABASE_TIMEOUT_S)) as connection:
             lacks_tables = migrate.needs_upgrade(connection)
-            with composition.egress(settings, None if lacks_tables else connection.engine) as egress:
-                yield egress, lacks_tables
+            with composition.access(settings, None if lacks_tables else connection.engine, stop) as access:
+                yield access, lacks_tables
 
 
 def _make_private_directory(directory: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from etl.accounts.credentials import Keyring
-from etl.core.egress import Egress
+from etl.core.markets import USDM
 from etl.core.paging import PageRequest
 from etl.core.text import printable
 from etl.core.timeline import SECOND, Window, iso
@@ -21,7 +21,7 @@ from etl.errors import (
     ThrottledError,
     TransientError,
 )
-from etl.exchange.clock import ExchangeClock
+from etl.exchange.access import Access
 from etl.runs import composition
 from etl.runs.fetchers import interruptibly
 from etl.runs.reader import Reader
@@ -29,9 +29,6 @@ from etl.settings.model import Settings
 
 ATTEMPTS = 2
 """The most attempts of a request. A person waits for the result, so that the retries of a nightly run are too many."""
-
-SYMBOL = "BTCUSDT"
-"""Any symbol of the exchange serves: with a symbol the request has weight 20, without one 50."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +42,10 @@ class KeyCheck:
     exit_code: ExitCode = ExitCode.DONE
 
 
-def interactive_reader(settings: Settings, keys: Keyring, egress: Egress, stop: Event) -> Reader:
+def interactive_reader(settings: Settings, keys: Keyring, access: Access, stop: Event) -> Reader:
     """A reader with few retries, because a person waits for the result."""
-    few, clock = replace(settings, attempts=min(settings.attempts, ATTEMPTS)), ExchangeClock()
-    return composition.reader(few, keys, composition.rate_limiter(few, egress, clock, stop), clock, stop)
+    few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
+    return composition.reader(few, keys, access, stop, lambda account: settings.markets_of(account)[:1] or (USDM,))
 
 
 def key_check(account: str, error: ForceOrdersError | None) -> KeyCheck:
@@ -112,13 +109,13 @@ def check_keys(reader: Reader) -> Iterator[KeyCheck]:
         unreachable = error  # for every account, so that none needs to wait for it again
     except ExchangeError:
         pass  # this machine's clock is good enough; each account's own request reports what is wrong
-    for account, client in reader.clients.items():
+    for wallet, client in reader.clients.items():
         fault: ExchangeError | None = unreachable
         if fault is None:
-            end = reader.clock.now()
-            request = PageRequest(Window(end - SECOND, end), 1, SYMBOL)
+            end = client.clock.now()
+            request = PageRequest(Window(end - SECOND, end), 1, client.market.probe_symbol)
             try:
                 interruptibly(lambda: client.page(request), reader.stop)  # noqa: B023 - it ends before the next iteration
             except ExchangeError as error:
                 fault = error
-        yield key_check(account, fault)
+        yield key_check(wallet.account, fault)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from etl.core.orders import FIELDS, FieldType, Order
 from etl.core.timeline import to_datetime
+from etl.core.wallets import Wallet
 
 
 class DifferenceKind(StrEnum):
@@ -33,7 +34,7 @@ class Newer(StrEnum):
 class Difference:
     """One order that differs. The times are epoch milliseconds."""
 
-    account: str
+    wallet: Wallet
     symbol: str
     order_id: int
     order_time: int
@@ -51,12 +52,12 @@ StoredOrder = Mapping[str, object]
 """The columns of a row of `force_orders` by name; `raw` is JSON text."""
 
 
-def compare(account: str, order: Order, stored: StoredOrder | None) -> Difference | None:
+def compare(wallet: Wallet, order: Order, stored: StoredOrder | None) -> Difference | None:
     """How an order that the exchange shows differs from its stored row; None: not at all.
 
     Compares the row as received with `raw`, key by key, and with the columns that were read from it.
     """
-    of_order = (account, *order.key, order.order_time, order.update_time)
+    of_order = (wallet, *order.key, order.order_time, order.update_time)
     if stored is None:
         return Difference(*of_order, DifferenceKind.MISSING)
     shown, kept = _keys_of(order.raw), _keys_of(str(stored["raw"]))

@@ -13,9 +13,6 @@ GREATEST_LIMIT = 100
 WIDEST_WINDOW = 7 * DAY - 2
 """The widest window in milliseconds: the request's ends lie one more apart, and that must be less than 7 days."""
 
-WEIGHT_WITH_SYMBOL = 20
-WEIGHT_WITHOUT_SYMBOL = 50
-
 
 class Kind(NamedTuple):
     """A kind of requests. A server may honour the limit for one kind and not for another."""
@@ -32,11 +29,8 @@ class PageRequest:
     limit: int
     symbol: str | None = None
     close_type: CloseType | None = None
-
-    @property
-    def weight(self) -> int:
-        """What the exchange charges for it (the endpoint's documentation)."""
-        return WEIGHT_WITHOUT_SYMBOL if self.symbol is None else WEIGHT_WITH_SYMBOL
+    number: int | None = None
+    """Which page of the window, from 1, where pages are numbered."""
 
     @property
     def kind(self) -> Kind:
@@ -60,6 +54,8 @@ class Page:
     """The exchange's clock when the response arrived, epoch milliseconds."""
     size: int = 0
     """Bytes of the response's body."""
+    total: int | None = None
+    """How many rows the window has by the exchange's own count, where pages are numbered."""
 
     @property
     def length(self) -> int:

@@ -1,13 +1,13 @@
 """Which windows to request, and what they will cost.
 
 The cheapest layout follows from two documented facts: a window of seven days costs as much as a window of one minute,
-and a request without symbol (50) costs less than three requests with one (20 each).
+and a request without symbol (weight 50 for futures) costs less than three requests with one (20 each).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from etl.core.paging import WEIGHT_WITH_SYMBOL, WEIGHT_WITHOUT_SYMBOL
+from etl.core.markets.market import FUTURES, Weights
 from etl.core.retention import MARGIN
 from etl.core.timeline import DAY, MINUTE, Window, clip, divide, fill, subtract, window_or_none
 from etl.core.walking import Target
@@ -40,6 +40,8 @@ class Rules:
     """How far behind each watermark a nightly run reads again, for orders that appeared late or changed."""
     earliest: int | None = None
     """The earliest of the clocks of exchange, database and machine; nothing later is ever proven. None: `now`."""
+    weights: Weights = FUTURES
+    """The weight of one request, with symbol and without."""
 
     @property
     def settled(self) -> int:
@@ -82,11 +84,11 @@ class Known:
         return replace(self, proven=clip(self.proven, Window(min(instant, 0) - 1, instant)))
 
 
-def scopes(symbols: Sequence[str]) -> list[str | None]:
+def scopes(symbols: Sequence[str], weights: Weights) -> list[str | None]:
     """The cheapest way to read these symbols: by name, or without symbol (None). No symbols means all of them."""
     distinct = list(dict.fromkeys(symbols))
-    by_name = len(distinct) * WEIGHT_WITH_SYMBOL
-    return [*distinct] if 0 < by_name < WEIGHT_WITHOUT_SYMBOL else [None]
+    by_name = len(distinct) * weights.by_symbol
+    return [*distinct] if 0 < by_name < weights.of_all else [None]
 
 
 def plan_everything(symbol: str | None, known: Known, rules: Rules) -> list[Target]:
@@ -109,7 +111,7 @@ def plan_nightly(every: Known, by_name: Mapping[str, Known], rules: Rules) -> li
     """
     requested = {name: known for name, known in by_name.items() if known.proven}
     if not every.proven and requested:
-        cheapest = scopes(list(requested))
+        cheapest = scopes(list(requested), rules.weights)
         if cheapest != [None]:
             return [target for name, known in requested.items() for target in plan_sync(name, known, rules)]
         frontier = min(known.proven[-1].end for known in requested.values())
@@ -184,8 +186,8 @@ class Cost:
         return 0 if self.weight <= budget else self.weight / budget
 
 
-def cost(targets: Sequence[Target], *, asks_for_limit: bool = False) -> Cost:
+def cost(targets: Sequence[Target], weights: Weights = FUTURES, *, asks_for_limit: bool = False) -> Cost:
     """`asks_for_limit`: whether the run asks the exchange for its weight limit, which it does once a day."""
-    weights = [WEIGHT_WITHOUT_SYMBOL if t.symbol is None else WEIGHT_WITH_SYMBOL for t in targets]
+    of_targets = [weights.of(target.symbol) for target in targets]
     first = [CLOCK_WEIGHT] + [LIMIT_WEIGHT] * asks_for_limit
-    return Cost(len(first) + len(weights), sum(first) + sum(weights))
+    return Cost(len(first) + len(of_targets), sum(first) + sum(of_targets))

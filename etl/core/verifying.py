@@ -11,6 +11,7 @@ from etl.core.planning import OPENED, Known, Rules, plan_backfill
 from etl.core.retention import MARGIN
 from etl.core.timeline import Window, clip, merge, subtract, window_or_none
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 
 
 class Why(StrEnum):
@@ -56,7 +57,7 @@ class Scope:
 class ScopeResult:
     """What the comparison of a scope found."""
 
-    account: str
+    wallet: Wallet
     symbol: str | None
     span: Window
     compared: Sequence[Window]

@@ -7,11 +7,12 @@ from collections import deque
 from itertools import chain, takewhile
 
 from etl.core.egress import EDGE
+from etl.core.markets.apis import FUTURES_POOL
 from etl.core.timeline import MINUTE
 from etl.exchange.other_traffic import HEAVIEST, OtherTraffic, Sample
 
-ALLOWANCE = 2_400
-"""Documented weight per minute and address on USDⓈ-M futures; what the exchange says of itself counts for more."""
+ALLOWANCE = FUTURES_POOL.allowance
+"""Of the pool in which most requests are."""
 
 
 def default_budget(allowance: int) -> int:
@@ -28,7 +29,7 @@ class Budget:
     """
 
     def __init__(self, chosen: int | None = None, allowance: int = ALLOWANCE) -> None:
-        """`chosen`: what the operator allows all our processes per minute; None: half of the allowance.
+        """`chosen`: what the operator allows all our processes per minute; None: half of the allowance of the pool.
 
         Until `allow` is called, the allowance is at least what the operator chose: he may know of a greater one.
         """

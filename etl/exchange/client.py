@@ -1,9 +1,9 @@
-"""The client of one account: takes a request, returns a checked response."""
+"""The client of one account in one market: takes a request, returns a checked response."""
 
 import hmac
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock
@@ -11,7 +11,8 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from etl.core.identity import host_of
-from etl.core.paging import Answer, PageRequest, Refusal
+from etl.core.markets.market import Api, Endpoint, Market, Pager
+from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.errors import (
     BeyondRetentionError,
     ClockSkewError,
@@ -22,7 +23,8 @@ from etl.errors import (
     UnknownSymbolError,
     WindowTooWideError,
 )
-from etl.exchange.clock import ExchangeClock, compare_clocks
+from etl.exchange.access import Access
+from etl.exchange.clock import compare_clocks
 from etl.exchange.error_table import classify
 from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, weight_limit_in
 from etl.exchange.key_refusals import KeyRefusals
@@ -34,10 +36,6 @@ from etl.exchange.signing import Signer
 from etl.exchange.transport import Response, Transport
 from etl.logs import logger
 from etl.waits import WAITS, Reason
-
-FORCE_ORDERS = "/fapi/v1/forceOrders"
-TIME = "/fapi/v1/time"
-EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
 
 T = TypeVar("T")
 
@@ -60,13 +58,13 @@ _REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The exchange's address and its timeouts in seconds; `recv_window` in milliseconds.
+class HttpOptions:
+    """The addresses of the exchange's APIs by name, and the timeouts in seconds; `recv_window` in milliseconds.
 
     `read_timeout` is for the whole response, to its last byte.
     """
 
-    base_url: str
+    base_urls: Mapping[str, str]
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
     recv_window: int = 5_000
@@ -80,19 +78,21 @@ class ExchangeClient:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        market: Market,
+        options: HttpOptions,
         signer: Signer,
-        clock: ExchangeClock,
-        limiter: RateLimiter,
+        access: Access,
         retry: RetryPolicy,
         sleep: Callable[[float], object],
     ) -> None:
-        self.host = host_of(endpoint.base_url)
-        self._recv_window = endpoint.recv_window
-        self._transport = Transport(endpoint.base_url, signer.api_key, endpoint.connect_timeout, endpoint.read_timeout)
+        self.market = market
+        self.host = host_of(options.base_urls[market.api.name])
+        self.clock = access.clock(market.clock.api)
+        self.limiter = access.limiter(market.api.pool, self.clock)
+        self._options = options
+        self._transports: dict[str, Transport] = {}
         self._signer = signer
-        self._clock = clock
-        self._limiter = limiter
+        self._access = access
         self._retry = retry
         self._sleep = sleep
         self._key_refusals = KeyRefusals()
@@ -107,18 +107,28 @@ class ExchangeClient:
 
     def page(self, request: PageRequest) -> Answer:
         """The response to one request for force orders; a refusal that calls for another request is one, too."""
-        start, end = request.window.wire()
-        parameters: dict[str, str | int] = {"startTime": start, "endTime": end, "limit": request.limit}
-        if request.symbol is not None:
-            parameters["symbol"] = request.symbol
-        if request.close_type is not None:
-            parameters["autoCloseType"] = request.close_type.value
+        market, parameters = self.market, self._parameters(request)
+        endpoint = Endpoint(market.api, market.path, market.weights.of(request.symbol))
         try:
-            return self._retried(
-                lambda: read_page(self._get(FORCE_ORDERS, request.weight, parameters), self._clock.now())
-            )
+            return self._retried(lambda: self._read_page(self._get(endpoint, parameters)))
         except (WindowTooWideError, BeyondRetentionError, UnknownSymbolError) as refusal:
             return _REFUSALS[type(refusal)]
+
+    def _parameters(self, request: PageRequest) -> dict[str, str | int]:
+        start, end = request.window.wire()
+        parameters: dict[str, str | int] = {"startTime": start, "endTime": end}
+        if self.market.pager is Pager.NUMBERED:
+            parameters |= {"current": request.number or 1, "size": request.limit}
+        else:
+            parameters["limit"] = request.limit
+        if request.symbol is not None and self.market.symbol_parameter is not None:
+            parameters[self.market.symbol_parameter] = request.symbol
+        if request.close_type is not None:
+            parameters["autoCloseType"] = request.close_type.value
+        return parameters
+
+    def _read_page(self, body: bytes) -> Page:
+        return read_page(body, self.clock.now())
 
     def spent(self) -> tuple[int, int]:
         """Requests sent so far, and their weight."""
@@ -132,7 +142,7 @@ class ExchangeClient:
     def symbols(self) -> frozenset[str] | None:
         """The names of all symbols that the exchange lists; None where it gives none. Requested once and kept."""
         try:
-            return self._exchange_info(self._retry).symbols
+            return self._listed(self._retry).symbols
         except ThrottledError:
             raise
         except ExchangeError:
@@ -144,14 +154,17 @@ class ExchangeClient:
         Never raises an ExchangeError: a run can do without. What stops this request stops the next one too.
         """
         try:
-            return self._exchange_info(self._few()).weight_limit
+            return self._listed(self._few()).weight_limit
         except ExchangeError as error:
             _log.info("the exchange does not tell its weight limit: %s", error)
             return None
 
-    def _exchange_info(self, retry: RetryPolicy) -> ExchangeInfo:
-        """Weight 1, but over 1 MB: what lists symbols is kept."""
-        info = self._info or self._retried(lambda: read_exchange_info(self._get(EXCHANGE_INFO, 1)), retry)
+    def _listed(self, retry: RetryPolicy) -> ExchangeInfo:
+        """What the exchange lists for the market, often over 1 MB: kept once it has symbols."""
+        if self.market.listing is None:
+            return ExchangeInfo()
+        listing = self.market.listing
+        info = self._info or self._retried(lambda: read_exchange_info(self._get(listing)), retry)
         self._info = info if info.symbols else None
         return info
 
@@ -160,62 +173,74 @@ class ExchangeClient:
 
     def _retried(self, attempt: Callable[[], T], retry: RetryPolicy | None = None) -> T:
         try:
-            return (retry or self._retry).retrying(self._sleep, lambda: self._limiter.waits_for_cooldown)(attempt)
+            return (retry or self._retry).retrying(self._sleep, lambda: self.limiter.waits_for_cooldown)(attempt)
         except ClockSkewError as error:
-            raise ClockSkewError(f"{error}; {compare_clocks(self._clock.machine_is_ahead())}") from None
+            raise ClockSkewError(f"{error}; {compare_clocks(self.clock.machine_is_ahead())}") from None
 
     def _read_time(self) -> None:
-        exchange_time = read_object(self._get(TIME, 1)).get("serverTime")
+        exchange_time = read_object(self._get(self.market.clock)).get("serverTime")
         if not isinstance(exchange_time, str) or not re.fullmatch(r"\d{12,14}", exchange_time):
             raise ContractError("the exchange's response holds no valid serverTime")
-        self._limiter.clock_moved(self._clock.set(int(exchange_time)))
+        self._access.set_clock(self.clock, int(exchange_time))
 
-    def _get(self, path: str, weight: int, signed: dict[str, str | int] | None = None) -> bytes:
+    def _get(self, endpoint: Endpoint, signed: dict[str, str | int] | None = None) -> bytes:
         """The body of a 200; any other response is raised. Every attempt passes the rate limiter and is counted."""
-        sent = self._limiter.acquire(weight)
+        limiter = self._access.limiter(endpoint.api.pool, self.clock)
+        sent = limiter.acquire(endpoint.weight)
         with self._lock:
             self._sent += 1
-            self._weight += weight
-        response = self._send(path, sent) if signed is None else self._send_signed(path, signed, sent)
+            self._weight += endpoint.weight
+        send = partial(self._send, endpoint.api, limiter, sent)
+        response = send(endpoint.path) if signed is None else self._send_signed(send, endpoint.path, signed, sent)
         if response.status == 200:
-            self._limiter.outcomes.add(ANSWERED)
+            self._access.outcomes.add(ANSWERED)
             return response.body
-        now = self._clock.now()
+        now = self.clock.now()
         code, message = _error_body(response.body)
         key_worked = partial(self._key_refusals.is_doubtful, sent)
         error = classify(response.status, code, message, response.headers, now, key_worked)
-        self._limiter.outcomes.add(outcome_of(type(error)))
+        self._access.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
             self._key_refusals.doubt(error.cooldown_until)
         if isinstance(error, ThrottledError):
             if (limit := weight_limit_in(message)) is not None:
-                self._limiter.correct_limit(limit)
-            self._limiter.start_cooldown(error.cooldown_until, str(error))
-        elif isinstance(error, ClockSkewError) and path != TIME:
+                limiter.correct_limit(limit)
+            self._access.start_cooldown(error.cooldown_until, str(error))
+        elif isinstance(error, ClockSkewError) and endpoint != self.market.clock:
             self._read_time()
         raise error
 
-    def _send_signed(self, path: str, parameters: dict[str, str | int], sent: int) -> Response:
+    def _send_signed(
+        self, send: Callable[[str], Response], path: str, parameters: dict[str, str | int], sent: int
+    ) -> Response:
         with self._key_refusals.in_flight():
-            response = self._send(f"{path}?{self._sign(parameters)}", sent)
+            response = send(f"{path}?{self._sign(parameters)}")
             if response.status == 200:
                 self._key_refusals.accepted(sent)
             return response
 
-    def _send(self, target: str, sent: int) -> Response:
+    def _send(self, api: Api, limiter: RateLimiter, sent: int, target: str) -> Response:
         try:
             with WAITS.during(Reason.ANSWER):
-                response = self._transport.get(target)
+                response = self._transport(api).get(target)
         except ExchangeError as error:
-            self._limiter.outcomes.add(outcome_of(type(error)))
+            self._access.outcomes.add(outcome_of(type(error)))
             raise
-        used = response.headers.get("X-MBX-USED-WEIGHT-1M", "")
+        used = response.headers.get(api.pool.used_weight_header, "")
         if re.fullmatch(r"[0-9]{1,9}", used):
-            self._limiter.note_used_weight(int(used), sent)
+            limiter.note_used_weight(int(used), sent)
         return response
 
+    def _transport(self, api: Api) -> Transport:
+        with self._lock:
+            if api.name not in self._transports:
+                options = self._options
+                timeouts = options.connect_timeout, options.read_timeout
+                self._transports[api.name] = Transport(options.base_urls[api.name], self._signer.api_key, *timeouts)
+            return self._transports[api.name]
+
     def _sign(self, parameters: dict[str, str | int]) -> str:
-        now = {"recvWindow": self._recv_window, "timestamp": self._clock.now()}
+        now = {"recvWindow": self._options.recv_window, "timestamp": self.clock.now()}
         query = urlencode(parameters | now, quote_via=quote, safe="")
         return f"{query}&signature={self._signer.sign(query)}"
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
+from etl.core.markets.market import FUTURES
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND
 from etl.errors import ContractError, TransientError
 
-LEAST, GREATEST = WEIGHT_WITHOUT_SYMBOL, 10_000_000
+LEAST, GREATEST = FUTURES.of_all, 10_000_000
 """A limit outside of these is not believed: below the first not even one request would be allowed."""
 
 _INTERVALS = {"SECOND": SECOND, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY}

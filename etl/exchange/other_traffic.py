@@ -6,14 +6,14 @@ Pure: the caller passes the time.
 from dataclasses import dataclass
 
 from etl.core.egress import EDGE
-from etl.core.paging import WEIGHT_WITHOUT_SYMBOL
+from etl.core.markets.market import FUTURES
 from etl.core.timeline import MINUTE, SECOND
 
 SHORTEST_OBSERVATION = SECOND
 """Milliseconds to observe other traffic before its growth gives a rate."""
 
-HEAVIEST = WEIGHT_WITHOUT_SYMBOL
-"""The greatest weight of one request."""
+HEAVIEST = FUTURES.of_all
+"""The greatest weight of one request of a walk."""
 
 
 @dataclass(frozen=True, slots=True)

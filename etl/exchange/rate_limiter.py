@@ -10,7 +10,6 @@ from etl.core.egress import EDGE, Egress
 from etl.core.timeline import HOUR, SECOND, duration, iso
 from etl.errors import BannedError, StoppedError
 from etl.exchange.budget import Budget
-from etl.exchange.outcome_counts import Outcomes
 from etl.waits import WAITS, Reason, WaitSlot
 
 POLL_INTERVAL = 0.5
@@ -24,7 +23,7 @@ class RateLimiter:
     """Lets a request through when the budget has room, no cooldown lasts and no stop is requested.
 
     `clock` gives the exchange's time in epoch milliseconds. A cooldown longer than `longest_cooldown` milliseconds is
-    not waited for. `outcomes` counts how the requests that passed ended.
+    not waited for.
     """
 
     def __init__(
@@ -39,7 +38,6 @@ class RateLimiter:
         self._corrected_limit: int | None = None
         self._limit_asked_at: int | None = None
         self._changed = Condition()
-        self.outcomes = Outcomes()
 
     @property
     def cooldown_until(self) -> int:

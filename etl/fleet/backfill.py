@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from etl.accounts.key_sources import key_sources
+from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
 from etl.fleet.jobs import Job, weekly_jobs
 from etl.runs import composition
@@ -23,5 +24,5 @@ def backfill_jobs(
     rules, planner, jobs = composition.rules(settings, local_now()), backfill_planner(span, names), []
     for source in key_sources(settings, accounts):
         whole = Job(source.account, settings.queue_of(source.account), symbols=names)
-        jobs += weekly_jobs(whole, plan_only(connection, [source.account], whole.market, planner, rules), rules)
+        jobs += weekly_jobs(whole, plan_only(connection, [Wallet(source.account, whole.market)], planner, rules), rules)
     return jobs

@@ -15,6 +15,7 @@ from croniter import croniter
 from procrastinate.exceptions import ConnectorException
 
 from etl.accounts.key_sources import account_names, key_sources
+from etl.core.markets.apis import FAPI
 from etl.core.text import many
 from etl.core.timeline import iso, to_millis
 from etl.errors import ConfigError, StoppedError
@@ -81,16 +82,15 @@ def serve(
     What happens is logged. `give_up` must end the process at once: others take its jobs, which it cannot stop.
     """
     assert settings.database_url is not None  # noqa: S101 – `composition.served` sees to it
-    url, clock = settings.database_url.get_secret_value(), clock or ExchangeClock()
+    url = settings.database_url.get_secret_value()
     _log.info("%s", startup_line(options))
     with ExitStack() as resources:
-        egress = resources.enter_context(composition.egress(settings, engine_for(url)))
-        rate_limiter = composition.rate_limiter(settings, egress, clock, stop)
+        access = resources.enter_context(composition.access(settings, engine_for(url), stop, clock))
         if options.metrics:
-            scrape = Scrape(settings, rate_limiter.outcomes.counts, account_names(settings), clock)
+            scrape = Scrape(settings, access.outcomes.counts, account_names(settings), access.clock(FAPI))
             port = resources.enter_context(serving(options.metrics, scrape))
             _log.info("metrics: %s", replace(options.metrics, port=port))
-        context = WorkerContext(settings, rate_limiter, clock, stop, f"{gethostname()}/{os.getpid()}")
+        context = WorkerContext(settings, access, stop, f"{gethostname()}/{os.getpid()}")
         accounts = [job.account for job in options.schedule.jobs] if options.schedule else []
         end_night = end_of_night(settings, accounts, options.back_up)
         end_night = with_folding(settings, end_night, stop)

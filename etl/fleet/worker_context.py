@@ -11,12 +11,13 @@ from sqlalchemy import Connection
 
 from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import key_sources
+from etl.core.markets import market_named
 from etl.core.text import many
 from etl.core.timeline import duration
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 from etl.errors import ExitCode, ForceOrdersError
-from etl.exchange.clock import ExchangeClock
-from etl.exchange.rate_limiter import RateLimiter
+from etl.exchange.access import Access
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay
 from etl.fleet.queue import enqueue, is_superseded
 from etl.logs import log_context, logger
@@ -47,8 +48,7 @@ class WorkerContext:
 
     settings: Settings
     """Their database is up."""
-    rate_limiter: RateLimiter
-    clock: ExchangeClock
+    access: Access
     stop: Event
     worker: str
     """A name for the log and the table `runs`."""
@@ -68,7 +68,7 @@ class WorkerContext:
         if outcome.exit_code in (ExitCode.DONE, ExitCode.INCOMPLETE):
             _log.info("%s", outcome.text)
             return
-        cooldown = self.rate_limiter.cooldown_until - self.clock.now()
+        cooldown = self.access.cooldown_until - self._now(claimed.job)
         retry_in = retry_delay(outcome.exit_code, claimed.attempts, cooldown)
         if outcome.exit_code is not ExitCode.STOPPED:
             retry = "no retry before the next run" if retry_in is None else f"retry in {duration(retry_in / _MS)}"
@@ -90,13 +90,17 @@ class WorkerContext:
     def _catch_up_jobs(self, connection: Connection, job: Job) -> Sequence[Job]:
         if job.command != SYNC:
             return []
-        rules = composition.rules(self.settings, self.clock.now())
-        targets: list[Target] = plan_only(connection, [job.account], job.market, job.planner(), rules)
+        rules = composition.rules(self.settings, self._now(job), market_named(job.market).weights)
+        targets: list[Target] = plan_only(connection, [Wallet(job.account, job.market)], job.planner(), rules)
         return catch_up_jobs(job, targets, rules)
+
+    def _now(self, job: Job) -> int:
+        """By the clock of the job's market, epoch milliseconds."""
+        return self.access.clock(market_named(job.market).clock.api).now()
 
     def _run(self, connection: Connection, claimed: ClaimedJob) -> Summary:
         job = claimed.job
         keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
         spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
-        reader = composition.reader(self.settings, keys, self.rate_limiter, self.clock, self.stop, job.market)
+        reader = composition.reader(self.settings, keys, self.access, self.stop, lambda account: [job.market])
         return composition.ingest_with(connection, reader, spec, unwatched, Assignment(claimed.id, self.worker))

@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from etl.core.paging import WEIGHT_WITH_SYMBOL, WEIGHT_WITHOUT_SYMBOL
+from etl.core.markets import USDM, market_named
+from etl.core.planning import scopes
 from etl.core.timeline import Window, iso
 from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
@@ -60,25 +61,28 @@ def closing_lines(gaps: Sequence[SharedGap], floor: int) -> list[str]:
         elif gap.window.end <= floor:
             lost[f"{gap.reason} before {iso(floor)}: nothing closes it; the exchange no longer keeps that time"] = None
         else:
-            open_windows.setdefault((gap.account, gap.market, _named(gap.symbols)), []).append(gap.window)
+            open_windows.setdefault((gap.account, gap.market, _named(gap)), []).append(gap.window)
     commands = [
-        f"to close the gap: {command(account, symbols, windows, floor)}"
-        for (account, _, symbols), windows in open_windows.items()
+        f"to close the gap: {command(account, market, symbols, windows, floor)}"
+        for (account, market, symbols), windows in open_windows.items()
     ]
     return [*commands, *lost]
 
 
-def command(account: str, symbols: Sequence[str], windows: Sequence[Window], floor: int) -> str:
+def command(account: str, market: str, symbols: Sequence[str], windows: Sequence[Window], floor: int) -> str:
     """The backfill that reads all of these windows as far as the exchange keeps them."""
     since, until = min(window.start for window in windows), max(window.end for window in windows)
     words = ["force-orders", "backfill"]
     words += ["--since", iso(since)] if since >= floor else []
     words += ["--until", iso(until), "--account", account]
+    words += ["--market", market] if market != USDM else []
     words += [word for symbol in symbols for word in ("--symbol", symbol)]
     return shlex.join(words)
 
 
-def _named(symbols: Sequence[str]) -> tuple[str, ...]:
+def _named(gap: SharedGap) -> tuple[str, ...]:
     """The symbols to name in requests; none where a request without symbol costs less."""
-    by_name = EVERY_SYMBOL not in symbols and len(symbols) * WEIGHT_WITH_SYMBOL < WEIGHT_WITHOUT_SYMBOL
-    return tuple(symbols) if by_name else ()
+    if EVERY_SYMBOL in gap.symbols:
+        return ()
+    cheapest = scopes(gap.symbols, market_named(gap.market).weights)
+    return tuple(symbol for symbol in cheapest if symbol is not None)

@@ -42,7 +42,7 @@ def gap_table(gaps: Sequence[SharedGap]) -> Table:
 def difference_table(differences: Sequence[Difference]) -> Table:
     """The first DIFFERENCES_SHOWN differences."""
     rows = [
-        (d.kind.value, d.account, d.symbol, d.order_id, iso(d.order_time), _state(d), ", ".join(d.fields))
+        (d.kind.value, str(d.wallet), d.symbol, d.order_id, iso(d.order_time), _state(d), ", ".join(d.fields))
         for d in differences[:DIFFERENCES_SHOWN]
     ]
     more = len(differences) - len(rows)
@@ -77,7 +77,7 @@ def unread_table(unread: Sequence[tuple[ScopeResult, Unread]]) -> Table:
     """The first GAPS_SHOWN intervals that were asked for and not compared."""
     rows = [
         (
-            *(scope.account, scope.symbol or EVERY_SYMBOL, iso(one.window.start), iso(one.window.end)),
+            *(str(scope.wallet), scope.symbol or EVERY_SYMBOL, iso(one.window.start), iso(one.window.end)),
             *(duration(one.window.width), one.reason),
         )
         for scope, one in unread[:GAPS_SHOWN]

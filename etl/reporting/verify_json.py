@@ -24,10 +24,9 @@ def verify_json(summary: Summary, done: Verification) -> dict[str, Any]:
         "quarantined": summary.counts.quarantined,
         "scopes": [_scope(scope) for scope in done.scopes],
         "unread": [
-            {"account": scope.account, "symbol": _symbol(scope)} | _interval(unread.window) | {"reason": unread.reason}
-            for scope, unread in done.unread
+            _scope_name(scope) | _interval(unread.window) | {"reason": unread.reason} for scope, unread in done.unread
         ],
-        "differences": [{"account": d.account} | as_json(d) for d in done.differences[:DIFFERENCES_KEPT]],
+        "differences": [d.wallet._asdict() | as_json(d) for d in done.differences[:DIFFERENCES_KEPT]],
         "sample": None
         if sample.chosen == sample.population
         else {
@@ -43,8 +42,7 @@ def verify_json(summary: Summary, done: Verification) -> dict[str, Any]:
 
 def _scope(scope: ScopeResult) -> dict[str, Any]:
     return {
-        "account": scope.account,
-        "symbol": _symbol(scope),
+        **_scope_name(scope),
         "span": _interval(scope.span),
         "compared": [*map(_interval, scope.compared)],
         "orders_compared": scope.orders,
@@ -54,8 +52,8 @@ def _scope(scope: ScopeResult) -> dict[str, Any]:
     }
 
 
-def _symbol(scope: ScopeResult) -> str:
-    return scope.symbol or EVERY_SYMBOL
+def _scope_name(scope: ScopeResult) -> dict[str, str]:
+    return scope.wallet._asdict() | {"symbol": scope.symbol or EVERY_SYMBOL}
 
 
 def _interval(window: Window) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The composition root of every run: the commands, the API and the workers build theirs here. No logic."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from threading import Event
@@ -10,12 +10,15 @@ from sqlalchemy import Connection, Engine
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress, OwnEgress
 from etl.core.identity import host_of
-from etl.core.markets import USDM
+from etl.core.markets import USDM, market_named
+from etl.core.markets.market import FUTURES, Pool, Weights
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, SECOND
+from etl.core.wallets import Wallet
+from etl.exchange.access import Access
 from etl.exchange.budget import Budget
-from etl.exchange.client import Endpoint, ExchangeClient
+from etl.exchange.client import ExchangeClient, HttpOptions
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
@@ -35,7 +38,7 @@ from etl.store.egress import UNNAMED, shared_egress
 from etl.store.runs import Assignment
 
 
-def rules(settings: Settings, now: int) -> Rules:
+def rules(settings: Settings, now: int, weights: Weights = FUTURES) -> Rules:
     """The planning rules at the instant `now`, epoch milliseconds."""
     return Rules(
         now=now,
@@ -43,63 +46,73 @@ def rules(settings: Settings, now: int) -> Rules:
         keeps=settings.retention_days * DAY or None,
         widest=min(int(settings.window_days * DAY), WIDEST_WINDOW),
         reread=settings.reread_days * DAY,
+        weights=weights,
     )
 
 
-def rate_limiter(settings: Settings, egress: Egress, clock: ExchangeClock, stop: Event) -> RateLimiter:
-    """The rate limiter of every request, shared with all processes that use the same egress."""
-    return RateLimiter(egress, Budget(settings.weight_budget), clock.now, stop, settings.patience_seconds * SECOND)
-
-
 @contextmanager
-def egress(settings: Settings, engine: Engine | None) -> Iterator[Egress]:
-    """What all processes behind our address share: through the database, if there is one, and by a file.
+def access(
+    settings: Settings, engine: Engine | None, stop: Event, clock: ExchangeClock | None = None
+) -> Iterator[Access]:
+    """The rate limiters and clocks of every request of this process.
 
-    The file holds cooldowns only, for the time in which the database is down.
+    Weight and cooldowns are shared with all processes behind our address: through the database, if there is one, and
+    cooldowns by a file too, for the time in which the database is down. `clock`: instead of one that is new.
     """
-    shared = nullcontext(OwnEgress()) if engine is None else shared_egress(engine, settings.egress)
-    with shared as inner:
-        file = CooldownFile(settings.data_dir, host_of(settings.base_url), settings.egress or UNNAMED)
-        yield RememberingEgress(inner, file)
+    file = CooldownFile(settings.data_dir, host_of(settings.base_url), settings.egress or UNNAMED)
+
+    def new_limiter(pool: Pool, now: Callable[[], int]) -> RateLimiter:
+        own: Egress = OwnEgress() if shared is None else shared.of_pool(pool)
+        budget, patience_ms = Budget(settings.weight_budget, pool.allowance), settings.patience_seconds * SECOND
+        return RateLimiter(RememberingEgress(own, file), budget, now, stop, patience_ms)
+
+    with nullcontext() if engine is None else shared_egress(engine, settings.egress) as shared:
+        yield Access(new_limiter, ExchangeClock if clock is None else lambda: clock)
 
 
 def reader(
-    settings: Settings, keys: Keyring, rate_limiter: RateLimiter, clock: ExchangeClock, stop: Event, market: str = USDM
+    settings: Settings, keys: Keyring, access: Access, stop: Event, markets_of: Callable[[str], Iterable[str]]
 ) -> Reader:
-    """A client for each account whose key can be used, in one market; all share one rate limiter."""
-    connection = Endpoint(
-        settings.base_url,
+    """A client for each account whose key can be used, in each of its markets."""
+    options = HttpOptions(
+        settings.base_urls(),
         settings.connect_timeout_seconds,
         settings.read_timeout_seconds,
         settings.recv_window_ms,
     )
     retry = RetryPolicy(settings.attempts)
     clients = {
-        one.account: ExchangeClient(connection, signer(one), clock, rate_limiter, retry, stop.wait)
+        Wallet(one.account, name): ExchangeClient(market_named(name), options, signer(one), access, retry, stop.wait)
         for one in keys.usable
+        for name in markets_of(one.account)
     }
     return Reader(
-        market,
         clients,
         keys.fault_lines,
-        rate_limiter,
-        clock,
+        access,
         stop,
         settings.patience_seconds * SECOND,
         settings.concurrency,
         settings.page_limit,
-        lambda now: rules(settings, now),
+        lambda market, now: rules(settings, now, market.weights),
     )
 
 
 @contextmanager
 def reading(
-    settings: Settings, keys: Keyring, connection: Connection, stop: Event, clock: ExchangeClock | None = None
+    settings: Settings,
+    keys: Keyring,
+    connection: Connection,
+    stop: Event,
+    clock: ExchangeClock | None = None,
+    markets: Sequence[str] = (),
 ) -> Iterator[Reader]:
-    """A reader for one run, with a rate limiter of its own; raises StoreError."""
-    clock = clock or ExchangeClock()
-    with egress(settings, connection.engine) as shared:
-        yield reader(settings, keys, rate_limiter(settings, shared, clock, stop), clock, stop)
+    """A reader for one run, with rate limiters of its own; raises StoreError.
+
+    `markets`: those that were requested by name; none: those of each account.
+    """
+    with access(settings, connection.engine, stop, clock) as own:
+        yield reader(settings, keys, own, stop, lambda account: markets or settings.markets_of(account) or (USDM,))
 
 
 def signer(credentials: Credentials) -> Signer:
@@ -115,7 +128,11 @@ def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: Abstract
 
     Raises StoreError if it cannot begin.
     """
-    with watching as watch, store(settings) as connection, reading(settings, spec.keys, connection, stop) as reader:
+    with (
+        watching as watch,
+        store(settings) as connection,
+        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
+    ):
         summary = ingest_with(connection, reader, spec, watch)
         fold_old_runs(connection, settings.keep_runs_days, stop)
         return summary
@@ -137,7 +154,11 @@ def verify(
     settings: Settings, spec: VerifySpec, stop: Event, watching: AbstractContextManager[Watcher]
 ) -> tuple[Summary, Verification]:
     """Run `verify`: its summary, and what it compared and found; raises StoreError if it cannot begin."""
-    with watching as watch, store(settings) as connection, reading(settings, spec.keys, connection, stop) as reader:
+    with (
+        watching as watch,
+        store(settings) as connection,
+        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
+    ):
         run = Run(connection, reader, "verify", watch)
         sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span

@@ -1,7 +1,7 @@
 """Holds each account of a run against the host and key that its proof was read with, before any page is requested."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hmac import compare_digest
@@ -10,9 +10,11 @@ from threading import Event
 from sqlalchemy import Connection
 
 from etl.core.identity import Held, Outcome, Recognition, Remembered, conclude, has_moved, recognize, shows
+from etl.core.markets.market import Market
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.planning import Rules
 from etl.core.timeline import Window, iso
+from etl.core.wallets import Wallet
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, ThrottledError, TransientError
 from etl.exchange.client import ExchangeClient
 from etl.runs.fetchers import interruptibly
@@ -21,15 +23,15 @@ from etl.store.identities import Identity, Witness
 
 SALT_BYTES = 16
 
-Refused = dict[str, ForceOrdersError]
-"""The accounts that must not be read, and why."""
+Refused = dict[Wallet, ForceOrdersError]
+"""What must not be read, and why."""
 
 
 @dataclass(frozen=True)
 class _Claim:
-    """An account with the host and key in use, and what is stored under its name."""
+    """An account in a market with the host and key in use, and what is stored under its name."""
 
-    account: str
+    wallet: Wallet
     client: ExchangeClient
     remembered: Remembered | None
     held: Held
@@ -43,32 +45,31 @@ class _Claim:
 class IdentityCheck:
     """The check of one run, whose accounts must be locked. Commits what is to be remembered."""
 
-    def __init__(self, connection: Connection, market: str, page_limit: int) -> None:
+    def __init__(self, connection: Connection, page_limit: int) -> None:
         self.unchecked: list[str] = []
         """A line for each account whose key could not be checked."""
         self._connection = connection
-        self._market = market
         self._page_limit = page_limit
         self._uncertain: list[_Claim] = []
 
-    def without_requests(self, clients: Mapping[str, ExchangeClient]) -> Refused:
+    def without_requests(self, clients: Mapping[Wallet, ExchangeClient]) -> Refused:
         """Refuse the accounts whose proof belongs to another host."""
         refused: Refused = {}
-        for account, client in clients.items():
-            claim = self._claim(account, client)
+        for wallet, client in clients.items():
+            claim = self._claim(wallet, client)
             match recognize(claim.remembered, client.host, claim.held):
                 case Recognition.NEW:
                     self._remember(claim, is_checked=True)
                 case Recognition.UNCERTAIN:
                     self._uncertain.append(claim)
                 case Recognition.OTHER_HOST:
-                    refused[account] = ConfigError(_of_another_host(claim))
+                    refused[wallet] = ConfigError(_of_another_host(claim))
                 case Recognition.KNOWN:
                     pass
         self._connection.commit()
         return refused
 
-    def by_evidence(self, rules: Rules, stop: Event) -> Refused:
+    def by_evidence(self, rules_now: Callable[[Market], Rules], stop: Event) -> Refused:
         """Refuse the uncertain accounts to which the exchange does not show what is stored: one request each.
 
         Raises StoppedError, ThrottledError and StoreError, which end a run for all accounts.
@@ -76,16 +77,16 @@ class IdentityCheck:
         refused: Refused = {}
         for claim in self._uncertain:
             try:
-                self._ask(claim, rules, stop)
+                self._ask(claim, rules_now(claim.client.market), stop)
             except ThrottledError:
                 raise
             except (ConfigError, ExchangeError) as error:
-                refused[claim.account] = error
+                refused[claim.wallet] = error
         return refused
 
     def _ask(self, claim: _Claim, rules: Rules, stop: Event) -> None:
         kept = Window(rules.floor, max(rules.now, rules.floor + 1))
-        witness = identities.newest_witness(self._connection, claim.account, self._market, kept)
+        witness = identities.newest_witness(self._connection, *claim.wallet, kept)
         is_shown = None if witness is None else self._is_shown(claim, witness, stop)
         outcome = conclude(is_shown, claim.remembered, claim.client.host, claim.held, rules.floor)
         if outcome is Outcome.REFUSED:
@@ -100,7 +101,7 @@ class IdentityCheck:
     def _is_shown(self, claim: _Claim, witness: Witness, stop: Event) -> bool:
         """Whether the exchange shows the order, or one beside it; raises TransientError where it refuses to answer."""
         symbol, window = witness.key[0], witness.window
-        stored = orders.between(self._connection, claim.account, self._market, symbol, window)
+        stored = orders.between(self._connection, *claim.wallet, symbol, window)
         self._connection.rollback()
         answer = _answer(claim, PageRequest(window, self._page_limit, symbol), stop)
         if answer is Refusal.UNKNOWN_SYMBOL:  # it may be delisted
@@ -109,18 +110,18 @@ class IdentityCheck:
             raise TransientError(_not_answered(witness, answer))
         return shows(answer, stored)
 
-    def _claim(self, account: str, client: ExchangeClient) -> _Claim:
-        identity = identities.remembered(self._connection, account, self._market)
+    def _claim(self, wallet: Wallet, client: ExchangeClient) -> _Claim:
+        identity = identities.remembered(self._connection, *wallet)
         remembered = None
         if identity is not None:
             has_same_key = compare_digest(identity.key_fingerprint, client.fingerprint(identity.key_salt))
             remembered = Remembered(identity.host, has_same_key, identity.is_checked)
-        return _Claim(account, client, remembered, identities.held(self._connection, account, self._market))
+        return _Claim(wallet, client, remembered, identities.held(self._connection, *wallet))
 
     def _remember(self, claim: _Claim, *, is_checked: bool) -> None:
         salt = secrets.token_bytes(SALT_BYTES)
         identity = Identity(claim.client.host, salt, claim.client.fingerprint(salt), is_checked)
-        identities.remember(self._connection, claim.account, self._market, identity)
+        identities.remember(self._connection, *claim.wallet, identity)
 
 
 def _answer(claim: _Claim, request: PageRequest, stop: Event) -> Answer:
@@ -136,7 +137,7 @@ def _of_another_host(claim: _Claim) -> str:
     return (
         f"what is stored was read from {former} and proves nothing about {host}; set base_url back, or use another "
         f"account name for {host}; if {host} is the same exchange at a new address, let it be read again: "
-        f"force-orders coverage reset --account {claim.account} --why 'new address'"
+        f"force-orders coverage reset --account {claim.wallet.account} --why 'new address'"
     )
 
 
@@ -172,6 +173,6 @@ def _not_checked(claim: _Claim) -> str:
     else:
         change = f"the {'key' if claim.former_host is None else 'address'} has changed, which"
     return (
-        f"account {claim.account}: {change} could not be checked, because the exchange keeps no order that is stored; "
-        f"to compare what it keeps: force-orders verify --account {claim.account}"
+        f"account {claim.wallet}: {change} could not be checked, because the exchange keeps no order that is stored; "
+        f"to compare what it keeps: force-orders verify --account {claim.wallet.account}"
     )

@@ -9,6 +9,7 @@ from etl.accounts.credentials import Keyring
 from etl.core.text import many
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 from etl.runs.recorder import Recorder
 from etl.runs.sink import Remaining
 from etl.runs.spans import Planner, SpanText
@@ -25,6 +26,8 @@ class IngestSpec:
     planner: Planner
     symbols: Sequence[str] = ()
     """Symbols requested by name."""
+    markets: Sequence[str] = ()
+    """Markets requested by name; none: those of each account."""
     span: SpanText | None = None
     """The requested span as typed. None: no span was requested."""
 
@@ -36,38 +39,40 @@ class IngestSink:
         self._connection = connection
         self._recorder = recorder
         self._symbols = symbols
-        self._needs: dict[tuple[str, str | None], list[Window]] = {}
+        self._needs: dict[tuple[Wallet, str | None], list[Window]] = {}
         self.commit = recorder.commit
 
     @property
     def counts(self) -> runs.Counts:
         return self._recorder.counts
 
-    def begin(self, account: str, targets: Sequence[Target]) -> None:
+    def begin(self, wallet: Wallet, targets: Sequence[Target]) -> None:
         for target in targets:
-            self._needs.setdefault((account, target.symbol), []).append(target.need)
+            self._needs.setdefault((wallet, target.symbol), []).append(target.need)
         for (owner, symbol), needs in self._needs.items():
-            if owner == account:
-                coverage.ask(self._connection, account, self._recorder.market, symbol, min(needs).start)
-        coverage.name_symbols(self._connection, account, self._recorder.market, self._symbols)
-        decisions.end_retirement(self._connection, account)
+            if owner == wallet:
+                coverage.ask(self._connection, *wallet, symbol, min(needs).start)
+        coverage.name_symbols(self._connection, *wallet, self._symbols)
+        decisions.end_retirement(self._connection, wallet.account)
 
     def found(self, walks_done: int) -> str:
         return many(self.counts.inserted, "new order")
 
     def remaining(self) -> Remaining:
-        market, unproven = self._recorder.market, dict[tuple[str, str], list[Window]]()
-        known = {account: coverage.known(self._connection, account, market) for account, _ in self._needs}
-        for (account, symbol), needs in self._needs.items():
-            of_account = known[account]
-            if left := subtract(needs, of_account.get(symbol, of_account[None]).proven):
-                unproven[account, symbol or EVERY_SYMBOL] = left
-        gaps = coverage.read_gaps(self._connection, {account for account, _ in unproven}) if unproven else []
+        unproven: dict[tuple[Wallet, str], list[Window]] = {}
+        known = {wallet: coverage.known(self._connection, *wallet) for wallet, _ in self._needs}
+        for (wallet, symbol), needs in self._needs.items():
+            of_wallet = known[wallet]
+            if left := subtract(needs, of_wallet.get(symbol, of_wallet[None]).proven):
+                unproven[wallet, symbol or EVERY_SYMBOL] = left
+        gaps = coverage.read_gaps(self._connection, {wallet.account for wallet, _ in unproven}) if unproven else []
         own_gaps = [
             gap
             for gap in gaps
-            if gap.market == market
-            and any(gap.window.intersect(window) for window in unproven.get((gap.account, gap.symbol), ()))
+            if any(
+                gap.window.intersect(window)
+                for window in unproven.get((Wallet(gap.account, gap.market), gap.symbol), ())
+            )
         ]
         return Remaining(own_gaps, sum(window.width for left in unproven.values() for window in left))
 

@@ -12,6 +12,7 @@ from etl.core.findings import Finding
 from etl.core.orders import Key, Order, Reject, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known
+from etl.core.wallets import Wallet
 from etl.runs.contradictions import ProofRecord
 from etl.store import coverage, orders, quarantine, runs, seals
 from etl.store.orders import Change
@@ -21,9 +22,9 @@ REMEMBERED_ORDERS = 2_000
 
 
 class Received(NamedTuple):
-    """What one response contains for an account: a page, if there is one, and what it proves."""
+    """What one response contains for an account in a market: a page, if there is one, and what it proves."""
 
-    account: str
+    wallet: Wallet
     page: Page | None
     findings: Sequence[Finding]
     first: frozenset[Key] = frozenset()
@@ -37,7 +38,7 @@ class Received(NamedTuple):
 
 @dataclass
 class _Batch:
-    """What several responses contain for one account."""
+    """What several responses contain for one account in one market."""
 
     rows: int = 0
     orders: list[Order] = field(default_factory=list)
@@ -50,79 +51,76 @@ class _Batch:
 class Recorder:
     """Writes what one run receives. One call is one transaction."""
 
-    def __init__(self, connection: Connection, market: str, run_id: int, spent: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, connection: Connection, run_id: int, spent: Callable[[], tuple[int, int]]) -> None:
         """`spent` returns the number of requests sent so far, and their weight."""
         self._connection = connection
         self._spent = spent
-        self.market = market
         self.run_id = run_id
         self.counts = runs.Counts()
-        self._proof_records: dict[str, ProofRecord] = {}
-        self._named: set[tuple[str, str]] = set()
-        self._quarantined: set[tuple[str, str]] = set()
-        self._sealed: dict[str, set[date]] = {}
-        self._had_waiting: dict[str, bool] = {}
+        self._proof_records: dict[Wallet, ProofRecord] = {}
+        self._named: set[tuple[Wallet, str]] = set()
+        self._quarantined: set[tuple[Wallet, str]] = set()
+        self._sealed: dict[Wallet, set[date]] = {}
+        self._had_waiting: dict[Wallet, bool] = {}
         """Whether the account had rows in quarantine when the run first wrote of it."""
-        self._written: dict[tuple[str, Key], str] = {}
-        self._written_early: set[tuple[str, Key]] = set()
+        self._written: dict[tuple[Wallet, Key], str] = {}
+        self._written_early: set[tuple[Wallet, Key]] = set()
         """Orders of a neighbouring window's page, written before their own walk received them; they count once."""
 
-    def begin(self, account: str, known: Mapping[str | None, Known]) -> None:
-        """Before the first page of an account: what is known of it."""
-        self._proof_records[account] = ProofRecord(self._connection, account, self.market, known)
+    def begin(self, wallet: Wallet, known: Mapping[str | None, Known]) -> None:
+        """Before the first page: what is known of the account in a market."""
+        self._proof_records[wallet] = ProofRecord(self._connection, *wallet, known)
 
     @property
-    def left_out(self) -> list[tuple[str, Key]]:
-        """By account: the stored orders that a page left out which would else have proven its window."""
+    def left_out(self) -> list[tuple[Wallet, Key]]:
+        """The stored orders that a page left out which would else have proven its window."""
         records = sorted(self._proof_records.items())
-        return [(account, key) for account, record in records for key in sorted(record.left_out)]
+        return [(wallet, key) for wallet, record in records for key in sorted(record.left_out)]
 
     def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
         """Store responses and what they prove; for `replace_equal` see `orders.upsert`."""
-        by_account = _batches(received)
+        by_wallet = _batches(received)
         try:
-            self._write(by_account, one_by_one=False, replace_equal=replace_equal)
+            self._write(by_wallet, one_by_one=False, replace_equal=replace_equal)
         except DataError:
             # Postgres refuses a row that passed every check: try them one by one and quarantine the refused ones.
             self._connection.rollback()
-            self._write(by_account, one_by_one=True, replace_equal=replace_equal)
+            self._write(by_wallet, one_by_one=True, replace_equal=replace_equal)
 
-    def _write(self, by_account: dict[str, _Batch], *, one_by_one: bool, replace_equal: bool) -> None:
+    def _write(self, by_wallet: dict[Wallet, _Batch], *, one_by_one: bool, replace_equal: bool) -> None:
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
-        written: dict[tuple[str, Key], str] = {}
-        named: set[tuple[str, str]] = set()
-        quarantined: set[tuple[str, str]] = set()
-        written_early: set[tuple[str, Key]] = set()
-        for account, of_account in by_account.items():
-            batch, rejects = latest_versions(of_account.orders), of_account.rejects
-            first = of_account.first
+        written: dict[tuple[Wallet, Key], str] = {}
+        named: set[tuple[Wallet, str]] = set()
+        quarantined: set[tuple[Wallet, str]] = set()
+        written_early: set[tuple[Wallet, Key]] = set()
+        for wallet, of_wallet in by_wallet.items():
+            batch, rejects = latest_versions(of_wallet.orders), of_wallet.rejects
+            first = of_wallet.first
             known = {} if replace_equal else self._written
-            fresh = [o for o in batch if o.key in first or known.get((account, o.key)) != o.raw]
+            fresh = [o for o in batch if o.key in first or known.get((wallet, o.key)) != o.raw]
             if one_by_one:
-                fresh, refused = self._try_each(account, fresh)
+                fresh, refused = self._try_each(wallet, fresh)
                 rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
-            changes = orders.upsert(
-                self._connection, account, self.market, self.run_id, fresh, replace_equal=replace_equal
-            )
+            changes = orders.upsert(self._connection, *wallet, self.run_id, fresh, replace_equal=replace_equal)
             if changes:
-                self._seal_corrections(account, fresh, changes)
-            old = {o.key for o in fresh if o.key in first and (account, o.key) not in self._written_early}
+                self._seal_corrections(wallet, fresh, changes)
+            old = {o.key for o in fresh if o.key in first and (wallet, o.key) not in self._written_early}
             tally = orders.tally(changes, old)
-            written_early |= {(account, key) for key in changes if key not in first}
-            unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == account}
+            written_early |= {(wallet, key) for key in changes if key not in first}
+            unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == wallet}
             if tally.inserted and unnamed:
-                coverage.name_symbols(self._connection, account, self.market, unnamed)
-            if self._is_waiting(account):
-                quarantine.resolve_stored(self._connection, account, self.market, [order.key for order in batch])
-            rejects = quarantine.keep(self._connection, account, self.market, self.run_id, rejects)
-            self._proof_record(account).record(of_account.findings)
-            written |= {(account, order.key): order.raw for order in fresh}
-            named |= {(account, symbol) for symbol in unnamed}
-            newly_quarantined = {(account, reject.raw) for reject in rejects} - self._quarantined
+                coverage.name_symbols(self._connection, *wallet, unnamed)
+            if self._is_waiting(wallet):
+                quarantine.resolve_stored(self._connection, *wallet, [order.key for order in batch])
+            rejects = quarantine.keep(self._connection, *wallet, self.run_id, rejects)
+            self._proof_record(wallet).record(of_wallet.findings)
+            written |= {(wallet, order.key): order.raw for order in fresh}
+            named |= {(wallet, symbol) for symbol in unnamed}
+            newly_quarantined = {(wallet, reject.raw) for reject in rejects} - self._quarantined
             quarantined |= newly_quarantined
-            counts.add(of_account.rows, tally, len(newly_quarantined), of_account.longest)
+            counts.add(of_wallet.rows, tally, len(newly_quarantined), of_wallet.longest)
         runs.save(self._connection, self.run_id, counts)
         self._connection.commit()
         self.counts = counts
@@ -133,23 +131,23 @@ class Recorder:
             self._written.clear()
         self._written |= written
 
-    def _proof_record(self, account: str) -> ProofRecord:
-        if account not in self._proof_records:
-            self.begin(account, {})
-        return self._proof_records[account]
+    def _proof_record(self, wallet: Wallet) -> ProofRecord:
+        if wallet not in self._proof_records:
+            self.begin(wallet, {})
+        return self._proof_records[wallet]
 
-    def _seal_corrections(self, account: str, written: Sequence[Order], changes: Mapping[Key, Change]) -> None:
-        """Only this run adds seals to the account, and none before its last commit: the sealed days are read once."""
-        if account not in self._sealed:
-            self._sealed[account] = seals.sealed_days(self._connection, account, self.market)
-        sealed = self._sealed[account]
-        seals.seal_corrections(self._connection, account, self.market, self.run_id, sealed, written, changes)
+    def _seal_corrections(self, wallet: Wallet, written: Sequence[Order], changes: Mapping[Key, Change]) -> None:
+        """Only this run adds seals to the wallet, and none before its last commit: the sealed days are read once."""
+        if wallet not in self._sealed:
+            self._sealed[wallet] = seals.sealed_days(self._connection, *wallet)
+        sealed = self._sealed[wallet]
+        seals.seal_corrections(self._connection, *wallet, self.run_id, sealed, written, changes)
 
-    def _is_waiting(self, account: str) -> bool:
+    def _is_waiting(self, wallet: Wallet) -> bool:
         """Whether the account may have rows in quarantine; reads the database once for each account."""
-        if account not in self._had_waiting:
-            self._had_waiting[account] = quarantine.is_waiting(self._connection, account, self.market)
-        return self._had_waiting[account] or any(owner == account for owner, _ in self._quarantined)
+        if wallet not in self._had_waiting:
+            self._had_waiting[wallet] = quarantine.is_waiting(self._connection, *wallet)
+        return self._had_waiting[wallet] or any(owner == wallet for owner, _ in self._quarantined)
 
     def _is_json(self, reject: Reject) -> bool:
         """Whether Postgres accepts the row as jsonb, which has limits that JSON does not have."""
@@ -163,14 +161,14 @@ class Recorder:
         finally:
             attempt.rollback()
 
-    def _try_each(self, account: str, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
+    def _try_each(self, wallet: Wallet, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
         """The orders that Postgres accepts and those that it refuses: each is tried alone and rolled back."""
         accepted: list[Order] = []
         refused: list[Reject] = []
         for order in batch:
             attempt = self._connection.begin_nested()
             try:
-                orders.upsert(self._connection, account, self.market, self.run_id, [order])
+                orders.upsert(self._connection, *wallet, self.run_id, [order])
                 accepted.append(order)
             except DataError as error:
                 reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
@@ -179,10 +177,10 @@ class Recorder:
         return accepted, refused
 
 
-def _batches(received: Iterable[Received]) -> dict[str, _Batch]:
-    found: dict[str, _Batch] = {}
+def _batches(received: Iterable[Received]) -> dict[Wallet, _Batch]:
+    found: dict[Wallet, _Batch] = {}
     for one in received:
-        batch = found.setdefault(one.account, _Batch())
+        batch = found.setdefault(one.wallet, _Batch())
         batch.findings += one.findings
         batch.first |= one.first
         batch.longest = max(batch.longest, one.longest)

@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 from sqlalchemy import Connection
 
 from etl.core.clocks import Clocks
+from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
 from etl.core.planning import Known, Rules
@@ -17,6 +17,7 @@ from etl.core.sightings import Sightings
 from etl.core.text import many
 from etl.core.timeline import MINUTE, SECOND, iso
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 from etl.errors import (
     BusyError,
     ClocksApartError,
@@ -51,12 +52,10 @@ from etl.waits import WAITS, Reason
 _log = logger(__name__)
 
 
-def plan_only(
-    connection: Connection, accounts: Sequence[str], market: str, planner: Planner, rules: Rules
-) -> list[Target]:
+def plan_only(connection: Connection, wallets: Sequence[Wallet], planner: Planner, rules: Rules) -> list[Target]:
     """What a run would request. Requests and writes nothing."""
     with store_errors():
-        known = [coverage.known(connection, account, market) for account in accounts]
+        known = [coverage.known(connection, *wallet) for wallet in wallets]
         connection.rollback()
     return [target for of_account in known for target in planner(of_account, rules)]
 
@@ -76,12 +75,12 @@ class Run:
         self._reader = reader
         self._watch = watch
         self._began = time.monotonic()
-        self._clients: dict[str, ExchangeClient] = {}
+        self._clients: dict[Wallet, ExchangeClient] = {}
         self._proven_futures = 0
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
-        self.recorder = Recorder(connection, reader.market, run_id, reader.spent)
+        self.recorder = Recorder(connection, run_id, reader.spent)
         self.summary = Summary(command, run_id, faults=[*reader.key_faults])
 
     def execute(self, planner: Planner, sink: Sink, span: SpanText | None = None) -> Summary:
@@ -91,7 +90,7 @@ class Run:
         """
         if not self._reader.clients:
             return self._close(RunResult(has_no_usable_key=True), sink)
-        with log_context(market=self._reader.market, run=self.summary.run_id):
+        with log_context(run=self.summary.run_id):
             try:
                 with store_errors():
                     result = self._walk(planner, sink, span)
@@ -107,22 +106,21 @@ class Run:
             WAITS.report()
             self._watch(Progress(walks_done, summary.windows, sink.found(walks_done)))
 
-        self._lock_accounts()
-        identity = IdentityCheck(self.connection, reader.market, reader.page_limit)
+        self._lock_wallets()
+        identity = IdentityCheck(self.connection, reader.page_limit)
         self._leave_out(identity.without_requests(self._clients))
-        self._set_clock()
-        clocks = self._compare_clocks()
-        weight_limit.learn(self.connection, next(iter(self._clients.values())), reader.rate_limiter, reader.stop)
-        self._leave_out(identity.by_evidence(reader.rules_at(reader.clock.now()), reader.stop))
+        earliest = self._prepare_markets()
+        self._leave_out(identity.by_evidence(reader.rules, reader.stop))
         summary.faults += identity.unchecked
-        walks = self._plan(planner, sink, span, clocks)
+        walks = self._plan(planner, sink, span, earliest)
         self.connection.commit()
         summary.windows = len(walks)
         runner = WalkRunner(sink.commit, reader.concurrency, reader.stop, tick)
         try:
             runner.run(walks)
         finally:
-            summary.faults += [f"account {name}: {error}" for name, error in runner.lost_accounts.items()]
+            summary.faults += [f"account {wallet}: {error}" for wallet, error in runner.left_out.items()]
+            summary.faults += [f"{host}: {error}" for host, error in runner.silent_hosts.items()]
             self.connection.rollback()
         remaining = sink.remaining()
         if runner.last_failure is not None:
@@ -130,11 +128,11 @@ class Run:
         forgotten = self._forget_symbols(runner.unknown_symbols)
         cut_chains = self._seal_proven_days()
         self.connection.commit()
-        summary.gaps = [gap for gap in remaining.gaps if gap.symbol not in forgotten]
+        summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
-        left_out = len(reader.clients) - len(self._clients)
+        left_out = len(reader.clients) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
-            unread_accounts=len(reader.key_faults) + len(runner.lost_accounts) + left_out,
+            unread_accounts=len(reader.key_faults) + left_out,
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
@@ -145,12 +143,36 @@ class Run:
             cut_chains=cut_chains,
         )
 
-    def _set_clock(self) -> None:
+    def _prepare_markets(self) -> dict[Market, int]:
+        """Learn of each market what its walks need: its clock and its weight limit.
+
+        Returns the earliest of its clock and ours. A market that does not answer is left out if there is another.
+        """
+        by_market: dict[Market, dict[Wallet, ExchangeClient]] = {}
+        for wallet, client in self._clients.items():
+            by_market.setdefault(client.market, {})[wallet] = client
+        earliest: dict[Market, int] = {}
+        for market, own in by_market.items():
+            clients = [*own.values()]
+            try:
+                self._set_clock(market, clients)
+            except ThrottledError:
+                raise
+            except ExchangeError as error:
+                if len(by_market) == 1:
+                    raise
+                self._leave_out(dict.fromkeys(own, error))
+                continue
+            earliest[market] = self._compare_clocks(market).earliest
+            weight_limit.learn(self.connection, clients[0], self._reader.stop)
+        return earliest
+
+    def _set_clock(self, market: Market, clients: Sequence[ExchangeClient]) -> None:
         """Read the exchange's clock, unless it was read recently: with another account where one gets no answer."""
-        if self._reader.clock.is_fresh:
+        if self._reader.clock(market).is_fresh:
             return
         failures: list[ExchangeError] = []
-        for client in islice(self._clients.values(), FAILURES_IN_A_ROW):
+        for client in clients[:FAILURES_IN_A_ROW]:
             try:
                 interruptibly(partial(client.set_clock, briefly=bool(failures)), self._reader.stop)
             except ThrottledError:
@@ -164,9 +186,9 @@ class Run:
             raise failures[0]
         _log.warning("the exchange's clock cannot be read, this machine's clock is used instead: %s", refusals[0])
 
-    def _compare_clocks(self) -> Clocks:
+    def _compare_clocks(self, market: Market) -> Clocks:
         """The three clocks; raises ClocksApartError where they make no sense together."""
-        clocks = Clocks(self._reader.clock.now(), database_clock(self.connection), local_now())
+        clocks = Clocks(self._reader.clock(market).now(), database_clock(self.connection), local_now())
         self.connection.rollback()
         if disagreement := clocks.disagreement():
             raise ClocksApartError(disagreement)
@@ -175,7 +197,7 @@ class Run:
             _log.info("%s", said)
         return clocks
 
-    def _lock_accounts(self) -> None:
+    def _lock_wallets(self) -> None:
         """Lock each account until the end of the run. An account that stays locked by another run is left out.
 
         So is one, without waiting, that is locked by a role that cannot have a run. If two runs wait for each other's
@@ -187,12 +209,12 @@ class Run:
         deadline = began + reader.lock_timeout_ms / SECOND
         with WAITS.slot() as slot:
             while waiting:
-                for account in list(waiting):
-                    if locks.hold_account(self.connection, account, reader.market):
-                        self._clients[account] = waiting.pop(account)
-                    elif (by := self._holder(account)) is not None and not by.may_store:
-                        refused[account] = locks.busy(account, by)
-                        del waiting[account]
+                for wallet in list(waiting):
+                    if locks.hold_account(self.connection, *wallet):
+                        self._clients[wallet] = waiting.pop(wallet)
+                    elif (by := self._holder(wallet)) is not None and not by.may_store:
+                        refused[wallet] = locks.busy(wallet, by)
+                        del waiting[wallet]
                 self.connection.commit()
                 if time.monotonic() >= deadline:
                     break
@@ -200,58 +222,59 @@ class Run:
                     slot.put(Reason.ACCOUNT, self._reads(next(iter(waiting))), since=began)
                     if reader.stop.wait(TICK):
                         raise StoppedError(STOPPED)
-        refused |= {account: locks.busy(account, self._holder(account)) for account in waiting}
+        refused |= {wallet: locks.busy(wallet, self._holder(wallet)) for wallet in waiting}
         if not self._clients:
             raise BusyError("; ".join(refused.values()))
         self.summary.faults += refused.values()
 
-    def _leave_out(self, refused: Mapping[str, ForceOrdersError]) -> None:
+    def _leave_out(self, refused: Mapping[Wallet, ForceOrdersError]) -> None:
         """Go on without these accounts; raises ConfigError if none is left and the settings are to blame for all."""
-        lines = [f"account {account}: {error}" for account, error in refused.items()]
-        for account in refused:
-            del self._clients[account]
+        lines = [f"account {wallet}: {error}" for wallet, error in refused.items()]
+        for wallet in refused:
+            del self._clients[wallet]
         if refused and not self._clients and all(isinstance(error, ConfigError) for error in refused.values()):
             raise ConfigError("; ".join(lines))
         self.summary.faults += lines
 
-    def _holder(self, account: str) -> locks.Holder | None:
-        holder = locks.holder(self.connection, account, self._reader.market)
+    def _holder(self, wallet: Wallet) -> locks.Holder | None:
+        holder = locks.holder(self.connection, *wallet)
         self.connection.rollback()
         return holder
 
-    def _reads(self, account: str) -> str:
+    def _reads(self, wallet: Wallet) -> str:
         """Which session has the account, for the progress line: its end may be cut, so the time comes first."""
-        return f"{self._holder(account) or 'another run'} reads account {account}"
+        return f"{self._holder(wallet) or 'another run'} reads account {wallet}"
 
-    def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, clocks: Clocks) -> list[Walk]:
+    def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, earliest: Mapping[Market, int]) -> list[Walk]:
         reader = self._reader
-        rules = replace(reader.rules_at(reader.clock.now()), earliest=clocks.earliest)
-        if span is not None:
-            self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
         walks: list[Walk] = []
-        for account, client in self._clients.items():
-            known = coverage.known(self.connection, account, self._reader.market)
-            self._warn_of_the_future(account, known, rules)
+        for wallet, client in self._clients.items():
+            rules = replace(reader.rules(client.market), earliest=earliest[client.market])
+            if span is not None and self.summary.span is None:
+                self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
+            known = coverage.known(self.connection, *wallet)
+            self._warn_of_the_future(wallet, known, rules)
             targets = planner({symbol: one.until(rules.present) for symbol, one in known.items()}, rules)
-            self.recorder.begin(account, known)
-            sink.begin(account, targets)
-            limits, symbols = PageLimits(reader.page_limit), {symbol for symbol in known if symbol}
+            self.recorder.begin(wallet, known)
+            sink.begin(wallet, targets)
+            limits = PageLimits(reader.page_limit, client.market.default_limit)
+            symbols = {symbol for symbol in known if symbol}
             observations = {
                 symbol: Observations(TruncationSide(), limits, Retention(rules.keeps, rules.now), symbols)
                 for symbol in {target.symbol for target in targets}
             }
             sightings = Sightings(targets)
-            walks += [Walk(account, client, target, observations[target.symbol], sightings) for target in targets]
+            walks += [Walk(wallet, client, target, observations[target.symbol], sightings) for target in targets]
         return walks
 
-    def _warn_of_the_future(self, account: str, known: dict[str | None, Known], rules: Rules) -> None:
+    def _warn_of_the_future(self, wallet: Wallet, known: dict[str | None, Known], rules: Rules) -> None:
         """Say if a clock that led has proven what has not happened yet; the plan does not count on it."""
         latest = max((one.proven[-1].end for one in known.values() if one.proven), default=0)
         if latest > rules.present + MINUTE:
             self._proven_futures += 1
-            options = f"--account {account} --since {iso(rules.floor)} --why 'a clock was ahead'"
+            options = f"--account {wallet.account} --since {iso(rules.floor)} --why 'a clock was ahead'"
             self.summary.faults.append(
-                f"account {account} is recorded as proven until {iso(latest)}, which lies in the future: a clock was "
+                f"account {wallet} is recorded as proven until {iso(latest)}, which lies in the future: a clock was "
                 f"ahead; nobody knows since when, so take back all that can be read again: "
                 f"force-orders coverage reset {options}"
             )
@@ -260,25 +283,26 @@ class Run:
         """Say which stored orders the exchange left out of its answers; returns their number."""
         left_out = self.recorder.left_out
         if left_out:
-            account, (symbol, order_id) = left_out[0]
+            wallet, (symbol, order_id) = left_out[0]
+            accept = f"force-orders coverage accept --account {wallet.account} --symbol {symbol} --order {order_id}"
             self.summary.faults.append(
                 f"the exchange left out {many(len(left_out), 'stored order')}, for example {symbol} {order_id} of "
-                f"account {account}; from there on it proves nothing, and the next run asks again; if the exchange "
-                f"never shows that order again: force-orders coverage accept --account {account} --symbol {symbol} "
-                f"--order {order_id} --why TEXT"
+                f"account {wallet}; from there on it proves nothing, and the next run asks again; if the exchange "
+                f"never shows that order again: {accept} --why TEXT"
             )
         return len(left_out)
 
-    def _forget_symbols(self, unknown: set[str]) -> set[str]:
-        """Forget unknown symbols that have neither proof nor orders. Returns the symbols that were forgotten."""
+    def _forget_symbols(self, unknown: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Forget unknown symbols that have neither proof nor orders. Returns those forgotten, each with its market."""
         forgotten = set()
-        for symbol in sorted(unknown):
+        for market, symbol in sorted(unknown):
             self.summary.faults.append(
                 f"the exchange does not know the symbol {symbol} or has closed it; write it like BTCUSDT"
             )
-            by_account = [coverage.forget(self.connection, name, self._reader.market, symbol) for name in self._clients]
-            if any(by_account):
-                forgotten.add(symbol)
+            wallets = [wallet for wallet in self._clients if wallet.market == market]
+            by_wallet = [coverage.forget(self.connection, *wallet, symbol) for wallet in wallets]
+            if any(by_wallet):
+                forgotten.add((market, symbol))
         return forgotten
 
     def _seal_proven_days(self) -> int:
@@ -286,18 +310,17 @@ class Run:
 
         Nothing is sealed for an account whose newest seals were removed; returns the number of such accounts.
         """
-        rules, cut = self._reader.rules_at(self._reader.clock.now()), 0
-        for account in self._clients:
-            if seals.is_cut(self.connection, account, self._reader.market):
+        cut = 0
+        for wallet, client in self._clients.items():
+            if seals.is_cut(self.connection, *wallet):
                 cut += 1
                 self.summary.faults.append(
-                    f"seals of account {account} were removed, so no day was sealed; see docs/operations.md, "
+                    f"seals of account {wallet} were removed, so no day was sealed; see docs/operations.md, "
                     "'Can the database be trusted?'"
                 )
                 continue
-            seals.seal_proven_days(
-                self.connection, account, self._reader.market, self.summary.run_id, rules.present - rules.reread
-            )
+            rules = self._reader.rules(client.market)
+            seals.seal_proven_days(self.connection, *wallet, self.summary.run_id, rules.present - rules.reread)
         return cut
 
     def _close(self, result: RunResult, sink: Sink) -> Summary:
@@ -306,14 +329,14 @@ class Run:
         summary.status, summary.exit_code = status_and_exit_code(result)
         summary.counts = counts
         counts.requests, counts.weight = self._reader.spent()
-        summary.cooldown_until = self._reader.rate_limiter.cooldown_until
+        summary.cooldown_until = self._reader.access.cooldown_until
         summary.seconds = time.monotonic() - self._began
         try:
             with store_errors():
                 self.connection.rollback()
                 sink.finish()
                 for client in self._clients.values():
-                    weight_limit.remember_correction(self.connection, client.host, self._reader.rate_limiter)
+                    weight_limit.remember_correction(self.connection, client)
                 runs.finish(self.connection, summary.run_id, counts, summary.status, "; ".join(summary.faults) or None)
                 self.connection.commit()
         except StoreError as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 from etl.runs.recorder import Received
 from etl.store import runs
 from etl.store.coverage import Gap
@@ -30,8 +31,8 @@ class Sink(Protocol):
     def counts(self) -> runs.Counts:
         """The counts for the table `runs`, except requests and weight."""
 
-    def begin(self, account: str, targets: Sequence[Target]) -> None:
-        """Called before anything of an account is read. The caller commits."""
+    def begin(self, wallet: Wallet, targets: Sequence[Target]) -> None:
+        """Called before anything of an account in a market is read. The caller commits."""
 
     def commit(self, received: Sequence[Received]) -> None:
         """Take responses and what they prove: all or nothing."""

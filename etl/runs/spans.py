@@ -70,7 +70,7 @@ def backfill_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
     def plan(known: dict[str | None, Known], rules: Rules) -> list[Target]:
         window = span.readable(rules)
         targets: list[Target] = []
-        for symbol in scopes(symbols):
+        for symbol in scopes(symbols, rules.weights):
             of_symbol = known.get(symbol, known[None])
             if span.since is None and span.until is None:
                 targets += plan_everything(symbol, of_symbol, rules)
@@ -88,7 +88,7 @@ def reread_planner(span: SpanText, symbols: Sequence[str]) -> Planner:
         window = span.readable(rules)
         return [
             replace(target, proven=tuple(clip(known.get(symbol, known[None]).proven, target.requested)))
-            for symbol in scopes(symbols)
+            for symbol in scopes(symbols, rules.weights)
             for target in plan_backfill(window, symbol, Known(), rules)
         ]
 

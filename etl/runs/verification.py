@@ -24,6 +24,7 @@ from etl.core.verifying import (
     requested_scopes,
 )
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 from etl.runs.recorder import Received, Recorder
 from etl.runs.sink import Remaining
 from etl.runs.spans import SpanText
@@ -40,6 +41,8 @@ class VerifySpec:
     sample: Sample
     repair: bool = False
     """Whether what is missing or different is stored."""
+    markets: Sequence[str] = ()
+    """Markets requested by name; none: those of each account."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,9 @@ class Verification:
 
 @dataclass
 class _Comparison:
-    """A scope of an account while it is compared."""
+    """A scope of an account in a market while it is compared."""
 
-    account: str
+    wallet: Wallet
     scope: Scope
     population: int = 0
     chosen: list[Target] = field(default_factory=list)
@@ -103,7 +106,7 @@ class _Comparison:
         # A sample speaks of what is proven; its holes are not among the windows that it is drawn from.
         beyond = [one for one in self.scope.unread if not (is_sample and one.reason == Why.NOT_PROVEN)]
         differences = [difference for _, difference in self.found.values()]
-        of_scope = (self.account, self.scope.symbol, self.scope.span)
+        of_scope = (self.wallet, self.scope.symbol, self.scope.span)
         unread = sorted([*beyond, *unread])
         return ScopeResult(*of_scope, compared, unread, self.orders, differences, len(self.forgotten))
 
@@ -116,9 +119,9 @@ class VerifySink:
         self._recorder = recorder
         self._spec = spec
         self._planned: list[tuple[Scope, list[Target]]] = []
-        self._comparisons: dict[str, dict[str | None, _Comparison]] = {}
-        """By account and symbol."""
-        self._received: dict[str, set[Key]] = {}
+        self._comparisons: dict[Wallet, dict[str | None, _Comparison]] = {}
+        """By account and market, and by symbol."""
+        self._received: dict[Wallet, set[Key]] = {}
         self._kept_since: int | None = None
         self._has_extra = False
         self._counts = runs.Counts()
@@ -140,35 +143,35 @@ class VerifySink:
         self._planned = [(scope, scope.targets(rules, self._spec.sample.random)) for scope in scopes]
         return self._spec.sample.choose([target for _, targets in self._planned for target in targets])
 
-    def begin(self, account: str, targets: Sequence[Target]) -> None:
-        of_account = self._comparisons[account] = {
+    def begin(self, wallet: Wallet, targets: Sequence[Target]) -> None:
+        of_wallet = self._comparisons[wallet] = {
             scope.symbol: _Comparison(
-                account, scope, len(population), [target for target in targets if target.symbol == scope.symbol]
+                wallet, scope, len(population), [target for target in targets if target.symbol == scope.symbol]
             )
             for scope, population in self._planned
         }
-        self._received[account] = set()
-        if not of_account and (stored := orders.hull(self._connection, account, self._recorder.market)):
+        self._received[wallet] = set()
+        if not of_wallet and (stored := orders.hull(self._connection, *wallet)):
             nothing = Scope(None, stored, [], [Unread(stored, Why.NOT_PROVEN)])
-            of_account[None] = _Comparison(account, nothing)
+            of_wallet[None] = _Comparison(wallet, nothing)
 
     @property
     def _all(self) -> list[_Comparison]:
-        return [comparison for of_account in self._comparisons.values() for comparison in of_account.values()]
+        return [comparison for of_wallet in self._comparisons.values() for comparison in of_wallet.values()]
 
     def commit(self, received: Sequence[Received]) -> None:
-        differing: dict[str, set[Key]] = {}
+        differing: dict[Wallet, set[Key]] = {}
         for one in received:
             if one.page is not None:
-                differing.setdefault(one.account, set()).update(self._compare(one))
+                differing.setdefault(one.wallet, set()).update(self._compare(one))
             for finding in one.findings:
-                self._find(one.account, finding)
+                self._find(one.wallet, finding)
             self._counts.largest_page = max(self._counts.largest_page, one.longest)
         self._connection.rollback()
         if self._spec.repair:
             self._recorder.commit(received, replace_equal=True)
-            for account, keys in differing.items():
-                self._check_repair(account, keys)
+            for wallet, keys in differing.items():
+                self._check_repair(wallet, keys)
             self._connection.rollback()
 
     def found(self, walks_done: int) -> str:
@@ -186,8 +189,8 @@ class VerifySink:
         """Record what was compared, also of a run that ended early."""
         if not self._has_extra:
             self._find_extra()
-        of_run, scopes = (self._recorder.run_id, self._recorder.market), self.verification().scopes
-        verifications.record(self._connection, *of_run, scopes, is_sample=self._is_sample)
+        scopes = self.verification().scopes
+        verifications.record(self._connection, self._recorder.run_id, scopes, is_sample=self._is_sample)
 
     @property
     def _is_sample(self) -> bool:
@@ -213,14 +216,14 @@ class VerifySink:
         """Compare a page; returns the keys of the orders that differ, wherever they lie."""
         assert one.page is not None  # noqa: S101 – its only caller looks
         batch = latest_versions(one.page.orders)
-        received, market = self._received[one.account], self._recorder.market
-        stored = orders.stored(self._connection, one.account, market, [order.key for order in batch])
+        received = self._received[one.wallet]
+        stored = orders.stored(self._connection, *one.wallet, [order.key for order in batch])
         differing: set[Key] = set()
         for order in batch:
-            comparison = self._comparison_of(one.account, order)
+            comparison = self._comparison_of(one.wallet, order)
             if comparison is not None and order.key not in received:
                 comparison.orders += 1
-            difference = compare(one.account, order, stored.get(order.key))
+            difference = compare(one.wallet, order, stored.get(order.key))
             if difference is not None:
                 differing.add(order.key)
                 if comparison is not None:
@@ -230,41 +233,41 @@ class VerifySink:
         self._counts.add(one.page.length, same, len(one.page.rejects))
         return differing
 
-    def _comparison_of(self, account: str, order: Order) -> _Comparison | None:
+    def _comparison_of(self, wallet: Wallet, order: Order) -> _Comparison | None:
         """The scope that an order of the exchange belongs to."""
-        of_account = self._comparisons[account]
-        of_scopes = [of_account[symbol] for symbol in (order.symbol, None) if symbol in of_account]
+        of_wallet = self._comparisons[wallet]
+        of_scopes = [of_wallet[symbol] for symbol in (order.symbol, None) if symbol in of_wallet]
         return next((one for one in of_scopes if one.holds(order)), None)
 
-    def _find(self, account: str, finding: Finding) -> None:
+    def _find(self, wallet: Wallet, finding: Finding) -> None:
         """What is known of all symbols together is known of each."""
         is_spoilt = any(page.rejects for page in finding.pages)
-        for symbol, comparison in self._comparisons[account].items():
+        for symbol, comparison in self._comparisons[wallet].items():
             if finding.symbol in (None, symbol):
                 comparison.findings.append(replace(finding, pages=()))  # all pages of a run would fill the memory
                 if is_spoilt:
                     comparison.spoilt.append(finding.window)
 
-    def _check_repair(self, account: str, keys: set[Key]) -> None:
+    def _check_repair(self, wallet: Wallet, keys: set[Key]) -> None:
         """Read orders again that differed before the repair: those that are equal now are repaired."""
-        stored = orders.stored(self._connection, account, self._recorder.market, [*keys])
-        for comparison in self._comparisons[account].values():
+        stored = orders.stored(self._connection, *wallet, [*keys])
+        for comparison in self._comparisons[wallet].values():
             for key in keys & comparison.found.keys():
                 order, difference = comparison.found[key]
-                if order is not None and compare(account, order, stored.get(key)) is None:
+                if order is not None and compare(wallet, order, stored.get(key)) is None:
                     comparison.found[key] = order, replace(difference, is_repaired=True)
 
     def _find_extra(self) -> None:
         """Add the orders that lie in what was compared, by both times, and that no response contained."""
         for comparison in self._all:
-            account, symbol = comparison.account, comparison.scope.symbol
+            wallet, symbol = comparison.wallet, comparison.scope.symbol
             compared = merge(comparison.result(is_sample=self._is_sample).compared)
             for window in compared:
-                for one in orders.times_between(self._connection, account, self._recorder.market, symbol, window):
-                    if one.key in self._received[account] or not any(w.contains(one.update_time) for w in compared):
+                for one in orders.times_between(self._connection, *wallet, symbol, window):
+                    if one.key in self._received[wallet] or not any(w.contains(one.update_time) for w in compared):
                         continue
                     if one.is_forgotten:
                         comparison.forgotten.add(one.key)
                     else:
-                        extra = Difference(account, *one.key, one.order_time, one.update_time, DifferenceKind.EXTRA)
+                        extra = Difference(wallet, *one.key, one.order_time, one.update_time, DifferenceKind.EXTRA)
                         comparison.found[one.key] = None, extra

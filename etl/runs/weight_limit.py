@@ -7,17 +7,16 @@ from sqlalchemy import Connection
 
 from etl.exchange.budget import Budget
 from etl.exchange.client import ExchangeClient
-from etl.exchange.rate_limiter import RateLimiter
 from etl.runs.fetchers import interruptibly
 from etl.store import weight_limits
 
 
-def learn(connection: Connection, client: ExchangeClient, rate_limiter: RateLimiter, stop: Event) -> None:
-    """Let the rate limiter know the limit, before the first page. Asks only if no recent one is remembered.
+def learn(connection: Connection, client: ExchangeClient, stop: Event) -> None:
+    """Let the client's rate limiter know the limit, before the first page. Asks only if no recent one is remembered.
 
     Never fails because of the exchange: without its word the documented limit counts. Raises StoppedError.
     """
-    known = weight_limits.read(connection, client.host)
+    known, rate_limiter = weight_limits.read(connection, client.host), client.limiter
     connection.rollback()
     if known is not None:
         rate_limiter.allow(known.per_minute)
@@ -30,11 +29,11 @@ def learn(connection: Connection, client: ExchangeClient, rate_limiter: RateLimi
         connection.commit()
 
 
-def remember_correction(connection: Connection, host: str, rate_limiter: RateLimiter) -> None:
+def remember_correction(connection: Connection, client: ExchangeClient) -> None:
     """Keep the limit that the text of a 429 named in this run, if one did. The caller commits."""
-    corrected = rate_limiter.take_corrected_limit()
+    corrected = client.limiter.take_corrected_limit()
     if corrected is not None:
-        weight_limits.remember(connection, host, corrected, "429")
+        weight_limits.remember(connection, client.host, corrected, "429")
 
 
 class Expected(NamedTuple):

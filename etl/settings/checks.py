@@ -70,6 +70,22 @@ def some_of(*names: str) -> Check:
     return check
 
 
+def auto_or_some_of(*names: str) -> Check:
+    """As `some_of`; the word `auto` alone gives none of them."""
+    some = some_of(*names)
+
+    def check(value: Any) -> tuple[str, ...]:
+        if value in ("auto", ["auto"]):
+            return ()
+        try:
+            found: tuple[str, ...] = some(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or auto") from None
+        return found
+
+    return check
+
+
 def path(value: Any) -> Path:
     """The path of a file or directory; `~` is the user's home directory."""
     written = os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import platformdirs
 
+from etl.core.markets import NAMES
+from etl.core.markets.apis import APIS, FAPI
 from etl.settings import checks
 from etl.settings.secret import SecretStr
 
@@ -21,6 +23,8 @@ class AccountKeys:
     api_secret_variable: Annotated[str | None, checks.text(200)] = None
     private_key_file: Annotated[Path | None, checks.path] = None
     queue: Annotated[str | None, checks.text(100)] = None
+    markets: Annotated[tuple[str, ...] | None, checks.auto_or_some_of(*NAMES)] = None
+    """None: as for all accounts."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ class Settings:
 
     database_url: Annotated[SecretStr | None, checks.database_url] = None
     data_dir: Annotated[Path, checks.path] = field(default_factory=_default_data_dir)
-    base_url: Annotated[str, checks.base_url] = "https://fapi.binance.com"
+    base_url: Annotated[str, checks.base_url] = FAPI.base_url
+    dapi_base_url: Annotated[str | None, checks.base_url] = None
+    papi_base_url: Annotated[str | None, checks.base_url] = None
+    sapi_base_url: Annotated[str | None, checks.base_url] = None
+    markets: Annotated[tuple[str, ...], checks.auto_or_some_of(*NAMES)] = ()
+    """None named: those that the exchange says the account has."""
     weight_budget: Annotated[int | None, checks.whole(50, 10_000_000)] = None
     retention_days: Annotated[int, checks.whole(0, 36_500)] = 90
     settle_seconds: Annotated[int, checks.whole(0, 86_400)] = 600
@@ -72,3 +81,24 @@ class Settings:
         """The queue of an account's jobs."""
         keys = self.accounts.get(account)
         return (keys.queue if isinstance(keys, AccountKeys) else None) or self.queue
+
+    def markets_of(self, account: str) -> tuple[str, ...]:
+        """The markets of an account that are set. None named: those that the exchange says it has."""
+        keys = self.accounts.get(account)
+        own = keys.markets if isinstance(keys, AccountKeys) else None
+        return self.markets if own is None else own
+
+    def base_urls(self) -> dict[str, str]:
+        """The address of each API, by its name.
+
+        A `base_url` of one's own, such as a proxy or a simulator, serves every API that has no address of its own: no
+        key is ever sent to another host than the one that was chosen.
+        """
+        chosen = self.base_url if self.base_url != FAPI.base_url else None
+        own = {
+            "fapi": self.base_url,
+            "dapi": self.dapi_base_url,
+            "papi": self.papi_base_url,
+            "sapi": self.sapi_base_url,
+        }
+        return {api.name: own[api.name] or chosen or api.base_url for api in APIS}

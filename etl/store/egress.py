@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from secrets import randbelow
 from socket import gethostname
+from threading import Lock
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 
 from etl.core.egress import EDGE, Taken
+from etl.core.markets.apis import FUTURES_POOL
+from etl.core.markets.market import Pool
 from etl.core.timeline import MINUTE, to_datetime
 from etl.store import cooldowns
 from etl.store.engine import store_errors
@@ -57,7 +60,7 @@ class _Lease(NamedTuple):
 
 
 class SharedEgress:
-    """An `Egress` on a connection of its own in autocommit mode. Use it from one thread at a time.
+    """What the processes on an egress share, on a connection of its own in autocommit mode. Safe for several threads.
 
     After a lost connection the next call opens another.
     """
@@ -67,29 +70,30 @@ class SharedEgress:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._connected: Connection | None = None
         self._holder = 0
+        self._lock = Lock()
         self._name = name or gethostname()
         self._cooldown_of = name or UNNAMED
-        self._lease = _Lease((0, False), 0, 0, 0)
 
-    def take(self, weight: int, now: int, room: int) -> Taken:
-        minute = now // MINUTE * MINUTE
-        part = (minute, now >= minute + MINUTE - EDGE)
-        if part[0] != self._lease.part[0]:
-            self._forget()
-        lease = self._lease if part == self._lease.part else _Lease(part, 0, 0, 0)
-        if lease.weight < weight or time.monotonic() - lease.taken_s > LEASE_VALID_S:
-            wanted = max(weight - lease.weight, (room - lease.spent) // LEASES - lease.weight, 0)
-            granted, spent, silent = self._ask(part, wanted, room)
-            if silent or (wanted and not granted):
-                self._lease = _Lease(part, lease.weight, spent, 0)
-                return Taken(False, spent - lease.weight, silent)
-            lease = _Lease(part, lease.weight + wanted, spent, time.monotonic())
-        self._lease = lease._replace(weight=lease.weight - weight)
-        return Taken(True, lease.spent - self._lease.weight, 0)
+    def of_pool(self, pool: Pool) -> "PoolEgress":
+        """The `Egress` of requests that share this allowance of weight."""
+        return PoolEgress(self, self._name if pool == FUTURES_POOL else f"{self._name}/{pool.name}")
 
     def start_cooldown(self, milliseconds: int, reason: str) -> None:
         with self._connection() as connection:
             cooldowns.start(connection, self._cooldown_of, milliseconds, reason)
+
+    def ask(self, name: str, part: tuple[int, bool], weight: int, room: int) -> Taken:
+        """Take weight of a pool, by the name under which it is counted, in a part of a minute."""
+        minute, is_late = part
+        values = {"egress": name, "cooldown_of": self._cooldown_of, "weight": weight, "room": room}
+        values |= {"minute": to_datetime(minute), "late": weight if is_late else 0}
+        with self._connection() as connection:
+            return Taken._make(connection.execute(_TAKE, values | {"holder": self._holder}).one())
+
+    def forget(self) -> None:
+        """Delete what was taken long ago."""
+        with self._connection() as connection:
+            connection.execute(_FORGET)
 
     def close(self) -> None:
         """Disconnect. What was taken here no longer counts."""
@@ -99,7 +103,7 @@ class SharedEgress:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        with store_errors():
+        with self._lock, store_errors():
             try:
                 if self._connected is None:
                     self._connected = self._engine.connect()
@@ -111,16 +115,33 @@ class SharedEgress:
                 self.close()
                 raise
 
-    def _ask(self, part: tuple[int, bool], weight: int, room: int) -> Taken:
-        minute, is_late = part
-        values = {"egress": self._name, "cooldown_of": self._cooldown_of, "weight": weight, "room": room}
-        values |= {"minute": to_datetime(minute), "late": weight if is_late else 0}
-        with self._connection() as connection:
-            return Taken._make(connection.execute(_TAKE, values | {"holder": self._holder}).one())
 
-    def _forget(self) -> None:
-        with self._connection() as connection:
-            connection.execute(_FORGET)
+class PoolEgress:
+    """An `Egress`: the part of a shared one whose requests count against one pool. For one thread at a time."""
+
+    def __init__(self, shared: SharedEgress, name: str) -> None:
+        self._shared = shared
+        self._name = name
+        self._lease = _Lease((0, False), 0, 0, 0)
+
+    def take(self, weight: int, now: int, room: int) -> Taken:
+        minute = now // MINUTE * MINUTE
+        part = (minute, now >= minute + MINUTE - EDGE)
+        if part[0] != self._lease.part[0]:
+            self._shared.forget()
+        lease = self._lease if part == self._lease.part else _Lease(part, 0, 0, 0)
+        if lease.weight < weight or time.monotonic() - lease.taken_s > LEASE_VALID_S:
+            wanted = max(weight - lease.weight, (room - lease.spent) // LEASES - lease.weight, 0)
+            granted, spent, silent = self._shared.ask(self._name, part, wanted, room)
+            if silent or (wanted and not granted):
+                self._lease = _Lease(part, lease.weight, spent, 0)
+                return Taken(False, spent - lease.weight, silent)
+            lease = _Lease(part, lease.weight + wanted, spent, time.monotonic())
+        self._lease = lease._replace(weight=lease.weight - weight)
+        return Taken(True, lease.spent - self._lease.weight, 0)
+
+    def start_cooldown(self, milliseconds: int, reason: str) -> None:
+        self._shared.start_cooldown(milliseconds, reason)
 
 
 @contextmanager

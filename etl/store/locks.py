@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, literal_column, text
 
 from etl.core.timeline import iso, to_millis
+from etl.core.wallets import Wallet
 from etl.errors import BusyError
 
 _RUNS = 73_019_942
@@ -76,14 +77,14 @@ def hold_account(connection: Connection, account: str, market: str) -> bool:
 def claim_account(connection: Connection, account: str, market: str) -> None:
     """Lock an account in a market until the connection ends. Raises BusyError where another connection holds it."""
     if not hold_account(connection, account, market):
-        raise BusyError(busy(account, holder(connection, account, market)))
+        raise BusyError(busy(Wallet(account, market), holder(connection, account, market)))
 
 
-def busy(account: str, by: Holder | None) -> str:
+def busy(wallet: Wallet, by: Holder | None) -> str:
     """One line: who holds an account, and what to do; None: it was just released."""
     if by is not None and not by.may_store:
-        return f"account {account} is locked by {by}"
-    return f"account {account} is being read by {by or 'another run'}; try again when it is done"
+        return f"account {wallet} is locked by {by}"
+    return f"account {wallet} is being read by {by or 'another run'}; try again when it is done"
 
 
 def holder(connection: Connection, account: str, market: str) -> Holder | None:

@@ -29,15 +29,12 @@ class Newest(NamedTuple):
     is_equal: bool
 
 
-def record(
-    connection: Connection, run_id: int, market: str, results: Sequence[ScopeResult], *, is_sample: bool
-) -> None:
+def record(connection: Connection, run_id: int, results: Sequence[ScopeResult], *, is_sample: bool) -> None:
     """Add a row for each scope. The caller commits."""
     rows = [
         {
             "run_id": run_id,
-            "account": result.account,
-            "market": market,
+            **result.wallet._asdict(),
             "symbol": result.symbol or EVERY_SYMBOL,
             "span": _range(result.span),
             "compared": _multirange(result.compared),

@@ -10,6 +10,7 @@ from etl.commands.check_database import Check, check_database
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.timeline import DAY, Window, to_datetime
+from etl.core.wallets import Wallet
 from etl.runs.recorder import Received, Recorder
 from etl.store import runs, seals
 from etl.store.seals import StoredSeal
@@ -44,10 +45,10 @@ class History:
 
     def store(self, *rows: str, proofs: tuple[Finding, ...] = (), replace_equal: bool = False) -> None:
         """One transaction of a run of its own."""
-        recorder = Recorder(self.connection, USDM, self.run(), spent=lambda: (0, 0))
+        recorder = Recorder(self.connection, self.run(), spent=lambda: (0, 0))
         answer = page(*rows)
         findings = [replace(finding, pages=[answer]) for finding in proofs]
-        recorder.commit([Received(ACCOUNT, answer, findings)], replace_equal=replace_equal)
+        recorder.commit([Received(Wallet(ACCOUNT, USDM), answer, findings)], replace_equal=replace_equal)
 
     def run(self) -> int:
         run_id = runs.start(self.connection, "backfill")

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.core.markets.apis import FUTURES_POOL
 from etl.store import cooldowns
 from etl.store.egress import shared_egress
 
@@ -15,7 +16,7 @@ def left(connection: Connection, egress: str) -> int:
     """Milliseconds that a cooldown still lasts, as a process that wants to send sees it."""
     connection.commit()
     with shared_egress(connection.engine, egress) as shared:
-        return shared.take(1, 0, 1_000_000).cooldown
+        return shared.of_pool(FUTURES_POOL).take(1, 0, 1_000_000).cooldown
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Known
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
+from etl.core.wallets import Wallet
 from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.coverage import Asked, Gap, Watermark
@@ -270,8 +271,8 @@ def test_the_time_zone_of_the_server_changes_nothing(connection: Connection, zon
 
 def test_a_symbol_that_has_orders_is_not_forgotten(connection: Connection) -> None:
     run_id = runs.start(connection, "backfill")
-    Recorder(connection, USDM, run_id, lambda: (1, 50)).commit(
-        [Received(ACCOUNT, page(order_row(symbol="OLDUSDT")), [])]
+    Recorder(connection, run_id, lambda: (1, 50)).commit(
+        [Received(Wallet(ACCOUNT, USDM), page(order_row(symbol="OLDUSDT")), [])]
     )
     coverage.ask(connection, ACCOUNT, USDM, "OLDUSDT", 0)
     assert not coverage.forget(connection, ACCOUNT, USDM, "OLDUSDT")

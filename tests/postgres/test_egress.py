@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import Connection
 
 from etl.core.egress import Taken
+from etl.core.markets.apis import FUTURES_POOL
 from etl.core.timeline import HOUR, MINUTE, SECOND
 from etl.errors import StoreError
 from etl.store import egress as module
-from etl.store.egress import UNNAMED, SharedEgress, shared_egress, spent_weights
+from etl.store.egress import UNNAMED, PoolEgress, SharedEgress, shared_egress, spent_weights
 from etl.store.engine import engine_for
 from tests.waiting import wait_until
 
@@ -31,7 +32,10 @@ class Egresses:
         self._url = url
         self._running = running
 
-    def __call__(self, name: str | None = None) -> SharedEgress:
+    def __call__(self, name: str | None = None) -> PoolEgress:
+        return self.shared(name).of_pool(FUTURES_POOL)
+
+    def shared(self, name: str | None = None) -> SharedEgress:
         return self._running.enter_context(shared_egress(engine_for(self._url), name))
 
 
@@ -61,7 +65,8 @@ def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress(
     processes: Egresses, connection: Connection
 ) -> None:
     assert spent_weights(connection, NOON) == {}
-    one, other, elsewhere = processes("frankfurt"), processes("frankfurt"), processes("tokyo")
+    first, second, elsewhere = processes.shared("frankfurt"), processes.shared("frankfurt"), processes("tokyo")
+    one, other = first.of_pool(FUTURES_POOL), second.of_pool(FUTURES_POOL)
     one.take(50, NOON, 100)
     other.take(20, NOON, 100)
     elsewhere.take(40, NOON - MINUTE, 100)
@@ -70,8 +75,8 @@ def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress(
     assert spent_weights(connection, LATE) == {"frankfurt": 80, "tokyo": 0}
     assert spent_weights(connection, NEXT) == {"frankfurt": 10, "tokyo": 0}, "the last second's may count in the next"
     assert other.take(0, NEXT, 10).spent == spent_weights(connection, NEXT)["frankfurt"]
-    one.close()
-    other.close()
+    first.close()
+    second.close()
     wait_until(lambda: spent_weights(connection, NOON) == {"frankfurt": 0, "tokyo": 0})  # the server has to notice
 
 
@@ -145,7 +150,7 @@ def test_a_lease_ends_with_its_minute_and_where_its_last_second_begins(processes
 def test_what_remains_can_be_taken_to_the_last_bit_however_many_take_at_once(processes: Egresses) -> None:
     taken: list[int] = []
 
-    def work(own: SharedEgress) -> None:
+    def work(own: PoolEgress) -> None:
         while own.take(50, NOON, 2_400).granted:
             taken.append(50)
 
@@ -159,7 +164,8 @@ def test_what_remains_can_be_taken_to_the_last_bit_however_many_take_at_once(pro
 
 def test_what_a_process_took_counts_until_it_ends_however_it_does(processes: Egresses, writer_url: str) -> None:
     other = processes()
-    with shared_egress(engine_for(writer_url), None) as ending:
+    with shared_egress(engine_for(writer_url), None) as shared:
+        ending = shared.of_pool(FUTURES_POOL)
         assert ending.take(60, NOON, 100).granted
         assert ending.take(30, LATE, 100).granted
         assert not other.take(50, LATE, 100).granted

@@ -13,6 +13,7 @@ from etl.core.orders import Reject
 from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, Window, iso
 from etl.core.walking import Target
+from etl.core.wallets import Wallet
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments
 from etl.fleet.queue import enqueue, is_superseded
 from etl.monitoring.metrics import metrics
@@ -41,18 +42,18 @@ RULES = Rules(now=NOW, settle_lag=0, keeps=90 * DAY, widest=7 * DAY)
 OF_OTHER = Gap(ACCOUNT, OTHER, "*", Window(day(30), day(60)), "failed")
 
 
-def recorder(connection: Connection, market: str) -> Recorder:
-    return Recorder(connection, market, runs.start(connection, "backfill"), lambda: (1, 50))
+def recorder(connection: Connection) -> Recorder:
+    return Recorder(connection, runs.start(connection, "backfill"), lambda: (1, 50))
 
 
 @pytest.fixture
 def both(connection: Connection) -> Connection:
     """One order in `usdm`, which is proven up to now, and two in the other market, which has a gap of 30 days."""
     known = [proven(day(0), NOW)]
-    recorder(connection, USDM).commit([Received(ACCOUNT, page(row(orderId=1)), known)])
+    recorder(connection).commit([Received(Wallet(ACCOUNT, USDM), page(row(orderId=1)), known)])
     others = page(row(orderId=1), row(orderId=2, symbol="ETHUSDT"))
     missing = Finding(OF_OTHER.window, Verdict.FAILED)
-    recorder(connection, OTHER).commit([Received(ACCOUNT, others, [proven(day(10), day(30)), missing])])
+    recorder(connection).commit([Received(Wallet(ACCOUNT, OTHER), others, [proven(day(10), day(30)), missing])])
     return connection
 
 
@@ -89,8 +90,8 @@ def test_orders_are_counted_by_market(both: Connection) -> None:
 def remaining(connection: Connection, account: str, market: str) -> tuple[int, list[Gap]]:
     """What a run of the days 10 to 60 leaves, by what the database holds already: milliseconds and gaps."""
     need = Window(day(10), day(60))
-    sink = IngestSink(connection, recorder(connection, market))
-    sink.begin(account, [Target(need, need)])
+    sink = IngestSink(connection, recorder(connection))
+    sink.begin(Wallet(account, market), [Target(need, need)])
     left = sink.remaining()
     return left.unproven, list(left.gaps)
 
@@ -110,7 +111,7 @@ def test_a_run_plans_from_what_is_known_of_its_own_market(both: Connection) -> N
             seen.extend(known[None].proven)
             return []
 
-        plan_only(both, [ACCOUNT], market, planner, RULES)
+        plan_only(both, [Wallet(ACCOUNT, market)], planner, RULES)
         return seen
 
     assert planned(USDM) == [Window(day(0), NOW)]

@@ -10,6 +10,7 @@ from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, Window
+from etl.core.wallets import Wallet
 from etl.errors import StoreError
 from etl.notifications.reading import read_summary
 from etl.notifications.summary import AccountGaps, NewOrders, NotificationSummary, RowCounts, RunResult, UnreadHistory
@@ -28,8 +29,8 @@ def make_run(connection: Connection) -> MakeRun:
 
     def make(account: str, *rows: str, found: tuple[Finding, ...] = (), status: str = "succeeded") -> int:
         run_id = runs.start(connection, "sync")
-        recorder = Recorder(connection, USDM, run_id, lambda: (1, 50))
-        recorder.commit([Received(account, page(*rows), list(found))])
+        recorder = Recorder(connection, run_id, lambda: (1, 50))
+        recorder.commit([Received(Wallet(account, USDM), page(*rows), list(found))])
         runs.finish(connection, run_id, recorder.counts, status, None if status == "succeeded" else f"{status} so")
         connection.commit()
         return run_id

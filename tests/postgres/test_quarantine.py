@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 
 from etl.core.markets import USDM
 from etl.core.orders import Reject
+from etl.core.wallets import Wallet
 from etl.exchange.pages import read_page
 from etl.runs.recorder import Received, Recorder
 from etl.store import decisions, quarantine
@@ -104,8 +105,8 @@ STAYS = {
 
 
 def receive(connection: Connection, *rows: str, account: str = ACCOUNT) -> Recorder:
-    recorder = Recorder(connection, USDM, 1, lambda: (1, 50))
-    recorder.commit([Received(account, page(*rows), [])])
+    recorder = Recorder(connection, 1, lambda: (1, 50))
+    recorder.commit([Received(Wallet(account, USDM), page(*rows), [])])
     return recorder
 
 
@@ -147,7 +148,7 @@ def test_a_row_with_an_impossible_time_is_resolved_by_a_later_page_though_the_or
 
 def test_a_row_that_one_run_reads_badly_and_then_well_is_resolved(connection: Connection) -> None:
     recorder = receive(connection, row(price="seven"))
-    recorder.commit([Received(ACCOUNT, page(row()), [])])
+    recorder.commit([Received(Wallet(ACCOUNT, USDM), page(row()), [])])
     assert quarantine.count(connection) == 0
 
 

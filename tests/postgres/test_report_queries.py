@@ -16,6 +16,7 @@ from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window, to_millis
+from etl.core.wallets import Wallet
 from etl.errors import StoreError
 from etl.reporting.queries import first_day, read_report, stored_accounts
 from etl.reporting.report_data import DayCoverage, ReportData
@@ -34,7 +35,7 @@ def store(connection: Connection, account: str, *rows: str, proven: Window | Non
     """As a run stores what it received."""
     answer = page(*rows)
     findings = [Finding(proven, Verdict.PROVEN, None, [answer])] if proven else []
-    Recorder(connection, USDM, 1, lambda: (1, 50)).commit([Received(account, answer, findings)])
+    Recorder(connection, 1, lambda: (1, 50)).commit([Received(Wallet(account, USDM), answer, findings)])
 
 
 def order(symbol: str, order_id: int, at: int, **changes: Any) -> str:

@@ -8,21 +8,24 @@ from sqlalchemy.exc import IntegrityError
 
 from etl.core.differences import Difference, DifferenceKind
 from etl.core.findings import Verdict
+from etl.core.markets import USDM
 from etl.core.timeline import Window
 from etl.core.verifying import ScopeResult, Unread
+from etl.core.wallets import Wallet
 from etl.store import verifications
 
 SPAN = Window(0, 100)
+WALLET = Wallet("main", USDM)
 
 
 def result(*unread: Window, differences: int = 0, symbol: str | None = None) -> ScopeResult:
-    found = [Difference("main", "BTCUSDT", n, 1, 1, DifferenceKind.MISSING) for n in range(differences)]
+    found = [Difference(WALLET, "BTCUSDT", n, 1, 1, DifferenceKind.MISSING) for n in range(differences)]
     failed = [Unread(window, Verdict.FAILED) for window in unread]
-    return ScopeResult("main", symbol, SPAN, [Window(0, 50)], failed, 7, found)
+    return ScopeResult(WALLET, symbol, SPAN, [Window(0, 50)], failed, 7, found)
 
 
 def record(connection: Connection, run_id: int, *results: ScopeResult) -> None:
-    verifications.record(connection, run_id, "usdm", results, is_sample=False)
+    verifications.record(connection, run_id, results, is_sample=False)
 
 
 def rows(connection: Connection) -> list[Any]:

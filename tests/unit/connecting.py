@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from etl.core.markets import USDM, market_named
+from etl.core.markets.apis import APIS
 from etl.core.paging import Page, PageRequest
 from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ForceOrdersError
+from etl.exchange.access import Access
 from etl.exchange.budget import Budget
-from etl.exchange.client import Endpoint, ExchangeClient
+from etl.exchange.client import ExchangeClient, HttpOptions
 from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
@@ -49,6 +52,7 @@ class Connected:
         read_timeout: float = 20,
         url: str | None = None,
         sits_out: bool = False,
+        market: str = USDM,
     ) -> None:
         """`sits_out`: where the client would wait, both clocks jump to the end of the cooldown."""
         self._simulator = simulator
@@ -60,9 +64,11 @@ class Connected:
         self.stop_at_the_first_wait = False
         self.budget = Budget(2_400)
         self.limiter = RateLimiter(Alone(), self.budget, self.clock.now, self.stop, longest_cooldown)
-        endpoint = Endpoint(url or simulator.url, connect_timeout=5, read_timeout=read_timeout)
+        self.access = Access(lambda pool, now: self.limiter, lambda: self.clock)
+        urls = dict.fromkeys((api.name for api in APIS), url or simulator.url)
+        options = HttpOptions(urls, connect_timeout=5, read_timeout=read_timeout)
         retry, signer = RetryPolicy(attempts), HmacSigner(key, secret)
-        self.client = ExchangeClient(endpoint, signer, self.clock, self.limiter, retry, self._no_sleep)
+        self.client = ExchangeClient(market_named(market), options, signer, self.access, retry, self._no_sleep)
 
     def _no_sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from etl.core.markets import USDM
+from etl.core.wallets import Wallet
 from etl.errors import (
     ClockSkewError,
     ContractError,
@@ -11,57 +13,61 @@ from etl.errors import (
     RejectedError,
     TransientError,
 )
-from etl.runs.account_failures import AccountFailures
+from etl.runs.account_failures import HostFailures
 
 
-def failing(failures: AccountFailures, *accounts: str, error: type[ExchangeError] = TransientError) -> None:
+def usdm(account: str) -> Wallet:
+    return Wallet(account, USDM)
+
+
+def failing(failures: HostFailures, *accounts: str, error: type[ExchangeError] = TransientError) -> None:
     for account in accounts:
-        failures.failed(account, error(account))
+        failures.failed(usdm(account), error(account))
 
 
 @pytest.mark.parametrize("error", [RejectedError, CredentialsError, ClockSkewError])
 def test_a_refusal_is_the_account_s_own_even_where_every_account_gets_one(error: type[ExchangeError]) -> None:
-    failures = AccountFailures("abcd")
+    failures = HostFailures(map(usdm, "abcd"))
     failing(failures, *"abcd", error=error)
-    assert list(failures.left_out) == [*"abcd"]
+    assert list(failures.left_out) == [*map(usdm, "abcd")]
 
 
 @pytest.mark.parametrize("error", [TransientError, ContractError])
 def test_an_account_is_left_out_after_three_windows_that_fail_in_a_row(error: type[ExchangeError]) -> None:
-    failures = AccountFailures("ab")
+    failures = HostFailures(map(usdm, "ab"))
     failing(failures, "a", "a", error=error)
-    failures.answered("a")
+    failures.answered(usdm("a"))
     failing(failures, "a", "a", error=error)
     assert not failures.left_out
     failing(failures, "a", error=error)
-    assert list(failures.left_out) == ["a"]
-    failures.answered("b")
+    assert list(failures.left_out) == [usdm("a")]
+    failures.answered(usdm("b"))
     failing(failures, "a", "b", "b", error=error)
-    assert list(failures.left_out) == ["a"]
+    assert list(failures.left_out) == [usdm("a")]
 
 
 def test_a_host_that_answers_another_account_is_not_to_blame() -> None:
-    failures = AccountFailures("abcde")
+    failures = HostFailures(map(usdm, "abcde"))
     for account in "abcd":
         failing(failures, account, error=NotServedError)
-        failures.answered("e")
-    assert list(failures.left_out) == [*"abcd"]
+        failures.answered(usdm("e"))
+    assert list(failures.left_out) == [*map(usdm, "abcd")]
 
 
 @pytest.mark.parametrize("error", [TransientError, ContractError, NotServedError])
 def test_three_accounts_that_fail_while_nobody_is_answered_end_the_run_with_one_error(
     error: type[ExchangeError],
 ) -> None:
-    failures = AccountFailures("abcdefgh")
+    failures = HostFailures(map(usdm, "abcdefgh"))
     failing(failures, "a", error=RejectedError)
     failing(failures, "b", "b", "b", "c", error=error)
     with pytest.raises(error, match="d"):
         failing(failures, "d", error=error)
-    assert list(failures.left_out) == ["a"], "what is said of the exchange is not said of each account again"
+    assert list(failures.left_out) == [usdm("a")], "what is said of the exchange is not said of each account again"
 
 
 def test_so_do_all_accounts_of_a_small_run() -> None:
-    alone, two = AccountFailures("a"), AccountFailures("ab")
+    alone, two = HostFailures(map(usdm, "a")), HostFailures(map(usdm, "ab"))
     with pytest.raises(NotServedError):
         failing(alone, "a", error=NotServedError)
     failing(two, *"aaabb")

@@ -12,11 +12,12 @@ from etl.core.orders import CloseType
 from etl.core.paging import PageRequest, Refusal
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window
 from etl.errors import CredentialsError, RejectedError
-from etl.exchange.client import EXCHANGE_INFO
 from etl.exchange.clock import local_now
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.faults import Fault, When
 from tests.unit.connecting import LAST_WEEK, NOW, Connecting
+
+EXCHANGE_INFO = "/fapi/v1/exchangeInfo"
 
 
 def test_a_page_holds_the_rows_of_its_window(connect: Connecting) -> None:

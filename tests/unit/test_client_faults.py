@@ -21,11 +21,13 @@ from etl.errors import (
     ThrottledError,
     TransientError,
 )
-from etl.exchange.client import FORCE_ORDERS, TIME
 from etl.exchange.clock import local_now
 from etl.simulator.faults import Fault, When
 from etl.simulator.server import Simulator
 from tests.unit.connecting import Connected, Connecting
+
+FORCE_ORDERS = "/fapi/v1/forceOrders"
+TIME = "/fapi/v1/time"
 
 ONCE = When(1, 1)
 

@@ -20,6 +20,9 @@ FOR_EXAMPLE = {
     "data_dir",
     "weight_budget",
     "egress",
+    "dapi_base_url",
+    "papi_base_url",
+    "sapi_base_url",
     "notify_urls_file",
     "ping_url_file",
     "accounts_dir",
@@ -57,6 +60,7 @@ def test_it_names_every_setting() -> None:
 
 def test_it_shows_the_defaults() -> None:
     defaults = {name: [*value] if isinstance(value, tuple) else value for name, value in values(load()).items()}
+    defaults["markets"] = defaults["markets"] or "auto"
     assert {name: value for name, value in shown().items() if name not in FOR_EXAMPLE} == defaults
 
 

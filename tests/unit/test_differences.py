@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from etl.core.differences import Difference, DifferenceKind, Newer, compare
+from etl.core.markets import USDM
 from etl.core.orders import FIELDS, FieldType, Order
 from etl.core.timeline import to_datetime
+from etl.core.wallets import Wallet
 from etl.exchange.pages import read_page
 from tests.documented import RECEIVED_AT, ROW
 
@@ -17,6 +19,9 @@ from tests.documented import RECEIVED_AT, ROW
 def order(**changes: Any) -> Order:
     (one,) = read_page(json.dumps([ROW | changes]).encode(), received_at=RECEIVED_AT).orders
     return one
+
+
+WALLET = Wallet("main", USDM)
 
 
 def stored(one: Order, **changes: Any) -> dict[str, object]:
@@ -31,26 +36,26 @@ def stored(one: Order, **changes: Any) -> dict[str, object]:
 def difference(fields: tuple[str, ...], newer: Newer | None = None) -> Difference:
     one = order()
     kind = DifferenceKind.DIFFERENT
-    return Difference("main", *one.key, one.order_time, one.update_time, kind, fields, newer)
+    return Difference(WALLET, *one.key, one.order_time, one.update_time, kind, fields, newer)
 
 
 def test_an_order_that_is_stored_as_it_is_shown_does_not_differ() -> None:
-    assert compare("main", order(), stored(order())) is None
+    assert compare(WALLET, order(), stored(order())) is None
 
 
 def test_nor_does_one_whose_numbers_are_only_written_in_another_way() -> None:
     digits = "9" * 5_000
     shown = order(averageOf=1.50, longest=0)
     long = shown._replace(raw=shown.raw.replace('"longest": 0', f'"longest": {digits}'))
-    assert compare("main", long, stored(shown, raw=long.raw.replace("1.5,", "1.500,"))) is None
-    assert compare("main", order(price="1.50"), stored(order(price="1.50"), price=Decimal("1.5"))) is None
-    assert compare("main", order(reduceOnly="true"), stored(order(reduceOnly="true"), reduce_only=True)) is None
+    assert compare(WALLET, long, stored(shown, raw=long.raw.replace("1.5,", "1.500,"))) is None
+    assert compare(WALLET, order(price="1.50"), stored(order(price="1.50"), price=Decimal("1.5"))) is None
+    assert compare(WALLET, order(reduceOnly="true"), stored(order(reduceOnly="true"), reduce_only=True)) is None
 
 
 def test_an_order_without_a_row_is_missing() -> None:
     one = order()
-    found = Difference("main", *one.key, one.order_time, one.update_time, DifferenceKind.MISSING)
-    assert compare("main", one, None) == found
+    found = Difference(WALLET, *one.key, one.order_time, one.update_time, DifferenceKind.MISSING)
+    assert compare(WALLET, one, None) == found
 
 
 @pytest.mark.parametrize(
@@ -68,10 +73,10 @@ def test_an_order_without_a_row_is_missing() -> None:
     ],
 )
 def test_each_key_and_column_that_differs_is_named(changes: dict[str, object], fields: tuple[str, ...]) -> None:
-    assert compare("main", order(), stored(order(), **changes)) == difference(fields)
+    assert compare(WALLET, order(), stored(order(), **changes)) == difference(fields)
 
 
 @pytest.mark.parametrize(("shift", "newer"), [(1, Newer.DATABASE), (-1, Newer.EXCHANGE)])
 def test_the_side_with_the_later_update_time_is_named(shift: int, newer: Newer) -> None:
     moved = to_datetime(order().update_time) + timedelta(milliseconds=shift)
-    assert compare("main", order(), stored(order(), update_time=moved)) == difference(("updateTime",), newer)
+    assert compare(WALLET, order(), stored(order(), update_time=moved)) == difference(("updateTime",), newer)

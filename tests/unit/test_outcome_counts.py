@@ -8,17 +8,18 @@ from etl import errors
 from etl.core.paging import PageRequest
 from etl.core.timeline import DAY, HOUR, Window
 from etl.errors import BannedError, ExchangeError, ThrottledError
-from etl.exchange.client import FORCE_ORDERS
 from etl.exchange.outcome_counts import ANSWERED, OUTCOMES, outcome_of
 from etl.simulator.faults import Fault, When
 from tests.unit.connecting import NOW, Connected, Connecting
+
+FORCE_ORDERS = "/fapi/v1/forceOrders"
 
 ONCE = When(1, 1)
 FROM_THE_SECOND = When(2)
 
 
 def seen(connected: Connected) -> dict[str, int]:
-    return {outcome: count for outcome, count in connected.limiter.outcomes.counts().items() if count}
+    return {outcome: count for outcome, count in connected.access.outcomes.counts().items() if count}
 
 
 def test_an_outcome_is_called_as_the_error_is_without_its_last_word() -> None:
@@ -31,7 +32,7 @@ def test_every_error_of_the_exchange_is_an_outcome_that_is_counted_from_nothing_
     kinds = {one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, ExchangeError)}
     outcomes = {outcome_of(kind) for kind in kinds - {ExchangeError}} | {ANSWERED}
     assert sorted(OUTCOMES) == sorted(outcomes)
-    assert connect().limiter.outcomes.counts() == dict.fromkeys(outcomes, 0)
+    assert connect().access.outcomes.counts() == dict.fromkeys(outcomes, 0)
 
 
 def test_what_is_answered_is_counted_for_every_kind_of_request(connect: Connecting) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from etl.core.markets.market import FUTURES
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import OPENED, STRADDLE, Cost, Known, Rules, cost, plan_backfill, scopes
 from etl.core.retention import MARGIN
@@ -33,7 +34,7 @@ def everything() -> list[Target]:
     ],
 )
 def test_up_to_two_symbols_are_read_by_name_and_more_without(symbols: list[str], expected: list[str | None]) -> None:
-    assert scopes(symbols) == expected
+    assert scopes(symbols, FUTURES) == expected
 
 
 def test_ninety_days_are_thirteen_windows_that_make_up_all_that_is_settled() -> None:

@@ -1,0 +1,92 @@
+"""What a market is: where its orders are asked for, what that costs, and how its answers are divided into pages."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from etl.core.timeline import DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Requests that share one allowance of weight per minute and IP address."""
+
+    name: str
+    allowance: int
+    """The documented weight per minute and address; what the exchange says of itself counts for more."""
+    used_weight_header: str
+    """The header of every response that tells the weight which the address has used in this minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One of the exchange's hosts."""
+
+    name: str
+    base_url: str
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path of an API that needs no signature, and its weight."""
+
+    api: Api
+    path: str
+    weight: int = 1
+
+
+class Pager(Enum):
+    """How an answer is divided into pages."""
+
+    TIME_CURSOR = "a page holds the rows of a window, up to a limit"
+    NUMBERED = "the rows of a window have numbered pages, and each tells how many rows there are"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weight of one request for force orders."""
+
+    by_symbol: int
+    of_all: int
+    """Of a request without symbol."""
+
+    def of(self, symbol: str | None) -> int:
+        return self.of_all if symbol is None else self.by_symbol
+
+
+FUTURES = Weights(by_symbol=20, of_all=50)
+"""Of every endpoint for the force orders of futures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One kind of force orders of an account, as one endpoint shows them. An account has several."""
+
+    name: str
+    title: str
+    """As the exchange calls it, for people."""
+    api: Api
+    path: str
+    """The endpoint of the force orders."""
+    weights: Weights
+    clock: Endpoint
+    """Where the time is asked for that the exchange checks requests of this market against."""
+    listing: Endpoint | None
+    """Where the symbols of this market are listed. None: a request cannot name a symbol."""
+    probe_symbol: str | None
+    """A symbol that the market has had since it opened, for a request that only asks whether the key works."""
+    pager: Pager = Pager.TIME_CURSOR
+    symbol_parameter: str | None = "symbol"
+    has_close_types: bool = True
+    """Whether `autoCloseType` can be asked for."""
+    is_split_by_symbol: bool = False
+    """Whether a request without symbol leaves rows out that only requests with one show."""
+    default_limit: int = 50
+    """Rows on a page if the request names no limit."""
+    keeps: int = 90 * DAY
+    """How long the exchange keeps orders, milliseconds."""
+    is_portfolio_margin: bool = False
+    """Whether only accounts in Portfolio Margin have it; the others have only markets that are not."""
+
+    def __str__(self) -> str:
+        return self.name

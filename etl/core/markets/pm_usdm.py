@@ -1,0 +1,19 @@
+"""USDⓈ-M futures in Portfolio Margin. Source: the page "Query User's UM Force Orders".
+
+That API has neither a clock nor a list of symbols: both are asked for at the futures API.
+"""
+
+from etl.core.markets.apis import FAPI_LISTING, FAPI_TIME, PAPI
+from etl.core.markets.market import FUTURES, Market
+
+MARKET = Market(
+    name="pm-usdm",
+    title="USDⓈ-M futures in Portfolio Margin",
+    api=PAPI,
+    path="/papi/v1/um/forceOrders",
+    weights=FUTURES,
+    clock=FAPI_TIME,
+    listing=FAPI_LISTING,
+    probe_symbol="BTCUSDT",
+    is_portfolio_margin=True,
+)
