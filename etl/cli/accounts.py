@@ -82,17 +82,21 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
 def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     """Test each key at the exchange; say what is wrong and what to do.
 
-    Sends one cheap signed request for each account. Exit code 1 if anything is wrong.
+    Sends a few cheap signed requests for each account, and says which markets it has, and what its key may do beside
+    reading. Exit code 1 if anything is wrong.
     """
     settings = load_settings(context)
     sources = key_sources(settings, account)
     with stop_signals() as stop, show_waits(), composition.store(settings) as connection:
         found = check_accounts(settings, sources, connection, stop)
     columns = (
-        *(Column("account", min_width=8), Column("result")),
+        *(Column("account", min_width=8), Column("result"), Column("markets", min_width=8, wraps=True)),
         *(Column("what is wrong", min_width=20, wraps=True), Column("what to do", min_width=20, wraps=True)),
     )
-    print_tables([table(None, columns, [(one.account, one.result, one.wrong, one.remedy) for one in found])])
+    rows = [(one.account, one.result, one.markets, one.wrong, one.remedy) for one in found]
+    print_tables([table(None, columns, rows)])
+    for note in (note for one in found for note in one.notes):
+        print_line(note)
     fine = sum(one.wrong is None for one in found)
     print_line(f"{many(len(found), 'account')}: {fine} fine, {len(found) - fine} not")
     context.exit(exit_code_of(found))

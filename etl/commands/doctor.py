@@ -24,8 +24,10 @@ from etl.commands import doctor_checks
 from etl.commands.doctor_checks import CheckResult, Status
 from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.commands.output_paths import fault_of, nearest_existing
+from etl.core.markets import USDM
 from etl.core.text import printable
 from etl.core.timeline import SECOND
+from etl.core.wallets import Wallet
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.exchange.access import Access
@@ -138,7 +140,7 @@ class _Checks:
     def _exchange(self) -> Iterator[CheckResult]:
         keyless = Keyring([Credentials("", SecretStr(""))])  # the exchange's time needs no key
         with self._access() as access:
-            (client,) = interactive_reader(self._settings, keyless, access, self._stop).clients.values()
+            client = interactive_reader(self._settings, keyless, access, self._stop).client(Wallet("", USDM))
             began = time.monotonic()
             try:
                 client.set_clock()

@@ -1,15 +1,18 @@
 """One signed request with a key, and what the answer says of the key; `accounts check`, `doctor` and `init` use it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
 from etl.accounts.credentials import Keyring
+from etl.core.account_markets import Probe
 from etl.core.markets import USDM
+from etl.core.markets.pm_margin import MARKET as PM_MARGIN
 from etl.core.paging import PageRequest
 from etl.core.text import printable
 from etl.core.timeline import SECOND, Window, iso
+from etl.core.wallets import Wallet
 from etl.errors import (
     ClockSkewError,
     ConfigError,
@@ -40,12 +43,16 @@ class KeyCheck:
     wrong: str | None = None
     remedy: str | None = None
     exit_code: ExitCode = ExitCode.DONE
+    markets: str | None = None
+    """What the account has and the key may read; None: not asked."""
+    notes: Sequence[str] = ()
+    """What is not wrong and worth knowing, a line each."""
 
 
 def interactive_reader(settings: Settings, keys: Keyring, access: Access, stop: Event) -> Reader:
     """A reader with few retries, because a person waits for the result."""
     few = replace(settings, attempts=min(settings.attempts, ATTEMPTS))
-    return composition.reader(few, keys, access, stop, lambda account: settings.markets_of(account)[:1] or (USDM,))
+    return composition.reader(few, keys, access, stop)
 
 
 def key_check(account: str, error: ForceOrdersError | None) -> KeyCheck:
@@ -70,7 +77,8 @@ def _remedy(error: ForceOrdersError) -> tuple[str, str]:
 _NO_PERMISSION = (
     "refused",
     "check in the exchange's API management that the key exists, that futures are enabled and that this machine's "
-    "address is allowed; check that base_url is the host (real or test) that the key was made on",
+    "address is allowed; check that base_url is the host (real or test) that the key was made on; after a switch to "
+    "Portfolio Margin make a new key: the switch takes the permission for futures from every older one",
 )
 
 _NOT_SERVED = (
@@ -100,16 +108,29 @@ _BY_KIND: dict[type[ForceOrdersError], tuple[str, str]] = {
 }
 
 
+def _is_in_portfolio_margin(reader: Reader, account: str, error: ExchangeError) -> bool:
+    """Whether the futures API refused the key only because the account's futures are in Portfolio Margin."""
+    if not isinstance(error, CredentialsError) or reader.markets_set(account):
+        return False
+    return interruptibly(reader.client(Wallet(account, PM_MARGIN.name)).probe, reader.stop) is Probe.ANSWERED
+
+
+def home_of(reader: Reader, account: str) -> Wallet:
+    """The market with which a key is tried: the first that is set, or USDⓈ-M futures."""
+    return Wallet(account, (*reader.markets_set(account), USDM)[0])
+
+
 def check_keys(reader: Reader) -> Iterator[KeyCheck]:
     """The result for each account of the reader, as soon as it is known; raises StoppedError."""
     unreachable: TransientError | None = None
     try:
-        interruptibly(next(iter(reader.clients.values())).set_clock, reader.stop)
+        interruptibly(reader.client(home_of(reader, reader.accounts[0])).set_clock, reader.stop)
     except TransientError as error:
         unreachable = error  # for every account, so that none needs to wait for it again
     except ExchangeError:
         pass  # this machine's clock is good enough; each account's own request reports what is wrong
-    for wallet, client in reader.clients.items():
+    for account in reader.accounts:
+        client = reader.client(home_of(reader, account))
         fault: ExchangeError | None = unreachable
         if fault is None:
             end = client.clock.now()
@@ -117,5 +138,5 @@ def check_keys(reader: Reader) -> Iterator[KeyCheck]:
             try:
                 interruptibly(lambda: client.page(request), reader.stop)  # noqa: B023 - it ends before the next iteration
             except ExchangeError as error:
-                fault = error
-        yield key_check(wallet.account, fault)
+                fault = None if _is_in_portfolio_margin(reader, account, error) else error
+        yield key_check(account, fault)

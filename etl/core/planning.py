@@ -40,6 +40,8 @@ class Rules:
     """How far behind each watermark a nightly run reads again, for orders that appeared late or changed."""
     earliest: int | None = None
     """The earliest of the clocks of exchange, database and machine; nothing later is ever proven. None: `now`."""
+    begins: int = OPENED
+    """No older order is asked for: the account had no such market before. Epoch milliseconds."""
     weights: Weights = FUTURES
     """The weight of one request, with symbol and without."""
 
@@ -56,7 +58,7 @@ class Rules:
     @property
     def floor(self) -> int:
         """The oldest instant that can still be requested, with a margin for the time the request takes."""
-        return OPENED if self.keeps is None else max(OPENED, self.now - self.keeps + MARGIN)
+        return self.begins if self.keeps is None else max(self.begins, self.now - self.keeps + MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def plan_everything(symbol: str | None, known: Known, rules: Rules) -> list[Targ
 
 def plan_backfill(span: Window, symbol: str | None, known: Known, rules: Rules) -> list[Target]:
     """Walks that prove the unproven parts of `span`, those soonest beyond retention first."""
-    readable = window_or_none(max(span.start, OPENED), min(span.end, rules.settled))
+    readable = window_or_none(max(span.start, rules.begins), min(span.end, rules.settled))
     return _targets(subtract([readable] if readable else [], known.proven), symbol, rules)
 
 

@@ -10,20 +10,26 @@ from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from etl.core.account_markets import AccountInfo, Probe
 from etl.core.identity import host_of
 from etl.core.markets.market import Api, Endpoint, Market, Pager
 from etl.core.paging import Answer, Page, PageRequest, Refusal
+from etl.core.timeline import SECOND, Window
 from etl.errors import (
     BeyondRetentionError,
     ClockSkewError,
     ContractError,
+    CredentialsError,
     DoubtedKeyError,
     ExchangeError,
+    NotServedError,
+    RejectedError,
     ThrottledError,
     UnknownSymbolError,
     WindowTooWideError,
 )
 from etl.exchange.access import Access
+from etl.exchange.account_api import INFO, RESTRICTIONS, KeyLimits, read_account_info, read_key_limits
 from etl.exchange.clock import compare_clocks
 from etl.exchange.error_table import classify
 from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, weight_limit_in
@@ -107,12 +113,15 @@ class ExchangeClient:
 
     def page(self, request: PageRequest) -> Answer:
         """The response to one request for force orders; a refusal that calls for another request is one, too."""
-        market, parameters = self.market, self._parameters(request)
-        endpoint = Endpoint(market.api, market.path, market.weights.of(request.symbol))
         try:
-            return self._retried(lambda: self._read_page(self._get(endpoint, parameters)))
+            return self._page(request, self._retry)
         except (WindowTooWideError, BeyondRetentionError, UnknownSymbolError) as refusal:
             return _REFUSALS[type(refusal)]
+
+    def _page(self, request: PageRequest, retry: RetryPolicy) -> Page:
+        market, parameters = self.market, self._parameters(request)
+        endpoint = Endpoint(market.api, market.path, market.weights.of(request.symbol))
+        return self._retried(lambda: self._read_page(self._get(endpoint, parameters)), retry)
 
     def _parameters(self, request: PageRequest) -> dict[str, str | int]:
         start, end = request.window.wire()
@@ -147,6 +156,30 @@ class ExchangeClient:
             raise
         except ExchangeError:
             return None
+
+    def account_info(self) -> AccountInfo:
+        """What the exchange says that the account has, in whatever market (weight 1 of the API for wallets)."""
+        return self._retried(lambda: read_account_info(read_object(self._get(INFO, {}))), self._few())
+
+    def key_limits(self) -> KeyLimits:
+        """What the exchange says that the key may do (weight 1 of the API for wallets)."""
+        return self._retried(lambda: read_key_limits(read_object(self._get(RESTRICTIONS, {}))), self._few())
+
+    def probe(self) -> Probe:
+        """Whether the key may read this market: one request for its newest second. Raises ThrottledError."""
+        now = self.clock.now()
+        request = PageRequest(Window(now - SECOND, now), 1, self.market.probe_symbol)
+        try:
+            self._page(request, self._few())
+        except ThrottledError:
+            raise
+        except (CredentialsError, RejectedError):
+            return Probe.REFUSED
+        except NotServedError:
+            return Probe.NOT_SERVED
+        except ExchangeError:
+            return Probe.SILENT
+        return Probe.ANSWERED
 
     def weight_limit(self) -> int | None:
         """The weight per minute that the exchange allows an address; None where it does not say so.

@@ -56,7 +56,10 @@ _ADVICE = {
     -1109: "the account is not known in this market, or the exchange is under maintenance",
     -4109: "the account has no active futures wallet; a transfer of any amount to it makes it active",
     -4402: "the exchange does not serve this account in its region",
-    -2015: "the key is wrong, has no permission for futures, is bound to other IP addresses, or is for another host",
+    -2015: (
+        "the key is wrong, has no permission for futures, is bound to other IP addresses, or is for another host; or "
+        "the account was switched to Portfolio Margin, which takes that permission from every key that is older"
+    ),
     -2014: "the API key has the wrong format",
     -2008: "the API key is unknown to this host",
     -2017: "the API key is locked on this account",

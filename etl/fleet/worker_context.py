@@ -102,5 +102,5 @@ class WorkerContext:
         job = claimed.job
         keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
         spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
-        reader = composition.reader(self.settings, keys, self.access, self.stop, lambda account: [job.market])
+        reader = composition.reader(self.settings, keys, self.access, self.stop, [job.market])
         return composition.ingest_with(connection, reader, spec, unwatched, Assignment(claimed.id, self.worker))

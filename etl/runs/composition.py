@@ -1,6 +1,6 @@
 """The composition root of every run: the commands, the API and the workers build theirs here. No logic."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from threading import Event
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress, OwnEgress
 from etl.core.identity import host_of
-from etl.core.markets import USDM, market_named
+from etl.core.markets import market_named
 from etl.core.markets.market import FUTURES, Pool, Weights
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Rules
@@ -70,10 +70,8 @@ def access(
         yield Access(new_limiter, ExchangeClock if clock is None else lambda: clock)
 
 
-def reader(
-    settings: Settings, keys: Keyring, access: Access, stop: Event, markets_of: Callable[[str], Iterable[str]]
-) -> Reader:
-    """A client for each account whose key can be used, in each of its markets."""
+def reader(settings: Settings, keys: Keyring, access: Access, stop: Event, markets: Sequence[str] = ()) -> Reader:
+    """Makes the clients of all accounts whose key can be used. `markets`: requested by name, whatever is set."""
     options = HttpOptions(
         settings.base_urls(),
         settings.connect_timeout_seconds,
@@ -81,14 +79,18 @@ def reader(
         settings.recv_window_ms,
     )
     retry = RetryPolicy(settings.attempts)
-    clients = {
-        Wallet(one.account, name): ExchangeClient(market_named(name), options, signer(one), access, retry, stop.wait)
-        for one in keys.usable
-        for name in markets_of(one.account)
-    }
+    credentials = {one.account: one for one in keys.usable}
+
+    def new_client(wallet: Wallet) -> ExchangeClient:
+        own = signer(credentials[wallet.account])
+        return ExchangeClient(market_named(wallet.market), options, own, access, retry, stop.wait)
+
     return Reader(
-        clients,
+        [*credentials],
         keys.fault_lines,
+        settings.markets_of,
+        markets,
+        new_client,
         access,
         stop,
         settings.patience_seconds * SECOND,
@@ -112,7 +114,7 @@ def reading(
     `markets`: those that were requested by name; none: those of each account.
     """
     with access(settings, connection.engine, stop, clock) as own:
-        yield reader(settings, keys, own, stop, lambda account: markets or settings.markets_of(account) or (USDM,))
+        yield reader(settings, keys, own, stop, markets)
 
 
 def signer(credentials: Credentials) -> Signer:

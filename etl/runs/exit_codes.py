@@ -15,6 +15,8 @@ class RunResult:
     """No account of the run has a key that can be used, so that nothing was requested."""
     unread_accounts: int = 0
     """Accounts left out: their key cannot be used, the exchange refused it, or another run has the account."""
+    unread_markets: int = 0
+    """Markets that an account has and that are not read, because its key may not read them."""
     unknown_symbols: int = 0
     """Symbols that were asked for by name and that the exchange does not know."""
     unproven: int = 0
@@ -49,7 +51,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
         exit_code = ExitCode.FAILED
     elif result.unknown_symbols:
         exit_code = ExitCode.WRONG_INPUT
-    elif any((*left, result.left_out, result.proven_futures, result.cut_chains)):
+    elif any((*left, result.unread_markets, result.left_out, result.proven_futures, result.cut_chains)):
         exit_code = ExitCode.INCOMPLETE
     else:
         exit_code = ExitCode.DONE

@@ -1,7 +1,7 @@
 """Access to the exchange for one run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event
 
 from etl.core.markets.market import Market
@@ -14,11 +14,17 @@ from etl.exchange.clock import ExchangeClock
 
 @dataclass(frozen=True)
 class Reader:
-    """A client for each account and market that a run reads. All share the rate limiters and the clocks."""
+    """Makes a client for each account and market that a run reads. All share the rate limiters and the clocks."""
 
-    clients: dict[Wallet, ExchangeClient]
+    accounts: Sequence[str]
+    """Those whose key can be used."""
     key_faults: Sequence[str]
-    """A line for each account that has no client because its key cannot be used."""
+    """A line for each account whose key cannot be used."""
+    markets_set: Callable[[str], Sequence[str]]
+    """The markets of an account by the settings. None named: those that it is found to have."""
+    requested: Sequence[str]
+    """The markets that this run is to read, whatever the settings say; none: as they say."""
+    new_client: Callable[[Wallet], ExchangeClient]
     access: Access
     stop: Event
     lock_timeout_ms: int
@@ -27,10 +33,17 @@ class Reader:
     page_limit: int
     rules_of: Callable[[Market, int], Rules]
     """The planning rules of a market at an instant, epoch milliseconds."""
+    _clients: dict[Wallet, ExchangeClient] = field(default_factory=dict)
+
+    def client(self, wallet: Wallet) -> ExchangeClient:
+        """The client of an account in a market, always the same one."""
+        if wallet not in self._clients:
+            self._clients[wallet] = self.new_client(wallet)
+        return self._clients[wallet]
 
     def spent(self) -> tuple[int, int]:
         """The number of requests sent so far, and their weight."""
-        spent = [client.spent() for client in self.clients.values()]
+        spent = [client.spent() for client in [*self._clients.values()]]
         return sum(requests for requests, _ in spent), sum(weight for _, weight in spent)
 
     def rules(self, market: Market) -> Rules:

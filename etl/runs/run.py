@@ -7,11 +7,12 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from etl.core.account_markets import HAS_NONE, readable, unread
 from etl.core.clocks import Clocks
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
-from etl.core.planning import Known, Rules
+from etl.core.planning import OPENED, Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
@@ -38,6 +39,7 @@ from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
+from etl.runs.market_finding import find_markets, note_choice, note_refusals
 from etl.runs.reader import Reader
 from etl.runs.recorder import Recorder
 from etl.runs.sink import Sink
@@ -77,6 +79,9 @@ class Run:
         self._began = time.monotonic()
         self._clients: dict[Wallet, ExchangeClient] = {}
         self._proven_futures = 0
+        self._unread_markets = 0
+        self._begins: dict[Wallet, int] = {}
+        """From when on a market is read that an account got by a switch, epoch milliseconds."""
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
@@ -88,7 +93,7 @@ class Run:
 
         `span` is the requested span, if any; the summary gives its instants.
         """
-        if not self._reader.clients:
+        if not self._reader.accounts:
             return self._close(RunResult(has_no_usable_key=True), sink)
         with log_context(run=self.summary.run_id):
             try:
@@ -106,7 +111,8 @@ class Run:
             WAITS.report()
             self._watch(Progress(walks_done, summary.windows, sink.found(walks_done)))
 
-        self._lock_wallets()
+        wanted = self._find_wallets()
+        self._lock_wallets(wanted)
         identity = IdentityCheck(self.connection, reader.page_limit)
         self._leave_out(identity.without_requests(self._clients))
         earliest = self._prepare_markets()
@@ -122,6 +128,7 @@ class Run:
             summary.faults += [f"account {wallet}: {error}" for wallet, error in runner.left_out.items()]
             summary.faults += [f"{host}: {error}" for host, error in runner.silent_hosts.items()]
             self.connection.rollback()
+        note_refusals(self.connection, runner.left_out)
         remaining = sink.remaining()
         if runner.last_failure is not None:
             summary.faults.append(f"a window could not be read: {runner.last_failure}")
@@ -130,9 +137,10 @@ class Run:
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
-        left_out = len(reader.clients) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
+        left_out = len(wanted) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
             unread_accounts=len(reader.key_faults) + left_out,
+            unread_markets=self._unread_markets,
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
@@ -197,14 +205,37 @@ class Run:
             _log.info("%s", said)
         return clocks
 
-    def _lock_wallets(self) -> None:
+    def _find_wallets(self) -> dict[Wallet, ExchangeClient]:
+        """What this run is to read. Of a market that an account has and that is not read, the summary says so."""
+        reader, found = self._reader, dict[Wallet, ExchangeClient]()
+        for account in reader.accounts:
+            names = reader.requested or reader.markets_set(account)
+            if not names:
+                names = self._markets_found(account)
+            elif not reader.requested:
+                note_choice(self.connection, account, names)
+            found |= {wallet: reader.client(wallet) for wallet in (Wallet(account, name) for name in names)}
+        return found
+
+    def _markets_found(self, account: str) -> Sequence[str]:
+        """The markets that the account has and that its key may read."""
+        known = find_markets(self.connection, self._reader, account)
+        names, lines = readable(known), [f"not read: {line}" for line in unread(known)]
+        if not names and not lines:
+            lines = [HAS_NONE]
+        self.summary.faults += [f"account {account}: {line}" for line in lines]
+        self._unread_markets += len(lines)
+        self._begins |= {Wallet(account, one.market): one.since for one in known if one.since is not None}
+        return names
+
+    def _lock_wallets(self, wanted: Mapping[Wallet, ExchangeClient]) -> None:
         """Lock each account until the end of the run. An account that stays locked by another run is left out.
 
         So is one, without waiting, that is locked by a role that cannot have a run. If two runs wait for each other's
         accounts, both give up at their timeout.
         """
         reader = self._reader
-        waiting, refused = dict(reader.clients), {}
+        waiting, refused = dict(wanted), {}
         began = time.monotonic()
         deadline = began + reader.lock_timeout_ms / SECOND
         with WAITS.slot() as slot:
@@ -223,7 +254,7 @@ class Run:
                     if reader.stop.wait(TICK):
                         raise StoppedError(STOPPED)
         refused |= {wallet: locks.busy(wallet, self._holder(wallet)) for wallet in waiting}
-        if not self._clients:
+        if refused and not self._clients:
             raise BusyError("; ".join(refused.values()))
         self.summary.faults += refused.values()
 
@@ -249,7 +280,9 @@ class Run:
         reader = self._reader
         walks: list[Walk] = []
         for wallet, client in self._clients.items():
-            rules = replace(reader.rules(client.market), earliest=earliest[client.market])
+            rules = replace(
+                reader.rules(client.market), earliest=earliest[client.market], begins=self._begins.get(wallet, OPENED)
+            )
             if span is not None and self.summary.span is None:
                 self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
             known = coverage.known(self.connection, *wallet)

@@ -1,0 +1,96 @@
+"""Finds the markets of an account that are not set: asks the exchange once a night, and remembers what it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from etl.core.account_markets import (
+    REFUSED,
+    AccountInfo,
+    AccountMarket,
+    MarketState,
+    Probe,
+    choose,
+    conclude,
+    is_recent,
+    readable,
+    to_probe,
+)
+from etl.core.markets import MARKETS, USDM
+from etl.core.wallets import Wallet
+from etl.errors import CredentialsError, ExchangeError, ThrottledError
+from etl.exchange.client import ExchangeClient
+from etl.logs import logger
+from etl.runs.fetchers import interruptibly
+from etl.runs.reader import Reader
+from etl.store import account_markets, coverage
+
+_log = logger(__name__)
+
+
+def find_markets(
+    connection: Connection, reader: Reader, account: str, *, thoroughly: bool = False
+) -> list[AccountMarket]:
+    """What is known of each market of an account. Asks if that is older than a night, and commits the answers.
+
+    `thoroughly`: asks in any case, and also each market that the account is said to have.
+    Raises ThrottledError, StoppedError and StoreError. No other failure ends a run: what was known before counts, or
+    else that the account has USDⓈ-M futures.
+    """
+    before = account_markets.of_account(connection, account)
+    connection.rollback()
+    asking = reader.client(Wallet(account, USDM))
+    if not thoroughly and is_recent(before, asking.clock.now()):
+        return before
+    info = _account_info(asking, reader)
+    probes: dict[str, Probe] = {}
+    names = to_probe(before, info)
+    if thoroughly:
+        names = [market.name for market in MARKETS if market.name in names or (info and market.name in info.markets())]
+    for name in names:
+        probes[name] = interruptibly(reader.client(Wallet(account, name)).probe, reader.stop)
+    found = conclude(account, before, info, probes, _watermarks(connection, before), asking.clock.now())
+    for one in found:
+        account_markets.remember(connection, one)
+    connection.commit()
+    if readable(found) != readable(before):
+        _log.info("account %s: markets read: %s", account, ", ".join(readable(found)) or "none")
+    return found
+
+
+def note_choice(connection: Connection, account: str, chosen: Sequence[str]) -> None:
+    """Remember that the settings name the markets to read: another one that the account has is a gap. Commits."""
+    for one in choose(account_markets.of_account(connection, account), chosen):
+        account_markets.remember(connection, one)
+    connection.commit()
+
+
+def note_refusals(connection: Connection, refused: Mapping[Wallet, ExchangeError]) -> None:
+    """Remember which markets refused the key, so that the next run asks what the account has. The caller commits."""
+    for wallet, error in refused.items():
+        if isinstance(error, CredentialsError):
+            for one in account_markets.of_account(connection, wallet.account):
+                if one.market == wallet.market and one.state is MarketState.READ:
+                    account_markets.remember(connection, replace(one, state=MarketState.NOT_PERMITTED, reason=REFUSED))
+
+
+def _account_info(client: ExchangeClient, reader: Reader) -> AccountInfo | None:
+    try:
+        return interruptibly(client.account_info, reader.stop)
+    except ThrottledError:
+        raise
+    except ExchangeError as error:
+        _log.info("the exchange does not say which markets the account has: %s", error)
+        return None
+
+
+def _watermarks(connection: Connection, before: Sequence[AccountMarket]) -> dict[str, int]:
+    """By market, where the proof ends of what was read without symbol."""
+    found: dict[str, int] = {}
+    for one in before:
+        known = coverage.known(connection, one.account, one.market)[None]
+        if known.proven:
+            found[one.market] = known.proven[0].end
+    connection.rollback()
+    return found
