@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.findings import Finding
-from etl.core.orders import Key, Order, Reject, latest_versions
+from etl.core.orders import Key, Order, Reject, contradictions, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known
 from etl.runs.contradictions import ProofRecord
@@ -95,14 +95,15 @@ class Recorder:
         quarantined: set[tuple[str, str]] = set()
         written_early: set[tuple[str, Key]] = set()
         for account, of_account in by_account.items():
-            batch, rejects = latest_versions(of_account.orders), of_account.rejects
+            batch = latest_versions(of_account.orders)
+            rejects = [*of_account.rejects, *contradictions(of_account.orders)]
             first = of_account.first
             known = {} if replace_equal else self._written
             fresh = [o for o in batch if o.key in first or known.get((account, o.key)) != o.raw]
             if one_by_one:
                 fresh, refused = self._try_each(account, fresh)
-                rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
+                rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
             changes = orders.upsert(
                 self._connection, account, self.market, self.run_id, fresh, replace_equal=replace_equal
             )
@@ -174,7 +175,7 @@ class Recorder:
                 accepted.append(order)
             except DataError as error:
                 reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
-                refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=False))
+                refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=True))
             attempt.rollback()
         return accepted, refused
 
