@@ -10,9 +10,9 @@ from tests.postgres.samples import ACCOUNT, page, row
 MARKET = "usdm"
 
 
-def write(connection: Connection, *rows: str, account: str = ACCOUNT) -> None:
+def write(connection: Connection, *rows: str, account: str = ACCOUNT, market: str = MARKET) -> None:
     """Store these rows as a run does, as orders of account and symbols that are known from then on."""
-    Recorder(connection, MARKET, 1, lambda: (1, 50)).commit([Received(account, page(*rows), [])])
+    Recorder(connection, market, 1, lambda: (1, 50)).commit([Received(account, page(*rows), [])])
 
 
 def found(connection: Connection, view: str, where: str = "true") -> list[dict[str, Any]]:
