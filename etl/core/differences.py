@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from etl.core.orders import FIELDS, FieldType, Order
+from etl.core.orders import FIELDS, FieldType, Order, time_source_of
 from etl.core.timeline import to_datetime
 from etl.core.wallets import Wallet
 
@@ -84,9 +84,10 @@ def _keys_of(raw: str) -> dict[str, object]:
 def _columns_of(order: Order, shown: Mapping[str, object]) -> list[tuple[str, str, object]]:
     """The exchange's name, the column and its value, for each column that is read from a row, except the key."""
     return [
-        *((field.wire, field.column, _value(field.type, shown.get(field.wire))) for field in FIELDS[2:]),
+        *((field.wire, field.column, _value(field.type, field.sent_in(shown))) for field in FIELDS[2:]),
         ("clientOrderId", "close_type", order.close_type.value),
         ("time", "order_time", to_datetime(order.order_time)),
+        ("time", "order_time_source", time_source_of(shown).value),
         ("updateTime", "update_time", to_datetime(order.update_time)),
     ]
 

@@ -1,10 +1,10 @@
 """The force order as the exchange sends it, field by field, and what is derived from it.
 
-Source: the endpoint's page "User's Force Orders" and rows observed in public. The response has no field for LIQUIDATION
-or ADL; the prefix of the client order id shows it.
+Source: the page "User's Force Orders" of each market and rows observed in public. No market sends every field. The
+response has no field for LIQUIDATION or ADL; the prefix of the client order id shows it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -26,6 +26,13 @@ class Field(NamedTuple):
     column: str
     """Our column."""
     type: FieldType
+    also: str | None = None
+    """The key of the same in another market. Where a row has both, `wire` counts."""
+
+    def sent_in(self, row: Mapping[str, object]) -> object:
+        """The value in a row as received; None: it is not sent."""
+        value = row.get(self.wire)
+        return row.get(self.also) if value is None and self.also else value
 
 
 FIELDS = (
@@ -42,13 +49,40 @@ FIELDS = (
     Field("price", "price", FieldType.DECIMAL),
     Field("avgPrice", "avg_price", FieldType.DECIMAL),
     Field("stopPrice", "stop_price", FieldType.DECIMAL),
-    Field("origQty", "orig_qty", FieldType.DECIMAL),
+    Field("origQty", "orig_qty", FieldType.DECIMAL, also="qty"),
     Field("executedQty", "executed_qty", FieldType.DECIMAL),
     Field("cumQuote", "cum_quote", FieldType.DECIMAL),
     Field("reduceOnly", "reduce_only", FieldType.BOOLEAN),
     Field("closePosition", "close_position", FieldType.BOOLEAN),
+    Field("pair", "pair", FieldType.TEXT),
+    Field("cumBase", "cum_base", FieldType.DECIMAL),
+    Field("isIsolated", "is_isolated", FieldType.BOOLEAN),
 )
 """All fields with a column of their own, except the two times. Any other key stays in `raw`."""
+
+
+TIME, UPDATE_TIME, UPDATED_TIME = "time", "updateTime", "updatedTime"
+"""The keys of the two times: when the order was created and when it last changed. Margin rows have only the last."""
+
+
+class TimeSource(StrEnum):
+    """Which of its two times the exchange sends as the order time."""
+
+    TIME = "time"
+    """When the order was created."""
+    UPDATE = "update"
+    """When it last changed, because the row does not say when it was created."""
+
+
+def times_sent_in(row: Mapping[str, object]) -> tuple[object, object]:
+    """The time of creation and of the last change in a row as received; None: it is not sent."""
+    updated = row.get(UPDATE_TIME)
+    return row.get(TIME), row.get(UPDATED_TIME) if updated is None else updated
+
+
+def time_source_of(row: Mapping[str, object]) -> TimeSource:
+    """Derived from the keys of a row as received."""
+    return TimeSource.UPDATE if row.get(TIME) is None else TimeSource.TIME
 
 
 class CloseType(StrEnum):
@@ -87,7 +121,8 @@ class Order(NamedTuple):
     """One checked force order: every field of `raw` named in FIELDS has its type, or is null.
 
     The times are epoch milliseconds; where the exchange sends only one, both are equal. `raw` is the row's JSON text,
-    character by character as received. `filled` is the executed quantity, 0 where it is not sent.
+    character by character as received. `filled` is the executed quantity, 0 where it is not sent. `is_isolated` is
+    None where the row does not say under which kind of margin it was.
     """
 
     symbol: str
@@ -97,6 +132,7 @@ class Order(NamedTuple):
     close_type: CloseType
     raw: str
     filled: Decimal = Decimal(0)
+    is_isolated: bool | None = None
 
     @property
     def version(self) -> tuple[int, Decimal]:
@@ -107,6 +143,10 @@ class Order(NamedTuple):
     def key(self) -> Key:
         """Identifies the order within an account and market: order ids are counted per symbol."""
         return self[:2]
+
+    def contradicts(self, other: "Order") -> bool:
+        """Whether two rows of one key are two orders: one of isolated margin and one of cross margin."""
+        return None not in (self.is_isolated, other.is_isolated) and self.is_isolated != other.is_isolated
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +161,31 @@ class Reject:
 def latest_versions(orders: Iterable[Order]) -> list[Order]:
     """The latest version of each order, the last one of equal versions, sorted by key.
 
-    Sorted, so that two writers lock the same rows in the same order.
+    Sorted, so that two writers lock the same rows in the same order. What `contradictions` returns is left out.
     """
+    return _divide(orders)[0]
+
+
+def contradictions(orders: Iterable[Order]) -> list[Reject]:
+    """The rows that have the key of an earlier one and are of the other kind of margin. The key has room for one."""
+    return [
+        Reject(order.raw, f"another order of {order.symbol} with this orderId is of {margin} margin", is_json=True)
+        for order in _divide(orders)[1]
+        for margin in ["cross" if order.is_isolated else "isolated"]
+    ]
+
+
+def _divide(orders: Iterable[Order]) -> tuple[list[Order], list[Order]]:
+    """The latest versions, and the orders that contradict the first one of their key."""
     latest: dict[Key, Order] = {}
+    others: list[Order] = []
     for order in orders:
         key = order.key
         known = latest.get(key)
-        if known is None or order.version >= known.version:
+        if known is None:
             latest[key] = order
-    return [latest[key] for key in sorted(latest)]
+        elif order.contradicts(known):
+            others.append(order)
+        elif order.version >= known.version:
+            latest[key] = order
+    return [latest[key] for key in sorted(latest)], others

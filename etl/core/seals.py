@@ -20,15 +20,18 @@ from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
-from etl.core.orders import FIELDS
-
 VERSION = 1
 """The version of the canonical form. Another set of columns needs another version: old seals are read by theirs."""
 
 FIRST = "0" * 64
 """What stands for the previous seal where there is none."""
 
-SEALED_COLUMNS = (*(field.column for field in FIELDS), "close_type", "order_time", "update_time")
+SEALED_COLUMNS = (
+    *("symbol", "order_id", "client_order_id", "status", "side", "position_side", "type", "orig_type"),
+    *("time_in_force", "working_type", "price", "avg_price", "stop_price", "orig_qty", "executed_qty", "cum_quote"),
+    *("reduce_only", "close_position", "close_type", "order_time", "update_time"),
+)
+"""Of version 1. A column that came later is not among them: `raw` has what the exchange sent for it."""
 
 DEEPEST = 200
 """Levels of nesting up to which a row is read. Of a deeper one, which no exchange ever sent, the text is sealed."""

@@ -1,14 +1,16 @@
-"""What the exchange says of itself in `exchangeInfo`, and in the text of a 429: its symbols and its weight limit.
+"""What the exchange says of itself in `exchangeInfo`, and in the text of a 429: its instruments and its weight limit.
 
-Pure. Sources: Binance's page "Exchange Information" and its error -1003.
+Pure. Sources: Binance's pages "Exchange Information" and "Get All Cross Margin Pairs", and its error -1003.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import msgspec
 
+from etl.core.instruments import Instrument
 from etl.core.markets.market import FUTURES
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND
 from etl.errors import ContractError, TransientError
@@ -17,6 +19,9 @@ LEAST, GREATEST = FUTURES.of_all, 10_000_000
 """A limit outside of these is not believed: below the first not even one request would be allowed."""
 
 _INTERVALS = {"SECOND": SECOND, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY}
+
+NEVER = 4_133_404_800_000
+"""The delivery date of a perpetual contract: Christmas 2100, epoch milliseconds."""
 
 _IN_TEXT = re.compile(
     r"current limit (?:of IP\([^)]*\) )?is ([0-9]{1,12}) (?:requests?|request weight) per (?:([0-9]{1,6}) )?(\w+?)s?\b",
@@ -31,6 +36,7 @@ class ExchangeInfo:
     symbols: frozenset[str] | None = None
     weight_limit: int | None = None
     """Weight per minute and IP address."""
+    instruments: tuple[Instrument, ...] | None = None
 
 
 class _RateLimit(msgspec.Struct, rename="camel"):
@@ -44,6 +50,25 @@ class _Symbol(msgspec.Struct):
     symbol: str
 
 
+class _Instrument(msgspec.Struct, rename="camel"):
+    symbol: str
+    base_asset: str | None = None
+    quote_asset: str | None = None
+    margin_asset: str | None = None
+    pair: str | None = None
+    contract_type: str | None = None
+    contract_size: Decimal | None = None
+    delivery_date: int | None = None
+    status: str | None = None
+    contract_status: str | None = None
+
+
+class _Pair(msgspec.Struct):
+    symbol: str
+    base: str | None = None
+    quote: str | None = None
+
+
 class _Body(msgspec.Struct, rename="camel"):
     rate_limits: msgspec.Raw = msgspec.Raw(b"[]")
     symbols: msgspec.Raw = msgspec.Raw(b"[]")
@@ -52,6 +77,8 @@ class _Body(msgspec.Struct, rename="camel"):
 _body = msgspec.json.Decoder(_Body)
 _rate_limits = msgspec.json.Decoder(list[_RateLimit])
 _symbols = msgspec.json.Decoder(list[_Symbol])
+_instruments = msgspec.json.Decoder(list[_Instrument])
+_pairs = msgspec.json.Decoder(list[_Pair])
 
 
 def read_exchange_info(body: bytes) -> ExchangeInfo:
@@ -65,7 +92,18 @@ def read_exchange_info(body: bytes) -> ExchangeInfo:
         raise ContractError("the exchange answered with JSON of an undocumented shape") from None
     except (msgspec.DecodeError, RecursionError):
         raise TransientError("the exchange's response is cut off or unreadable") from None
-    return ExchangeInfo(_names(found.symbols), _weight_limit(found.rate_limits))
+    return ExchangeInfo(_names(found.symbols), _weight_limit(found.rate_limits), _listed(found.symbols))
+
+
+def read_margin_pairs(body: bytes) -> tuple[Instrument, ...]:
+    """The pairs of the margin market, which has no `exchangeInfo`. Raises the errors of `read_exchange_info`."""
+    try:
+        found = _pairs.decode(body)
+    except msgspec.ValidationError:
+        raise ContractError("the exchange answered with JSON of an undocumented shape") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise TransientError("the exchange's response is cut off or unreadable") from None
+    return tuple(Instrument(one.symbol, one.base or None, one.quote or None) for one in found)
 
 
 def _names(listed: msgspec.Raw) -> frozenset[str] | None:
@@ -73,6 +111,31 @@ def _names(listed: msgspec.Raw) -> frozenset[str] | None:
         return frozenset(entry.symbol for entry in _symbols.decode(listed)) or None
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def _listed(symbols: msgspec.Raw) -> tuple[Instrument, ...] | None:
+    """None if any of them is odd: one that is left out would count as delisted."""
+    try:
+        found: Sequence[_Instrument] = _instruments.decode(symbols)
+        return tuple(_instrument(one) for one in found) or None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _instrument(one: _Instrument) -> Instrument:
+    has_size = one.contract_size is not None and one.contract_size > 0
+    expires = one.delivery_date is not None and 0 < one.delivery_date < NEVER
+    return Instrument(
+        one.symbol,
+        one.base_asset or None,
+        one.quote_asset or None,
+        one.margin_asset or None,
+        one.pair or None,
+        one.contract_type or None,
+        one.contract_size if has_size else None,
+        one.delivery_date if expires else None,
+        one.status or one.contract_status or None,
+    )
 
 
 def _weight_limit(listed: msgspec.Raw) -> int | None:

@@ -9,7 +9,16 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Raw
 
-from etl.core.orders import FIELDS, FieldType, Order, Reject, close_type_of
+from etl.core.orders import (
+    FIELDS,
+    TIME,
+    UPDATE_TIME,
+    UPDATED_TIME,
+    FieldType,
+    Order,
+    Reject,
+    close_type_of,
+)
 from etl.core.timeline import DAY
 
 LONGEST_SYMBOL = 64
@@ -37,7 +46,7 @@ _Text: TypeAlias = str | None
 
 
 class _Row(msgspec.Struct, rename="camel", gc=False):
-    """The keys that have a column, with the values that it takes. All other keys are ignored here.
+    """The keys of all markets that have a column, with the values that it takes. All other keys are ignored here.
 
     Decimals stay as they are written, text or number: a JSON number would become a float.
     """
@@ -60,8 +69,13 @@ class _Row(msgspec.Struct, rename="camel", gc=False):
     cum_quote: Raw = Raw(b"null")
     reduce_only: _Boolean = None
     close_position: _Boolean = None
+    pair: _Text = None
+    cum_base: Raw = Raw(b"null")
+    is_isolated: _Boolean = None
+    qty: Raw = Raw(b"null")
     time: _Time = None
     update_time: _Time = None
+    updated_time: _Time = None
 
 
 _row = msgspec.json.Decoder(_Row)
@@ -74,10 +88,17 @@ _TYPE_NAMES = {
     FieldType.TEXT: "text",
 }
 _EXPECTED = {field.wire: _TYPE_NAMES[field.type] for field in FIELDS} | dict.fromkeys(
-    ("time", "updateTime"), "a time in epoch milliseconds"
+    (TIME, UPDATE_TIME, UPDATED_TIME), "a time in epoch milliseconds"
 )
-_DECIMALS = tuple(field for field in FIELDS if field.type is FieldType.DECIMAL)
-_decimals = attrgetter(*(field.column for field in _DECIMALS))
+_DECIMALS = tuple(
+    (key, name)
+    for field in FIELDS
+    if field.type is FieldType.DECIMAL
+    for key, name in ((field.wire, field.column), (field.also, field.also))
+    if key and name
+)
+"""The keys whose values are decimals, with their names in `_Row`."""
+_decimals = attrgetter(*(name for _, name in _DECIMALS))
 
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,2})?")
 _DECIMAL = re.compile(rb'"%b"|%b|null' % (_NUMBER.pattern, _NUMBER.pattern))
@@ -110,7 +131,8 @@ def read_row(raw: bytes, received_at: int) -> Order | Reject:
 
 
 def _order_of(row: _Row, raw: str) -> Order:
-    created, updated = row.time or row.update_time or 0, row.update_time or row.time or 0
+    changed = row.update_time or row.updated_time
+    created, updated = row.time or changed or 0, changed or row.time or 0
     filled = _NUMBER.search(row.executed_qty)
     return Order(
         row.symbol or "",
@@ -120,6 +142,7 @@ def _order_of(row: _Row, raw: str) -> Order:
         close_type_of(row.client_order_id),
         raw,
         Decimal(filled[0].decode()) if filled else Decimal(0),
+        None if row.is_isolated is None else row.is_isolated in (True, "true"),
     )
 
 
@@ -131,9 +154,9 @@ def _reason_of(error: msgspec.ValidationError) -> str:
 
 def _reason_to_reject(row: _Row) -> str | None:
     """What the types above cannot express."""
-    for field, value in zip(_DECIMALS, _decimals(row), strict=True):
+    for (key, _), value in zip(_DECIMALS, _decimals(row), strict=True):
         if _DECIMAL.fullmatch(value) is None:
-            return f"{field.wire} is not a decimal"
+            return f"{key} is not a decimal"
     if not row.symbol:
         return "symbol is missing"
     if len(row.symbol) > LONGEST_SYMBOL:
@@ -142,7 +165,8 @@ def _reason_to_reject(row: _Row) -> str | None:
         return "orderId is missing"
     if not -_BIGINT <= int(row.order_id) < _BIGINT:
         return "orderId is not an integer"
-    return "time and updateTime are missing" if row.time is None and row.update_time is None else None
+    is_timeless = row.time is row.update_time is row.updated_time is None
+    return "time and updateTime are missing" if is_timeless else None
 
 
 def _why_not_json(raw: bytes, error: Exception) -> str:

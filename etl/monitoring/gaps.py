@@ -11,6 +11,7 @@ from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
 SATURATED = "saturated: nothing closes it; one millisecond has more orders than the exchange shows"
+NOT_READ = "market_not_read: the account has this market and it is not read; force-orders accounts check says why"
 BEYOND = "beyond_retention: nothing closes it; the exchange no longer keeps that time"
 
 
@@ -58,6 +59,8 @@ def closing_lines(gaps: Sequence[SharedGap], floor: int) -> list[str]:
             lost[SATURATED] = None
         elif gap.reason == "beyond_retention":
             lost[BEYOND] = None
+        elif gap.reason == "market_not_read":
+            lost[NOT_READ] = None
         elif gap.window.end <= floor:
             lost[f"{gap.reason} before {iso(floor)}: nothing closes it; the exchange no longer keeps that time"] = None
         else:

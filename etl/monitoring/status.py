@@ -161,7 +161,8 @@ def _scopes(
     of_scope = Counter(dict(counts or {}))
     for (account, market, _), number in (counts or {}).items():
         of_scope[account, market, EVERY_SYMBOL] += number
-    for mark in marks:
+    never_asked = sorted(own.keys() - {mark[:3] for mark in marks})
+    for mark in [*marks, *(Watermark(*scope, None, None, None) for scope in never_asked)]:
         scope = mark[:3]
         orders = None if counts is None else of_scope[scope]
         yield _scope(mark, tuple(own.get(scope, ())), orders, rules, mark.account in retired)

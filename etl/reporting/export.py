@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Numeric, Select, Table, Text, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, DateTime, MetaData, Numeric, Select, Table, Text, select
 
 from etl.core.timeline import to_datetime
 from etl.store.engine import store_errors
@@ -43,7 +43,13 @@ report_force_orders = Table(
     _decimal("average_price"),
     _decimal("slippage_bps", 2),
     _decimal("notional"),
-    Column("quote_asset", Text),
+    *(Column(name, Text) for name in ("quote_asset", "base_asset", "margin_asset")),
+    _decimal("coin_notional"),
+    *(Column(name, Text) for name in ("pair", "contract_type")),
+    _decimal("contract_size"),
+    Column("delivery_at", DateTime(timezone=True)),
+    Column("is_isolated", Boolean),
+    *(Column(name, Text) for name in ("order_time_source", "source")),
 )
 
 COLUMNS = tuple(report_force_orders.columns)

@@ -11,7 +11,7 @@ from itertools import islice
 from string import whitespace
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Numeric, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Numeric, Text
 
 from etl.core.timeline import to_millis
 from etl.errors import ConfigError, OutputError
@@ -106,12 +106,22 @@ def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def _word(value: bool) -> str:
+    return "true" if value else "false"
+
+
 def _escape_formula(text: str) -> str:
     return f"'{text}" if text[:1] in _FORMULA_STARTS else text
 
 
 _FORMULA_STARTS = frozenset("=+-@＝＋－＠'" + whitespace)
-_WRITERS: dict[type[Any], Callable[[Any], str]] = {Text: str, BigInteger: str, Numeric: _digits, DateTime: _utc}
+_WRITERS: dict[type[Any], Callable[[Any], str]] = {
+    Text: str,
+    BigInteger: str,
+    Boolean: _word,
+    Numeric: _digits,
+    DateTime: _utc,
+}
 _CSV_WRITERS = _WRITERS | {Text: _escape_formula}
 
 
@@ -125,6 +135,8 @@ def _arrow_type(column: Column[Any]) -> Any:
             return pyarrow.timestamp("ms", tz="UTC")
         case BigInteger():
             return pyarrow.int64()
+        case Boolean():
+            return pyarrow.bool_()
         case _:
             return pyarrow.string()
 

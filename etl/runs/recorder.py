@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.findings import Finding
-from etl.core.orders import Key, Order, Reject, latest_versions
+from etl.core.orders import Key, Order, Reject, contradictions, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known
 from etl.core.wallets import Wallet
@@ -95,14 +95,15 @@ class Recorder:
         quarantined: set[tuple[Wallet, str]] = set()
         written_early: set[tuple[Wallet, Key]] = set()
         for wallet, of_wallet in by_wallet.items():
-            batch, rejects = latest_versions(of_wallet.orders), of_wallet.rejects
+            batch = latest_versions(of_wallet.orders)
+            rejects = [*of_wallet.rejects, *contradictions(of_wallet.orders)]
             first = of_wallet.first
             known = {} if replace_equal else self._written
             fresh = [o for o in batch if o.key in first or known.get((wallet, o.key)) != o.raw]
             if one_by_one:
                 fresh, refused = self._try_each(wallet, fresh)
-                rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
                 rejects += refused
+                rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
             changes = orders.upsert(self._connection, *wallet, self.run_id, fresh, replace_equal=replace_equal)
             if changes:
                 self._seal_corrections(wallet, fresh, changes)
@@ -172,7 +173,7 @@ class Recorder:
                 accepted.append(order)
             except DataError as error:
                 reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
-                refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=False))
+                refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=True))
             attempt.rollback()
         return accepted, refused
 

@@ -232,10 +232,13 @@ def read_own(connection: Connection) -> tuple[list[Watermark], list[Gap]]:
         )
     ).all()
     marks = [_watermark(*row[:-1]) for row in rows]
-    holed = [row for row in rows if row.has_gap]
-    scopes = {f"{name}s": [getattr(row, name) for row in holed] for name in ("account", "market", "symbol")}
+    unread = [(row.account, row.market, EVERY_SYMBOL) for row in connection.execute(_UNREAD_MARKETS)]
+    holed = sorted({*unread, *((row.account, row.market, row.symbol) for row in rows if row.has_gap)})
+    scopes = {name: [scope[i] for scope in holed] for i, name in enumerate(("accounts", "markets", "symbols"))}
     return marks, [_gap(row) for row in connection.execute(_GAPS_OF, scopes)]
 
+
+_UNREAD_MARKETS = text("SELECT account, market FROM unread_markets")
 
 # OFFSET 0 keeps the planner from joining what it takes for millions of gaps: it looks up each scope by itself.
 _GAPS_OF = text("""

@@ -106,7 +106,11 @@ LAWS = {
 }
 """Each query returns accounts, empty where the case belongs to none, and words for the case."""
 
-TRIGGERS = ("keep_revision", "count_inserted", "count_deleted", "count_changed", "count_none")
+TRIGGERS = (
+    "keep_revision",
+    "refuse_other_margin",
+    *(f"count_{of}" for of in ("inserted", "deleted", "changed", "none")),
+)
 """Of `force_orders`."""
 
 _ORDER = "format('%s %s %s %s, order %s', account, market, (order_time AT TIME ZONE 'UTC')::date, symbol, order_id)"

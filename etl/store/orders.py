@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from etl.core.differences import StoredOrder
-from etl.core.orders import FIELDS, Key, Order
+from etl.core.orders import FIELDS, TIME, Field, Key, Order, TimeSource
 from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.decisions import Decision
@@ -88,7 +88,8 @@ def upsert(
     """Write orders, one version of each; returns the change of each key that was written, so none for the unchanged.
 
     `replace_equal`: for a repair. A version of the same update time replaces a stored one that differs from it.
-    Raises DBAPIError (DataError) where Postgres cannot read a row.
+    Raises DBAPIError (DataError) where Postgres cannot read a row, and where the stored order of its key is of the
+    other kind of margin, isolated or cross.
     """
     if not orders:
         return {}
@@ -218,14 +219,17 @@ def _between(account: str, market: str, symbol: str | None, window: Window) -> l
 
 def _upsert(wins_a_tie: str) -> TextClause:
     """The statement; `wins_a_tie`: when a version replaces one of the same update time."""
-    wire = ", ".join(f'"{field.wire}" {force_orders.c[field.column].type}' for field in FIELDS)
+    wire = ", ".join(f'"{key}" {force_orders.c[field.column].type}' for field in FIELDS for key in _keys(field))
     values = {
         "account": ":account",
         "market": ":market",
-        **{field.column: f'fields."{field.wire}"' for field in FIELDS},
+        **{field.column: _value(field) for field in FIELDS},
         "close_type": "page.close_type",
         "order_time": _moment("page.order_time"),
         "update_time": _moment("page.update_time"),
+        "order_time_source": f"CASE WHEN page.raw ->> '{TIME}' IS NULL THEN '{TimeSource.UPDATE}' "
+        f"ELSE '{TimeSource.TIME}' END",
+        "source": "'api'",
         "raw": "page.raw",
         "first_seen_at": "now()",
         "changed_at": "now()",
@@ -244,6 +248,7 @@ def _upsert(wins_a_tie: str) -> TextClause:
             ON CONFLICT ({", ".join(key)}) DO UPDATE SET {replaced}
          WHERE excluded.update_time > stored.update_time
             OR excluded.update_time = stored.update_time AND {wins_a_tie}
+            OR excluded.is_isolated <> stored.is_isolated  -- a trigger refuses it
         RETURNING symbol, order_id, CASE
                WHEN xmax = 0 THEN '{Change.INSERTED}'
                WHEN (SELECT before.last_run_id FROM force_orders AS before
@@ -252,9 +257,18 @@ def _upsert(wins_a_tie: str) -> TextClause:
     """)  # noqa: S608 – made of our own names
 
 
+def _keys(field: Field) -> list[str]:
+    return [key for key in (field.wire, field.also) if key]
+
+
+def _value(field: Field) -> str:
+    wires = [f'fields."{key}"' for key in _keys(field)]
+    return wires[0] if len(wires) == 1 else f"coalesce({', '.join(wires)})"
+
+
 def _shown_by(row: str) -> str:
     """The columns that come from the exchange."""
-    ours = {"account", "market", "first_seen_at", "changed_at", "first_run_id", "last_run_id"}
+    ours = {"account", "market", "source", "first_seen_at", "changed_at", "first_run_id", "last_run_id"}
     return ", ".join(f"{row}.{column.name}" for column in force_orders.c if column.name not in ours)
 
 

@@ -37,6 +37,7 @@ _RESOLVE_STORED = text("""
        AND (o.account, o.market) = (:account, :market)
        AND quarantined_field(waiting.raw, 'symbol') = o.symbol
        AND quarantined_field(waiting.raw, 'orderId') = o.order_id::text
+       AND coalesce(quarantined_field(waiting.raw, 'isIsolated') = o.is_isolated::text, true)
        AND CASE WHEN quarantined_moment(waiting.raw, 'updateTime') > waiting.seen_at + interval '1 day'
                 THEN waiting.seen_at < now()
                 ELSE coalesce(o.update_time >= quarantined_moment(waiting.raw, 'updateTime'),

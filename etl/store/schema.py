@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, TSTZMULTIRANGE, TSTZRANGE
 from sqlalchemy.types import TypeEngine
 
-from etl.core.orders import FIELDS, CloseType, FieldType
+from etl.core.orders import FIELDS, CloseType, FieldType, TimeSource
 
 metadata = MetaData(
     naming_convention={
@@ -37,6 +37,10 @@ metadata = MetaData(
 EVERY_SYMBOL = "*"
 """The value of the column `symbol` for requests without symbol."""
 
+MARKET_STATES = ("read", "not_permitted", "absent", "unknown", "closed")
+
+ORDER_SOURCES = ("api", "archive")
+
 DECISIONS = ("retire", "resume", "forget", "dismiss", "reset", "vanished")
 
 RUN_STATUSES = ("running", "succeeded", "incomplete", "failed", "banned", "stopped")
@@ -48,6 +52,8 @@ _TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.BOOLEAN: Boolean(),
 }
 _KEY = ("symbol", "order_id")
+_OF_SOME_MARKETS = ("pair", "cum_base", "is_isolated")
+"""Columns that came with the second market. They stand behind the others."""
 
 
 def _moment(name: str, *, required: bool = True) -> Column[object]:
@@ -65,7 +71,11 @@ def _order_columns() -> list[Column[Any]]:
         Column("account", Text, primary_key=True),
         Column("market", Text, primary_key=True),
         *(Column(field.column, _TYPES[field.type], primary_key=True) for field in FIELDS if field.column in _KEY),
-        *(Column(field.column, _TYPES[field.type]) for field in FIELDS if field.column not in _KEY),
+        *(
+            Column(field.column, _TYPES[field.type])
+            for field in FIELDS
+            if field.column not in (*_KEY, *_OF_SOME_MARKETS)
+        ),
         Column("close_type", Text, nullable=False),
         _moment("order_time"),
         _moment("update_time"),
@@ -77,11 +87,23 @@ def _order_columns() -> list[Column[Any]]:
     ]
 
 
+def _later_order_columns() -> list[Column[Any]]:
+    """The columns of a force order that came later, behind all others of the table."""
+    return [
+        *(Column(field.column, _TYPES[field.type]) for field in FIELDS if field.column in _OF_SOME_MARKETS),
+        Column("source", Text, nullable=False, server_default="api"),
+        Column("order_time_source", Text, nullable=False, server_default="time"),
+    ]
+
+
 force_orders = Table(
     "force_orders",
     metadata,
     *_order_columns(),
+    *_later_order_columns(),
     _one_of("close_type", tuple(CloseType)),
+    _one_of("source", ORDER_SOURCES),
+    _one_of("order_time_source", tuple(TimeSource)),
     Index(None, "account", "order_time"),
 )
 
@@ -101,6 +123,7 @@ force_order_revisions = Table(
     *_order_columns(),
     _moment("valid_from"),
     Column("valid_until", DateTime(timezone=True), primary_key=True),
+    *_later_order_columns(),
 )
 
 coverage = Table(
@@ -114,6 +137,37 @@ coverage = Table(
         Column(name, TSTZMULTIRANGE, nullable=False, server_default="{}")
         for name in ("proven", "saturated", "beyond_retention", "failed", "disputed")
     ),
+)
+
+account_markets = Table(
+    "account_markets",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("exists", Boolean),  # null: nobody knows
+    Column("source", Text, nullable=False),
+    Column("reason", Text),
+    _moment("seen_at"),
+    _moment("since", required=False),
+    _moment("closed_at", required=False),
+    _one_of("state", MARKET_STATES),
+    CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed"),
+)
+
+instruments = Table(
+    "instruments",
+    metadata,
+    Column("market", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    *(Column(name, Text) for name in ("base_asset", "quote_asset", "margin_asset", "pair", "contract_type")),
+    Column("contract_size", Numeric),
+    _moment("delivery_at", required=False),
+    Column("status", Text),
+    _moment("first_seen_at"),
+    _moment("changed_at"),
+    Column("is_listed", Boolean, nullable=False),
+    CheckConstraint("contract_size > 0", name="contract_size"),
 )
 
 identities = Table(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
-from etl.core.orders import Key
+from etl.core.orders import FIELDS, Key
 from etl.core.seals import SEALED_COLUMNS
 from etl.core.timeline import Window, merge
 
@@ -14,8 +14,10 @@ CHUNK_ROWS = 1_000
 """Orders that Postgres sends at a time."""
 
 _MILLISECONDS = "extract(epoch FROM {0}) * 1000 AS {0}"
+_UNSEALED = {*(field.column for field in FIELDS), "order_time_source"} - {*SEALED_COLUMNS}
 _COLUMNS = {
-    name: _MILLISECONDS.format(name) if name in ("order_time", "update_time") else name for name in SEALED_COLUMNS
+    name: _MILLISECONDS.format(name) if name in ("order_time", "update_time") else name
+    for name in (*SEALED_COLUMNS, *sorted(_UNSEALED))
 }
 
 

@@ -33,6 +33,7 @@ def reader_row(account: str, row: Row) -> Row:
         slippage = half_up((price - average if side == "SELL" else average - price) / price * 10_000, 2)
     if quote is None and filled is not None and average is not None:
         quote = filled * average
+    asset = next((name for name in ENDINGS if row["symbol"].split("_")[0].endswith(name)), None)
     return {
         "account": account,
         "market": "usdm",
@@ -51,7 +52,13 @@ def reader_row(account: str, row: Row) -> Row:
         "average_price": average or None,
         "slippage_bps": slippage,
         "notional": quote,
-        "quote_asset": next((name for name in ENDINGS if row["symbol"].split("_")[0].endswith(name)), None),
+        "quote_asset": asset,
+        "base_asset": row["symbol"].split("_")[0].removesuffix(asset) if asset else None,
+        "margin_asset": asset,
+        "pair": row.get("pair"),
+        "order_time_source": "time",
+        "source": "api",
+        **dict.fromkeys(("coin_notional", "contract_type", "contract_size", "delivery_at", "is_isolated")),
     }
 
 
@@ -79,7 +86,7 @@ def day_of(microseconds: int) -> date:
 
 
 def daily(orders: list[Row]) -> Iterator[Row]:
-    names = ("account", "market", "day", "symbol", "close_type", "quote_asset")
+    names = ("account", "market", "day", "symbol", "close_type", "quote_asset", "base_asset", "margin_asset")
     with_day = [order | {"day": day_of(order["order_time"])} for order in orders]
     for key, group in grouped(with_day, lambda order: tuple(order[name] for name in names)).items():
         weighed = [o for o in group if o["slippage_bps"] is not None and o["notional"] is not None]
@@ -96,11 +103,12 @@ def daily(orders: list[Row]) -> Iterator[Row]:
                 for o in group
                 if None not in (o["quantity_ordered"], o["quantity_filled"])
             ),
+            "coin_notional": None,
         }
 
 
 def symbols(orders: list[Row], now: int) -> Iterator[Row]:
-    names = ("account", "market", "symbol", "quote_asset")
+    names = ("account", "market", "symbol", "quote_asset", "base_asset", "margin_asset")
     for key, group in grouped(orders, lambda order: tuple(order[name] for name in names)).items():
         recent = [o for o in group if o["order_time"] >= now - 30 * DAY * 1000]
         yield dict(zip(names, key, strict=True)) | {
@@ -112,6 +120,7 @@ def symbols(orders: list[Row], now: int) -> Iterator[Row]:
             "orders_30d": len(recent),
             "notional_30d": total(o["notional"] for o in recent) or 0,
             "adl_share_30d": share_of_adl(recent) if recent else None,
+            **dict.fromkeys(("coin_notional", "contract_type", "delivery_at", "is_listed")),
         }
 
 
@@ -141,6 +150,10 @@ def cascades(orders: list[Row], pause: int) -> Iterator[Row]:
             "notional": total(o["notional"] for o in burst),
             "quote_assets": ", ".join(sorted({o["quote_asset"] for o in burst} - {None})) or None,
             "peak_orders_per_second": max(Counter(o["order_time"] // 1_000_000 for o in burst).values()),
+            "notional_by_asset": {
+                asset: total(o["notional"] for o in burst if (o["quote_asset"] or "unknown") == asset)
+                for asset in {o["quote_asset"] or "unknown" for o in burst}
+            },
         }
 
 

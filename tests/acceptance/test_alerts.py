@@ -102,7 +102,7 @@ FIRES = (
         {gap("failed"): always(60)},
         DAY,
         OF_MAIN | {"reason": "failed"},
-        "account main (usdm) has a gap (failed): `force-orders status` names it and the command that closes it",
+        "account main (usdm) has a gap (failed): `force-orders status` names it and what closes it",
     ),
     Fires(
         "ForceOrdersLost",

@@ -30,9 +30,11 @@ DECIMALS = {
     "average_price": 18,
     "slippage_bps": 2,
     "notional": 18,
+    "coin_notional": 18,
+    "contract_size": 18,
 }
 """And their scale in Parquet."""
-TIMES = ("order_time", "update_time")
+TIMES = ("order_time", "update_time", "delivery_at")
 
 
 @pytest.fixture
@@ -76,6 +78,13 @@ def expected_row(order: dict[str, Any]) -> dict[str, Any]:
         "slippage_bps": None if worse is None or price is None else rounded(worse * 10_000 / price, 2),
         "notional": order["cum_quote"],
         "quote_asset": order["symbol"][-4:],
+        "base_asset": order["symbol"][:-4],
+        "margin_asset": order["symbol"][-4:],
+        "coin_notional": None,
+        "pair": order["raw"].get("pair"),
+        **dict.fromkeys(("contract_type", "contract_size", "delivery_at", "is_isolated")),
+        "order_time_source": "time",
+        "source": "api",
     }
 
 
@@ -149,6 +158,35 @@ def test_the_columns_are_the_views_in_its_order(export: Command, database_url: s
     for name in TIMES:
         assert empty.schema.field(name).type == pyarrow.timestamp("ms", tz="UTC")
     assert empty.schema.field("order_id").type == pyarrow.int64()
+    assert empty.schema.field("is_isolated").type == pyarrow.bool_()
+
+
+INSTRUMENT = """
+    INSERT INTO instruments (market, symbol, base_asset, quote_asset, margin_asset, contract_type, contract_size,
+                             delivery_at, first_seen_at, changed_at, is_listed)
+    VALUES ('coinm', 'BTCUSD_261225', 'BTC', 'USD', 'BTC', 'CURRENT_QUARTER', 100, '2026-12-25 08:00Z',
+            now(), now(), true)
+"""
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_what_only_some_markets_have_is_exported_too(
+    export: Command, store: Any, database_url: str, file_format: str
+) -> None:
+    store(symbol="BTCUSD_261225", market="coinm", executed_qty="3", cum_base="0.0088285400")
+    store(symbol="BNBBTC", market="margin", is_isolated=False, order_time_source="update")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(INSTRUMENT)
+    names = ("notional", "coin_notional", "contract_size", "margin_asset", "delivery_at", "is_isolated")
+    rows = {row["market"]: row for row in exported(export, file_format)}
+    coin, margin = ([rows[market][name] for name in (*names, "order_time_source")] for market in ("coinm", "margin"))
+    if file_format == "parquet":
+        delivery = datetime(2026, 12, 25, 8, tzinfo=UTC)
+        assert coin == [300, Decimal("0.00882854"), 100, "BTC", delivery, None, "time"]
+        assert margin[5:] == [False, "update"]
+    else:
+        assert coin == ["300", "0.0088285400", "100", "BTC", "2026-12-25T08:00:00.000Z", None, "time"]
+        assert margin[5:] == ["false", "update"]
 
 
 def test_a_span_begins_with_its_first_instant_and_ends_before_its_last(export: Command, store: Any) -> None:

@@ -160,6 +160,8 @@ def exactly(value: Any) -> Any:
     """A value of the database as `report_oracle` has it."""
     if isinstance(value, Decimal):
         return Fraction(value)
+    if isinstance(value, dict):
+        return {name: None if sent is None else Fraction(sent) for name, sent in value.items()}
     if isinstance(value, datetime):
         return (value - EPOCH) // timedelta(microseconds=1)
     return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value

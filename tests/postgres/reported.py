@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from etl.core.markets import USDM
 from etl.core.wallets import Wallet
 from etl.runs.recorder import Received, Recorder
 from tests.postgres.samples import ACCOUNT, page, row
@@ -12,9 +11,9 @@ from tests.postgres.samples import ACCOUNT, page, row
 MARKET = "usdm"
 
 
-def write(connection: Connection, *rows: str, account: str = ACCOUNT) -> None:
+def write(connection: Connection, *rows: str, account: str = ACCOUNT, market: str = MARKET) -> None:
     """Store these rows as a run does, as orders of account and symbols that are known from then on."""
-    Recorder(connection, 1, lambda: (1, 50)).commit([Received(Wallet(account, USDM), page(*rows), [])])
+    Recorder(connection, 1, lambda: (1, 50)).commit([Received(Wallet(account, market), page(*rows), [])])
 
 
 def found(connection: Connection, view: str, where: str = "true") -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ def test_the_owner_gives_a_role_the_reports_and_nothing_else(
     for other in ELSEWHERE:
         with connect() as connection, pytest.raises(InsufficientPrivilege):
             connection.execute(f"SELECT count(*) FROM {other}")
-    for change in ("DELETE FROM report_force_orders", "UPDATE report_runs SET status = 'failed'", "CREATE TABLE t ()"):
+    for change in ("DELETE FROM force_orders", "UPDATE report_runs SET status = 'failed'", "CREATE TABLE t ()"):
         with connect() as connection, pytest.raises(InsufficientPrivilege):
             connection.execute(change)
 

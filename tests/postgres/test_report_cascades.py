@@ -59,6 +59,7 @@ def test_every_column_of_a_cascade_across_midnight(connection: Connection) -> No
             "notional": "3.3",
             "quote_assets": "USDC, USDT",
             "peak_orders_per_second": "2",
+            "notional_by_asset": str({"USDC": "1.1", "USDT": "2.2"}),
         }
     ]
 

@@ -48,6 +48,16 @@ def test_every_column_of_the_documented_row_in_a_readers_terms(connection: Conne
         "slippage_bps": Decimal("-38.74"),
         "notional": Decimal("10.91321"),
         "quote_asset": "USDT",
+        "base_asset": "BTC",
+        "margin_asset": "USDT",
+        "coin_notional": None,
+        "pair": "BTCUSDT",
+        "contract_type": None,
+        "contract_size": None,
+        "delivery_at": None,
+        "is_isolated": None,
+        "order_time_source": "time",
+        "source": "api",
     }
 
 
@@ -174,6 +184,9 @@ def test_a_day_weighs_slippage_by_notional_and_adds_up_what_was_not_filled(conne
         "slippage_bps": "62.50",
         "largest_notional": "1000",
         "quantity_unfilled": "2",
+        "base_asset": "BTC",
+        "margin_asset": "USDT",
+        "coin_notional": "None",
     }
     assert (adl["close_type"], adl["slippage_bps"], adl["notional"]) == ("ADL", None, 0)
     assert adl["quantity_unfilled"] == Decimal("0.001")
@@ -214,6 +227,12 @@ def test_thirty_days_end_thirty_days_ago(connection: Connection) -> None:
         "orders_30d": "2",
         "notional_30d": "1101.0",
         "adl_share_30d": "0.5000",
+        "base_asset": "BTC",
+        "margin_asset": "USDT",
+        "coin_notional": "None",
+        "contract_type": "None",
+        "delivery_at": "None",
+        "is_listed": "None",
     }
     assert [to_millis(bitcoin[name]) for name in ("first_order_at", "last_order_at")] == [times[4], times[3]]
     assert (ether["orders"], ether["orders_30d"], ether["notional_30d"], ether["adl_share_30d"]) == (1, 0, 0, None)

@@ -19,6 +19,7 @@ from tests.roles import ROLES, as_role, rights
 READ, ADD, KEEP = {"SELECT"}, {"SELECT", "INSERT", "UPDATE"}, {"SELECT", "INSERT", "UPDATE", "DELETE"}
 NOTHING: set[str] = set()
 WRITER_AND_READER = {
+    "account_markets": (ADD, READ),
     "alembic_version": (READ, READ),
     "backups": ({"SELECT", "INSERT"}, READ),
     "backups_id_seq": (READ, NOTHING),
@@ -30,6 +31,7 @@ WRITER_AND_READER = {
     "force_order_revisions": ({"SELECT", "INSERT"}, READ),
     "force_orders": (ADD, READ),
     "identities": (ADD, NOTHING),
+    "instruments": (ADD, READ),
     "jobs": (READ, READ),
     "order_counts": (ADD, READ),
     "own_watermarks": (READ, READ),
@@ -49,6 +51,7 @@ WRITER_AND_READER = {
     "seals_id_seq": (READ, NOTHING),
     "shared_weight": (READ, READ),
     "spent_weight": (KEEP, NOTHING),
+    "unread_markets": (READ, READ),
     "verifications": ({"SELECT", "INSERT"}, READ),
     "verifications_id_seq": (READ, NOTHING),
     "watermarks": (READ, READ),

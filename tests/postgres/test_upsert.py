@@ -68,6 +68,11 @@ def test_every_column_of_the_documented_row_is_exact(connection: Connection) -> 
         "cum_quote": Decimal("10.91321"),
         "reduce_only": False,
         "close_position": False,
+        "pair": "BTCUSDT",
+        "cum_base": Decimal("0.001"),
+        "is_isolated": None,
+        "source": "api",
+        "order_time_source": "time",
         "order_time": datetime(2020, 7, 30, 11, 13, 40, 44_000, tzinfo=UTC),
         "update_time": datetime(2020, 7, 30, 11, 13, 40, 87_000, tzinfo=UTC),
         "raw": ROW,
@@ -153,7 +158,7 @@ def test_optional_fields_may_be_missing_or_null(connection: Connection) -> None:
     (order,) = stored(connection)
     assert order["close_type"] == "UNKNOWN"
     required = ("account", "market", "symbol", "order_id", "close_type", "order_time", "update_time", "raw")
-    ours = ("first_seen_at", "changed_at", "first_run_id", "last_run_id")
+    ours = ("source", "order_time_source", "first_seen_at", "changed_at", "first_run_id", "last_run_id")
     assert {name for name, value in order.items() if value is not None} == {*required, *ours}
 
 

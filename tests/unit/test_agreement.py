@@ -17,6 +17,7 @@ COLUMNS: dict[str, Any] = {
 }
 COLUMNS = {field.column: None for field in FIELDS} | COLUMNS
 COLUMNS |= {"close_type": "LIQUIDATION", "order_time": Decimal(ROW["time"]), "update_time": Decimal(ROW["updateTime"])}
+COLUMNS |= {"order_time_source": "time"}
 
 
 def differing(row: Any = ROW, **changes: Any) -> list[str]:
@@ -31,7 +32,7 @@ def test_the_documented_row_agrees_with_its_columns() -> None:
 def test_a_column_that_says_something_else_is_named(name: str) -> None:
     other = not COLUMNS[name] if isinstance(COLUMNS[name], bool) else Decimal(9) if name.endswith("_time") else "other"
     assert differing(**{name: other}) == [name]
-    if COLUMNS[name] is not None and name != "close_type":
+    if COLUMNS[name] is not None and name not in ("close_type", "order_time_source"):
         assert differing(**{name: None}) == [name]
 
 
@@ -45,8 +46,14 @@ def test_a_column_that_says_something_else_is_named(name: str) -> None:
         ({"reduceOnly": "true"}, {"reduce_only": True}),
         ({"price": None, "side": None}, {"price": None, "side": None}),
         ({"clientOrderId": "adl_autoclose"}, {"client_order_id": "adl_autoclose", "close_type": "ADL"}),
-        ({"time": None}, {"order_time": COLUMNS["update_time"]}),
+        ({"time": None}, {"order_time": COLUMNS["update_time"], "order_time_source": "update"}),
         ({"updateTime": None}, {"update_time": COLUMNS["order_time"]}),
+        ({"updateTime": None, "updatedTime": ROW["updateTime"]}, {}),
+        ({"origQty": None, "qty": "0.0010"}, {}),
+        ({"isIsolated": "false"}, {"is_isolated": False}),
+        ({"pair": ["BTCUSDT"]}, {"pair": None}),
+        ({"cumBase": "some"}, {"cum_base": None}),
+        ({"isIsolated": "perhaps"}, {"is_isolated": None}),
     ],
     ids=str,
 )

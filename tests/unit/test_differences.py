@@ -30,7 +30,7 @@ def stored(one: Order, **changes: Any) -> dict[str, object]:
     columns = {field.column: fields.get(field.wire) for field in FIELDS}
     columns |= {f.column: Decimal(str(fields[f.wire])) for f in FIELDS if f.type is FieldType.DECIMAL}
     times = {"order_time": to_datetime(one.order_time), "update_time": to_datetime(one.update_time)}
-    return columns | times | {"close_type": one.close_type.value, "raw": one.raw} | changes
+    return columns | times | {"close_type": one.close_type.value, "order_time_source": "time", "raw": one.raw} | changes
 
 
 def difference(fields: tuple[str, ...], newer: Newer | None = None) -> Difference:
@@ -69,6 +69,10 @@ def test_an_order_without_a_row_is_missing() -> None:
         ({"status": "?"}, ("status",)),
         ({"reduce_only": True}, ("reduceOnly",)),
         ({"close_type": "ADL"}, ("clientOrderId",)),
+        ({"order_time_source": "update"}, ("time",)),
+        ({"pair": None}, ("pair",)),
+        ({"cum_base": Decimal("0.0011")}, ("cumBase",)),
+        ({"is_isolated": True}, ("isIsolated",)),
         ({"order_time": to_datetime(ROW["time"]) + timedelta(microseconds=1)}, ("time",)),
     ],
 )

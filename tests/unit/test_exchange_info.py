@@ -1,14 +1,23 @@
-"""What the exchange allows per minute: read from exchangeInfo, and from the text of a refusal."""
+"""What the exchange allows per minute and lists: read from exchangeInfo, and from the text of a refusal."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from etl.core.instruments import Instrument
 from etl.errors import ContractError, TransientError
-from etl.exchange.exchange_info import GREATEST, LEAST, ExchangeInfo, read_exchange_info, weight_limit_in
+from etl.exchange.exchange_info import (
+    GREATEST,
+    LEAST,
+    ExchangeInfo,
+    read_exchange_info,
+    read_margin_pairs,
+    weight_limit_in,
+)
 
 ORDERS = {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1_200}
 
@@ -105,3 +114,73 @@ def test_a_refusal_tells_the_limit_in_its_text(message: str, per_minute: int | N
 def test_whatever_a_text_says_a_limit_is_one_under_which_a_request_fits(message: str) -> None:
     limit = weight_limit_in(message)
     assert limit is None or LEAST <= limit <= GREATEST
+
+
+PERPETUAL = {
+    "symbol": "BTCUSDT",
+    "pair": "BTCUSDT",
+    "contractType": "PERPETUAL",
+    "deliveryDate": 4_133_404_800_000,
+    "onboardDate": 1_569_398_400_000,
+    "status": "TRADING",
+    "baseAsset": "BTC",
+    "quoteAsset": "USDT",
+    "marginAsset": "USDT",
+    "filters": [{"minPrice": "0.1"}],
+}
+QUARTERLY = {
+    "symbol": "BTCUSD_200925",
+    "pair": "BTCUSD",
+    "contractType": "CURRENT_QUARTER",
+    "deliveryDate": 1_601_020_800_000,
+    "contractStatus": "TRADING",
+    "contractSize": 100,
+    "marginAsset": "BTC",
+    "baseAsset": "BTC",
+    "quoteAsset": "USD",
+}
+
+
+def test_an_instrument_of_either_futures_market_is_read() -> None:
+    assert read_exchange_info(body([], [PERPETUAL, QUARTERLY])).instruments == (
+        Instrument("BTCUSDT", "BTC", "USDT", "USDT", "BTCUSDT", "PERPETUAL", None, None, "TRADING"),
+        Instrument(
+            *("BTCUSD_200925", "BTC", "USD", "BTC", "BTCUSD", "CURRENT_QUARTER"),
+            *(Decimal(100), 1_601_020_800_000, "TRADING"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "odd", [{"contractType": ""}, {"contractSize": 0}, {"deliveryDate": 0}, {"status": None}], ids=str
+)
+def test_what_an_instrument_does_not_have_is_none(odd: dict[str, object]) -> None:
+    (one,) = read_exchange_info(body([], [{"symbol": "NEWUSDT"} | odd])).instruments or ()
+    assert one == Instrument("NEWUSDT")
+
+
+@pytest.mark.parametrize(
+    "symbols", [[PERPETUAL, PERPETUAL | {"baseAsset": 5}], [{"pair": "BTCUSDT"}], [], "odd"], ids=str
+)
+def test_a_list_with_an_odd_instrument_is_none(symbols: object) -> None:
+    assert read_exchange_info(body([weight(700)], symbols)).instruments is None
+    assert read_exchange_info(body([weight(700)], symbols)).weight_limit == 700
+
+
+def test_a_contract_size_keeps_its_digits() -> None:
+    content = body([], [QUARTERLY | {"contractSize": "@"}]).replace(b'"@"', b"0.1000000000000000055")
+    (one,) = read_exchange_info(content).instruments or ()
+    assert str(one.contract_size) == "0.1000000000000000055"
+
+
+def test_the_margin_market_lists_pairs() -> None:
+    pairs = [{"base": "BNB", "id": 351637150141315861, "isMarginTrade": True, "quote": "BTC", "symbol": "BNBBTC"}]
+    assert read_margin_pairs(json.dumps(pairs).encode()) == (Instrument("BNBBTC", "BNB", "BTC"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"), [(b"[{", TransientError), (b"{}", ContractError), (b'[{"base": "BNB"}]', ContractError)]
+)
+def test_margin_pairs_of_another_shape_are_an_error(content: bytes, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        read_margin_pairs(content)

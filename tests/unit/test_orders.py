@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.core.orders import FIELDS, CloseType, Order, close_type_of, latest_versions
+from etl.core.orders import FIELDS, CloseType, Order, close_type_of, contradictions, latest_versions
 
 
 def order(symbol: str = "BTCUSDT", order_id: int = 1, updated: int = 5, raw: str = "{}") -> Order:
@@ -64,4 +64,28 @@ def test_each_order_stays_once_in_its_newest_version_sorted_by_key(some: list[Or
 
 
 def test_no_field_and_no_column_is_named_twice() -> None:
-    assert len({field.wire for field in FIELDS}) == len({field.column for field in FIELDS}) == len(FIELDS) == 18
+    assert len({field.wire for field in FIELDS}) == len({field.column for field in FIELDS}) == len(FIELDS) == 21
+
+
+def of_margin(order_id: int, update_time: int, is_isolated: bool | None) -> Order:
+    times = update_time, update_time
+    raw = f"{update_time}, {is_isolated}"
+    return Order("BNBBTC", order_id, *times, CloseType.UNKNOWN, raw, is_isolated=is_isolated)
+
+
+def test_of_two_orders_with_one_key_the_one_of_the_other_kind_of_margin_is_set_aside() -> None:
+    isolated, later, cross, of_other_key = (
+        *(of_margin(1, instant, is_isolated=True) for instant in (5, 6)),
+        of_margin(1, 9, is_isolated=False),
+        of_margin(2, 9, is_isolated=False),
+    )
+    rows = [isolated, cross, of_other_key, later]
+    assert latest_versions(rows) == [later, of_other_key]
+    (reject,) = contradictions(rows)
+    assert (reject.raw, reject.is_json) == (cross.raw, True)
+    assert reject.reason == "another order of BNBBTC with this orderId is of isolated margin"
+
+
+def test_a_row_that_does_not_say_its_kind_of_margin_contradicts_none() -> None:
+    rows = [of_margin(1, 5, is_isolated=None), of_margin(1, 6, is_isolated=True)]
+    assert (latest_versions(rows), contradictions(rows)) == ([rows[1]], [])

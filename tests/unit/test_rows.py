@@ -9,7 +9,7 @@ import pytest
 from etl.core.orders import FIELDS, CloseType, FieldType, Order, Reject
 from etl.core.timeline import DAY
 from etl.exchange.rows import read_row
-from tests.documented import RECEIVED_AT, ROW, ROW_OF_2025
+from tests.documented import RECEIVED_AT, ROW, ROW_OF_2025, ROW_OF_MARGIN, ROWS
 
 EXPECTED = {
     FieldType.INTEGER: "an integer",
@@ -53,6 +53,35 @@ def test_a_documented_row_is_an_order_in_whatever_order_its_keys_come(
     raw = json.dumps(dict([*shape.items()][::turn]), separators=separators)
     times = 1596107620044, 1596107620087
     assert accepted(raw) == Order("BTCUSDT", 6071832819, *times, CloseType.LIQUIDATION, raw, Decimal("0.001"))
+
+
+@pytest.mark.parametrize("market", ROWS)
+def test_the_documented_row_of_every_market_is_an_order(market: str) -> None:
+    row = ROWS[market]
+    order = accepted(json.dumps(row))
+    updated = row.get("updateTime", row.get("updatedTime"))
+    assert (order.symbol, order.order_id, order.update_time) == (row["symbol"], row["orderId"], updated)
+    assert order.order_time == row.get("time", updated)
+    assert order.filled == Decimal(row["executedQty"])
+    assert order.close_type is (CloseType.LIQUIDATION if "clientOrderId" in row else CloseType.UNKNOWN)
+    assert order.is_isolated is row.get("isIsolated")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("qty", "many", "qty is not a decimal"),
+        ("updatedTime", "1558941374", "updatedTime is not a time in epoch milliseconds"),
+        ("updatedTime", None, "time and updateTime are missing"),
+        ("isIsolated", 1, "isIsolated is not a boolean"),
+    ],
+)
+def test_a_margin_row_with_an_odd_value_is_set_aside_too(key: str, value: Any, reason: str) -> None:
+    assert rejected(json.dumps(ROW_OF_MARGIN | {key: value})).reason == reason
+
+
+def test_the_usual_name_of_a_time_counts_where_a_row_has_two() -> None:
+    assert accepted(changed(updatedTime=LATER)).update_time == ROW["updateTime"]
 
 
 @pytest.mark.parametrize(
