@@ -96,5 +96,10 @@ ROWS = {
 }
 """The documented row of each market, and of the years before August 2026 where it was shorter."""
 
+MARKET_ROWS = {
+    name: row for name, row in ROWS.items() if name in ("coinm", "pm-usdm", "pm-coinm", "pm-margin", "margin")
+}
+"""Those of today of the markets beside USDⓈ-M, by market."""
+
 RECEIVED_AT = 4_102_444_800_000
 """When pages of the tests' own are received, by the exchange's clock: the year 2100, later than every order on them."""

@@ -1,4 +1,4 @@
-"""An account's orders, sorted so that two bisections find a window."""
+"""The orders of an account in one market, sorted so that two bisections find a window."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -29,10 +29,13 @@ class Series:
 
 
 class Book:
-    """All orders of one account, the future ones included. One order per symbol and id: a later one replaces it."""
+    """All orders of an account in a market, the future ones included. One per symbol and id: a later one replaces it.
+
+    The same id is another order in cross margin and in an isolated pair.
+    """
 
     def __init__(self, orders: Iterable[Order] = ()) -> None:
-        self._orders: dict[tuple[str, int, int], Order] = {}
+        self._orders: dict[tuple[str, int, int, bool], Order] = {}
         self._series: dict[tuple[FilterField, str | None, CloseType | None], Series] = {}
         self._by_symbol: dict[str, list[Order]] | None = None
         self.add(orders)
@@ -40,10 +43,18 @@ class Book:
     def add(self, orders: Iterable[Order]) -> None:
         """Add orders, or replace those with the same symbol and id."""
         for order in orders:
-            # An unreadable row has no id: its time distinguishes it from others.
-            self._orders[order.symbol, order.order_id, 0 if order.order_id else order.time] = order
-        self._series.clear()
-        self._by_symbol = None
+            self._orders[_key(order)] = order
+        self._forget_series()
+
+    def remove(self, orders: Iterable[Order]) -> None:
+        """Take orders out that lie in the book."""
+        for order in orders:
+            del self._orders[_key(order)]
+        self._forget_series()
+
+    def all(self) -> list[Order]:
+        """Every order, the future ones included, in no order."""
+        return [*self._orders.values()]
 
     def readable(self, by_ms: int) -> list[Order]:
         """Every order that exists at an instant, oldest first."""
@@ -57,6 +68,10 @@ class Book:
             self._series[key] = _sorted([one for one in some if close_type in (None, one.close_type)], field)
         return self._series[key]
 
+    def _forget_series(self) -> None:
+        self._series.clear()
+        self._by_symbol = None
+
     def _grouped(self) -> dict[str, list[Order]]:
         if self._by_symbol is None:
             self._by_symbol = {}
@@ -68,6 +83,11 @@ class Book:
 def instant(order: Order, field: FilterField) -> int:
     """The time of an order in the given field."""
     return order.time if field == "time" else order.update_time
+
+
+def _key(order: Order) -> tuple[str, int, int, bool]:
+    # An unreadable row has no id: its time distinguishes it from others.
+    return order.symbol, order.order_id, 0 if order.order_id else order.time, order.is_isolated
 
 
 def _sorted(orders: list[Order], field: FilterField) -> Series:

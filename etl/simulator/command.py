@@ -10,18 +10,38 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
-from etl.simulator.accounts import DEMO_SECRET, Account, demo_account, demo_accounts
-from etl.simulator.exchange import History
+from etl.simulator.accounts import (
+    DEMO_SECRET,
+    PERMISSIONS,
+    WALLETS,
+    Account,
+    changed_account,
+    demo_account,
+    demo_accounts,
+)
 from etl.simulator.faults import Fault, faults_from
 from etl.simulator.history import Generated, Profile, Shape
 from etl.simulator.messages import Reply, Request
 from etl.simulator.replay import latest_ms, replayed
 from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, Switch, changed
 from etl.simulator.server import Simulator, history_seed
+from etl.simulator.venue import Histories
 
 ORIGIN_HELP = (
     "the instant from which the days of a random history are counted: with one origin the past is the same whenever "
     "the simulator starts; 'start': the start of its clock, for the same history on every date and at every hour"
+)
+SUB = "sub"  # the account of --sub-account
+MARKETS_HELP = (
+    "the markets of each account but sub, of usdm, coinm and margin, with a random history in each; without: usdm "
+    "with orders and coinm without"
+)
+PORTFOLIO_MARGIN_HELP = (
+    "the instant at which each account but sub switches to Portfolio Margin; 'always': it always was one. Then papi "
+    "shows its markets instead of fapi and dapi"
+)
+KEY_CREATED_HELP = (
+    "when the keys were made; papi refuses those from before the switch. Without: in 2020, and again at the switch"
 )
 
 
@@ -57,13 +77,9 @@ def simulator_from(options: argparse.Namespace) -> Simulator:
         raise ValueError(f"--port must be between 0 and 65535, not {options.port}")
     scenario = changed(Scenario(), {name: getattr(options, name) for name in SWITCHES})
     accounts = _accounts(options)
-    histories: dict[str, History]
+    histories: Histories
     if options.history is None:
-        profile = Profile(options.profile, options.orders / options.days)
-        histories = {
-            one.name: Generated(profile, history_seed(scenario.seed, one.name), options.days, options.origin)
-            for one in accounts
-        }
+        histories = {one.name: _generated(options, scenario.seed, one) for one in accounts}
     else:
         recorded = replayed(options.history)
         last_ms = latest_ms(recorded)
@@ -76,8 +92,26 @@ def simulator_from(options: argparse.Namespace) -> Simulator:
     return Simulator(scenario, accounts, histories, _faults(options.faults), options.port, access_log=log)
 
 
+def _generated(options: argparse.Namespace, seed: int, account: Account) -> dict[str, Generated]:
+    """A random history in each market of the account; in usdm only where no markets were asked for."""
+    profile = Profile(options.profile, options.orders / options.days)
+    return {
+        market: Generated(profile, history_seed(seed, account.name, market), options.days, options.origin)
+        for market in (account.wallets if options.markets or account.name == SUB else ("usdm",))
+    }
+
+
 def _accounts(options: argparse.Namespace) -> tuple[Account, ...]:
-    main, *others = demo_accounts(options.accounts)
+    own = {
+        "portfolio_margin_from_ms": options.portfolio_margin_from,
+        "key_created_ms": options.key_created,
+        "permissions": options.permissions,
+    }
+    if options.markets:
+        own["wallets"] = options.markets
+    main, *others = (changed_account(one, own) for one in demo_accounts(options.accounts))
+    if options.sub_account:
+        others.append(replace(demo_account(SUB), wallets=options.sub_account))
     public_key = None if options.public_key is None else options.public_key.read_text(encoding="utf-8")
     key = options.api_key or os.environ.get("BINANCE_API_KEY") or main.key
     secret = options.api_secret or os.environ.get("BINANCE_API_SECRET") or main.secret
@@ -134,6 +168,7 @@ def _log_access(request: Request, reply: Reply) -> None:
 EXAMPLES = (
     "force-orders simulator --port 8080",
     "force-orders simulator --accounts 2 --profile bursty --orders 20000",
+    "force-orders simulator --markets usdm,coinm,margin --portfolio-margin-from always",
     "force-orders simulator --kept newest --retention-days 30 --verbose",
 )
 
@@ -152,7 +187,7 @@ def option_parser() -> argparse.ArgumentParser:
     """The options; a wrong one raises ValueError."""
     parser = _OptionParser(
         prog="force-orders simulator",
-        description="An exchange on 127.0.0.1:\nBinance USDⓈ-M force orders under every reading of the docs.",
+        description="An exchange on 127.0.0.1:\nBinance's force orders of all markets under every reading of the docs.",
         epilog="\n  ".join(("Examples:", *EXAMPLES)),
         formatter_class=_Help,
     )
@@ -165,6 +200,11 @@ def option_parser() -> argparse.ArgumentParser:
     add("--history", type=Path, metavar="FILE", help="replay a .csv recording or a .json of exchange rows instead")
     add("--faults", type=Path, metavar="FILE", help="a JSON array of faults")
     add("--accounts", type=count, default=1, help="how many accounts: main, account2, …")
+    add("--markets", type=wallets, metavar="M,…", help=MARKETS_HELP)
+    add("--sub-account", type=wallets, metavar="M,…", help="one more account, sub, with these markets")
+    add("--portfolio-margin-from", type=always_or_instant, metavar="T", help=PORTFOLIO_MARGIN_HELP)
+    add("--permissions", type=permissions, default="enableReading", metavar="P,…", help="what the keys may do")
+    add("--key-created", type=instant, metavar="T", help=KEY_CREATED_HELP)
     add("--api-key", metavar="KEY", help="key of the account main, else BINANCE_API_KEY, else a fake one")
     add("--api-secret", metavar="SECRET", help="its secret, else BINANCE_API_SECRET, else a fake one")
     add("--public-key", type=Path, metavar="FILE", help="PEM: main signs with RSA or Ed25519 instead of its secret")
@@ -195,6 +235,28 @@ def count(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def wallets(text: str) -> tuple[str, ...]:
+    """Names of markets, with commas between them."""
+    return _some_of(WALLETS, text)
+
+
+def permissions(text: str) -> tuple[str, ...]:
+    """Names of permissions as apiRestrictions has them, with commas between them."""
+    return _some_of(PERMISSIONS, text)
+
+
+def _some_of(known: Sequence[str], text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not {*names} <= {*known}:
+        raise ValueError(text)
+    return names
+
+
+def always_or_instant(text: str) -> int:
+    """An instant as milliseconds; `always` is the first of all."""
+    return 0 if text == "always" else instant(text)
 
 
 def origin(text: str) -> int | None:

@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl
 
+from etl.simulator.capital_flow import flows_of
 from etl.simulator.exchange import Exchange
 from etl.simulator.faults import Script, faults_from
+from etl.simulator.markets import USDM, Market, market_named
 from etl.simulator.messages import Reply, Request, json_reply
 from etl.simulator.orders import json_array, orders_from_json
 from etl.simulator.scenario import changed, switches
@@ -29,16 +31,24 @@ def control(exchange: Exchange, request: Request, real_ms: float) -> Reply:
 
 
 def _history(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
-    """Every order that can be read now, oldest first, whatever the retention."""
-    readable_by_ms = exchange.now_ms(real_ms) - exchange.scenario.visibility_delay_ms
-    orders = exchange.books[_account(exchange, params)].readable(readable_by_ms)
-    return Reply(200, json_array(orders))
+    """Every order of a market that can be read now, oldest first, whatever the retention and the account's rights."""
+    book = exchange.books.shown(_account(exchange, params), _market(params), exchange.scenario)
+    return Reply(200, json_array(book.readable(_readable_by_ms(exchange, real_ms))))
+
+
+def _flows(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
+    """Every capital flow of an account that can be read now, oldest first."""
+    orders = exchange.books.in_margin(_account(exchange, params), exchange.scenario)
+    return json_reply([flow.document() for flow in flows_of(orders, _readable_by_ms(exchange, real_ms))])
 
 
 def _add_orders(exchange: Exchange, params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
-    """Add a JSON array of exchange rows; an earlier version of the same order is replaced."""
+    """Add a JSON array of a market's rows; an earlier version of the same order is replaced.
+
+    Those of a classic market from after the account's switch go to the counterpart in Portfolio Margin.
+    """
     orders = orders_from_json(body)
-    exchange.add(_account(exchange, params), orders)
+    exchange.add(_account(exchange, params), _market(params), orders)
     return json_reply({"added": len(orders)})
 
 
@@ -85,6 +95,21 @@ def _accounts(exchange: Exchange, _params: Mapping[str, str], _body: Any, _real_
     return json_reply([asdict(account) for account in exchange.accounts.values()])
 
 
+def _change_account(exchange: Exchange, params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
+    """Set an account's wallets, permissions, key_created_ms or portfolio_margin_from_ms."""
+    name = _account(exchange, params)
+    exchange.change_account(name, body)
+    return json_reply(asdict(exchange.accounts[name]))
+
+
+def _readable_by_ms(exchange: Exchange, real_ms: float) -> int:
+    return exchange.now_ms(real_ms) - exchange.scenario.visibility_delay_ms
+
+
+def _market(params: Mapping[str, str]) -> Market:
+    return market_named(params.get("market", USDM.name))
+
+
 def _account(exchange: Exchange, params: Mapping[str, str]) -> str:
     name = params.get("account", next(iter(exchange.accounts)))
     if name not in exchange.accounts:
@@ -94,9 +119,11 @@ def _account(exchange: Exchange, params: Mapping[str, str]) -> str:
 
 _ACTIONS: Mapping[tuple[str, str], Callable[[Exchange, Mapping[str, str], Any, float], Reply]] = {
     ("GET", "/sim/history"): _history,
+    ("GET", "/sim/capital-flows"): _flows,
     ("GET", "/sim/stats"): _stats,
     ("GET", "/sim/scenario"): _scenario,
     ("GET", "/sim/accounts"): _accounts,
+    ("POST", "/sim/accounts"): _change_account,
     ("POST", "/sim/orders"): _add_orders,
     ("POST", "/sim/reset-stats"): _reset_stats,
     ("POST", "/sim/scenario"): _change_scenario,

@@ -16,6 +16,7 @@ Kind = Literal[
 
 UNKNOWN_ERROR = "Unknown error, please check your request or try again later."
 BODIES: Mapping[int, str] = {
+    202: "",
     403: "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>\r\n</body>\r\n</html>\r\n",
     408: '{"code":-1007,"msg":"Timeout waiting for response from backend server."}',
     451: '{"code":0,"msg":"Service unavailable from a restricted location."}',
@@ -47,11 +48,11 @@ class When:
 class Fault:
     """One fault, of one path or account or of all. Each kind reads only the values it needs.
 
-    status: `status` with `body` · code: 400 with `code` and `msg` · key: 401 -2015 · skew: -1021 · redirect: 302 to
-    `location` · garbage: 200 without JSON · object: 200 with an object · huge: 200 with `mib` MiB of no order ·
-    gzip_bomb: an empty page behind `mib` MiB of spaces, honestly packed into a small body · cut: half a body ·
-    gzip_lie: plain text called gzip · slow: `ms` late · drip: the body, one byte every `ms` · reset, close, hang: no
-    answer · throttle: the minute's weight is used up, 429 · ban: 418 for `seconds` of the server clock.
+    status: `status` with `body` (202: an empty one) · code: 400 with `code` and `msg` · key: 401 -2015 · skew: -1021 ·
+    redirect: 302 to `location` · garbage: 200 without JSON · object: 200 with an object · huge: 200 with `mib` MiB of
+    no order · gzip_bomb: an empty page behind `mib` MiB of spaces, honestly packed into a small body · cut: half a
+    body · gzip_lie: plain text called gzip · slow: `ms` late · drip: the body, one byte every `ms` · reset, close,
+    hang: no answer · throttle: the minute's weight is used up, 429 · ban: 418 for `seconds` of the server clock.
     """
 
     kind: Kind

@@ -1,84 +1,127 @@
-"""The symbols of the simulated exchange: scales of price and quantity, and what exchangeInfo lists for them."""
+"""The markets of an account, one value each: where its force orders are read, at what price, and in which shape."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-QUOTES = ("USDT", "USDC", "BUSD", "USD1", "BTC")
-FAR_DELIVERY_MS = 4_133_404_800_000  # 2100-12-25: how Binance writes "perpetual"
+from etl.simulator.instruments import COINM_INSTRUMENTS, MARGIN_INSTRUMENTS, USDM_INSTRUMENTS, Instrument
+from etl.simulator.pools import FUTURES, PAPI, SAPI, Pool, Price, by_symbol, flat
+from etl.simulator.rows import RowMaker, coinm_row, margin_row, usdm_row
+
+Wallet = Literal["usdm", "coinm", "margin"]
+Paging = Literal["cursor", "numbered"]
+
+SIGNED = frozenset({"startTime", "endTime", "recvWindow", "timestamp", "signature"})
+CURSOR = SIGNED | {"symbol", "autoCloseType", "limit"}
+NUMBERED = SIGNED | {"current", "size"}
+
+LONG_KEYS = frozenset(
+    {"closePosition", "stopPrice", "workingType", "priceProtect", "priceMatch", "selfTradePreventionMode"}
+)
+"""Keys of fapi and dapi that the shorter rows of papi do not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A symbol with its decimals and the price around which its history moves (in units of the quote asset)."""
+    """One market.
 
-    symbol: str
-    price: float
-    price_decimals: int
-    quantity_decimals: int
+    `wallet`: what an account holds; it decides symbols and rows, and a classic market and its counterpart of Portfolio
+    Margin share it. `left_out`: the keys that rows of the classic counterpart have and this market's have not.
+    """
+
+    name: str
+    path: str
+    wallet: Wallet
+    pool: Pool
+    price: Price
+    paging: Paging
+    parameters: frozenset[str]
+    instruments: tuple[Instrument, ...]
+    row: RowMaker
+    portfolio_margin: bool = False
+    left_out: frozenset[str] = frozenset()
 
 
-MARKETS = (
-    Market("BTCUSDT", 96_400.0, 2, 3),
-    Market("ETHUSDT", 3_320.0, 2, 3),
-    Market("SOLUSDT", 187.0, 3, 2),
-    Market("XRPUSDT", 2.31, 4, 1),
-    Market("DOGEUSDT", 0.32, 5, 0),
-    Market("1000PEPEUSDT", 0.0171, 7, 0),
-    Market("LINKUSDC", 22.4, 3, 2),
-    Market("币安人生USDT", 0.1384, 5, 0),
+USDM = Market(
+    "usdm",
+    "/fapi/v1/forceOrders",
+    wallet="usdm",
+    pool=FUTURES,
+    price=by_symbol,
+    paging="cursor",
+    parameters=CURSOR,
+    instruments=USDM_INSTRUMENTS,
+    row=usdm_row,
+)
+COINM = Market(
+    "coinm",
+    "/dapi/v1/forceOrders",
+    wallet="coinm",
+    pool=FUTURES,
+    price=by_symbol,
+    paging="cursor",
+    parameters=CURSOR,
+    instruments=COINM_INSTRUMENTS,
+    row=coinm_row,
+)
+MARGIN = Market(
+    "margin",
+    "/sapi/v1/margin/forceLiquidationRec",
+    wallet="margin",
+    pool=SAPI,
+    price=flat(1),
+    paging="numbered",
+    parameters=NUMBERED | {"isolatedSymbol"},
+    instruments=MARGIN_INSTRUMENTS,
+    row=margin_row,
+)
+PM_USDM = Market(
+    "pm-usdm",
+    "/papi/v1/um/forceOrders",
+    wallet="usdm",
+    pool=PAPI,
+    price=by_symbol,
+    paging="cursor",
+    parameters=CURSOR,
+    instruments=USDM_INSTRUMENTS,
+    row=usdm_row,
+    portfolio_margin=True,
+    left_out=LONG_KEYS | {"pair", "cumBase", "goodTillDate"},
+)
+PM_COINM = Market(
+    "pm-coinm",
+    "/papi/v1/cm/forceOrders",
+    wallet="coinm",
+    pool=PAPI,
+    price=by_symbol,
+    paging="cursor",
+    parameters=CURSOR,
+    instruments=COINM_INSTRUMENTS,
+    row=coinm_row,
+    portfolio_margin=True,
+    left_out=LONG_KEYS | {"cumQuote", "goodTillDate"},
+)
+PM_MARGIN = Market(
+    "pm-margin",
+    "/papi/v1/margin/forceOrders",
+    wallet="margin",
+    pool=PAPI,
+    price=flat(1),
+    paging="numbered",
+    parameters=NUMBERED,
+    instruments=MARGIN_INSTRUMENTS,
+    row=margin_row,
+    portfolio_margin=True,
+    left_out=frozenset({"isIsolated"}),
 )
 
-
-def exchange_info(symbols: Iterable[str], weight_limit: int, now_ms: int) -> dict[str, Any]:
-    """The document of /fapi/v1/exchangeInfo, as short as clients accept it."""
-    return {
-        "timezone": "UTC",
-        "serverTime": now_ms,
-        "futuresType": "U_MARGINED",
-        "rateLimits": [
-            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": weight_limit},
-            {"rateLimitType": "ORDERS", "interval": "MINUTE", "intervalNum": 1, "limit": 1200},
-            {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300},
-        ],
-        "exchangeFilters": [],
-        "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
-        "symbols": [_symbol_info(symbol) for symbol in symbols],
-    }
+MARKETS = {one.name: one for one in (USDM, COINM, PM_USDM, PM_COINM, PM_MARGIN, MARGIN)}
+CLASSIC = {one.wallet: one for one in (USDM, COINM, MARGIN)}
+PORTFOLIO_MARGIN = {one.wallet: one for one in (PM_USDM, PM_COINM, PM_MARGIN)}
+BY_PATH = {one.path: one for one in MARKETS.values()}
 
 
-def _symbol_info(symbol: str) -> dict[str, Any]:
-    quote = next((quote for quote in QUOTES if symbol.endswith(quote)), "USDT")
-    base = symbol.removesuffix(quote)
-    market = _BY_SYMBOL.get(symbol, Market(symbol, 1.0, 4, 1))
-    return {
-        "symbol": symbol,
-        "pair": symbol,
-        "contractType": "PERPETUAL",
-        "deliveryDate": FAR_DELIVERY_MS,
-        "onboardDate": 1_569_398_400_000,
-        "status": "TRADING",
-        "baseAsset": base,
-        "quoteAsset": quote,
-        "marginAsset": quote,
-        "pricePrecision": market.price_decimals,
-        "quantityPrecision": market.quantity_decimals,
-        "baseAssetPrecision": 8,
-        "quotePrecision": 8,
-        "underlyingType": "COIN",
-        "underlyingSubType": [],
-        "triggerProtect": "0.0500",
-        "filters": [
-            {"filterType": "PRICE_FILTER", "tickSize": _step(market.price_decimals), "minPrice": "0", "maxPrice": "0"},
-            {"filterType": "LOT_SIZE", "stepSize": _step(market.quantity_decimals), "minQty": "0", "maxQty": "0"},
-        ],
-        "orderTypes": ["LIMIT", "MARKET"],
-        "timeInForce": ["GTC", "IOC", "FOK", "GTX", "GTD"],
-    }
-
-
-def _step(decimals: int) -> str:
-    return f"{10**-decimals:.{decimals}f}"
-
-
-_BY_SYMBOL = {market.symbol: market for market in MARKETS}
+def market_named(name: str) -> Market:
+    """The market of that name; raises ValueError, one line."""
+    if name not in MARKETS:
+        raise ValueError(f"there is no market {name!r}, only {', '.join(MARKETS)}")
+    return MARKETS[name]

@@ -1,8 +1,8 @@
 """One force order as the exchange stores it: its times, and its bytes in a response."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 CloseType = Literal["LIQUIDATION", "ADL", "SETTLEMENT", "UNKNOWN"]
@@ -12,10 +12,10 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A row of GET /fapi/v1/forceOrders, rendered once. Times are epoch milliseconds.
+    """A row of a market's force orders, rendered once. Times are epoch milliseconds.
 
     `order_id` counts up per symbol and is unique only with it. A row posted to the simulator may be unreadable on
-    purpose; then symbol is "" or order_id 0.
+    purpose; then symbol is "" or order_id 0. `is_isolated`: a margin order of an isolated pair, not of cross margin.
     """
 
     symbol: str
@@ -24,6 +24,7 @@ class Order:
     update_time: int
     close_type: CloseType
     rendered: bytes
+    is_isolated: bool = False
 
     @property
     def readable_from(self) -> int:
@@ -33,9 +34,9 @@ class Order:
 
 def order_from_row(row: Mapping[str, Any]) -> Order:
     """The order of an exchange row; a missing time equals the other. Raises ValueError without any time."""
-    times = [row[name] for name in ("time", "updateTime") if isinstance(row.get(name), int)]
+    times = [row[name] for name in ("time", "updateTime", "updatedTime") if isinstance(row.get(name), int)]
     if not times:
-        raise ValueError("a row needs time or updateTime in milliseconds")
+        raise ValueError("a row needs time, updateTime or updatedTime in milliseconds")
     return _placed(row, times[0], times[-1])
 
 
@@ -71,7 +72,17 @@ def _placed(row: Any, time: int, update_time: int) -> Order:
         update_time=update_time,
         close_type=close_type_of(str(keys.get("clientOrderId", ""))),
         rendered=_encoder.encode(row).encode(),
+        is_isolated=keys.get("isIsolated") is True,
     )
+
+
+def without(order: Order, left_out: Collection[str]) -> Order:
+    """The order as a market shows it whose rows have fewer keys."""
+    row = json.loads(order.rendered)
+    if not isinstance(row, dict) or not row.keys() & left_out:
+        return order
+    rest = {name: value for name, value in row.items() if name not in left_out}
+    return replace(order, rendered=_encoder.encode(rest).encode())
 
 
 def close_type_of(client_order_id: str) -> CloseType:

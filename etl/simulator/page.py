@@ -25,13 +25,16 @@ class Query:
 
 def page(book: Book, query: Query, scenario: Scenario, now_ms: int) -> list[Order]:
     """The rows of the response, in order."""
-
-    def random_for(purpose: str) -> Random:
-        return Random(f"{scenario.seed}/{query}/{purpose}")
-
+    random_for = _random_source(query, scenario)
     limit = min(query.limit, scenario.page_limit_cap)
     found = matching(book, query, scenario, now_ms)
     rows = arranged(survivors(found, scenario.kept, limit, random_for), scenario, random_for)
+    return disturbed(rows, book, query, scenario, now_ms)
+
+
+def disturbed(rows: list[Order], book: Book, query: Query, scenario: Scenario, now_ms: int) -> list[Order]:
+    """The rows with the scenario's duplicates and strays among them."""
+    random_for = _random_source(query, scenario)
     if scenario.duplicates:
         random = random_for("duplicates")
         rows = _mixed(rows, random.sample(rows, min(scenario.duplicates, len(rows))), random)
@@ -73,6 +76,10 @@ def arranged(rows: list[Order], scenario: Scenario, random_for: RandomSource) ->
     if scenario.kept == "by_symbol":
         rows = sorted(rows, key=lambda row: instant(row, scenario.filter_field))
     return rows[::-1] if order == "descending" else rows
+
+
+def _random_source(query: Query, scenario: Scenario) -> RandomSource:
+    return lambda purpose: Random(f"{scenario.seed}/{query}/{purpose}")
 
 
 def _mixed(rows: list[Order], more: list[Order], random: Random) -> list[Order]:

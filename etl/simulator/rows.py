@@ -1,65 +1,155 @@
-"""The exchange row of a random force order for a symbol and an instant."""
+"""The exchange row of a random force order for a symbol and an instant, in the shape of each wallet."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from math import sin
 from random import Random
 from typing import Any
 
-from etl.simulator.markets import Market
+from etl.simulator.instruments import ISOLATED_SYMBOLS, Instrument
 from etl.simulator.scenario import DAY_MS, RowShape
+
+RowMaker = Callable[[Random, Instrument, int, int, RowShape], dict[str, Any]]
+"""Makes a row: the source of chance, the instrument, the order id, the instant in milliseconds, the shape."""
 
 ADL_SHARE = 0.10
 SETTLEMENT_SHARE = 0.004
 HEDGED_SHARE = 0.25  # of orders in hedge mode, whose positionSide is LONG or SHORT
+ISOLATED_SHARE = 0.3  # of the margin orders of a pair that can be isolated
+COIN = Decimal("0.00000001")
 
 
-def exchange_row(random: Random, market: Market, order_id: int, time_ms: int, shape: RowShape) -> dict[str, Any]:
-    """One row with Binance's keys in Binance's order. Prices and quantities are decimal strings, exact.
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What chance decides about one force order. Prices and quantities are exact."""
+
+    side: str
+    average: Decimal
+    limit: Decimal
+    quantity: Decimal
+    executed: Decimal
+    status: str
+    client_order_id: str
+    time_in_force: str
+    position_side: str
+    update_ms: int
+
+
+def usdm_row(random: Random, instrument: Instrument, order_id: int, time_ms: int, shape: RowShape) -> dict[str, Any]:
+    """One row of fapi with Binance's keys in Binance's order. Prices and quantities are decimal strings, exact.
 
     The shape changes which keys there are, and nothing else.
     """
-    kind = random.random()
-    is_adl, is_settlement = kind < ADL_SHARE, ADL_SHARE <= kind < ADL_SHARE + SETTLEMENT_SHARE
-    closes_long = random.random() < 0.6
-    side = "BUY" if closes_long is is_adl else "SELL"  # an ADL order takes the other side of the liquidation
-    average = Decimal(f"{_level(market, time_ms) * random.uniform(0.995, 1.005):.{market.price_decimals}f}")
-    # The limit of a liquidation is the bankruptcy price: worse than the market for the account.
-    limit = average * Decimal("0.985" if side == "SELL" else "1.015")
-    quantity = _quantity(random, market)
-    executed, status = _filled(random, quantity, market) if not is_adl else (quantity, "FILLED")
-    shown_average = average if executed else Decimal(0)
+    draw, decimals = _drawn(random, instrument, time_ms), instrument.price_decimals
     row: dict[str, Any] = {
         "orderId": order_id,
-        "symbol": market.symbol,
-        "pair": market.symbol,
-        "status": status,
-        "clientOrderId": _client_order_id(random, time_ms, is_adl, is_settlement),
-        "price": f"{limit:.{market.price_decimals}f}",
-        "avgPrice": f"{shown_average:.{max(5, market.price_decimals)}f}",
-        "origQty": str(quantity),
-        "executedQty": str(executed) if executed else "0",
-        "cumQuote": exact(shown_average * executed),
-        "cumBase": str(executed) if executed else "0",
-        "timeInForce": "GTC" if is_adl else "IOC",
+        "symbol": instrument.symbol,
+        "pair": instrument.symbol,
+        "status": draw.status,
+        "clientOrderId": draw.client_order_id,
+        "price": f"{draw.limit:.{decimals}f}",
+        "avgPrice": f"{draw.average:.{max(5, decimals)}f}",
+        "origQty": str(draw.quantity),
+        "executedQty": str(draw.executed) if draw.executed else "0",
+        "cumQuote": exact(draw.average * draw.executed),
+        "cumBase": str(draw.executed) if draw.executed else "0",
+        "timeInForce": draw.time_in_force,
         "type": "LIMIT",
         "reduceOnly": False,
         "closePosition": False,
-        "side": side,
-        "positionSide": ("LONG" if side == "SELL" else "SHORT") if random.random() < HEDGED_SHARE else "BOTH",
+        "side": draw.side,
+        "positionSide": draw.position_side,
         "stopPrice": "0",
         "workingType": "CONTRACT_PRICE",
         "origType": "LIMIT",
         "time": time_ms,
-        "updateTime": time_ms + random.choice((0, 0, 1, 2, 3, 5, 8, 12, 21, 43, 50)),
+        "updateTime": draw.update_ms,
     }
     if shape == "2025":
         del row["pair"], row["cumBase"]
     return _with_passing_keys(random, row)
 
 
+def coinm_row(random: Random, instrument: Instrument, order_id: int, time_ms: int, shape: RowShape) -> dict[str, Any]:
+    """One row of dapi: quantities are contracts, cumQuote is their worth in USD and cumBase the same in the coin."""
+    draw, decimals = _drawn(random, instrument, time_ms), instrument.price_decimals
+    worth = draw.executed * (instrument.contract_size or 1)
+    row: dict[str, Any] = {
+        "orderId": order_id,
+        "symbol": instrument.symbol,
+        "pair": instrument.symbol.partition("_")[0],
+        "status": draw.status,
+        "clientOrderId": draw.client_order_id,
+        "price": f"{draw.limit:.{decimals}f}",
+        "avgPrice": f"{draw.average:.{decimals}f}",
+        "origQty": str(draw.quantity),
+        "executedQty": str(draw.executed),
+        "cumBase": exact((worth / draw.average).quantize(COIN)) if worth else "0",
+        "cumQuote": exact(worth),
+        "timeInForce": draw.time_in_force,
+        "type": "LIMIT",
+        "reduceOnly": False,
+        "closePosition": False,
+        "side": draw.side,
+        "positionSide": draw.position_side,
+        "stopPrice": "0",
+        "workingType": "CONTRACT_PRICE",
+        "priceProtect": False,
+        "origType": "LIMIT",
+        "time": time_ms,
+        "updateTime": draw.update_ms,
+        "goodTillDate": 0,
+    }
+    if shape == "2025":
+        del row["cumQuote"], row["goodTillDate"]
+    return row
+
+
+def margin_row(random: Random, instrument: Instrument, order_id: int, time_ms: int, _shape: RowShape) -> dict[str, Any]:
+    """One row of sapi: no status, no client order id and no time but the last. It has been the same for years."""
+    draw = _drawn(random, instrument, time_ms)
+    return {
+        "avgPrice": f"{draw.average:.8f}",
+        "executedQty": f"{draw.executed:.8f}",
+        "orderId": order_id,
+        "price": f"{draw.limit:.8f}",
+        "qty": f"{draw.quantity:.8f}",
+        "side": draw.side,
+        "symbol": instrument.symbol,
+        "timeInForce": "GTC",
+        "isIsolated": instrument.symbol in ISOLATED_SYMBOLS and random.random() < ISOLATED_SHARE,
+        "updatedTime": time_ms,
+    }
+
+
 def exact(value: Decimal) -> str:
     """A product as the exchange writes it: no exponent, no trailing zeros."""
     return f"{value.normalize():f}" if value else "0"
+
+
+def _drawn(random: Random, instrument: Instrument, time_ms: int) -> Draw:
+    kind = random.random()
+    is_adl, is_settlement = kind < ADL_SHARE, ADL_SHARE <= kind < ADL_SHARE + SETTLEMENT_SHARE
+    closes_long = random.random() < 0.6
+    side = "BUY" if closes_long is is_adl else "SELL"  # an ADL order takes the other side of the liquidation
+    average = Decimal(f"{_level(instrument, time_ms) * random.uniform(0.995, 1.005):.{instrument.price_decimals}f}")
+    # The limit of a liquidation is the bankruptcy price: worse than the market for the account.
+    limit = average * Decimal("0.985" if side == "SELL" else "1.015")
+    quantity = _quantity(random, instrument)
+    executed, status = _filled(random, quantity, instrument) if not is_adl else (quantity, "FILLED")
+    return Draw(
+        side=side,
+        average=average if executed else Decimal(0),
+        limit=limit,
+        quantity=quantity,
+        executed=executed,
+        status=status,
+        client_order_id=_client_order_id(random, time_ms, is_adl, is_settlement),
+        time_in_force="GTC" if is_adl else "IOC",
+        position_side=("LONG" if side == "SELL" else "SHORT") if random.random() < HEDGED_SHARE else "BOTH",
+        update_ms=time_ms + random.choice((0, 0, 1, 2, 3, 5, 8, 12, 21, 43, 50)),
+    )
 
 
 def _with_passing_keys(random: Random, row: dict[str, Any]) -> dict[str, Any]:
@@ -76,27 +166,27 @@ def _with_passing_keys(random: Random, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _level(market: Market, time_ms: int) -> float:
+def _level(instrument: Instrument, time_ms: int) -> float:
     """The market price around an instant: slow waves that depend on the instant only."""
     day = time_ms / DAY_MS
-    phase = len(market.symbol) + market.price_decimals
-    return market.price * (1 + 0.12 * sin(day / 17 + phase) + 0.04 * sin(day * 1.9 + 2 * phase))
+    phase = len(instrument.symbol) + instrument.price_decimals
+    return instrument.price * (1 + 0.12 * sin(day / 17 + phase) + 0.04 * sin(day * 1.9 + 2 * phase))
 
 
-def _quantity(random: Random, market: Market) -> Decimal:
-    worth = min(10 ** random.uniform(1.0, 4.3), 20_000)  # in the quote asset
-    step = Decimal(1).scaleb(-market.quantity_decimals)
-    return max(Decimal(worth / market.price).quantize(step), step)
+def _quantity(random: Random, instrument: Instrument) -> Decimal:
+    worth = min(10 ** random.uniform(1.0, 4.3), 20_000)  # in the quote asset, or in USD
+    step = Decimal(1).scaleb(-instrument.quantity_decimals)
+    return max(Decimal(worth / (instrument.contract_size or instrument.price)).quantize(step), step)
 
 
-def _filled(random: Random, quantity: Decimal, market: Market) -> tuple[Decimal, str]:
+def _filled(random: Random, quantity: Decimal, instrument: Instrument) -> tuple[Decimal, str]:
     """Executed quantity and status: a liquidation is IOC, so partly filled and then EXPIRED is normal."""
     chance = random.random()
     if chance < 0.80:
         return quantity, "FILLED"
     if chance < 0.86:
         return Decimal(0), "EXPIRED"
-    part = (quantity * Decimal(random.randint(5, 95)) / 100).quantize(Decimal(1).scaleb(-market.quantity_decimals))
+    part = (quantity * Decimal(random.randint(5, 95)) / 100).quantize(Decimal(1).scaleb(-instrument.quantity_decimals))
     return min(part, quantity), "EXPIRED"
 
 

@@ -8,16 +8,17 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 from etl.simulator.accounts import KEY_LENGTH, Account
+from etl.simulator.capital_flow import DEFAULT_FLOWS, GREATEST_FLOWS, FlowQuery
+from etl.simulator.markets import CURSOR
 from etl.simulator.messages import RefusedError, Request
+from etl.simulator.numbered import NumberedQuery
 from etl.simulator.orders import CloseType
 from etl.simulator.page import Query
 from etl.simulator.scenario import DAY_MS, WEEK_MS, Scenario
 from etl.simulator.signatures import is_signed_by, signed_part
 
-PARAMETERS = frozenset(
-    {"symbol", "autoCloseType", "startTime", "endTime", "limit", "recvWindow", "timestamp", "signature"}
-)
 DEFAULT_LIMIT = 50
+DEFAULT_SIZE = 10
 GREATEST_LIMIT = 100
 DEFAULT_RECV_WINDOW_MS = 5_000
 GREATEST_RECV_WINDOW_MS = 60_000
@@ -52,12 +53,20 @@ def check_clock(timestamp_ms: int, recv_window_ms: int | None, now_ms: int) -> N
         raise RefusedError(400, -1021, "Timestamp for this request is outside of the recvWindow.")
 
 
-def check_parameters(pairs: Sequence[tuple[str, str]]) -> None:
-    """Refuse a parameter that is duplicate, empty or unknown to forceOrders."""
+def holder_of(request: Request, accounts: Mapping[str, Account]) -> Account:
+    """The account whose key came with a request that needs no signature; raises RefusedError."""
+    key = request.headers.get("x-mbx-apikey", "")
+    if key not in accounts:
+        raise RefusedError(401, -2014, "API-key format invalid.")
+    return accounts[key]
+
+
+def check_parameters(pairs: Sequence[tuple[str, str]], known: Collection[str] = CURSOR) -> None:
+    """Refuse a parameter that is duplicate, empty or unknown to the endpoint."""
     counts = Counter(name for name, _ in pairs)
     if len(counts) < len(pairs):
         raise RefusedError(400, -1101, "Duplicate values for a parameter detected.")
-    read = sum(name in PARAMETERS for name in counts)
+    read = sum(name in known for name in counts)
     if read < len(pairs):
         counted = f"read '{read}' parameter(s) but was sent '{len(pairs)}'"
         raise RefusedError(400, -1104, f"Not all sent parameters were read; {counted}.")
@@ -73,16 +82,57 @@ def query_of(params: Mapping[str, str], symbols: Collection[str], scenario: Scen
         raise RefusedError(400, -1121, "Invalid symbol.")
     if close_type not in (None, "LIQUIDATION", "ADL"):
         raise RefusedError(400, -1130, "Data sent for parameter 'autoCloseType' is not valid.")
-    limit = _limit(_number(params, "limit"), scenario)
+    limit = _limit(params, "limit", DEFAULT_LIMIT, scenario)
     start_ms, end_ms = _window(_number(params, "startTime"), _number(params, "endTime"), scenario, now_ms)
     return Query(start_ms, end_ms, limit, symbol, cast(CloseType | None, close_type))
 
 
-def _limit(asked: int | None, scenario: Scenario) -> int:
-    if asked is None:
-        return DEFAULT_LIMIT
-    if asked < 1 or (asked > GREATEST_LIMIT and scenario.limit_above_max == "refused"):
+def numbered_query_of(
+    params: Mapping[str, str], pairs: Collection[str], scenario: Scenario, now_ms: int
+) -> NumberedQuery:
+    """The query of these parameters of a margin endpoint, of which `pairs` can be isolated; raises RefusedError."""
+    isolated_symbol, current = params.get("isolatedSymbol"), _number(params, "current")
+    if isolated_symbol is not None and isolated_symbol not in pairs:
+        raise RefusedError(400, -1121, "Invalid symbol.")
+    if current is not None and current < 1:
+        raise RefusedError(400, -1130, "Data sent for parameter 'current' is not valid.")
+    size = _limit(params, "size", DEFAULT_SIZE, scenario)
+    start_ms, end_ms = _window(_number(params, "startTime"), _number(params, "endTime"), scenario, now_ms)
+    return NumberedQuery(start_ms, end_ms, 1 if current is None else current, size, isolated_symbol)
+
+
+def flow_query_of(params: Mapping[str, str], scenario: Scenario, now_ms: int) -> FlowQuery:
+    """The query of these parameters of capital-flow; raises RefusedError."""
+    limit = _number(params, "limit")
+    if limit is not None and limit < 1:
         raise RefusedError(400, -1130, "Data sent for parameter 'limit' is not valid.")
+    start_ms, end_ms = _number(params, "startTime"), _number(params, "endTime")
+    if start_ms is None:
+        end_ms = now_ms if end_ms is None else end_ms
+        start_ms = end_ms - WEEK_MS
+    elif end_ms is None:
+        end_ms = start_ms + WEEK_MS
+    if not 0 <= end_ms - start_ms <= WEEK_MS:
+        raise RefusedError(400, -1127, "More than 168 hours between startTime and endTime.")
+    if scenario.retention_days:
+        start_ms = max(start_ms, now_ms - scenario.retention_days * DAY_MS)
+    return FlowQuery(
+        start_ms,
+        end_ms,
+        limit=min(limit or DEFAULT_FLOWS, GREATEST_FLOWS),
+        after_id=_number(params, "fromId"),
+        symbol=params.get("symbol"),
+        asset=params.get("asset"),
+        kind=params.get("type"),
+    )
+
+
+def _limit(params: Mapping[str, str], name: str, default: int, scenario: Scenario) -> int:
+    asked = _number(params, name)
+    if asked is None:
+        return default
+    if asked < 1 or (asked > GREATEST_LIMIT and scenario.limit_above_max == "refused"):
+        raise RefusedError(400, -1130, f"Data sent for parameter '{name}' is not valid.")
     return min(asked, GREATEST_LIMIT)
 
 

@@ -13,6 +13,7 @@ RowOrder = Literal["ascending", "descending", "shuffled"]
 RowShape = Literal["2026-08", "2025"]
 FilterField = Literal["time", "updateTime"]
 WindowRule = Literal["lt", "le", "none", "cut"]
+Hidden = Literal["none", "margin", "all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Scenario:
 
     kept: Annotated[Kept, "which rows remain when more match than the limit allows"] = "oldest"
     order: Annotated[RowOrder, "in which order a page lists its rows"] = "ascending"
-    row_shape: Annotated[RowShape, "the keys of a random row; 2026-08: with pair and cumBase"] = "2026-08"
+    row_shape: Annotated[
+        RowShape, "the keys of a random row; 2026-08: fapi with pair and cumBase, dapi with cumQuote and goodTillDate"
+    ] = "2026-08"
     start_inclusive: Annotated[bool, "whether a row exactly at startTime matches"] = True
     end_inclusive: Annotated[bool, "whether a row exactly at endTime matches"] = True
     filter_field: Annotated[FilterField, "the field that startTime and endTime filter and that rows sort by"] = "time"
@@ -42,10 +45,13 @@ class Scenario:
     retention_days: Annotated[int, "how many days back the exchange answers; 0: no limit"] = 90
     beyond_retention: Annotated[Literal["error", "empty"], "older times; error: -4166, empty: no rows"] = "error"
     visibility_delay_ms: Annotated[int, "milliseconds after its time until an order can be read"] = 0
-    weight_limit: Annotated[int, "weight per minute and IP address", 1] = 2400
+    weight_limit: Annotated[int, "weight per minute and IP address, of fapi and dapi together", 1] = 2400
+    papi_weight_limit: Annotated[int, "the same of papi", 1] = 6000
+    sapi_weight_limit: Annotated[int, "the same of sapi", 1] = 12_000
+    api_weight_limit: Annotated[int, "the same of api", 1] = 6000
     weight_with_symbol: Annotated[int, "weight of forceOrders with a symbol"] = 20
     weight_without_symbol: Annotated[int, "weight of forceOrders without a symbol"] = 50
-    others_weight: Annotated[int, "weight per minute of a steady bot on the same address"] = 0
+    others_weight: Annotated[int, "weight per minute of a steady bot at fapi on the same address"] = 0
     retry_after: Annotated[Literal["seconds", "0", "missing"], "the Retry-After header of a 429 or 418"] = "seconds"
     strikes: Annotated[int, "how many requests after a 429, in its minute, get another 429; the next gets a ban"] = 3
     ban_seconds: Annotated[int, "length of a ban, seconds of the server clock", 1] = 120
@@ -53,6 +59,23 @@ class Scenario:
     clock_offset_ms: Annotated[int, "milliseconds by which the server clock is ahead of the real one", None] = 0
     clock_speed: Annotated[float, "seconds of the server clock per real second", 0.001] = 1.0
     clock_at_ms: Annotated[int | None, "the server clock starts at this instant instead of now, milliseconds"] = None
+    dapi: Annotated[bool, "whether this host has /dapi; without: 404, as at a clone"] = True
+    papi: Annotated[bool, "whether this host has /papi"] = True
+    sapi: Annotated[bool, "whether this host has /sapi and /api"] = True
+    numbered_order: Annotated[
+        Literal["descending", "ascending"], "margin orders come newest first (descending) or oldest first"
+    ] = "descending"
+    isolated_in_cross: Annotated[bool, "whether margin orders without isolatedSymbol are also those of pairs"] = False
+    late_rows: Annotated[int, "how many rows of a window of several margin pages arrive later, one after a page"] = 0
+    no_wallet: Annotated[Literal["-4109", "-2015"], "what fapi and dapi say to an account without the wallet"] = "-4109"
+    reading_suffices: Annotated[
+        bool, "whether a key that may only read is enough; if not: enableFutures, at papi enablePortfolioMarginTrading"
+    ] = True
+    papi_shows_earlier: Annotated[bool, "whether papi shows orders from before Portfolio Margin"] = False
+    risk_based_liquidations: Annotated[
+        Hidden, "liquidations in Portfolio Margin that leave no order, only capital flows: of margin, or of all markets"
+    ] = "none"
+    order_id_offset: Annotated[int, "added to each random order id; 8389766251307928000: beyond 2^53"] = 0
     seed: Annotated[int, "the seed of all random choices, random histories included"] = 1
 
 

@@ -6,17 +6,19 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 
 from etl.simulator.accounts import MAIN, Account
 from etl.simulator.control import PREFIX, control
-from etl.simulator.exchange import Exchange, History
+from etl.simulator.exchange import Exchange
 from etl.simulator.faults import Fault
 from etl.simulator.history import Generated
+from etl.simulator.markets import USDM
 from etl.simulator.messages import Reply, Request
 from etl.simulator.protocol import Connection
 from etl.simulator.scenario import Scenario
+from etl.simulator.venue import Histories
 
 HOST = "127.0.0.1"  # and no other: its control endpoints have no access control
 SEND_BUFFER = 512 * 1024  # bytes: several pages, so that one write sends one page
@@ -32,15 +34,16 @@ def real_time_ms() -> float:
 class Simulator:
     """The exchange behind a socket. Listens on `port` (0: a free one) of 127.0.0.1 as soon as it is created.
 
-    `histories`: by account name, exchange orders or `Generated`; without it every account gets a demo history of its
-    own. `real_ms` is the clock that drives the server clock; a test may pass its own. Raises OSError for a port in use.
+    `histories`: by account name, exchange orders or `Generated` of USDⓈ-M, or such by the names of markets; without it
+    every account gets a demo history of its own in USDⓈ-M. `real_ms` is the clock that drives the server clock; a
+    test may pass its own. Raises OSError for a port in use.
     """
 
     def __init__(
         self,
         scenario: Scenario | None = None,
         accounts: Sequence[Account] = (MAIN,),
-        histories: Mapping[str, History] | None = None,
+        histories: Histories | None = None,
         faults: Iterable[Fault] = (),
         port: int = 0,
         real_ms: Callable[[], float] = real_time_ms,
@@ -113,6 +116,6 @@ class Simulator:
         await asyncio.sleep(0)  # lets the aborted transports close their sockets
 
 
-def history_seed(seed: int, account: str) -> str:
-    """The seed of an account's generated history: each account has its own."""
-    return f"{seed}/{account}"
+def history_seed(seed: int, account: str, market: str = USDM.name) -> str:
+    """The seed of a generated history: each account has its own in each market."""
+    return f"{seed}/{account}" if market == USDM.name else f"{seed}/{account}/{market}"

@@ -1,4 +1,4 @@
-"""Weight: the cost of a request, what an address has used in the running minute, and the refusals above the limit."""
+"""Weight: what an address has used of a pool in the running minute, and the refusals above the limit."""
 
 from dataclasses import dataclass, replace
 from math import ceil
@@ -6,45 +6,42 @@ from typing import Literal
 
 from etl.simulator.clock import MINUTE_MS
 from etl.simulator.messages import RefusedError
+from etl.simulator.pools import FUTURES, Pool
 from etl.simulator.scenario import Scenario
 
 Standing = Literal["free", "throttled", "banned"]
 
-FORCE_ORDERS = "/fapi/v1/forceOrders"
 ADVICE = "Please use the websocket for live updates"
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one address did in one minute of the server clock. `refusals` counts its 429s of that minute."""
+    """What one address did in a pool in one minute of the server clock. `refusals` counts its 429s of that minute.
+
+    A ban is of the address: it holds in every pool.
+    """
 
     minute: int = 0
     own: int = 0
     refusals: int = 0
     banned_until_ms: int = 0
+    pool: Pool = FUTURES
 
     def standing(self, scenario: Scenario, now_ms: int) -> Standing:
         """How the exchange treats the request that led to this usage."""
         if now_ms < self.banned_until_ms:
             return "banned"
-        return "throttled" if self.used(scenario, now_ms) > scenario.weight_limit else "free"
+        return "throttled" if self.used(scenario, now_ms) > self.pool.limit(scenario) else "free"
 
     def used(self, scenario: Scenario, now_ms: int) -> int:
-        """The value of X-MBX-USED-WEIGHT-1M: the weight of all traffic from this address."""
-        return self.own + scenario.others_weight * (now_ms % MINUTE_MS) // MINUTE_MS
-
-
-def price(path: str, has_symbol: bool, scenario: Scenario) -> int:
-    """The weight of one request."""
-    if path != FORCE_ORDERS:
-        return 1
-    return scenario.weight_with_symbol if has_symbol else scenario.weight_without_symbol
+        """The value of the pool's header: the weight of all traffic from this address."""
+        return self.own + self.pool.others(scenario) * (now_ms % MINUTE_MS) // MINUTE_MS
 
 
 def current(usage: Usage, now_ms: int) -> Usage:
     """The usage in the minute of `now_ms`: a new minute begins at 0, a ban continues."""
     minute = now_ms // MINUTE_MS
-    return usage if usage.minute == minute else Usage(minute, banned_until_ms=usage.banned_until_ms)
+    return usage if usage.minute == minute else replace(usage, minute=minute, own=0, refusals=0)
 
 
 def charged(usage: Usage, weight: int, scenario: Scenario, now_ms: int) -> Usage:
@@ -66,14 +63,14 @@ def banned(usage: Usage, seconds: int, now_ms: int) -> Usage:
 
 def used_up(usage: Usage, scenario: Scenario) -> Usage:
     """The usage of an address whose minute is used up, the running request being the first that is refused."""
-    return replace(usage, own=max(usage.own, scenario.weight_limit + 1), refusals=max(usage.refusals, 1))
+    return replace(usage, own=max(usage.own, usage.pool.limit(scenario) + 1), refusals=max(usage.refusals, 1))
 
 
 def refusal(ip: str, usage: Usage, scenario: Scenario, now_ms: int) -> RefusedError | None:
     """The 429 or 418 that this usage causes, if any."""
     standing = usage.standing(scenario, now_ms)
     if standing == "throttled":
-        limit = f"current limit of IP({ip}) is {scenario.weight_limit} requests per minute"
+        limit = f"current limit of IP({ip}) is {usage.pool.limit(scenario)} requests per minute"
         return RefusedError(429, -1003, f"Too many requests; {limit}. {ADVICE} to avoid polling the API.")
     if standing == "banned":
         until = f"IP({ip}) banned until {usage.banned_until_ms}"

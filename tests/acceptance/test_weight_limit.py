@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl.simulator.exchange import History
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
+from etl.simulator.venue import History
 from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 
 EXCHANGE_INFO = "/fapi/v1/exchangeInfo"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from etl.simulator.exchange import History
 from etl.simulator.scenario import Scenario
+from etl.simulator.venue import History
 from tests.acceptance.lab import Lab
 from tests.chaos.ownserver import OwnServer, own_server
 from tests.chaos.scenes import BURSTY, Scenes, scene

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from etl.simulator.markets import USDM
 from etl.simulator.orders import json_array
 from tests.acceptance.lab import DAY, Lab, expected_row
 from tests.waiting import wait_until
@@ -90,7 +91,7 @@ def advisory_locks(lab: Lab) -> list[dict[str, Any]]:
 
 def history_of(lab: Lab) -> dict[tuple[str, int], dict[str, Any]]:
     """What the table should hold of each order of the exchange, those included that a clock set back hides again."""
-    orders = lab.simulator.exchange.books["main"].readable(FOR_EVER)
+    orders = lab.simulator.exchange.books.of("main", USDM).readable(FOR_EVER)
     rows = json.loads(json_array(orders), parse_float=Decimal)
     return {(row["symbol"], row["orderId"]): expected_row(row) for row in rows}
 

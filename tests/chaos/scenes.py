@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from etl.simulator.exchange import History
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
+from etl.simulator.venue import History
 from tests.acceptance.lab import Lab
 from tests.chaos.dying import FaultPoint
 from tests.chaos.ownserver import OwnServer

@@ -9,6 +9,7 @@ import pytest
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, demo_account, demo_accounts
 from etl.simulator.command import announcement, option_parser, run, simulator_from
 from etl.simulator.exchange import Exchange
+from etl.simulator.markets import COINM, MARGIN, MARKETS, USDM
 from etl.simulator.scenario import DAY_MS, SWITCHES, Scenario, changed, switches
 
 
@@ -65,9 +66,32 @@ def test_further_accounts_have_histories_of_their_own() -> None:
     exchange = made("--accounts", "3")
     assert list(exchange.accounts) == ["main", "account2", "account3"]
     now_ms = exchange.now_ms(time.time() * 1000)
-    histories = [[one.rendered for one in book.readable(now_ms)] for book in exchange.books.values()]
+    books = [exchange.books.of(name, USDM) for name in exchange.accounts]
+    histories = [[one.rendered for one in book.readable(now_ms)] for book in books]
     assert all(histories)
     assert histories[0] != histories[1] != histories[2]
+
+
+def test_accounts_have_the_markets_that_were_asked_for() -> None:
+    exchange = made("--markets", "usdm,coinm,margin", "--sub-account", "coinm", "--clock-at", "2026-09-01")
+    now_ms = exchange.now_ms(time.time() * 1000)
+    shown = {
+        (name, market)
+        for name in exchange.accounts
+        for market in MARKETS.values()
+        if exchange.books.of(name, market).readable(now_ms)
+    }
+    assert shown == {("main", USDM), ("main", COINM), ("main", MARGIN), ("sub", COINM)}
+    assert [one.wallets for one in exchange.accounts.values()] == [("usdm", "coinm", "margin"), ("coinm",)]
+
+
+def test_an_account_can_switch_to_portfolio_margin_and_its_key_be_restricted() -> None:
+    line = "--portfolio-margin-from 2026-08-01 --key-created 2026-08-02 --permissions enableReading,enableMargin"
+    main = made(*line.split(), "--profile", "empty").accounts["main"]
+    assert (main.portfolio_margin_from_ms, main.key_created_ms) == (1_785_542_400_000, 1_785_628_800_000)
+    assert main.permissions == ("enableReading", "enableMargin")
+    always = made("--portfolio-margin-from", "always", "--profile", "empty").accounts["main"]
+    assert (always.portfolio_margin_from_ms, always.permissions) == (0, ("enableReading",))
 
 
 def test_a_given_key_is_the_one_of_main(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,6 +114,10 @@ def test_a_given_key_is_the_one_of_main(monkeypatch: pytest.MonkeyPatch) -> None
         "--days 0",
         "--api-key schlüssel",
         "--no-such-option",
+        "--markets usdm,spot",
+        "--sub-account everything",
+        "--permissions all",
+        "--portfolio-margin-from never",
         "--history missing.csv",
         "--faults missing.json",
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etl.simulator.history import Profile, Shape, generate
+from etl.simulator.history import Form, Profile, Shape, generate
 from etl.simulator.orders import Order, close_type_of, order_from_row
 from etl.simulator.replay import latest_ms, recorded_rows, replayed
 from etl.simulator.scenario import DAY_MS, WEEK_MS, RowShape
@@ -105,7 +105,9 @@ def test_rows_look_like_the_exchanges() -> None:
 
 def test_a_row_of_2025_is_a_row_of_today_without_the_keys_that_came_since() -> None:
     shapes: tuple[RowShape, ...] = ("2026-08", "2025")
-    today, before = (rows_of(generate("1", START, START + QUARTER, Profile(), row_shape=shape)) for shape in shapes)
+    today, before = (
+        rows_of(generate("1", START, START + QUARTER, Profile(), form=Form(row_shape=shape))) for shape in shapes
+    )
     assert any("pair" not in row for row in before)
     for new, old in zip(today, before, strict=True):
         added = {"pair": new["symbol"], "cumBase": new["executedQty"]}

@@ -1,17 +1,10 @@
 """Weight a minute, 429, 418 and what their headers say, under a clock that only the test moves."""
 
+from etl.simulator.endpoints import price
 from etl.simulator.scenario import Scenario
-from etl.simulator.weights import (
-    FORCE_ORDERS,
-    Usage,
-    banned,
-    charged,
-    price,
-    refusal,
-    retry_after,
-    used_up,
-)
+from etl.simulator.weights import Usage, banned, charged, refusal, retry_after, used_up
 
+FORCE_ORDERS = "/fapi/v1/forceOrders"
 MINUTE = 60_000
 AT = 1_000 * MINUTE
 IP = "127.0.0.1"
