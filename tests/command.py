@@ -48,8 +48,12 @@ class Command:
         return [sys.executable, "-W", "error", "-m", "etl", *arguments]
 
     def against(self, simulator: Simulator, database_url: str, **environment: str) -> "Command":
-        """The same command, with the main account's key, this exchange and this database."""
+        """The same command, with the main account's key, this exchange and this database.
+
+        It reads USDⓈ-M alone unless the test names other markets, so that what it reads and costs is counted easily.
+        """
         own = {
+            "FORCE_ORDERS_MARKETS": "usdm",
             "FORCE_ORDERS_BASE_URL": simulator.url,
             "FORCE_ORDERS_DATABASE_URL": database_url,
             "BINANCE_API_KEY": DEMO_KEY,

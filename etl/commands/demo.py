@@ -12,6 +12,7 @@ from pathlib import Path
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.accounts.key_sources import MAIN
+from etl.core.markets import USDM
 from etl.errors import StoreError
 from etl.file_access import make_data_directory
 from etl.runs.ingest import IngestSpec
@@ -47,7 +48,7 @@ def prepare_demo(settings: Settings) -> Iterator[Demo]:
     history = Generated(seed=history_seed(1, MAIN), origin_ms=_origin(own))
     with Simulator(Scenario(weight_limit=WEIGHT_LIMIT), histories={MAIN: history}) as simulator:
         yield Demo(
-            Settings(data_dir=own, base_url=simulator.url, weight_budget=WEIGHT_LIMIT),
+            Settings(data_dir=own, base_url=simulator.url, weight_budget=WEIGHT_LIMIT, markets=(USDM,)),
             IngestSpec("demo", Keyring([credentials]), backfill_planner(SpanText(), [])),
         )
 

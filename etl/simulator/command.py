@@ -33,8 +33,8 @@ ORIGIN_HELP = (
 )
 SUB = "sub"  # the account of --sub-account
 MARKETS_HELP = (
-    "the markets of each account but sub, of usdm, coinm and margin, with a random history in each; without: usdm "
-    "with orders and coinm without"
+    "the markets of each account but sub, of usdm, coinm and margin, with a random history in each; without: the host "
+    "serves USDⓈ-M futures alone, as fapi does"
 )
 PORTFOLIO_MARGIN_HELP = (
     "the instant at which each account but sub switches to Portfolio Margin; 'always': it always was one. Then papi "
@@ -76,6 +76,8 @@ def simulator_from(options: argparse.Namespace) -> Simulator:
     if not 0 <= options.port < 65536:
         raise ValueError(f"--port must be between 0 and 65535, not {options.port}")
     scenario = changed(Scenario(), {name: getattr(options, name) for name in SWITCHES})
+    if not (options.markets or options.sub_account or options.portfolio_margin_from is not None):
+        scenario = replace(scenario, dapi=False, papi=False, sapi=False)
     accounts = _accounts(options)
     histories: Histories
     if options.history is None:
