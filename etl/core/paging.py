@@ -32,6 +32,8 @@ class PageRequest:
     limit: int
     symbol: str | None = None
     close_type: CloseType | None = None
+    number: int | None = None
+    """Of the page, from 1, where pages are numbered; `limit` is then the size of a page."""
 
     @property
     def weight(self) -> int:
@@ -60,6 +62,8 @@ class Page:
     """The exchange's clock when the response arrived, epoch milliseconds."""
     size: int = 0
     """Bytes of the response's body."""
+    total: int | None = None
+    """Where pages are numbered: how many rows there are on all of them, as the exchange says."""
 
     @property
     def length(self) -> int:
