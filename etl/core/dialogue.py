@@ -84,13 +84,25 @@ class Dialogue:
     def ask(self, request: PageRequest) -> Generator[Step, Reply, Received]:
         """Send a request, and send it again if its page answers another question."""
         for _ in range(1 + ASKED_AGAIN):
-            answer = yield from self._send(request)
+            answer = yield from self.send(request)
             if isinstance(answer, Refusal) or (yield from self._is_an_answer(request, answer)):
                 break
             answer = Refusal.ANOTHER_QUESTION
         doubt = self.limits.note(request, answer) if isinstance(answer, Page) else None
         self.proved_nothing += isinstance(answer, Refusal) or not (doubt is None or doubt.has_earlier)
         return Received(answer, doubt)
+
+    def send(self, request: PageRequest) -> Generator[Step, Reply, Answer]:
+        """Send a request once, and note what its page shows; whether it answers the request is not checked."""
+        answer = yield self.step(request)
+        if not isinstance(answer, Page | Refusal):
+            raise TypeError(f"a page was requested, not {answer!r}")
+        if isinstance(answer, Page):
+            self.retention.passed(answer.received_at)
+            self._unseen = tuple(order for order in answer.orders if hash(order.key) not in self.seen)
+            self.seen.update(hash(order.key) for order in self._unseen)
+            self.symbols.update(order.symbol for order in self._unseen)
+        return answer
 
     def is_over(self, doubt: Doubt) -> Generator[Step, Reply, bool]:
         """Whether a page is whole after all. If a longer one came before it, that one is requested again."""
@@ -125,17 +137,6 @@ class Dialogue:
         self._findings, self._unseen = [], ()
         return Step(findings, request, is_settled, unseen)
 
-    def _send(self, request: PageRequest) -> Generator[Step, Reply, Answer]:
-        answer = yield self.step(request)
-        if not isinstance(answer, Page | Refusal):
-            raise TypeError(f"a page was requested, not {answer!r}")
-        if isinstance(answer, Page):
-            self.retention.passed(answer.received_at)
-            self._unseen = tuple(order for order in answer.orders if hash(order.key) not in self.seen)
-            self.seen.update(hash(order.key) for order in self._unseen)
-            self.symbols.update(order.symbol for order in self._unseen)
-        return answer
-
     def _is_an_answer(self, request: PageRequest, page: Page) -> Generator[Step, Reply, bool]:
         """Whether the page answers this request, as far as its rows show.
 
@@ -155,7 +156,7 @@ class Dialogue:
         if instant.width >= request.window.width:
             return True
         probe = replace(request, window=instant)
-        shown = yield from self._send(probe)
+        shown = yield from self.send(probe)
         if not isinstance(shown, Page):
             return False
         keys = {order.key for order in shown.orders}

@@ -30,7 +30,7 @@ class PageRequest:
     symbol: str | None = None
     close_type: CloseType | None = None
     number: int | None = None
-    """Which page of the window, from 1, where pages are numbered."""
+    """Of the page, from 1, where pages are numbered; `limit` is then the size of a page."""
 
     @property
     def kind(self) -> Kind:
@@ -55,7 +55,7 @@ class Page:
     size: int = 0
     """Bytes of the response's body."""
     total: int | None = None
-    """How many rows the window has by the exchange's own count, where pages are numbered."""
+    """Where pages are numbered: how many rows there are on all of them, as the exchange says."""
 
     @property
     def length(self) -> int:

@@ -32,10 +32,10 @@ from etl.exchange.access import Access
 from etl.exchange.account_api import INFO, RESTRICTIONS, KeyLimits, read_account_info, read_key_limits
 from etl.exchange.clock import compare_clocks
 from etl.exchange.error_table import classify
-from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, weight_limit_in
+from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, read_margin_pairs, weight_limit_in
 from etl.exchange.key_refusals import KeyRefusals
 from etl.exchange.outcome_counts import ANSWERED, outcome_of
-from etl.exchange.pages import read_object, read_page
+from etl.exchange.pages import read_numbered_page, read_object, read_page
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import Signer
@@ -93,6 +93,7 @@ class ExchangeClient:
     ) -> None:
         self.market = market
         self.host = host_of(options.base_urls[market.api.name])
+        self.listing_host = host_of(options.base_urls[(market.listing or market.clock).api.name])
         self.clock = access.clock(market.clock.api)
         self.limiter = access.limiter(market.api.pool, self.clock)
         self._options = options
@@ -137,7 +138,8 @@ class ExchangeClient:
         return parameters
 
     def _read_page(self, body: bytes) -> Page:
-        return read_page(body, self.clock.now())
+        read = read_numbered_page if self.market.pager is Pager.NUMBERED else read_page
+        return read(body, self.clock.now())
 
     def spent(self) -> tuple[int, int]:
         """Requests sent so far, and their weight."""
@@ -196,12 +198,24 @@ class ExchangeClient:
             _log.info("the exchange does not tell its weight limit: %s", error)
             return None
 
+    def listed(self, *, asks: bool) -> ExchangeInfo:
+        """What the exchange lists for the market, as far as it was asked already or `asks`.
+
+        Never raises an ExchangeError: a run can do without.
+        """
+        try:
+            return self._listed(self._few()) if asks else self._info or ExchangeInfo()
+        except ExchangeError as error:
+            _log.info("the exchange does not tell what it lists: %s", error)
+            return ExchangeInfo()
+
     def _listed(self, retry: RetryPolicy) -> ExchangeInfo:
         """What the exchange lists for the market, often over 1 MB: kept once it has symbols."""
         if self.market.listing is None:
             return ExchangeInfo()
         listing = self.market.listing
-        info = self._info or self._retried(lambda: read_exchange_info(self._get(listing)), retry)
+        read = read_margin_pairs if self.market.pager is Pager.NUMBERED else read_exchange_info
+        info = self._info or self._retried(lambda: read(self._get(listing)), retry)
         self._info = info if info.symbols else None
         return info
 

@@ -95,7 +95,7 @@ def read_exchange_info(body: bytes) -> ExchangeInfo:
     return ExchangeInfo(_names(found.symbols), _weight_limit(found.rate_limits), _listed(found.symbols))
 
 
-def read_margin_pairs(body: bytes) -> tuple[Instrument, ...]:
+def read_margin_pairs(body: bytes) -> ExchangeInfo:
     """The pairs of the margin market, which has no `exchangeInfo`. Raises the errors of `read_exchange_info`."""
     try:
         found = _pairs.decode(body)
@@ -103,7 +103,8 @@ def read_margin_pairs(body: bytes) -> tuple[Instrument, ...]:
         raise ContractError("the exchange answered with JSON of an undocumented shape") from None
     except (msgspec.DecodeError, RecursionError):
         raise TransientError("the exchange's response is cut off or unreadable") from None
-    return tuple(Instrument(one.symbol, one.base or None, one.quote or None) for one in found)
+    listed = tuple(Instrument(one.symbol, one.base or None, one.quote or None) for one in found)
+    return ExchangeInfo(frozenset(one.symbol for one in listed) or None, instruments=listed or None)
 
 
 def _names(listed: msgspec.Raw) -> frozenset[str] | None:

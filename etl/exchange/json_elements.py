@@ -1,4 +1,4 @@
-"""Splits an array whose elements include one that JSON parsers refuse, so that the others can be read."""
+"""Splits an array or object that holds something JSON parsers refuse, so that the rest can be read."""
 
 import re
 
@@ -24,9 +24,25 @@ def split(body: bytes) -> list[bytes] | None:
     as numbers. Nothing else is tolerated: if a quote or a bracket may be lost, the number of elements is unknown.
     Raises ValueError.
     """
-    elements: list[bytes] = []
+    members = _members(body)
+    return [value for _, value in members] if body.lstrip(_SPACE).startswith(b"[") else None
+
+
+def split_object(body: bytes) -> list[tuple[bytes, bytes]] | None:
+    """The keys of an object, in quotes, with their values, by the same rules; None where the body is not an object.
+
+    A key that stands there twice is here twice.
+    """
+    members = _members(body)
+    return members if body.lstrip(_SPACE).startswith(b"{") else None
+
+
+def _members(body: bytes) -> list[tuple[bytes, bytes]]:
+    """The values at the top of an array, or of an object with their keys."""
+    members: list[tuple[bytes, bytes]] = []
     closing: list[bytes] = []
     awaited = "value"
+    key = b""
     at = begun = 0
     while closing or awaited != "end":
         token = _TOKEN.match(body, at)
@@ -44,6 +60,7 @@ def split(body: bytes) -> list[bytes] | None:
                 awaited = "end"
             case (("key" | "first key"), "text"):
                 awaited = "colon"
+                key = token[kind] if len(closing) == 1 else key
             case "colon", "colon":
                 awaited = "value"
             case "end", "comma":
@@ -54,7 +71,7 @@ def split(body: bytes) -> list[bytes] | None:
             case _:
                 raise ValueError("the document is damaged")
         if len(closing) == 1 and awaited == "end":
-            elements.append(body[begun:at])
+            members.append((key, body[begun:at]))
     if body[at:].strip(_SPACE):
         raise ValueError("there is text after the document")
-    return elements if body.lstrip(_SPACE).startswith(b"[") else None
+    return members

@@ -39,6 +39,7 @@ from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
+from etl.runs.listing import keep_listings
 from etl.runs.market_finding import find_markets, note_choice, note_refusals
 from etl.runs.reader import Reader
 from etl.runs.recorder import Recorder
@@ -50,6 +51,9 @@ from etl.store import coverage, locks, runs, seals
 from etl.store.clock import database_clock
 from etl.store.engine import store_errors
 from etl.waits import WAITS, Reason
+
+NIGHTLY = "sync"
+"""The command of the run that also asks what the exchange lists."""
 
 _log = logger(__name__)
 
@@ -129,6 +133,7 @@ class Run:
             summary.faults += [f"{host}: {error}" for host, error in runner.silent_hosts.items()]
             self.connection.rollback()
         note_refusals(self.connection, runner.left_out)
+        keep_listings(self.connection, self._clients.values(), self._reader.stop, asks=self.summary.command == NIGHTLY)
         remaining = sink.remaining()
         if runner.last_failure is not None:
             summary.faults.append(f"a window could not be read: {runner.last_failure}")

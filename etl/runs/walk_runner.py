@@ -9,6 +9,7 @@ from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
 from etl.core.findings import Finding, Verdict
 from etl.core.markets.market import Pager
+from etl.core.numbered_walk import numbered_walk
 from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest, Refusal
 from etl.core.sightings import Sightings
@@ -32,8 +33,6 @@ from etl.runs.recorder import Received
 Commit = Callable[[Sequence[Received]], None]
 """Stores what responses contain: all or nothing."""
 
-_WALKS = {Pager.TIME_CURSOR: walk}
-
 _log = logger(__name__)
 
 
@@ -49,7 +48,11 @@ class Walk:
     steps: Steps = field(init=False)
 
     def __post_init__(self) -> None:
-        self.steps = _WALKS[self.client.market.pager](self.target, self.observations)
+        market = self.client.market
+        if market.pager is Pager.NUMBERED:
+            self.steps = numbered_walk(self.target, self.observations, by_symbol=market.is_split_by_symbol)
+        else:
+            self.steps = walk(self.target, self.observations)
 
     @property
     def pool(self) -> str:

@@ -20,7 +20,9 @@ def learn(connection: Connection, client: ExchangeClient, stop: Event) -> None:
     connection.rollback()
     if known is not None:
         rate_limiter.allow(known.per_minute)
-    if (known is not None and known.is_recent) or not rate_limiter.is_to_ask_for_limit():
+    if (known is not None and known.is_recent) or not client.market.tells_weight_limit:
+        return
+    if not rate_limiter.is_to_ask_for_limit():
         return
     told = interruptibly(client.weight_limit, stop)
     if told is not None:

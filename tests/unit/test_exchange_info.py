@@ -175,7 +175,7 @@ def test_a_contract_size_keeps_its_digits() -> None:
 
 def test_the_margin_market_lists_pairs() -> None:
     pairs = [{"base": "BNB", "id": 351637150141315861, "isMarginTrade": True, "quote": "BTC", "symbol": "BNBBTC"}]
-    assert read_margin_pairs(json.dumps(pairs).encode()) == (Instrument("BNBBTC", "BNB", "BTC"),)
+    assert read_margin_pairs(json.dumps(pairs).encode()).instruments == (Instrument("BNBBTC", "BNB", "BTC"),)
 
 
 @pytest.mark.parametrize(

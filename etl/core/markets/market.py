@@ -88,5 +88,11 @@ class Market:
     is_portfolio_margin: bool = False
     """Whether only accounts in Portfolio Margin have it; the others have only markets that are not."""
 
+    @property
+    def tells_weight_limit(self) -> bool:
+        """Whether the list of symbols also says what weight the pool of this market has."""
+        is_own = self.listing is not None and self.listing.api == self.api
+        return is_own and self.pager is Pager.TIME_CURSOR
+
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,26 @@
+"""What the exchange lists for the markets of a run: kept once a night, so that reports know each symbol's assets."""
+
+from collections.abc import Iterable
+from functools import partial
+from threading import Event
+
+from sqlalchemy import Connection
+
+from etl.exchange.client import ExchangeClient
+from etl.runs.fetchers import interruptibly
+from etl.store import instruments, weight_limits
+
+
+def keep_listings(connection: Connection, clients: Iterable[ExchangeClient], stop: Event, *, asks: bool) -> None:
+    """Keep what was listed in this run. `asks`: request what was not listed in the last day. The caller commits.
+
+    One client of a market is asked, as the list is the same for all accounts. Raises StoppedError.
+    """
+    by_market = {client.market: client for client in clients}
+    for market, client in by_market.items():
+        known = weight_limits.read(connection, client.listing_host)
+        is_due = asks and market.listing is not None and not (known is not None and known.is_recent)
+        listed = interruptibly(partial(client.listed, asks=is_due), stop)
+        instruments.remember(connection, market.name, listed.instruments or ())
+        if listed.weight_limit is not None:
+            weight_limits.remember(connection, client.listing_host, listed.weight_limit, "exchangeInfo")
