@@ -10,10 +10,13 @@ from enum import StrEnum
 
 from etl.core.markets import MARKETS, USDM, market_named
 from etl.core.markets.market import Market
-from etl.core.timeline import HOUR
+from etl.core.timeline import DAY, HOUR
 
 ASK_AGAIN = 20 * HOUR
 """Milliseconds for which an answer counts, so that every night asks once."""
+
+ASK_A_CLONE_AGAIN = 7 * DAY
+"""The same where the host does not say which markets an account has, as that of a test or of a clone."""
 
 
 ACCOUNT_INFO = "/sapi/v1/account/info"
@@ -90,7 +93,9 @@ class Probe(StrEnum):
 def is_recent(known: Sequence[AccountMarket], now: int) -> bool:
     """Whether what is known needs no new request. A key that was refused may have been replaced since."""
     refused = any(one.state is MarketState.NOT_PERMITTED for one in known)
-    return bool(known) and not refused and all(now - ASK_AGAIN < one.seen_at <= now for one in known)
+    is_told = any(one.source == ACCOUNT_INFO for one in known)
+    since = now - (ASK_AGAIN if is_told else ASK_A_CLONE_AGAIN)
+    return bool(known) and not refused and all(since < one.seen_at <= now for one in known)
 
 
 def to_probe(before: Iterable[AccountMarket], info: AccountInfo | None) -> list[str]:

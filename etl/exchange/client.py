@@ -23,7 +23,6 @@ from etl.errors import (
     DoubtedKeyError,
     ExchangeError,
     NotServedError,
-    RejectedError,
     ThrottledError,
     UnknownSymbolError,
     WindowTooWideError,
@@ -179,11 +178,11 @@ class ExchangeClient:
             self._page(PageRequest(Window(now - SECOND, now), 1, self.market.probe_symbol), self._few())
         except ThrottledError:
             raise
-        except (CredentialsError, RejectedError):
+        except CredentialsError:
             return Probe.REFUSED
         except NotServedError:
             return Probe.NOT_SERVED
-        except ExchangeError:
+        except ExchangeError:  # such as a wallet that sleeps: it may wake up
             return Probe.SILENT
         return Probe.ANSWERED
 
