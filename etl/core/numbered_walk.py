@@ -189,7 +189,12 @@ class _NumberedWalk:
         return rest.total == page.total and rest.length in (0, page.length - size) and _rows(rest) <= _rows(page)
 
     def _there_and_back(self, request: PageRequest, first: Page, total: int) -> _Read:
-        """Read on to the page that is shorter than the first, perhaps empty, and then back to the first."""
+        """Read on to the page that is shorter than the first, perhaps empty, and then back to the first.
+
+        If the first one has fewer rows than requested, no more are requested of the others. Else the server might begin
+        page 2 after the rows that were requested, and so skip some.
+        """
+        request = replace(request, limit=min(request.limit, first.length))
         pages, rows = [first], _rows(first)
         for number in range(2, total // first.length + 2):
             page = yield from self._ask(replace(request, number=number))

@@ -128,7 +128,8 @@ def test_after_a_last_page_that_is_full_an_empty_one_must_follow() -> None:
 
 def test_a_server_that_ignores_the_size_is_read_in_pages_of_its_own_size() -> None:
     pages = [page(range(4), 9), page(range(4, 8), 9), page([8], 9)]
-    assert found(dialogue([*pages, pages[1], pages[0]])) == PROVEN
+    steps = dialogue([*pages, pages[1], pages[0]])
+    assert (found(steps), numbers(steps)) == (PROVEN, [(1, LIMIT), (2, 4), (3, 4), (2, 4), (1, 4)])
 
 
 FIRST, SECOND = page(range(10), 15), page(range(10, 15), 15)
