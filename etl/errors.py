@@ -97,6 +97,10 @@ class BeyondRetentionError(ExchangeError):
     """The exchange no longer keeps the requested time: record a gap."""
 
 
+class NoIsolatedMarginError(ExchangeError):
+    """The account has no isolated margin in this pair: there is nothing to read of it."""
+
+
 class UnknownSymbolError(ExchangeError):
     """The exchange does not know this symbol, or has closed it: leave the symbol out."""
 

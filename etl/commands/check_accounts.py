@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import KeySource
 from etl.commands.key_checks import KeyCheck, check_keys, home_of, interactive_reader, key_check
-from etl.core.account_markets import AccountMarket, MarketState, Probe, readable, unread
+from etl.core.account_markets import AccountMarket, MarketState, readable, unread
+from etl.core.markets import NAMES
 from etl.core.timeline import iso
-from etl.core.wallets import Wallet
 from etl.errors import ConfigError, ExchangeError, ExitCode, ThrottledError
 from etl.exchange.account_api import KeyLimits
 from etl.runs import composition
@@ -43,8 +43,10 @@ def _with_markets(connection: Connection, reader: Reader, check: KeyCheck) -> Ke
     account = check.account
     chosen = reader.markets_set(account)
     try:
-        known = find_markets(connection, reader, account, thoroughly=True)
-        refused = [name for name in chosen if not _answers(reader, Wallet(account, name))]
+        home = home_of(reader, account)
+        known = find_markets(connection, reader, account, {*(chosen or NAMES)} - {home.market})
+        states = {one.market: one.state for one in known}
+        refused = [name for name in chosen if states[name] is MarketState.NOT_PERMITTED]
         notes = [*_key_notes(reader, account, known)]
         if chosen:
             note_choice(connection, account, chosen)
@@ -57,10 +59,6 @@ def _with_markets(connection: Connection, reader: Reader, check: KeyCheck) -> Ke
     remedy = "let the key read them, or name the markets to read with the setting markets"
     wrong = f"not read: {'; '.join(missing)}"
     return KeyCheck(account, "incomplete", wrong, remedy, ExitCode.FAILED, markets, notes)
-
-
-def _answers(reader: Reader, wallet: Wallet) -> bool:
-    return interruptibly(reader.client(wallet).probe, reader.stop) is not Probe.REFUSED
 
 
 def _key_notes(reader: Reader, account: str, known: Sequence[AccountMarket]) -> Iterator[str]:

@@ -24,7 +24,7 @@ away and brings it back within one reading.
 
 The list may be in parts: with `by_symbol` a request without a symbol shows cross margin, and one with a symbol shows
 one isolated pair. If it shows both without a symbol, nothing changes but that rows are seen twice. The window is proven
-where cross margin and every listed pair are.
+where cross margin and every listed pair are. A pair in which the account has no isolated margin is an empty part.
 
 Cost in requests, for each part: 1 if it has no row or one, 2 if it fits on a page, 2k - 1 for k pages (an empty last
 one included). So with `by_symbol` a quiet window costs one request more than there are pairs.
@@ -128,6 +128,8 @@ class _NumberedWalk:
             reading = yield from self._read_again(piece.window, symbol)
             if reading.flaw is None:
                 self._proofs += reading.pages
+            elif symbol is not None and reading.flaw is Refusal.NO_ISOLATED_MARGIN:
+                break
             elif not (may_be_unknown and reading.flaw is Refusal.UNKNOWN_SYMBOL):
                 failures += 1
                 found, smaller = self._judge(piece, reading)
@@ -157,7 +159,7 @@ class _NumberedWalk:
         """The first reading that proves the window, else the last one; no further one where it would find the same."""
         for _ in range(READS):
             reading = yield from self._read(window, symbol)
-            is_final = reading.flaw in (None, _Flaw.TOO_MANY, Refusal.TOO_WIDE)
+            is_final = reading.flaw in (None, _Flaw.TOO_MANY, Refusal.TOO_WIDE, Refusal.NO_ISOLATED_MARGIN)
             if is_final or self._is_too_old(reading.flaw, window):
                 break
         return reading

@@ -87,6 +87,7 @@ class Refusal(Enum):
     TOO_WIDE = "the window is too wide"
     BEYOND_RETENTION = "the window is older than the exchange keeps"
     UNKNOWN_SYMBOL = "the exchange does not know the symbol"
+    NO_ISOLATED_MARGIN = "the account has no isolated margin in this pair"
     ANOTHER_QUESTION = "the page answers another question than the one asked"
 
 

@@ -22,6 +22,7 @@ from etl.errors import (
     CredentialsError,
     DoubtedKeyError,
     ExchangeError,
+    NoIsolatedMarginError,
     NotServedError,
     ThrottledError,
     UnknownSymbolError,
@@ -59,6 +60,7 @@ _REFUSALS = {
     WindowTooWideError: Refusal.TOO_WIDE,
     BeyondRetentionError: Refusal.BEYOND_RETENTION,
     UnknownSymbolError: Refusal.UNKNOWN_SYMBOL,
+    NoIsolatedMarginError: Refusal.NO_ISOLATED_MARGIN,
 }
 
 
@@ -115,7 +117,7 @@ class ExchangeClient:
         """The response to one request for force orders; a refusal that calls for another request is one, too."""
         try:
             return self._page(request, self._retry)
-        except (WindowTooWideError, BeyondRetentionError, UnknownSymbolError) as refusal:
+        except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 
     def _page(self, request: PageRequest, retry: RetryPolicy) -> Page:

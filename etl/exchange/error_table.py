@@ -24,6 +24,7 @@ from etl.errors import (
     DoubtedKeyError,
     ExchangeError,
     MaintenanceError,
+    NoIsolatedMarginError,
     NotServedError,
     RejectedError,
     ThrottledError,
@@ -48,13 +49,15 @@ _BY_CODE: dict[int, type[ExchangeError]] = {
     **dict.fromkeys((-4165, -1127), WindowTooWideError),
     -4166: BeyondRetentionError,
     **dict.fromkeys((-1121, -1122, -4141), UnknownSymbolError),
-    **dict.fromkeys((-1109, -4109, -4402), RejectedError),
+    -11001: NoIsolatedMarginError,
+    **dict.fromkeys((-1109, -3003, -4109, -4402), RejectedError),
     **dict.fromkeys((-2015, -2014, -2008, -2017, -1022, -1002), CredentialsError),
 }
 
 _ADVICE = {
     -1109: "the account is not known in this market, or the exchange is under maintenance",
     -4109: "the account has no active futures wallet; a transfer of any amount to it makes it active",
+    -3003: "the account has no margin account",
     -4402: "the exchange does not serve this account in its region",
     -2015: (
         "the key is wrong, has no permission for futures, is bound to other IP addresses, or is for another host; or "

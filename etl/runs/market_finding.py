@@ -1,6 +1,6 @@
 """Finds the markets of an account that are not set: asks the exchange once a night, and remembers what it says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -17,7 +17,7 @@ from etl.core.account_markets import (
     readable,
     to_probe,
 )
-from etl.core.markets import MARKETS, USDM
+from etl.core.markets import NAMES, USDM
 from etl.core.wallets import Wallet
 from etl.errors import CredentialsError, ExchangeError, ThrottledError
 from etl.exchange.client import ExchangeClient
@@ -30,24 +30,25 @@ _log = logger(__name__)
 
 
 def find_markets(
-    connection: Connection, reader: Reader, account: str, *, thoroughly: bool = False
+    connection: Connection, reader: Reader, account: str, tries: Collection[str] | None = None
 ) -> list[AccountMarket]:
     """What is known of each market of an account. Asks if that is older than a night, and commits the answers.
 
-    `thoroughly`: asks in any case, and also each market that the account is said to have.
+    `tries`: asks in any case, and also those of these markets that the account is said to have.
     Raises ThrottledError, StoppedError and StoreError. No other failure ends a run: what was known before counts, or
     else that the account has USDⓈ-M futures.
     """
     before = account_markets.of_account(connection, account)
     connection.rollback()
     asking = reader.client(Wallet(account, USDM))
-    if not thoroughly and is_recent(before, asking.clock.now()):
+    if tries is None and is_recent(before, asking.clock.now()):
         return before
     info = _account_info(asking, reader)
     probes: dict[str, Probe] = {}
     names = to_probe(before, info)
-    if thoroughly:
-        names = [market.name for market in MARKETS if market.name in names or (info and market.name in info.markets())]
+    if tries is not None:
+        names += [name for name in NAMES if info and name in info.markets() and name not in names]
+        names = [name for name in names if name in tries]
     for name in names:
         probes[name] = interruptibly(reader.client(Wallet(account, name)).probe, reader.stop)
     found = conclude(account, before, info, probes, _watermarks(connection, before), asking.clock.now())
