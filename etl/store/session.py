@@ -48,6 +48,15 @@ _BLOCKERS = """
 T = TypeVar("T")
 
 
+class _ServerCursor(psycopg.ServerCursor[Any]):
+    """A server-side cursor that warns of not being closed only where there is something to close."""
+
+    def __del__(self, *warn: Any) -> None:
+        """SQLAlchemy does not close the cursor of a lost connection; the server did."""
+        if not self.connection.closed:
+            super().__del__(*warn)
+
+
 class Session(psycopg.Connection[Any]):
     """A connection that reports statements which take long to `etl.waits`.
 
@@ -66,6 +75,7 @@ class Session(psycopg.Connection[Any]):
         """
         with WAITS.blocking(Reason.CONNECTING):
             session = cls.connect(parameters, autocommit=True)
+        session.server_cursor_factory = _ServerCursor
         session._parameters = parameters
         session._lock_timeout_s = max(lock_timeout_s, SHORTEST_LOCK_TIMEOUT_S)
         try:

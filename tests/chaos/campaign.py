@@ -10,9 +10,9 @@ from subprocess import CompletedProcess, TimeoutExpired
 import psycopg
 
 from etl.simulator.stats import Stats
-from tests.acceptance.lab import Lab
-from tests.chaos.drawing import AT_A_COMMIT, BAN_SECONDS, SILENCES, Drawn, Round, drawn
-from tests.chaos.endings import BANNED, DONE, INCOMPLETE, objections, was_met
+from tests.acceptance.lab import DAY, Lab
+from tests.chaos.drawing import AT_A_COMMIT, BAN_SECONDS, CLOCK_JUMPS, SILENCES, Drawn, Round, drawn
+from tests.chaos.endings import BANNED, CLOCKS_APART, DONE, FAILED, INCOMPLETE, objections, was_met
 from tests.chaos.judging import differences, unfinished, untrue
 from tests.chaos.ownserver import OwnServer, cut_connections
 from tests.chaos.scenes import come_to, pages, scene, start
@@ -64,6 +64,8 @@ class _CampaignRun:
         self._server = server
         self._outcome = outcome
         self._bans = 0
+        self._set_back_ms = 0
+        """By how much the exchange's clock is behind after jumps: the minutes before them are too young again."""
 
     def go(self) -> None:
         for number, one in enumerate(self._plan.rounds, start=1):
@@ -105,6 +107,8 @@ class _CampaignRun:
         self._outcome.met += sorted(answers) + ([blow] if blow and was_met(blow, codes) else [])
         self._note(name, [objection for done in ends for objection in objections(done, answers, blow)])
         self._note(name, untrue(lab))
+        if struck and one.blow == CLOCK_JUMPS:
+            self._set_clock_right(name, one.jump_ms)
         if answers & SILENCES:
             self._bans += "banned" in answers
             self._end_silence(name, is_known="banned" in answers and BANNED in codes)
@@ -124,6 +128,7 @@ class _CampaignRun:
                 cut_connections(self._lab.database_url)
             case "the exchange's clock jumps":
                 self._lab.tell("clock", {"advance_ms": one.jump_ms})
+                self._set_back_ms += max(-one.jump_ms, 0)
             case "two runs at once":
                 return [start(self._lab, "backfill", dies=None, **one.environment)]
         return []
@@ -152,11 +157,24 @@ class _CampaignRun:
         for file in lab.command.directory.rglob("cooldown-*.json"):
             file.unlink()
 
+    def _set_clock_right(self, when: str, jumped_ms: int) -> None:
+        """More than a day from the database's clock no run asks for an order. Then somebody sets the clock back."""
+        lab = self._lab
+        if abs(lab.now() - time.time_ns() // 1_000_000) <= DAY:
+            return
+        before = len(self._stats.log)
+        refused = self._end(when, start(lab, "backfill"))
+        sent = len(self._stats.log) - before
+        if sent or refused is None or refused.returncode != FAILED or CLOCKS_APART not in refused.stderr:
+            self._note(when, [f"clocks far apart were not noticed: {sent} requests for orders were sent, {refused}"])
+        lab.tell("clock", {"advance_ms": -jumped_ms})
+
     def _leave_alone(self) -> None:
-        """Runs to which nothing happens, until nothing is left that a further one could fill."""
+        """Runs to which nothing happens, until nothing is left that a further one could fill. No clock is behind."""
         lab = self._lab
         lab.tell("faults", [])
         lab.tell("scenario", {"latency_ms": 0})
+        lab.tell("clock", {"advance_ms": self._set_back_ms})
         for _ in range(QUIET_RUNS):
             done = self._end("left alone", start(lab, "backfill"))
             if done is not None and done.returncode not in (DONE, INCOMPLETE):

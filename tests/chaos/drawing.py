@@ -36,6 +36,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 """What the exchange may do to a request, as the simulator takes it."""
 
 AT_A_COMMIT = "kill -9 at a commit"
+CLOCK_JUMPS = "the exchange's clock jumps"
 BLOWS = (
     "kill -9",
     AT_A_COMMIT,
@@ -45,7 +46,7 @@ BLOWS = (
     "Postgres stops at once",
     "connections cut",
     "two runs at once",
-    "the exchange's clock jumps",
+    CLOCK_JUMPS,
 )
 """What may happen to a run from elsewhere; one at a time."""
 
@@ -53,7 +54,7 @@ GREATEST_PAGE = 100
 SILENCES = {"throttled", "banned", "key refused"}
 """What ends in one. A key that worked and is refused may be a ban in disguise, and is tried again a minute later."""
 JUMPS_MS = (-300_000, -10_000, 10_000, 600_000, 6 * HOUR_MS, 2 * DAY_MS)
-"""Back by no more than the settle lag forgives."""
+"""Back by no more than the settle lag forgives. The last leaves no run possible until the clock is right again."""
 
 READ_TIMEOUT_S = 0.4
 
@@ -90,7 +91,7 @@ def drawn(seed: int) -> Drawn:
     silence = lot.choice((None, None, None, *sorted(SILENCES)))
     blows = [lot.choice((*BLOWS, None)) for _ in range(lot.randint(1, 3))]
     if silence is not None:  # its end is reckoned by the exchange's clock, which a jump would move
-        blows = [None if blow == BLOWS[-1] else blow for blow in blows]
+        blows = [None if blow == CLOCK_JUMPS else blow for blow in blows]
     return Drawn(
         seed,
         _scenario(lot, page_limit),

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterable
 from subprocess import CompletedProcess
 
-from tests.chaos.drawing import AT_A_COMMIT, SILENCES
+from tests.chaos.drawing import AT_A_COMMIT, CLOCK_JUMPS, SILENCES
 
 DONE, FAILED, INCOMPLETE, BANNED, DATABASE, STOPPED = 0, 1, 3, 4, 5, 130
 ALWAYS = {DONE, INCOMPLETE}
@@ -21,7 +21,10 @@ ENDS: dict[str, int] = {
 }
 """The exit code that shows that a blow was met in time."""
 
-MAY_FAIL = {"two runs at once", "the exchange's clock jumps"}
+MAY_FAIL = {"two runs at once", CLOCK_JUMPS}
+
+CLOCKS_APART = "the exchange's and the database's clock are more than a day apart"
+"""What a run says that refuses to begin."""
 
 
 def was_met(blow: str, exit_codes: Iterable[int]) -> bool:

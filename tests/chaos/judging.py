@@ -8,9 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from etl.core.timeline import Window, subtract
 from etl.simulator.markets import USDM
 from etl.simulator.orders import json_array
 from tests.acceptance.lab import DAY, Lab, expected_row
+from tests.chaos.straying import unanswerable
 from tests.waiting import wait_until
 
 SETTLE_MS = 600_000
@@ -54,13 +56,16 @@ def unfinished(lab: Lab) -> list[str]:
     """What a finished run would have read: history that is neither proven, nor named as a gap, nor young."""
     gaps = [gap for gap in lab.gaps() if gap["symbol"] == "*"]
     now = lab.now()
-    may_stay = [gap["reason"] in TO_STAY or _interval(gap)[1] <= now - REACH_MS for gap in gaps]
-    complaints = [f"a gap is left: {gap}" for gap, may in zip(gaps, may_stay, strict=True) if not may]
-    (mark,) = lab.sql("SELECT extract(epoch FROM max(upper(proven)))::float8 * 1000 AS at FROM coverage")
+    proven, named, disputes = proven_intervals(lab), [_interval(gap) for gap in gaps], disputes_to_stay(lab, gaps)
+    complaints = [
+        f"a gap is left: {gap}"
+        for gap, interval in zip(gaps, named, strict=True)
+        if gap["reason"] not in TO_STAY and interval[1] > now - REACH_MS and interval not in disputes
+    ]
+    newest = max((end for _, end in proven + disputes), default=None)
     earliest = min(now, time.time_ns() // 1_000_000)  # nothing is proven that this machine's clock has not reached
-    if mark["at"] is None or mark["at"] < earliest - SETTLE_MS - LATENESS_MS:
-        complaints.append(f"the newest proof is of {mark['at']}")
-    proven, named = proven_intervals(lab), [_interval(gap) for gap in gaps]
+    if newest is None or newest < earliest - SETTLE_MS - LATENESS_MS:
+        complaints.append(f"the newest proof is of {newest}")
     since = min((start for start, _ in proven + named), default=0)
     until = max((end for _, end in proven + named), default=0)
     history = history_of(lab)
@@ -69,6 +74,13 @@ def unfinished(lab: Lab) -> list[str]:
         if since <= min(times) and max(times) < until and not any(holds(named, time) for time in times):
             complaints.append(f"{key} is not stored and lies in no gap")
     return complaints
+
+
+def disputes_to_stay(lab: Lab, gaps: Sequence[dict[str, Any]]) -> list[Interval]:
+    """Disputes about nothing but questions to which this exchange has no answer that proves anything."""
+    disputed = [_interval(gap) for gap in gaps if gap["reason"] == "disputed"]
+    unproven = unanswerable(lab) if disputed else []
+    return [interval for interval in disputed if not subtract([Window(*interval)], unproven)]
 
 
 def left_behind(lab: Lab) -> list[str]:

@@ -1,5 +1,8 @@
 """A session is ours: its settings whatever the role's are, and nobody else's although a pooler is in between."""
 
+import gc
+import sys
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -127,3 +130,30 @@ def test_an_error_of_connecting_names_the_variables_that_had_a_part_in_it(databa
     (line,) = done.stderr.splitlines()
     assert set(line.partition("has a say in this: ")[2].split(", ")) == {"PGHOSTADDR", "PGPORT", "PGPASSWORD"}
     assert "never-shown" not in line
+
+
+@pytest.mark.parametrize("before", ["the question", "the rows", "the end"])
+def test_a_session_that_is_ended_while_it_reads_piece_by_piece_leaves_no_warning_of_an_open_cursor(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    warnings: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda warning: warnings.append(warning.exc_value))
+
+    def outlive_the_session() -> None:
+        with connection_to(engine_for(database_url)) as reading, connection_to(engine_for(database_url)) as admin:
+            pid = reading.scalar(text("SELECT pg_backend_pid()"))
+            end = text(f"SELECT pg_terminate_backend({pid}, 5000)")
+            if before == "the question":
+                admin.execute(end)
+            found = reading.execute(text("SELECT generate_series(1, 99)"), execution_options={"yield_per": 9})
+            if before == "the rows":
+                admin.execute(end)
+            found.fetchmany(9)
+            if before == "the end":
+                admin.execute(end)
+            found.close()
+
+    with pytest.raises(StoreError, match="the database cannot be used: "):
+        outlive_the_session()
+    gc.collect()
+    assert warnings == []
