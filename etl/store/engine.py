@@ -16,6 +16,9 @@ from etl.store.session import Session
 OLDEST_POSTGRES = 14
 """The first version with multiranges, which coverage needs."""
 
+SESSION_VARIABLES = ("PGDATESTYLE", "PGTZ", "PGGEQO")
+"""What libpq sends as settings of the session; it does not list them with its parameters."""
+
 LOCK_TIMEOUT_S = 90
 """Seconds, as the default of `patience_seconds`."""
 
@@ -83,6 +86,7 @@ def _opened(parameters: str, lock_timeout_s: int, statement_timeout_s: int | Non
         given = conninfo.conninfo_to_dict(parameters)
         options = ((one.keyword.decode(), (one.envvar or b"").decode()) for one in pq.Conninfo.get_defaults())
         names = [variable for keyword, variable in options if variable in os.environ and keyword not in given]
+        names += [variable for variable in SESSION_VARIABLES if variable in os.environ]
         inherited = f"; the environment has a say in this: {', '.join(names)}" if names else ""
         raise StoreError(f"the database cannot be used: {reason(error)}{inherited}") from None
 

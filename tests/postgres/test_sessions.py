@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from etl.errors import StoreError
 from etl.store import runs
-from etl.store.engine import connection_to, engine_for, store_errors
+from etl.store.engine import SESSION_VARIABLES, connection_to, engine_for, store_errors
 from etl.store.pooler import pools_transactions
 from etl.store.session import SETTINGS
 from tests.command import Command
@@ -130,6 +130,15 @@ def test_an_error_of_connecting_names_the_variables_that_had_a_part_in_it(databa
     (line,) = done.stderr.splitlines()
     assert set(line.partition("has a say in this: ")[2].split(", ")) == {"PGHOSTADDR", "PGPORT", "PGPASSWORD"}
     assert "never-shown" not in line
+
+
+@pytest.mark.parametrize("variable", SESSION_VARIABLES)
+def test_so_does_one_of_a_setting_that_the_server_refuses(
+    database_url: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "Mars")
+    with pytest.raises(StoreError, match=f"has a say in this: .*{variable}"), connection_to(engine_for(database_url)):
+        pass
 
 
 @pytest.mark.parametrize("before", ["the question", "the rows", "the end"])
