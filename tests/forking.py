@@ -2,7 +2,7 @@
 
 Imports take half a second of each start. The forked command is an ordinary process: it has its own process id,
 directory, environment, arguments and streams, and receives signals. It runs the module `etl` as
-`python -W error -m etl` does, up to the interpreter's shutdown.
+`python -W error -m etl` does, and ends as tests/leaving.py says.
 
 Each process that runs tests starts one server. For each command the server forks a supervisor, which forks the command,
 waits for its end and reports the exit code. None of them has a second thread.
@@ -29,6 +29,7 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import IO, Any
 
 from tests.environment import ROOT, bare_environment
+from tests.leaving import leave
 
 STARTUP_VARIABLES = ("PYTHON", "LANG", "LC_", "LD_")
 """Prefixes of variables that a process reads only as it starts: every command has the server's."""
@@ -258,10 +259,15 @@ def run(arguments: list[str], directory: str, environment: dict[str, str], prepa
     time.tzset()
     sys.path[0] = directory
     sys.argv[1:] = arguments
-    if prepare is not None:
-        name, values = prepare
-        pkgutil.resolve_name(name)(*values)
-    runpy.run_module("etl", run_name="__main__", alter_sys=True)
+    try:
+        if prepare is not None:
+            name, values = prepare
+            pkgutil.resolve_name(name)(*values)
+        runpy.run_module("etl", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        if isinstance(ended.code, int):
+            leave(ended.code)
+        raise
 
 
 if __name__ == "__main__":

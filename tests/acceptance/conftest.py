@@ -1,8 +1,9 @@
-"""Labs and trials: an exchange, a database and the command that joins them."""
+"""Labs and trials: an exchange, a database and the command that joins them; and commands that stay."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from etl.simulator.scenario import Scenario
 from etl.simulator.server import Simulator
 from tests.acceptance.judge import Trial, Trials
 from tests.acceptance.lab import ROOM, Lab, Labs
+from tests.acceptance.long_running import Staying
 from tests.acceptance.misbehaving import Exchange
 from tests.command import Command
 
@@ -50,3 +52,11 @@ def trial(database_url: str, writer_url: str, command: Command) -> Iterator[Tria
             return Trial(exchange, database_url, Command(command.directory, command.environment | own | environment))
 
         yield start
+
+
+@pytest.fixture
+def stay(tmp_path: Path) -> Iterator[Staying]:
+    """Starts commands that run until they are stopped, and end with the test."""
+    with ExitStack() as running:
+        (tmp_path / "said").mkdir()
+        yield Staying(tmp_path / "said", running)

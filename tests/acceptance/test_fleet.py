@@ -2,9 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,13 +16,6 @@ from tests.waiting import wait_until
 MINUTE = 60_000
 WEIGHT_A_MINUTE = 9_000
 """So that two weeks of 200 accounts take a whole minute and parts of two others."""
-
-
-@pytest.fixture
-def stay(tmp_path: Path) -> Iterator[Staying]:
-    with ExitStack() as running:
-        (tmp_path / "said").mkdir()
-        yield Staying(tmp_path / "said", running)
 
 
 def fleet_of(lab: Labs, count: int, weight: int, **switches: Any) -> Lab:

@@ -20,6 +20,7 @@ import requests  # noqa: F401 – it changes what becomes of warnings
 
 from tests.environment import bare_environment
 from tests.forking import Process
+from tests.leaving import is_open
 
 if TYPE_CHECKING:
     from tests.command import Command
@@ -47,14 +48,6 @@ def show() -> None:
     }
     print(json.dumps([state, random.random()]))
     sys.exit(7)
-
-
-def is_open(number: int) -> bool:
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
 
 
 def forked(directory: Path, environment: Mapping[str, str]) -> Any:

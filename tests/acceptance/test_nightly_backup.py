@@ -1,7 +1,5 @@
 """The backup at the end of a night: made once, verified, old ones removed, and missed when it is not made."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
@@ -21,13 +19,6 @@ def nightly(lab: Labs, tmp_path: Path) -> Lab:
     one.command.environment["FORCE_ORDERS_BACKUP_DIR"] = str(tmp_path / "dumps")
     assert one("backfill").returncode == 0
     return one
-
-
-@pytest.fixture
-def stay(tmp_path: Path) -> Iterator[Staying]:
-    with ExitStack() as running:
-        (tmp_path / "said").mkdir()
-        yield Staying(tmp_path / "said", running)
 
 
 def files(lab: Lab) -> list[str]:
