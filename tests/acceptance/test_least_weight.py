@@ -11,8 +11,8 @@ from tests.combining import each_value_once
 WINDOWS = 13
 """The windows of less than 7 days that 90 days need."""
 
-AROUND = 2
-"""The weight of the exchange's clock and of its list of limits."""
+AROUND = 4
+"""The weight of the exchange's clock, of its list of symbols and limits, and of two questions about further markets."""
 
 
 def clusters(size: int, count: int) -> list[Row]:
