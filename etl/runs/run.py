@@ -1,5 +1,6 @@
 """One run: lock the accounts, plan, walk, record the end. `backfill`, `sync` and `verify` share it."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -81,7 +82,7 @@ class Run:
             run_id = runs.start(connection, command, assignment)
             connection.commit()
         self.recorder = Recorder(connection, run_id, reader.spent)
-        self.summary = Summary(command, run_id, faults=[*reader.key_faults])
+        self.summary = Summary(command, run_id, faults=[*reader.key_faults], markets=frozenset(self._markets))
 
     def execute(self, planner: Planner, sink: Sink, span: SpanText | None = None) -> Summary:
         """Plan, walk, and record the end. Never raises an error of ours: the summary holds it.
@@ -245,6 +246,10 @@ class Run:
         """Which session has the account, for the progress line: its end may be cut, so the time comes first."""
         return f"{self._holder(wallet) or 'another run'} reads account {wallet}"
 
+    @property
+    def _markets(self) -> set[str]:
+        return {market for _, market in self._reader.clients}
+
     def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, earliest: Mapping[Market, int]) -> list[Walk]:
         reader = self._reader
         walks: list[Walk] = []
@@ -272,7 +277,8 @@ class Run:
         latest = max((one.proven[-1].end for one in known.values() if one.proven), default=0)
         if latest > rules.present + MINUTE:
             self._proven_futures += 1
-            options = f"--account {wallet.account} --since {iso(rules.floor)} --why 'a clock was ahead'"
+            since, why = ["--since", iso(rules.floor)], ["--why", "a clock was ahead"]
+            options = shlex.join([*wallet.options(self._markets), *since, *why])
             self.summary.faults.append(
                 f"account {wallet} is recorded as proven until {iso(latest)}, which lies in the future: a clock was "
                 f"ahead; nobody knows since when, so take back all that can be read again: "
