@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress, OwnEgress
 from etl.core.identity import host_of
+from etl.core.market_choice import markets_to_read
 from etl.core.markets import USDM, market_named
 from etl.core.markets.market import FUTURES, Pool, Weights
 from etl.core.paging import WIDEST_WINDOW
@@ -106,13 +107,18 @@ def reading(
     stop: Event,
     clock: ExchangeClock | None = None,
     markets: Sequence[str] = (),
+    symbols: Sequence[str] = (),
 ) -> Iterator[Reader]:
     """A reader for one run, with rate limiters of its own; raises StoreError.
 
-    `markets`: those that were requested by name; none: those of each account.
+    `markets` and `symbols`: those that were requested by name. For what is read without them see `markets_to_read`.
     """
+
+    def markets_of(account: str) -> Sequence[str]:
+        return markets_to_read(markets, settings.markets_of(account) or (USDM,), symbols)
+
     with access(settings, connection.engine, stop, clock) as own:
-        yield reader(settings, keys, own, stop, lambda account: markets or settings.markets_of(account) or (USDM,))
+        yield reader(settings, keys, own, stop, markets_of)
 
 
 def signer(credentials: Credentials) -> Signer:
@@ -131,7 +137,7 @@ def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: Abstract
     with (
         watching as watch,
         store(settings) as connection,
-        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
+        reading(settings, spec.keys, connection, stop, markets=spec.markets, symbols=spec.symbols) as reader,
     ):
         summary = ingest_with(connection, reader, spec, watch)
         fold_old_runs(connection, settings.keep_runs_days, stop)
