@@ -18,12 +18,13 @@ from etl.core.walking import Target
 from etl.core.wallets import Wallet
 from etl.errors import ExitCode, ForceOrdersError
 from etl.exchange.access import Access
-from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay
-from etl.fleet.queue import enqueue, is_superseded
+from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay, sister_jobs
+from etl.fleet.queue import enqueue, is_superseded, join_night
 from etl.logs import log_context, logger
 from etl.reporting.lines import summary_line
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
+from etl.runs.known_markets import markets_stored
 from etl.runs.run import plan_only
 from etl.runs.summary import Summary, unwatched
 from etl.settings.model import Settings
@@ -80,10 +81,12 @@ class WorkerContext:
         with composition.store(self.settings) as connection:
             if is_superseded(connection, claimed):
                 return _Outcome("skipped: a later sync of this account is queued", ExitCode.DONE)
+            self._enqueue_sisters(connection, job)
             if jobs := self._catch_up_jobs(connection, job):
                 count = enqueue(connection, jobs)
                 return _Outcome(f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE)
             summary = self._run(connection, claimed)
+            self._enqueue_sisters(connection, job)  # again: the run may have found a market
         text = "; ".join([summary_line(summary), *summary.faults])
         return _Outcome(text, summary.exit_code, {"run": summary.run_id})
 
@@ -93,6 +96,11 @@ class WorkerContext:
         rules = composition.rules(self.settings, self._now(job), market_named(job.market).weights)
         targets: list[Target] = plan_only(connection, [Wallet(job.account, job.market)], job.planner(), rules)
         return catch_up_jobs(job, targets, rules)
+
+    def _enqueue_sisters(self, connection: Connection, job: Job) -> None:
+        """Enqueue the jobs of the account's other markets, where its settings name none."""
+        if not self.settings.markets_of(job.account):
+            join_night(connection, sister_jobs(job, markets_stored(connection, job.account)))
 
     def _now(self, job: Job) -> int:
         """By the clock of the job's market, epoch milliseconds."""
