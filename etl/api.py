@@ -15,6 +15,7 @@ from typing import TypedDict, Unpack
 
 from etl.commands.backfill import backfill_spec
 from etl.commands.sync import sync_spec
+from etl.core.markets import NAMES
 from etl.core.timeline import to_datetime
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError, ThrottledError
 from etl.logs import logger
@@ -52,6 +53,9 @@ class SettingsByName(TypedDict, total=False):
     keep_runs_days: int
     warn_after_days: float
     egress: str
+    dapi_base_url: str
+    papi_base_url: str
+    sapi_base_url: str
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ def run_backfill(
     *,
     accounts: Sequence[str] = (),
     symbols: Sequence[str] = (),
+    markets: Sequence[str] = (),
     since: datetime | str | None = None,
     until: datetime | str | None = None,
     beyond_retention: bool = False,
@@ -120,7 +125,8 @@ def run_backfill(
     file; a Settings object is used as it is. `changes` win over all of them by name: `weight_budget=600`. Keys are read
     from the environment and from the files that the settings name; they cannot be passed.
 
-    `accounts` and `symbols` are names, all by default. `since` and `until` are aware datetimes or texts as on the
+    `accounts`, `symbols` and `markets` are names: all accounts and symbols and the markets of each account by default.
+    A symbol without a market is one of USDⓈ-M futures. `since` and `until` are aware datetimes or texts as on the
     command line (`2026-09-01`, `90d`; UTC; a bare date as `until` includes its day); the default of `since` is as far
     back as the exchange keeps. An earlier part of the span is left out with a warning; `beyond_retention` records it as
     a gap instead. When `stop` is set the run ends as soon as the requests and statements in flight allow.
@@ -133,13 +139,15 @@ def run_backfill(
     """
     chosen = _settings(settings, changes)
     span = SpanText(_instant("since", since), _instant("until", until), beyond_retention)
-    return _run(chosen, backfill_spec(chosen, _names(accounts), _names(symbols), span), stop)
+    spec = backfill_spec(chosen, _names(accounts), _names(symbols), span, _markets(markets))
+    return _run(chosen, spec, stop)
 
 
 def run_sync(
     settings: SettingsSource | None = None,
     *,
     accounts: Sequence[str] = (),
+    markets: Sequence[str] = (),
     stop: Event | None = None,
     **changes: Unpack[SettingsByName],
 ) -> RunSummary:
@@ -148,7 +156,7 @@ def run_sync(
     Arguments, result and errors are those of `run_backfill`.
     """
     chosen = _settings(settings, changes)
-    return _run(chosen, sync_spec(chosen, _names(accounts)), stop)
+    return _run(chosen, sync_spec(chosen, _names(accounts), _markets(markets)), stop)
 
 
 def _settings(source: SettingsSource | None, changes: Mapping[str, object]) -> Settings:
@@ -167,6 +175,14 @@ def _instant(name: str, moment: datetime | str | None) -> str | None:
 
 def _names(given: Sequence[str]) -> Sequence[str]:
     return (given,) if isinstance(given, str) else given
+
+
+def _markets(given: Sequence[str]) -> Sequence[str]:
+    names = _names(given)
+    for name in names:
+        if name not in NAMES:
+            raise ConfigError(f"there is no market {name!r}; known: {', '.join(NAMES)}")
+    return names
 
 
 def _run(settings: Settings, spec: IngestSpec, stop: Event | None) -> RunSummary:

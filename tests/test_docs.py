@@ -13,6 +13,8 @@ import click
 import pytest
 
 from etl.cli.root import cli
+from etl.core.markets import MARKETS
+from etl.core.markets.market import Market
 from etl.errors import ExitCode
 from etl.settings.loading import PREFIX, load
 from etl.settings.model import AccountKeys, Settings
@@ -166,3 +168,14 @@ def test_nothing_is_installed_from_a_package_index() -> None:
 
 def test_the_picture_of_the_report_is_small() -> None:
     assert (ROOT / "docs" / "report.png").stat().st_size < 300_000
+
+
+@pytest.mark.parametrize("market", MARKETS, ids=str)
+def test_the_table_of_markets_says_what_the_program_does(market: Market) -> None:
+    (row,) = [line for line in section("README.md", "Markets").splitlines() if line.startswith(f"| `{market}` |")]
+    _, _, title, endpoint, cost, _ = (cell.strip() for cell in row.split("|"))
+    assert (title, endpoint) == (market.title, f"`{market.path}`")
+    weights = market.weights
+    by_symbol = "" if weights.by_symbol == weights.of_all else f" (with a symbol {weights.by_symbol})"
+    assert cost.startswith(f"{weights.of_all}{by_symbol}, of ")
+    assert f"{market.api.pool.allowance:,}" in cost

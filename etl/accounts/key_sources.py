@@ -129,6 +129,11 @@ def account_names(settings: Settings) -> frozenset[str]:
     return frozenset(settings.accounts) | ({MAIN} if source_of_variables() else frozenset())
 
 
+def configured_markets(settings: Settings) -> dict[str, Sequence[str]]:
+    """The accounts of the settings with the markets that they name; none named: see `Settings.markets_of`."""
+    return {name: settings.markets_of(name) for name in sorted(account_names(settings))}
+
+
 def source_of_variables() -> KeySource | None:
     """The account `main` if one of its variables is set. An empty variable counts as unset."""
     key = _variable_or_file("BINANCE_API_KEY")

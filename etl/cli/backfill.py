@@ -10,16 +10,12 @@ from etl.cli.notifications import run_and_notify
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import store
 from etl.commands.backfill import backfill_spec
-from etl.core.identity import host_of
-from etl.core.markets import USDM
-from etl.core.planning import cost
 from etl.core.text import many
-from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
-from etl.reporting.lines import plan_lines
-from etl.runs import composition, weight_limit
+from etl.reporting.plan_lines import plan_lines
+from etl.runs import composition
 from etl.runs.ingest import IngestSpec
-from etl.runs.run import plan_only
+from etl.runs.preview import preview
 from etl.runs.spans import SpanText
 from etl.settings.model import Settings
 
@@ -27,21 +23,22 @@ from etl.settings.model import Settings
 @click.command(
     epilog=examples(
         "force-orders backfill --plan",
-        "force-orders backfill",
         "force-orders backfill --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT",
+        "force-orders backfill --market coinm --symbol BTCUSD_PERP",
     )
 )
 @options.since
 @options.until
 @options.symbols
 @options.accounts
+@options.markets
 @click.option(
     "--beyond-retention",
     is_flag=True,
     help="Also request what is older than the exchange's retention; what it no longer has becomes a permanent gap.",
 )
 @click.option("--plan", is_flag=True, help="Print the cost, send no request.")
-@click.option("--distributed", is_flag=True, help="Enqueue one job for each account and week, for workers.")
+@click.option("--distributed", is_flag=True, help="Enqueue one job for each account, market and week, for workers.")
 @click.pass_context
 def backfill(
     context: click.Context,
@@ -49,6 +46,7 @@ def backfill(
     until: str | None,
     symbol: tuple[str, ...],
     account: tuple[str, ...],
+    market: tuple[str, ...],
     beyond_retention: bool,
     plan: bool,
     distributed: bool,
@@ -56,9 +54,9 @@ def backfill(
     """Read past orders; skip what is already complete."""
     settings, span = load_settings(context), SpanText(since, until, beyond_retention)
     if distributed and not plan:
-        _enqueue(settings, account, symbol, span)
+        _enqueue(settings, account, market, symbol, span)
         return
-    spec = backfill_spec(settings, account, symbol, span)
+    spec = backfill_spec(settings, account, symbol, span, market)
     if plan:
         _print_plan(settings, spec, span)
     else:
@@ -67,12 +65,9 @@ def backfill(
 
 def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
     with show_waits(), composition.store(settings) as connection:
-        rules = composition.rules(settings, local_now())
-        wallets = [Wallet(one.account, USDM) for one in spec.keys.usable]
-        targets = plan_only(connection, wallets, spec.planner, rules)
-        budget, asks = weight_limit.expected(connection, host_of(settings.base_url), settings.weight_budget)
-    windows = [target.need for target in targets]
-    for line in plan_lines(cost(targets, asks_for_limit=asks), windows, budget, span.readable(rules)):
+        found = preview(connection, settings, spec)
+    rules = composition.rules(settings, local_now())
+    for line in plan_lines(found, span.readable(rules)):
         print_line(line)
     if clipped := span.clipped(rules):
         print_stderr(clipped)
@@ -80,12 +75,14 @@ def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
         print_stderr(fault)
 
 
-def _enqueue(settings: Settings, accounts: Sequence[str], symbols: Sequence[str], span: SpanText) -> None:
+def _enqueue(
+    settings: Settings, accounts: Sequence[str], markets: Sequence[str], symbols: Sequence[str], span: SpanText
+) -> None:
     from etl.fleet.backfill import backfill_jobs  # only here: these two add 0.1 s to every backfill
     from etl.fleet.queue import enqueue
 
     with show_waits(), composition.store(settings) as connection:
-        jobs = backfill_jobs(settings, connection, accounts, symbols, span)
+        jobs = backfill_jobs(settings, connection, accounts, symbols, span, markets)
         count = enqueue(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
     waiting = f"; {many(len(jobs) - count, 'job')} already in the queue" if count < len(jobs) else ""

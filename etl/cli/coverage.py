@@ -1,5 +1,7 @@
 """`force-orders coverage …`: what is proven."""
 
+from collections.abc import Sequence
+
 import click
 
 from etl.cli import options
@@ -9,10 +11,13 @@ from etl.cli.options import examples, load_settings
 from etl.commands.accept_vanished import accept_vanished
 from etl.commands.reset_coverage import parse_reach, reset_coverage, taken_by
 from etl.core.markets import USDM
+from etl.core.planning import Rules
 from etl.core.timeline import Window, clip, duration, iso
+from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
 from etl.monitoring.gaps import command
 from etl.runs import composition
+from etl.store.coverage_reset import Reach
 
 RESET = "force-orders coverage reset --account main"
 ACCEPT = "force-orders coverage accept --account main"
@@ -33,7 +38,7 @@ def coverage() -> None:
     ),
 )
 @click.option("--account", metavar="A", required=True, help="The account.")
-@click.option("--market", metavar="M", help="Default: each market of the account.")
+@options.markets
 @click.option("--symbol", metavar="S", help="This symbol, and what was read without symbol. Default: all.")
 @click.option("--since", metavar="T", help="2026-09-01, 2026-09-01T12:00Z, 90d or epoch ms; all UTC. Default: all.")
 @click.option("--until", metavar="T", help="Same formats, but a bare date includes its day. Default: all.")
@@ -43,7 +48,7 @@ def coverage() -> None:
 def coverage_reset(
     context: click.Context,
     account: str,
-    market: str | None,
+    market: tuple[str, ...],
     symbol: str | None,
     since: str | None,
     until: str | None,
@@ -57,26 +62,33 @@ def coverage_reset(
     """
     settings = load_settings(context)
     rules = composition.rules(settings, local_now())
-    reach = parse_reach(account, market, symbol, since, until, rules.now)
+    reaches = [parse_reach(account, one, symbol, since, until, rules.now) for one in market or (None,)]
     with show_waits(), composition.store(settings) as connection:
-        taken = taken_by(connection, reach, rules)
-    if taken.lost:
+        lost = sum(taken_by(connection, reach, rules).lost for reach in reaches)
+    if lost:
         confirm(
-            f"{duration(taken.lost)} of what is taken back lie before {iso(rules.floor)}: the exchange no longer keeps "
+            f"{duration(lost)} of what is taken back lie before {iso(rules.floor)}: the exchange no longer keeps "
             "that time, and it can never be proven again",
             yes=yes,
         )
     with show_waits(), composition.store(settings) as connection:
-        proven = reset_coverage(connection, reach, rules, why)
+        proven = [(reach, reset_coverage(connection, reach, rules, why)) for reach in reaches]
     with keep_exit_code():
-        if not proven:
-            print_line(f"nothing of that span was proven for account {account}")
-            return
-        span = f"from {iso(proven[0].start)} to {iso(proven[-1].end)}"
-        print_line(f"took back {duration(sum(window.width for window in proven))} of account {account}, {span}")
-        if readable := clip(proven, Window(rules.floor, rules.now)):
-            symbols = [] if reach.symbol is None else [reach.symbol]
-            print_line(f"to read it again: {command(account, reach.market or USDM, symbols, readable, rules.floor)}")
+        for reach, taken in proven:
+            _print_taken(reach, taken, rules)
+
+
+def _print_taken(reach: Reach, taken: Sequence[Window], rules: Rules) -> None:
+    """What was taken back of one market, or of all, and how to read it again."""
+    wallet = Wallet(reach.account, reach.market or USDM)
+    if not taken:
+        print_line(f"nothing of that span was proven for account {wallet}")
+        return
+    span = f"from {iso(taken[0].start)} to {iso(taken[-1].end)}"
+    print_line(f"took back {duration(sum(window.width for window in taken))} of account {wallet}, {span}")
+    if readable := clip(taken, Window(rules.floor, rules.now)):
+        symbols = [] if reach.symbol is None else [reach.symbol]
+        print_line(f"to read it again: {command(*wallet, symbols, readable, rules.floor)}")
 
 
 @coverage.command(

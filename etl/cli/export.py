@@ -39,6 +39,7 @@ EVER = "1970-01-01"
 @options.until
 @options.symbols
 @options.accounts
+@options.markets
 @click.option(
     "--out", metavar="FILE", type=click.Path(), required=True, help="Written completely or not at all; - is stdout."
 )
@@ -50,6 +51,7 @@ def export(
     until: str | None,
     symbol: tuple[str, ...],
     account: tuple[str, ...],
+    market: tuple[str, ...],
     out: str,
 ) -> None:
     """Write orders to a file: CSV, JSONL or Parquet.
@@ -63,7 +65,7 @@ def export(
     rules = composition.rules(settings, local_now())
     span = SpanText(EVER if since is None else since, until).resolve(rules)
     bounds = None if since is None else span.start, None if until is None else span.end
-    chosen = OrderFilter(*bounds, parse_symbols(symbol), account)
+    chosen = OrderFilter(*bounds, parse_symbols(symbol), account, market)
     encode = encoder_for(file_format or _format_of(out))
     if out == STDOUT and sys.stdout is None:
         raise OutputError("the output cannot be written: stdout is closed")

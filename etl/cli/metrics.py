@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from etl.accounts.key_sources import account_names
+from etl.accounts.key_sources import configured_markets
 from etl.cli.console import print_line, show_waits
 from etl.cli.options import examples, load_settings
 from etl.exchange.clock import local_now
@@ -37,7 +37,7 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     with show_waits(), composition.store(settings, only_reads=True) as connection:
         rules, wants_backups = composition.rules(settings, local_now()), settings.backup_dir is not None
         others = (*backup_families(connection, is_wanted=wants_backups), *disk_families(directories(settings)))
-        text = read_metrics(connection, rules, account_names(settings), others)
+        text = read_metrics(connection, rules, configured_markets(settings), others)
     if textfile is None:
         print_line(text.decode().rstrip("\n"))
         return

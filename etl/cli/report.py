@@ -35,9 +35,15 @@ from etl.runs.spans import SpanText
 @options.since
 @options.until
 @options.accounts
+@options.markets
 @click.pass_context
 def report(
-    context: click.Context, html: str | None, since: str | None, until: str | None, account: tuple[str, ...]
+    context: click.Context,
+    html: str | None,
+    since: str | None,
+    until: str | None,
+    account: tuple[str, ...],
+    market: tuple[str, ...],
 ) -> None:
     """Show stored orders as tables or as a page with charts.
 
@@ -48,9 +54,9 @@ def report(
     rules = composition.rules(settings, local_now())
     with show_waits(), composition.store(settings, only_reads=True) as connection:
         accounts = select_accounts(connection, account)
-        if since is None and (first := first_day(connection, accounts)) is not None:
+        if since is None and (first := first_day(connection, accounts, market)) is not None:
             since = iso(first)
-        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules)
+        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market)
     if html is None:
         print_line(headline(data))
         print_tables(report_tables(data))

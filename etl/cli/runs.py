@@ -19,7 +19,7 @@ def store(settings: Settings, spec: IngestSpec) -> Summary:
         if gaps := shared(summary.gaps):
             from etl.reporting.run_tables import gap_table  # only here: most runs leave no gap and draw no table
 
-            print_tables([gap_table(gaps)])
+            print_tables([gap_table(gaps, summary.markets)])
             for line in closing_lines(gaps, composition.rules(settings, local_now()).floor):
                 print_line(line)
     print_faults(summary)

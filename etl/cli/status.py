@@ -14,7 +14,7 @@ from etl.exchange.clock import local_now
 from etl.monitoring.accounts import by_account, gaps_of, worst_first
 from etl.monitoring.gaps import closing_lines, shared
 from etl.monitoring.status import WORST_SHOWN, Status, key_lines, read_brief_status, read_status, warnings
-from etl.monitoring.status import as_json as status_json
+from etl.monitoring.status_json import status_json
 from etl.reporting.account_tables import totals_line
 from etl.reporting.queries import select_accounts
 from etl.reporting.run_tables import status_tables
@@ -26,11 +26,19 @@ from etl.store.coverage import Gap, has_more_accounts
     epilog=examples("force-orders status", "force-orders status --account main", "force-orders status --check")
 )
 @options.accounts
+@options.markets
 @click.option("--all", "everything", is_flag=True, help="Each symbol of each account, however many there are.")
 @options.as_json
 @click.option("--check", is_flag=True, help="For monitoring: exit code 3 if there is a warning.")
 @click.pass_context
-def status(context: click.Context, account: tuple[str, ...], everything: bool, as_json: bool, check: bool) -> None:
+def status(
+    context: click.Context,
+    account: tuple[str, ...],
+    market: tuple[str, ...],
+    everything: bool,
+    as_json: bool,
+    check: bool,
+) -> None:
     """Show how complete the history is, by account and symbol.
 
     Of more than twenty accounts, totals and the worst twenty. --json always has everything that is asked for.
@@ -41,10 +49,10 @@ def status(context: click.Context, account: tuple[str, ...], everything: bool, a
         rules = composition.rules(settings, local_now())
         is_brief = not (account or everything or as_json) and has_more_accounts(connection, WORST_SHOWN)
         if is_brief:
-            found = read_brief_status(connection, rules, configured)
+            found = read_brief_status(connection, rules, configured, market)
         else:
             chosen = select_accounts(connection, account) if account else ()
-            found = read_status(connection, rules, configured, chosen)
+            found = read_status(connection, rules, configured, chosen, market)
     if as_json:
         print_line(json.dumps(status_json(found), indent=2))
     else:

@@ -12,17 +12,18 @@ from etl.errors import ExitCode
 from etl.settings.model import Settings
 
 
-@click.command(epilog=examples("force-orders sync", "force-orders sync --account main"))
+@click.command(epilog=examples("force-orders sync", "force-orders sync --account main --market coinm"))
 @options.accounts
+@options.markets
 @click.pass_context
-def sync(context: click.Context, account: tuple[str, ...]) -> None:
+def sync(context: click.Context, account: tuple[str, ...], market: tuple[str, ...]) -> None:
     """Nightly job: read from each watermark to now.
 
     Also reads the last days before each watermark again, for orders that changed or arrived late. With backup_dir it
     then backs the database up, once a night.
     """
     settings = load_settings(context)
-    summary = run_and_notify(settings, "sync", account, lambda: store(settings, sync_spec(settings, account)))
+    summary = run_and_notify(settings, "sync", account, lambda: store(settings, sync_spec(settings, account, market)))
     if settings.backup_dir is not None and summary.exit_code not in (ExitCode.DATABASE, ExitCode.STOPPED):
         _back_up(settings)
     context.exit(summary.exit_code)

@@ -26,6 +26,7 @@ from etl.runs.spans import SpanText
 @options.since
 @options.until
 @options.accounts
+@options.markets
 @click.option("--sample", "size", metavar="N", type=click.IntRange(min=1), help="Only N windows, chosen at random.")
 @click.option("--repair", is_flag=True, help="Store what is missing or different.")
 @options.as_json
@@ -35,6 +36,7 @@ def verify(
     since: str | None,
     until: str | None,
     account: tuple[str, ...],
+    market: tuple[str, ...],
     size: int | None,
     repair: bool,
     as_json: bool,
@@ -45,7 +47,7 @@ def verify(
     be compared.
     """
     settings = load_settings(context)
-    spec = verify_spec(settings, account, SpanText(since, until), size, repair=repair)
+    spec = verify_spec(settings, account, SpanText(since, until), size, market, repair=repair)
     with stop_signals() as stop:
         summary, done = composition.verify(settings, spec, stop, show_progress())
     with keep_exit_code():
@@ -55,8 +57,8 @@ def verify(
             for line in verify_lines(summary, done):
                 print_line(line)
             if done.unread:
-                print_tables([unread_table(done.unread)])
+                print_tables([unread_table(done.unread, summary.markets)])
             if done.differences:
-                print_tables([difference_table(done.differences)])
+                print_tables([difference_table(done.differences, summary.markets)])
     print_faults(summary)
     context.exit(summary.exit_code)

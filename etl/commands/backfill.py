@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 
 from etl.accounts.credentials import keyring
-from etl.runs.arguments import check_readable, parse_symbols
+from etl.runs.arguments import check_markets, check_readable, parse_symbols
 from etl.runs.ingest import IngestSpec
 from etl.runs.spans import SpanText, backfill_planner
 from etl.settings.model import Settings
 
 
-def backfill_spec(settings: Settings, accounts: Sequence[str], symbols: Sequence[str], span: SpanText) -> IngestSpec:
+def backfill_spec(
+    settings: Settings,
+    accounts: Sequence[str],
+    symbols: Sequence[str],
+    span: SpanText,
+    markets: Sequence[str] = (),
+) -> IngestSpec:
     """Raises ConfigError before anything is requested or opened."""
     names = parse_symbols(symbols)
     check_readable(settings, span)
-    return IngestSpec("backfill", keyring(settings, accounts), backfill_planner(span, names), names, span=span)
+    keys = keyring(settings, accounts)
+    check_markets(settings, [one.account for one in keys.usable], names, markets)
+    return IngestSpec("backfill", keys, backfill_planner(span, names), names, markets, span)

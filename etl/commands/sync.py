@@ -8,6 +8,6 @@ from etl.runs.spans import nightly_planner
 from etl.settings.model import Settings
 
 
-def sync_spec(settings: Settings, accounts: Sequence[str]) -> IngestSpec:
+def sync_spec(settings: Settings, accounts: Sequence[str], markets: Sequence[str] = ()) -> IngestSpec:
     """Raises ConfigError before anything is requested or opened."""
-    return IngestSpec("sync", keyring(settings, accounts), nightly_planner)
+    return IngestSpec("sync", keyring(settings, accounts), nightly_planner, markets=markets)

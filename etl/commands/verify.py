@@ -11,8 +11,14 @@ from etl.settings.model import Settings
 
 
 def verify_spec(
-    settings: Settings, accounts: Sequence[str], span: SpanText, sample: int | None, *, repair: bool
+    settings: Settings,
+    accounts: Sequence[str],
+    span: SpanText,
+    sample: int | None,
+    markets: Sequence[str] = (),
+    *,
+    repair: bool,
 ) -> VerifySpec:
     """`sample`: how many windows to read, at random; None: all. Raises ConfigError before anything is requested."""
     check_readable(settings, span)
-    return VerifySpec(keyring(settings, accounts), span, Sample(sample), repair)
+    return VerifySpec(keyring(settings, accounts), span, Sample(sample), repair, markets)

@@ -1,4 +1,4 @@
-"""Which windows to request, and what they will cost.
+"""Which windows to request.
 
 The cheapest layout follows from two documented facts: a window of seven days costs as much as a window of one minute,
 and a request without symbol (weight 50 for futures) costs less than three requests with one (20 each).
@@ -14,12 +14,6 @@ from etl.core.walking import Target
 
 OPENED = 1_567_900_800_000
 """2019-09-08, when the exchange opened its USDⓈ-M futures: no order is older. Epoch milliseconds."""
-
-CLOCK_WEIGHT = 1
-"""The weight of the request for the exchange's clock with which each run begins."""
-
-LIMIT_WEIGHT = 1
-"""The weight of the request for the exchange's weight limit, once a day."""
 
 STRADDLE = MINUTE
 """Milliseconds beyond its end that the last window is read, for orders created before the end and filtered by their
@@ -174,22 +168,3 @@ def _divide(hole: Window, symbol: str | None, rules: Rules) -> list[Target]:
     beyond = rules.now if last.end == rules.settled else min(last.end + STRADDLE, rules.now)
     reach = max(last.end, min(beyond, last.start + rules.widest))
     return [*(Target(window, window, symbol) for window in first), Target(last, Window(last.start, reach), symbol)]
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What walks will cost if no page is full, the request for the exchange's clock included."""
-
-    requests: int
-    weight: int
-
-    def minutes(self, budget: int) -> float:
-        """The duration at `budget` weight per minute; the first minute's budget is available at once."""
-        return 0 if self.weight <= budget else self.weight / budget
-
-
-def cost(targets: Sequence[Target], weights: Weights = FUTURES, *, asks_for_limit: bool = False) -> Cost:
-    """`asks_for_limit`: whether the run asks the exchange for its weight limit, which it does once a day."""
-    of_targets = [weights.of(target.symbol) for target in targets]
-    first = [CLOCK_WEIGHT] + [LIMIT_WEIGHT] * asks_for_limit
-    return Cost(len(first) + len(of_targets), sum(first) + sum(of_targets))

@@ -1,4 +1,4 @@
-"""Jobs: one for an account and a span of its history, and when a failed one is retried. Pure: values in, values out."""
+"""Jobs: one for an account, a market and a span of history, and when a failed one is retried. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ DATABASE_RETRY_DELAY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Job:
-    """One account's job: the run that the command of the same name would make.
+    """A job of one account in one market: the run that the command of the same name would make.
 
     `since` and `until` bound a backfill, in epoch milliseconds. None means as far back as the exchange keeps, and up to
     now, both at the time the job runs. `due_at` is when the job's scheduled run was due, in epoch seconds; None
@@ -106,6 +106,17 @@ def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -
         arguments.get("market", USDM),  # a job of an older version has none
         arguments.get("rereads", False),
     )
+
+
+def sister_jobs(job: Job, stored: Sequence[str]) -> list[Job]:
+    """The jobs of the other markets of an account whose settings name none; `stored`: its markets.
+
+    Of a night the job of the first market makes them, or one of a market that is not stored yet: a market that is found
+    later joins the next night.
+    """
+    if job.command != SYNC or job.due_at is None or job.market in stored[1:]:
+        return []
+    return [replace(job, market=market, is_last=False) for market in stored if market != job.market]
 
 
 def weekly_jobs(whole: Job, targets: Sequence[Target], rules: Rules) -> list[Job]:

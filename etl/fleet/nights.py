@@ -1,8 +1,10 @@
-"""A night: the jobs of one scheduled run, what became of each account, and when its news is due. Pure."""
+"""A night: the jobs of one scheduled run, what became of each account and market, and when its news is due. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from etl.core.markets import USDM
+from etl.core.wallets import Wallet
 from etl.notifications.summary import AccountFault, AccountResults
 
 NEWS_AFTER_S = 3_600.0
@@ -32,6 +34,7 @@ class NightJob:
     """Seconds since a worker began it last."""
     run_status: str | None = None
     error: str | None = None
+    market: str = USDM
 
 
 @dataclass(frozen=True)
@@ -52,32 +55,35 @@ class Night:
 
 def results(night: Night) -> AccountResults:
     """What became of each account of a night."""
-    of_account: dict[str, list[NightJob]] = {}
+    of_wallet: dict[Wallet, list[NightJob]] = {}
     for job in night.jobs:
-        of_account.setdefault(job.account, []).append(job)
-    read = 0
+        of_wallet.setdefault(Wallet(job.account, job.market), []).append(job)
     failed, unfinished, incomplete = [], [], []
-    for account, jobs in of_account.items():
+    for wallet, jobs in of_wallet.items():
         last = [job for job in jobs if job.run_status is not None][-1:]
-        reason = _reason(account, last)
+        reason = _reason(wallet, last)
         if any(job.status not in ENDED for job in jobs):
-            unfinished.append(AccountFault(account, reason))
+            unfinished.append(_fault(wallet, reason))
         elif any(job.status != "succeeded" for job in jobs):
-            failed.append(AccountFault(account, reason or "no run began; the log of the worker says why"))
+            failed.append(_fault(wallet, reason or "no run began; the log of the worker says why"))
         elif not last:
-            failed.append(AccountFault(account, "left to a later night, whose job waits already"))
-        else:
-            read += 1
-            if last[0].run_status == "incomplete":
-                incomplete.append(AccountFault(account, reason))
-    return AccountResults(read, tuple(failed), tuple(unfinished), tuple(incomplete), tuple(_unserved_queues(night)))
+            failed.append(_fault(wallet, "left to a later night, whose job waits already"))
+        elif last[0].run_status == "incomplete":
+            incomplete.append(_fault(wallet, reason))
+    read = {job.account for job in night.jobs} - {fault.account for fault in (*failed, *unfinished)}
+    unserved = tuple(_unserved_queues(night))
+    return AccountResults(len(read), tuple(failed), tuple(unfinished), tuple(incomplete), unserved)
 
 
-def _reason(account: str, last: Sequence[NightJob]) -> str:
-    """Why the last run of an account was no success; empty if it has not run yet."""
+def _fault(wallet: Wallet, reason: str) -> AccountFault:
+    return AccountFault(wallet.account, reason, wallet.market)
+
+
+def _reason(wallet: Wallet, last: Sequence[NightJob]) -> str:
+    """Why the last run of an account in a market was no success; empty if it has not run yet."""
     if not last or last[0].run_status == "succeeded":
         return ""
-    return (last[0].error or f"the run {last[0].run_status}").replace(f"account {account}: ", "")
+    return (last[0].error or f"the run {last[0].run_status}").replace(f"account {wallet}: ", "")
 
 
 def _unserved_queues(night: Night) -> Iterable[str]:

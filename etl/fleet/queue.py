@@ -1,7 +1,7 @@
 """The queue that all workers share, in procrastinate's tables.
 
-They are in the same database as everything else. Jobs with the same lock, which is an account's, run one at a time and
-in the order in which they were enqueued.
+They are in the same database as everything else. Jobs with the same lock, which is that of an account and market, run
+one at a time and in the order in which they were enqueued.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,8 @@ _NIGHT = text("""
     WITH next AS MATERIALIZED (
          SELECT lock, min(id) AS id FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY lock
          )
-    SELECT job.id, job.args ->> 'account' AS account, job.queue_name AS queue, job.status::text AS status, job.attempts,
+    SELECT job.id, job.args ->> 'account' AS account, coalesce(job.args ->> 'market', 'usdm') AS market,
+           job.queue_name AS queue, job.status::text AS status, job.attempts,
            job.status = 'todo' AND job.id = next.id AND coalesce(job.scheduled_at <= now(), true) AS is_ready,
            run.status AS run_status, run.error,
            extract(epoch FROM now() - event.enqueued_at)::float8 AS age,
@@ -55,6 +56,13 @@ _NIGHT = text("""
      ORDER BY job.id
 """)
 """The first job of a scheduled run bounds the search, as long as no later one has been enqueued."""
+
+_LOCKS_OF_NIGHT = text("""
+    SELECT lock FROM procrastinate_jobs
+     WHERE id >= coalesce(
+           (SELECT min(job_id) FROM procrastinate_periodic_defers WHERE defer_timestamp = :due), 0)
+       AND args ->> 'timestamp' = :due_at AND lock = ANY(:locks)
+""")
 
 _RUN_IDS = text("SELECT id FROM runs WHERE job_id = ANY(:jobs) ORDER BY id")
 
@@ -78,6 +86,20 @@ def enqueue(connection: Connection, jobs: Sequence[Job]) -> int:
     return len(fresh)
 
 
+def join_night(connection: Connection, jobs: Sequence[Job]) -> int:
+    """Put jobs of one scheduled run into their queues, but for those that had one in it already, and commit.
+
+    Returns the number of new ones.
+    """
+    if not jobs:
+        return 0
+    due_at, locks = jobs[0].due_at, [job.lock for job in jobs]
+    with store_errors():
+        there = connection.scalars(_LOCKS_OF_NIGHT, {"due": due_at, "due_at": str(due_at), "locks": locks}).all()
+        connection.rollback()
+    return enqueue(connection, [job for job in jobs if job.lock not in there])
+
+
 def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
     """Whether a later sync of the same account waits. It will read the same history, so this one can be skipped."""
     if claimed.job.command != SYNC:
@@ -97,7 +119,8 @@ def read_night(connection: Connection, due_at: int) -> Night:
         connection.rollback()
     jobs = [
         NightJob(
-            row.account, row.queue, row.status, row.attempts, row.is_ready, row.since_start, row.run_status, row.error
+            *(row.account, row.queue, row.status, row.attempts, row.is_ready, row.since_start, row.run_status),
+            *(row.error, row.market),
         )
         for row in rows
     ]

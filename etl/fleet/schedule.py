@@ -1,15 +1,18 @@
-"""When which jobs become due: the options of `schedule` as a cron expression and a job for each account."""
+"""When which jobs become due: the options of `schedule` as a cron expression and a job for each account and market."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from croniter import croniter
+from sqlalchemy import Connection
 
 from etl.accounts.key_sources import key_sources
+from etl.core.markets import USDM
 from etl.core.text import printable
 from etl.errors import ConfigError
 from etl.fleet.jobs import Job
+from etl.runs.known_markets import known_markets
 from etl.settings.model import Settings
 
 DEFAULT = "15 2 * * *"
@@ -22,11 +25,39 @@ class Schedule:
     cron: str
     jobs: Sequence[Job]
 
+    @property
+    def accounts(self) -> list[str]:
+        return list(dict.fromkeys(job.account for job in self.jobs))
+
 
 def sync_schedule(settings: Settings, cron: str, accounts: Sequence[str]) -> Schedule:
-    """A sync job for each of these accounts, or for all if none is named; raises ConfigError if there is none."""
+    """A sync job for each market of these accounts, or of all if none is named; raises ConfigError if there is none.
+
+    Of an account whose settings name no market it is one for USDⓈ-M futures; see `with_first_markets`.
+    """
     names = [source.account for source in key_sources(settings, accounts)]
-    return Schedule(cron, [Job(name, settings.queue_of(name)) for name in names])
+    jobs = [
+        Job(name, settings.queue_of(name), market=market)
+        for name in names
+        for market in settings.markets_of(name) or (USDM,)
+    ]
+    return Schedule(cron, jobs)
+
+
+def with_first_markets(schedule: Schedule, settings: Settings, connection: Connection) -> Schedule:
+    """The same, where an account whose settings name no market begins with the first that is stored.
+
+    That job enqueues those of the others when it runs. Raises StoreError.
+    """
+    return replace(
+        schedule,
+        jobs=[
+            job
+            if settings.markets_of(job.account)
+            else replace(job, market=known_markets(settings, connection, job.account)[0])
+            for job in schedule.jobs
+        ],
+    )
 
 
 def cron_expression(at: str | None, cron: str | None) -> str:

@@ -14,7 +14,7 @@ import psycopg
 from croniter import croniter
 from procrastinate.exceptions import ConnectorException
 
-from etl.accounts.key_sources import account_names, key_sources
+from etl.accounts.key_sources import configured_markets, key_sources
 from etl.core.markets.apis import FAPI
 from etl.core.text import many
 from etl.core.timeline import iso, to_millis
@@ -23,7 +23,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.fleet import pace
 from etl.fleet.end_of_night import end_of_night
 from etl.fleet.housekeeping import with_folding
-from etl.fleet.schedule import Schedule
+from etl.fleet.schedule import Schedule, with_first_markets
 from etl.fleet.worker import HOUSEKEEPING, Worker
 from etl.fleet.worker_context import WorkerContext
 from etl.logs import logger
@@ -67,7 +67,7 @@ def startup_line(options: ServiceOptions) -> str:
     if options.schedule is None:
         return f"worker: {works}"
     due = croniter(options.schedule.cron, datetime.now(UTC)).get_next(datetime)
-    return f"schedule: {many(len(options.schedule.jobs), 'account')}, next run {iso(to_millis(due))}; {works}"
+    return f"schedule: {many(len(options.schedule.accounts), 'account')}, next run {iso(to_millis(due))}; {works}"
 
 
 def serve(
@@ -84,14 +84,18 @@ def serve(
     assert settings.database_url is not None  # noqa: S101 – `composition.served` sees to it
     url = settings.database_url.get_secret_value()
     _log.info("%s", startup_line(options))
+    if options.schedule:
+        with composition.store(settings) as connection:
+            schedule = with_first_markets(options.schedule, settings, connection)
+        options = replace(options, schedule=schedule)
     with ExitStack() as resources:
         access = resources.enter_context(composition.access(settings, engine_for(url), stop, clock))
         if options.metrics:
-            scrape = Scrape(settings, access.outcomes.counts, account_names(settings), access.clock(FAPI))
+            scrape = Scrape(settings, access.outcomes.counts, configured_markets(settings), access.clock(FAPI))
             port = resources.enter_context(serving(options.metrics, scrape))
             _log.info("metrics: %s", replace(options.metrics, port=port))
         context = WorkerContext(settings, access, stop, f"{gethostname()}/{os.getpid()}")
-        accounts = [job.account for job in options.schedule.jobs] if options.schedule else []
+        accounts = options.schedule.accounts if options.schedule else []
         end_night = end_of_night(settings, accounts, options.back_up)
         end_night = with_folding(settings, end_night, stop)
 

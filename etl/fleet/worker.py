@@ -14,6 +14,7 @@ from procrastinate.tasks import ConfigureTaskOptions
 from procrastinate.worker import Worker as QueueWorker
 
 from etl.core.text import many
+from etl.core.wallets import Wallet
 from etl.fleet.heartbeat import Heartbeat
 from etl.fleet.jobs import BACKFILL, SYNC, ClaimedJob, UnfinishedError, job_from_arguments, poll_delay
 from etl.fleet.owned_jobs import OwnedJobs
@@ -149,7 +150,7 @@ class Worker:
         return self._app.task(name=name, pass_context=True, retry=_RetryAsRequested())(perform)
 
     def _register_schedule(self, schedule: Schedule, sync: Any, notify: Callable[[int, int], bool]) -> None:
-        """At each due time: a sync for each account, and a task that notifies once all of them have ended."""
+        """At each due time: a sync for each account and market, and a task that notifies once all have ended."""
 
         def notify_when_ended(context: JobContext, /, timestamp: int) -> None:
             if not notify(timestamp, context.job.attempts):
@@ -158,7 +159,7 @@ class Worker:
         register = self._app.periodic_registry.register_task
         for job in schedule.jobs:
             options: ConfigureTaskOptions = {"queue": job.queue, "lock": job.lock, "task_kwargs": job.arguments()}
-            register(sync, schedule.cron, job.account, options)
+            register(sync, schedule.cron, str(Wallet(job.account, job.market)), options)
         cleanup = self._app.task(name="cleanup", queue=HOUSEKEEPING)(self._delete_old_jobs)
         register(cleanup, CLEANUP_CRON, "", {})
         notification = self._app.task(

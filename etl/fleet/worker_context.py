@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from etl.accounts.credentials import read_keys
+from etl.accounts.credentials import Keyring, read_keys
 from etl.accounts.key_sources import key_sources
+from etl.core.account_markets import readable
 from etl.core.markets import market_named
 from etl.core.text import many
 from etl.core.timeline import duration
@@ -18,15 +19,18 @@ from etl.core.walking import Target
 from etl.core.wallets import Wallet
 from etl.errors import ExitCode, ForceOrdersError
 from etl.exchange.access import Access
-from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay
-from etl.fleet.queue import enqueue, is_superseded
+from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay, sister_jobs
+from etl.fleet.queue import enqueue, is_superseded, join_night
 from etl.logs import log_context, logger
 from etl.reporting.lines import summary_line
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
+from etl.runs.market_finding import find_markets
+from etl.runs.reader import Reader
 from etl.runs.run import plan_only
 from etl.runs.summary import Summary, unwatched
 from etl.settings.model import Settings
+from etl.store.engine import store_errors
 from etl.store.runs import Assignment
 
 _MS = timedelta(milliseconds=1)
@@ -80,6 +84,8 @@ class WorkerContext:
         with composition.store(self.settings) as connection:
             if is_superseded(connection, claimed):
                 return _Outcome("skipped: a later sync of this account is queued", ExitCode.DONE)
+            if not self._is_read(connection, job):
+                return _Outcome("skipped: the account does not have this market any more", ExitCode.DONE)
             if jobs := self._catch_up_jobs(connection, job):
                 count = enqueue(connection, jobs)
                 return _Outcome(f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE)
@@ -94,13 +100,34 @@ class WorkerContext:
         targets: list[Target] = plan_only(connection, [Wallet(job.account, job.market)], job.planner(), rules)
         return catch_up_jobs(job, targets, rules)
 
+    def _is_read(self, connection: Connection, job: Job) -> bool:
+        """Whether the job's market is to be read. Where the settings name none, also enqueues the jobs of the others.
+
+        Finds the account's markets for that, once a night. Raises StoreError, and what ends a run for all accounts.
+        """
+        if job.command != SYNC or self.settings.markets_of(job.account):
+            return True
+        reader = self._reader(job)
+        if not reader.accounts:  # the run says what is wrong with the key
+            return True
+        with store_errors():
+            found = readable(find_markets(connection, reader, job.account))
+        join_night(connection, sister_jobs(job, found))
+        return not found or job.market in found
+
     def _now(self, job: Job) -> int:
         """By the clock of the job's market, epoch milliseconds."""
         return self.access.clock(market_named(job.market).clock.api).now()
 
     def _run(self, connection: Connection, claimed: ClaimedJob) -> Summary:
         job = claimed.job
-        keys = read_keys(key_sources(self.settings, (job.account,)))  # for each job, so that a new key takes effect
-        spec = IngestSpec(job.command, keys, job.planner(), job.symbols)
-        reader = composition.reader(self.settings, keys, self.access, self.stop, [job.market])
-        return composition.ingest_with(connection, reader, spec, unwatched, Assignment(claimed.id, self.worker))
+        spec = IngestSpec(job.command, self._keys(job), job.planner(), job.symbols)
+        assignment = Assignment(claimed.id, self.worker)
+        return composition.ingest_with(connection, self._reader(job), spec, unwatched, assignment)
+
+    def _reader(self, job: Job) -> Reader:
+        return composition.reader(self.settings, self._keys(job), self.access, self.stop, [job.market])
+
+    def _keys(self, job: Job) -> Keyring:
+        """Read for each job, so that a new key takes effect."""
+        return read_keys(key_sources(self.settings, (job.account,)))

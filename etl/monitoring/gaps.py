@@ -4,9 +4,10 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from etl.core.markets import USDM, market_named
+from etl.core.markets import market_named
 from etl.core.planning import scopes
 from etl.core.timeline import Window, iso
+from etl.core.wallets import Wallet
 from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
@@ -77,8 +78,7 @@ def command(account: str, market: str, symbols: Sequence[str], windows: Sequence
     since, until = min(window.start for window in windows), max(window.end for window in windows)
     words = ["force-orders", "backfill"]
     words += ["--since", iso(since)] if since >= floor else []
-    words += ["--until", iso(until), "--account", account]
-    words += ["--market", market] if market != USDM else []
+    words += ["--until", iso(until), *Wallet(account, market).options()]
     words += [word for symbol in symbols for word in ("--symbol", symbol)]
     return shlex.join(words)
 

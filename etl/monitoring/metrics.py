@@ -1,7 +1,8 @@
 """Prometheus metrics, read from the database only."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, Metric
@@ -18,13 +19,19 @@ from etl.store.egress import spent_weights
 from etl.store.engine import store_errors
 from etl.store.jobs import count_jobs
 
+NOBODY: Mapping[str, Sequence[str]] = MappingProxyType({})
+"""No account of the settings."""
+
 
 def metrics(
-    connection: Connection, rules: Rules, configured: Collection[str] = (), others: Iterable[Metric] = ()
+    connection: Connection,
+    rules: Rules,
+    configured: Mapping[str, Sequence[str]] = NOBODY,
+    others: Iterable[Metric] = (),
 ) -> bytes:
     """All metrics in Prometheus's text format, and `others` after them. Raises StoreError.
 
-    The first three arguments are those of `read_status`.
+    `configured`: the accounts of the settings, and the markets that these name. For `rules` see `read_status`.
     """
     return as_text([*families(connection, rules, configured), *others])
 
@@ -44,7 +51,9 @@ class _Read(Collector):
         return self._families
 
 
-def families(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Iterator[Metric]:
+def families(
+    connection: Connection, rules: Rules, configured: Mapping[str, Sequence[str]] = NOBODY
+) -> Iterator[Metric]:
     """The same as objects of prometheus_client."""
     status = read_brief_status(connection, rules, configured)
     with store_errors():
@@ -53,7 +62,7 @@ def families(connection: Connection, rules: Rules, configured: Collection[str] =
         spent = spent_weights(connection, rules.now)
         jobs = count_jobs(connection)
         connection.rollback()
-    yield from watch_families(connection, rules.now, frozenset(configured))
+    yield from watch_families(connection, rules.now, configured)
     yield from _of_accounts(status)
     yield _unread_since(status, rules.now)
     yield gauge("orders", "Force orders stored.", ("account", "market", "close_type"), status.close_types.items())
@@ -67,8 +76,8 @@ def families(connection: Connection, rules: Rules, configured: Collection[str] =
     yield gauge(
         "weight_used",
         "Weight of the exchange's minute that our running processes have used.",
-        ("egress",),
-        (((egress,), weight) for egress, weight in spent.items()),
+        ("egress", "pool"),
+        spent.items(),
     )
     yield gauge(
         "silence_until_timestamp_seconds",

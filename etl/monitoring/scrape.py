@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Lock
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -13,7 +13,7 @@ from etl.errors import ForceOrdersError
 from etl.exchange.clock import ExchangeClock, local_now
 from etl.logs import logger
 from etl.monitoring.machine_metrics import clock_families, directories, disk_families
-from etl.monitoring.metrics import families
+from etl.monitoring.metrics import NOBODY, families
 from etl.monitoring.watch_metrics import backup_families
 from etl.runs import composition
 from etl.settings.model import Settings
@@ -36,20 +36,20 @@ class Scrape(Collector):
     process's own metrics remain.
 
     `outcomes`: gives the number of this process's requests by outcome, as `Outcomes.counts`. `configured`: the accounts
-    of the settings. `clock`: the one that this process's runs set.
+    of the settings, and the markets that these name. `clock`: the one that this process's runs set.
     """
 
     def __init__(
         self,
         settings: Settings,
         outcomes: Callable[[], Mapping[str, int]],
-        configured: Collection[str] = (),
+        configured: Mapping[str, Sequence[str]] = NOBODY,
         clock: ExchangeClock | None = None,
         kept_s: float = FIGURES_KEPT_S,
     ) -> None:
         self._settings = settings
         self._clock = clock or ExchangeClock()
-        self._configured = frozenset(configured)
+        self._configured = configured
         self._outcomes = outcomes
         self._kept_s = kept_s
         self._one_reads = Lock()

@@ -5,13 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from etl.core.planning import Rules
 from etl.core.text import many
-from etl.core.timeline import DAY, MINUTE, SECOND, duration, iso, to_millis, to_the_second
+from etl.core.timeline import DAY, MINUTE, duration, to_millis, to_the_second
+from etl.core.wallets import Wallet
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
 from etl.store import backups, coverage, decisions, identities, quarantine, runs, seals, verifications
 from etl.store.backups import Backup
@@ -32,6 +33,8 @@ BACKUP_AGE = 2 * DAY
 
 WORST_SHOWN = 20
 """How many accounts are shown of more than so many; the worst first."""
+
+OfMarket = TypeVar("OfMarket", bound=tuple[Any, ...])
 
 Counts = Mapping[tuple[str, str, str], int]
 """Orders by account, market and symbol."""
@@ -74,8 +77,8 @@ class Status:
     """The database's clock, epoch milliseconds."""
     quarantined: int
     """Rows that could not be read."""
-    quarantined_days: tuple[tuple[str, date], ...] = ()
-    """Account and day of UTC, of each day that is not proven because such a row may belong to it."""
+    quarantined_days: tuple[tuple[str, str, date], ...] = ()
+    """Account, market and day of UTC, of each day that is not proven because such a row may belong to it."""
     unchecked_keys: tuple[Unchecked, ...] = ()
     seals: tuple[StoredSeal, ...] = ()
     """The newest of each account and market."""
@@ -92,59 +95,83 @@ class Status:
     """Orders by account, market and close type; only of a brief status."""
 
     @property
+    def markets(self) -> set[str]:
+        """Those of all scopes."""
+        return {scope.market for scope in self.scopes}
+
+    @property
     def gaps(self) -> list[Gap]:
         return [gap for scope in self.scopes if not scope.is_retired for gap in scope.gaps]
 
 
 def read_status(
-    connection: Connection, rules: Rules, configured: Collection[str] = (), accounts: Collection[str] = ()
+    connection: Connection,
+    rules: Rules,
+    configured: Collection[str] = (),
+    accounts: Collection[str] = (),
+    markets: Collection[str] = (),
 ) -> Status:
-    """The status of these accounts; without any, of all. Reads only the database. Raises StoreError.
+    """The status of these accounts and markets; without any, of all. Reads only the database. Raises StoreError.
 
     `rules.now` is this machine's clock. `configured`: the accounts of the settings. One that was retired and stands
     there again is not retired.
     """
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
-        marks = coverage.read_watermarks(connection, accounts)
-        gaps = coverage.read_gaps(connection, accounts)
+        marks = _within(coverage.read_watermarks(connection, accounts), markets)
+        gaps = _within(coverage.read_gaps(connection, accounts), markets)
         counts = coverage.count_orders(connection, accounts)
-        days = quarantine.doubted_days(connection, accounts)
+        counts = {scope: orders for scope, orders in counts.items() if not markets or scope[1] in markets}
+        days = _within(quarantine.doubted_days(connection, accounts), markets)
+        sealed = seals.newest(connection, accounts)
         status = Status(
             scopes=tuple(_scopes(marks, gaps, counts, rules, retired)),
             orders=sum(counts.values()),
-            seals=tuple(seals.newest(connection, accounts)),
-            verifications=verifications.newest(connection, accounts),
+            seals=tuple(one for one in sealed if not markets or one.seal.market in markets),
+            verifications=_within(verifications.newest(connection, accounts), markets),
             quarantined_days=tuple(day for day in days if day[0] not in retired),
-            **_of_whole(connection, retired, accounts),
+            **_of_whole(connection, retired, accounts, markets),
         )
         connection.rollback()
     return status
 
 
-def read_brief_status(connection: Connection, rules: Rules, configured: Collection[str] = ()) -> Status:
+def read_brief_status(
+    connection: Connection, rules: Rules, configured: Collection[str] = (), markets: Collection[str] = ()
+) -> Status:
     """The status of all accounts, as quick for thousands of them as monitoring needs it. Otherwise as `read_status`."""
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
         marks, gaps = coverage.read_own(connection)
         close_types = coverage.count_close_types(connection)
+        close_types = {of: orders for of, orders in close_types.items() if not markets or of[1] in markets}
         status = Status(
-            scopes=tuple(_scopes(marks, gaps, None, rules, retired)),
+            scopes=tuple(_scopes(_within(marks, markets), _within(gaps, markets), None, rules, retired)),
             orders=sum(close_types.values()),
             is_brief=True,
             close_types=close_types,
-            **_of_whole(connection, retired, ()),
+            **_of_whole(connection, retired, (), markets),
         )
         connection.rollback()
     return status
 
 
-def _of_whole(connection: Connection, retired: Collection[str], accounts: Collection[str]) -> dict[str, Any]:
+def _within(rows: Sequence[OfMarket], markets: Collection[str]) -> list[OfMarket]:
+    """The rows of these markets; without any, all. The market is a row's second value."""
+    return [row for row in rows if not markets or row[1] in markets]
+
+
+def _of_whole(
+    connection: Connection, retired: Collection[str], accounts: Collection[str], markets: Collection[str]
+) -> dict[str, Any]:
     """What both kinds of status say beside the scopes."""
+    quarantined = _within([(*of, rows) for of, rows in quarantine.count_by_account(connection).items()], markets)
     return {
         "last_run": runs.last(connection),
-        "quarantined": quarantine.count(connection, retired, accounts),
-        "unchecked_keys": tuple(identities.unchecked(connection, accounts)),
+        "quarantined": sum(
+            rows for account, _, rows in quarantined if account not in retired and (not accounts or account in accounts)
+        ),
+        "unchecked_keys": tuple(_within(identities.unchecked(connection, accounts), markets)),
         "backup": backups.newest(connection),
         "verified_backup": backups.newest(connection, verified=True),
         "now": database_clock(connection),
@@ -218,9 +245,9 @@ def warnings(
         *_first(_from_the_future(status, floor), status),
         *_first(
             [
-                f"account {account}, {_symbols(scopes)}: {unread}; "
+                f"account {Wallet(account, market)}, {_symbols(scopes)}: {unread}; "
                 f"{_remedy(scopes, floor) if account in configured or not configured else _retire(account)}"
-                for (account, _, unread), scopes in worst
+                for (account, market, unread), scopes in worst
             ],
             status,
         ),
@@ -236,9 +263,9 @@ def warnings(
 def key_lines(status: Status) -> list[str]:
     """A line for each account whose key changed and could not be checked. Not a warning: most such keys are fine."""
     lines = [
-        f"account {key.account}: the key in use since {to_the_second(key.since)} could not be checked, so what was "
-        f"proven before may be another account's; to compare: force-orders verify --account {key.account}"
-        for key in status.unchecked_keys
+        f"account {wallet}: the key in use since {to_the_second(since)} could not be checked, so what was proven "
+        f"before may be another account's; to compare: force-orders verify {shlex.join(wallet.options())}"
+        for wallet, since in ((Wallet(key.account, key.market), key.since) for key in status.unchecked_keys)
     ]
     return _first(lines, status)
 
@@ -252,22 +279,23 @@ def _first(lines: list[str], status: Status) -> list[str]:
 
 
 def _from_the_future(status: Status, floor: int) -> list[str]:
-    """A line for each account with a watermark later than now: a clock was ahead, and "proved" what came afterwards.
+    """A line for each wallet with a watermark later than now: a clock was ahead, and "proved" what came afterwards.
 
     Nobody knows since when, so all that can still be read is to be read again.
     """
-    ahead: dict[str, list[ScopeStatus]] = defaultdict(list)
+    ahead: dict[Wallet, list[ScopeStatus]] = defaultdict(list)
     for one in status.scopes:
         if one.watermark is not None and one.watermark > status.now + FUTURE:
-            ahead[one.account].append(one)
+            ahead[Wallet(one.account, one.market)].append(one)
     lines = []
-    for account, own in ahead.items():
+    for wallet, own in ahead.items():
         watermark = to_the_second(max(one.watermark or 0 for one in own))
         since = to_the_second(max(floor, min(one.covered_since or 0 for one in own))) or ""
-        words = ["force-orders", "coverage", "reset", "--account", account, "--since", since]
+        of_account = {one.market for one in status.scopes if one.account == wallet.account}
+        words = ["force-orders", "coverage", "reset", *wallet.options(of_account), "--since", since]
         reset = shlex.join([*words, "--why", "a clock was ahead"])
         lines.append(
-            f"account {account}: the watermark {watermark} lies in the future, because a clock was ahead; what it "
+            f"account {wallet}: the watermark {watermark} lies in the future, because a clock was ahead; what it "
             f"covers may not have been read; to take it back: {reset}"
         )
     return lines
@@ -291,7 +319,8 @@ def _remedy(scopes: Sequence[ScopeStatus], floor: int) -> str:
     """The command that fills the gaps of these scopes or, without fillable gaps, reads on from the watermark."""
     if fillable := [gap for scope in scopes for gap in scope.gaps if gap.reason in FILLABLE]:
         return closing_lines(shared(fillable), floor)[0]
-    return f"to read it: {shlex.join(['force-orders', 'sync', '--account', scopes[0].account])}"
+    wallet = Wallet(scopes[0].account, scopes[0].market)
+    return f"to read it: {shlex.join(['force-orders', 'sync', *wallet.options()])}"
 
 
 def _retire(account: str) -> str:
@@ -301,47 +330,3 @@ def _retire(account: str) -> str:
 
 def _days(count: int) -> str:
     return f"{many(count, 'day')} {'is' if count == 1 else 'are'}"
-
-
-def as_json(status: Status) -> dict[str, Any]:
-    """For programs: times as ISO 8601 in UTC, ages in seconds."""
-
-    def moment(instant: int | None) -> str | None:
-        return None if instant is None else iso(instant)
-
-    return {
-        "scopes": [
-            {
-                "account": scope.account,
-                "market": scope.market,
-                "symbol": scope.symbol,
-                "retired": scope.is_retired,
-                "watermark": moment(scope.watermark),
-                "covered_since": moment(scope.covered_since),
-                "age_seconds": None if scope.age is None else scope.age // SECOND,
-                "unread_seconds": None if scope.unread is None else scope.unread // SECOND,
-                "days_until_loss": None if scope.days_until_loss is None else round(scope.days_until_loss, 2),
-                "orders": scope.orders,
-                "gaps": [
-                    {"gap_start": iso(gap.window.start), "gap_end": iso(gap.window.end), "reason": gap.reason}
-                    for gap in scope.gaps
-                ],
-            }
-            for scope in status.scopes
-        ],
-        "orders": status.orders,
-        "quarantined": status.quarantined,
-        "quarantined_days": [{"account": account, "day": day.isoformat()} for account, day in status.quarantined_days],
-        "unchecked_keys": [
-            {"account": key.account, "market": key.market, "since": moment(key.since)} for key in status.unchecked_keys
-        ],
-        "seals": [one.as_json() for one in status.seals],
-        "last_run": None if status.last_run is None else _plain(status.last_run),
-        "verifications": [_plain(newest) for newest in status.verifications],
-        "backup": None if status.backup is None else _plain(status.backup),
-        "verified_backup": None if status.verified_backup is None else _plain(status.verified_backup),
-    }
-
-
-def _plain(row: runs.LastRun | Newest | Backup) -> dict[str, Any]:
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row._asdict().items()}

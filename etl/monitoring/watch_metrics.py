@@ -3,7 +3,7 @@
 Moments and not ages: a file that nobody writes any more grows old too. No retired account is among them.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.core import Metric
 from sqlalchemy import Connection
@@ -15,9 +15,10 @@ from etl.store import backups, coverage, decisions, jobs, quarantine, seals
 from etl.store.engine import store_errors
 
 
-def watch_families(connection: Connection, now: int, configured: Set[str]) -> Iterator[Metric]:
-    """`now`: this machine's clock, epoch milliseconds. `configured`: the accounts of the settings.
+def watch_families(connection: Connection, now: int, configured: Mapping[str, Sequence[str]]) -> Iterator[Metric]:
+    """`now`: this machine's clock, epoch milliseconds. `configured`: the accounts of the settings, and their markets.
 
+    An account whose settings name no market, and of which nothing was read, counts as one of USDⓈ-M futures.
     Raises StoreError.
     """
     with store_errors():
@@ -28,7 +29,13 @@ def watch_families(connection: Connection, now: int, configured: Set[str]) -> It
         queues = jobs.queues(connection)
         connection.rollback()
     read = {scope: proof for scope, proof in proofs.items() if scope[0] not in retired}
-    read |= {(account, USDM): None for account in configured - {account for account, _ in proofs}}
+    begun = {account for account, _ in proofs}
+    wanted = [
+        (account, market)
+        for account, markets in configured.items()
+        for market in markets or (() if account in begun else (USDM,))
+    ]
+    read |= {wallet: None for wallet in wanted if wallet not in proofs}
     waiting = dict.fromkeys(read, 0) | {scope: rows for scope, rows in unreadable.items() if scope[0] not in retired}
     yield gauge("snapshot_timestamp_seconds", "When the database was read for these metrics.", (), [((), now / SECOND)])
     yield gauge(

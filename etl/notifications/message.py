@@ -16,6 +16,7 @@ from etl.notifications.summary import (
     NotificationSummary,
     RunResult,
     UnreadHistory,
+    count_accounts,
 )
 
 MAX_ITEMS = 5
@@ -72,7 +73,7 @@ def _sections(summary: NotificationSummary, about: Collection[str], gap_days: fl
     elif "failure" in about and bad:
         yield Section("failure", _failure_title(bad, summary), (*_failures(bad), *_incomplete_data(summary)))
     if "gap" in about and soon_lost:
-        lines = _listed(soon_lost, lambda one: f"- {one.account}: from {to_the_second(one.since)}, {_loss(one)}")
+        lines = _listed(soon_lost, lambda one: f"- {one.wallet}: from {to_the_second(one.since)}, {_loss(one)}")
         yield Section("warning", _loss_title(soon_lost), ("Unread history that is lost soon:", *lines))
     if "orders" in about and summary.orders:
         largest = sorted(summary.orders, key=lambda one: one.notional or Decimal(0), reverse=True)
@@ -85,12 +86,12 @@ def _accounts_title(accounts: AccountResults) -> str:
     if accounts.unserved_queues:
         parts.append("no worker is running")
     parts += [
-        f"{len(faults)} {what}"
+        f"{count_accounts(faults)} {what}"
         for faults, what in ((accounts.failed, "failed"), (accounts.incomplete, "incomplete"))
         if faults
     ]
     if accounts.unfinished and not accounts.unserved_queues:
-        parts.append(f"{len(accounts.unfinished)} not yet")
+        parts.append(f"{count_accounts(accounts.unfinished)} not yet")
     return "; ".join(parts)
 
 
@@ -108,8 +109,8 @@ def _account_lines(accounts: AccountResults) -> Iterator[str]:
         if faults:
             by_reason: dict[str, list[str]] = {}
             for fault in faults:
-                by_reason.setdefault(fault.reason, []).append(fault.account)
-            yield f"{len(faults)} {what}:"
+                by_reason.setdefault(fault.reason, []).append(str(fault.wallet))
+            yield f"{count_accounts(faults)} {what}:"
             yield from _listed(sorted(by_reason.items(), key=lambda item: -len(item[1])), _accounts_with_fault)
 
 
@@ -155,12 +156,13 @@ def _incomplete_data(summary: NotificationSummary) -> Iterator[str]:
 
 
 def _gaps(gaps: AccountGaps) -> str:
-    return f"- {gaps.account}: {many(gaps.gaps, 'gap')} ({', '.join(gaps.reasons)}) from {to_the_second(gaps.since)}"
+    return f"- {gaps.wallet}: {many(gaps.gaps, 'gap')} ({', '.join(gaps.reasons)}) from {to_the_second(gaps.since)}"
 
 
 def _loss_title(soon_lost: Sequence[UnreadHistory]) -> str:
-    accounts = f"account {soon_lost[0].account}" if len(soon_lost) == 1 else f"{len(soon_lost)} accounts"
-    return f"unread history of {accounts} is {_loss(soon_lost[0])}"
+    number = len({one.account for one in soon_lost})
+    whose = f"account {soon_lost[0].wallet}" if len(soon_lost) == 1 else many(number, "account")
+    return f"unread history of {whose} is {_loss(soon_lost[0])}"
 
 
 def _loss(one: UnreadHistory) -> str:
@@ -169,7 +171,7 @@ def _loss(one: UnreadHistory) -> str:
 
 def _new_orders(one: NewOrders) -> str:
     notional = "" if one.notional is None else f", {_amount(one.notional, one.quote_asset)}"
-    return f"- {one.account} {printable(one.symbol)} {one.close_type}: {one.orders}{notional}"
+    return f"- {one.wallet} {printable(one.symbol)} {one.close_type}: {one.orders}{notional}"
 
 
 def _total_notional(orders: Sequence[NewOrders]) -> str:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, to_datetime
+from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
 from etl.monitoring.status import days_until_loss, unread_since
 from etl.notifications.summary import (
@@ -60,17 +61,18 @@ def stored_summary(
 
 
 def _unread(marks: Sequence[Watermark], gaps: Sequence[Gap], rules: Rules) -> tuple[UnreadHistory, ...]:
-    """The oldest unread history of each account, over all symbols; none if the exchange deletes nothing."""
+    """The oldest unread history of each account and market, over all symbols; none if the exchange deletes nothing."""
     of_scope: dict[tuple[str, str, str], list[Gap]] = {}
     for gap in gaps:
         of_scope.setdefault((gap.account, gap.market, gap.symbol), []).append(gap)
-    oldest: dict[str, int] = {}
+    oldest: dict[Wallet, int] = {}
     for mark in marks:
         since = unread_since(mark, of_scope.get((mark.account, mark.market, mark.symbol), ()))
         if since is not None:
-            oldest[mark.account] = min(since, oldest.get(mark.account, since))
-    left = ((account, since, days_until_loss(since, rules)) for account, since in sorted(oldest.items()))
-    return tuple(UnreadHistory(account, since, days) for account, since, days in left if days is not None)
+            wallet = Wallet(mark.account, mark.market)
+            oldest[wallet] = min(since, oldest.get(wallet, since))
+    left = ((wallet, since, days_until_loss(since, rules)) for wallet, since in sorted(oldest.items()))
+    return tuple(UnreadHistory(own.account, since, days, own.market) for own, since, days in left if days is not None)
 
 
 def _new_orders(connection: Connection, run_ids: Sequence[int], rules: Rules) -> tuple[NewOrders, ...]:
@@ -81,7 +83,8 @@ def _new_orders(connection: Connection, run_ids: Sequence[int], rules: Rules) ->
 
 
 _NEW_ORDERS = text("""
-    SELECT shown.account, shown.symbol, shown.close_type, count(*), sum(shown.notional), shown.quote_asset
+    SELECT shown.account, shown.symbol, shown.close_type, count(*), sum(shown.notional), shown.quote_asset,
+           shown.market
       FROM (SELECT new.*
               FROM (SELECT DISTINCT account FROM coverage) AS accounts
              CROSS JOIN LATERAL (
@@ -90,6 +93,6 @@ _NEW_ORDERS = text("""
                    ) AS new
            ) AS new
       JOIN report_force_orders AS shown USING (account, market, symbol, order_id)
-     GROUP BY shown.account, shown.symbol, shown.close_type, shown.quote_asset
-     ORDER BY shown.account, shown.symbol, shown.close_type
+     GROUP BY shown.account, shown.market, shown.symbol, shown.close_type, shown.quote_asset
+     ORDER BY shown.account, shown.market, shown.symbol, shown.close_type
 """)

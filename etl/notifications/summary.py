@@ -1,10 +1,12 @@
 """The facts that a notification is made of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from etl.core.markets import USDM
+from etl.core.wallets import Wallet
 from etl.errors import ExitCode, ForceOrdersError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class NewOrders:
-    """Orders of one account, symbol and close type that were stored for the first time."""
+    """Orders of one account, market, symbol and close type that were stored for the first time."""
 
     account: str
     symbol: str
@@ -45,34 +47,59 @@ class NewOrders:
     notional: Decimal | None
     """In the quote asset; None if it is not known of any order."""
     quote_asset: str | None
+    market: str = USDM
+
+    @property
+    def wallet(self) -> Wallet:
+        return Wallet(self.account, self.market)
 
 
 @dataclass(frozen=True)
 class AccountGaps:
-    """The gaps of one account that the exchange can still fill."""
+    """The gaps of one account in a market that the exchange can still fill."""
 
     account: str
     gaps: int
     reasons: tuple[str, ...]
     since: int
     """Start of the oldest, epoch milliseconds."""
+    market: str = USDM
+
+    @property
+    def wallet(self) -> Wallet:
+        return Wallet(self.account, self.market)
 
 
 @dataclass(frozen=True)
 class UnreadHistory:
-    """The start of an account's unread history, epoch milliseconds, and in how many days the exchange deletes it."""
+    """Where an account's unread history in a market begins, epoch milliseconds, and the days until it is deleted."""
 
     account: str
     since: int
     days_until_loss: float
+    market: str = USDM
+
+    @property
+    def wallet(self) -> Wallet:
+        return Wallet(self.account, self.market)
 
 
 @dataclass(frozen=True)
 class AccountFault:
-    """An account and why it was not read, in one line without secrets; empty if there is nothing to say yet."""
+    """An account in a market and why it was not read, in one line without secrets; empty: nothing is to say yet."""
 
     account: str
     reason: str
+    market: str = USDM
+
+    @property
+    def wallet(self) -> Wallet:
+        return Wallet(self.account, self.market)
+
+
+def count_accounts(faults: Sequence[AccountFault]) -> int:
+    """How many accounts these are about; each counts once, in however many markets."""
+    return len({fault.account for fault in faults})
 
 
 @dataclass(frozen=True)
@@ -80,18 +107,18 @@ class AccountResults:
     """What became of each account of a scheduled run."""
 
     read: int
-    """Accounts that were read, those of `incomplete` among them."""
+    """Accounts that were read in all of their markets, also where that left something `incomplete`."""
     failed: tuple[AccountFault, ...] = ()
-    """Accounts that no job will read again before the next scheduled run."""
+    """What no job will read again before the next scheduled run."""
     unfinished: tuple[AccountFault, ...] = ()
-    """Accounts whose jobs still wait, run, or are to be retried."""
+    """What still waits, runs, or is to be retried."""
     incomplete: tuple[AccountFault, ...] = ()
     unserved_queues: tuple[str, ...] = ()
     """Queues whose jobs wait although no worker takes them."""
 
     @property
     def total(self) -> int:
-        return self.read + len(self.failed) + len(self.unfinished)
+        return self.read + count_accounts([*self.failed, *self.unfinished])
 
     @property
     def exit_code(self) -> ExitCode:
@@ -134,12 +161,13 @@ def summary_of_error(command: str, error: Exception) -> NotificationSummary:
 
 
 def gaps_by_account(stored: Iterable["Gap"]) -> tuple[AccountGaps, ...]:
-    """The gaps that can still be filled. A gap that several symbols share counts once."""
-    found: dict[str, set[tuple[int, int, str, str]]] = {}
+    """The gaps that can still be filled, by account and market. A gap that several symbols share counts once."""
+    found: dict[Wallet, set[tuple[int, int, str]]] = {}
     for gap in stored:
         if gap.reason != "beyond_retention":
-            found.setdefault(gap.account, set()).add((gap.window.start, gap.window.end, gap.market, gap.reason))
+            own = found.setdefault(Wallet(gap.account, gap.market), set())
+            own.add((gap.window.start, gap.window.end, gap.reason))
     return tuple(
-        AccountGaps(account, len(gaps), tuple(sorted({reason for *_, reason in gaps})), min(gaps)[0])
-        for account, gaps in sorted(found.items())
+        AccountGaps(account, len(gaps), tuple(sorted({reason for *_, reason in gaps})), min(gaps)[0], market)
+        for (account, market), gaps in sorted(found.items())
     )

@@ -68,6 +68,7 @@ class OrderFilter:
     until: int | None = None
     symbols: Sequence[str] = ()
     accounts: Sequence[str] = ()
+    markets: Sequence[str] = ()
 
 
 def export_orders(connection: Connection, chosen: OrderFilter, encode: Encoder, out: BinaryIO) -> int:
@@ -104,6 +105,8 @@ def _where(query: Select[Any], chosen: OrderFilter) -> Select[Any]:
     view = report_force_orders.c
     if chosen.accounts:
         query = query.where(view.account.in_(chosen.accounts))
+    if chosen.markets:
+        query = query.where(view.market.in_(chosen.markets))
     if chosen.symbols:
         query = query.where(view.symbol.in_(chosen.symbols))
     if chosen.since is not None:

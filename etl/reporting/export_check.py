@@ -1,6 +1,7 @@
 """Checks an export first: a misspelled symbol, or a span without history, is an error and not an empty file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from difflib import get_close_matches
 
@@ -28,21 +29,28 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> i
     lack an order because a row could not be read. Raises StoreError.
     """
     with store_errors():
-        asked = read_asked(connection, chosen.accounts)
+        asked = [one for one in read_asked(connection, chosen.accounts) if is_chosen(one.market, chosen)]
         names = sorted({one.symbol for one in asked if one.symbol is not None})
+        ever = replace(chosen, since=None, until=None)
         for symbol in chosen.symbols:
-            if symbol not in names and not has_orders(connection, OrderFilter(None, None, [symbol], chosen.accounts)):
+            if symbol not in names and not has_orders(connection, replace(ever, symbols=[symbol])):
                 raise ConfigError(unknown_symbol(symbol, names))
         is_empty = not has_orders(connection, chosen)
-        gaps = [gap.window for gap in read_gaps(connection, chosen.accounts)]
+        gaps = [gap.window for gap in read_gaps(connection, chosen.accounts) if is_chosen(gap.market, chosen)]
         doubted = [
-            window_of(day) for _, day in doubted_days(connection, chosen.accounts) if window_of(day).intersect(span)
+            window_of(day)
+            for _, market, day in doubted_days(connection, chosen.accounts)
+            if is_chosen(market, chosen) and window_of(day).intersect(span)
         ]
         connection.rollback()
     gaps += doubted
     if is_empty and (fault := never_requested(asked, chosen.symbols, span) or nothing_proven(asked, gaps, span)):
         raise ConfigError(fault)
     return len(set(doubted))
+
+
+def is_chosen(market: str, chosen: OrderFilter) -> bool:
+    return not chosen.markets or market in chosen.markets
 
 
 def window_of(day: date) -> Window:

@@ -1,11 +1,10 @@
 """The result of a run as plain text lines. Imports nothing that draws tables: a nightly job prints one line."""
 
-from collections.abc import Sequence
-
 from etl.core.differences import DifferenceKind, Newer
-from etl.core.planning import Cost
+from etl.core.market_choice import sort_markets
 from etl.core.text import many
 from etl.core.timeline import Window, to_the_second
+from etl.core.wallets import has_others
 from etl.monitoring.gaps import shared
 from etl.runs.summary import Summary
 from etl.runs.verification import Verification
@@ -20,30 +19,14 @@ def summary_line(summary: Summary) -> str:
     ]
     if summary.status in ("succeeded", "incomplete"):
         parts.append(f"gaps: {len(shared(summary.gaps)) or 'none'}")
+    parts += _markets(summary)
     if counts.quarantined:
         parts.append(f"quarantined: {counts.quarantined}")
     if summary.span is not None:
-        parts.append(_span(summary.span))
+        parts.append(span_words(summary.span))
     if summary.late_clock is not None:
         parts.append(summary.late_clock)
     return f"{summary.command} {summary.status} in {summary.seconds:.1f} s: {'; '.join(parts)}"
-
-
-def plan_lines(cost: Cost, windows: Sequence[Window], budget: int, span: Window) -> list[str]:
-    """What a backfill of a span would do and cost."""
-    if not windows:
-        return [
-            _span(span),
-            "nothing to read: everything of this span is proven, or younger than the settle lag",
-        ]
-    minutes = cost.minutes(budget)
-    takes = "under a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
-    return [
-        _span(span),
-        f"{many(len(windows), 'window')}, {to_the_second(min(windows).start)} to {to_the_second(max(windows).end)}",
-        f"{many(cost.requests, 'request')}, weight {cost.weight}, {takes} at {budget} weight a minute",
-        "a window with more orders than fit on a page costs about two requests more for each further 99 orders",
-    ]
 
 
 def verify_lines(summary: Summary, done: Verification) -> list[str]:
@@ -54,10 +37,11 @@ def verify_lines(summary: Summary, done: Verification) -> list[str]:
         parts.append(f"no longer shown by the exchange, as expected: {forgotten}")
     parts += _repairs(done) if done.is_repair else []
     parts.append(f"unread: {len(done.unread) or 'none'}")
+    parts += _markets(summary)
     if summary.counts.quarantined:
         parts.append(f"quarantined: {summary.counts.quarantined}")
     if summary.span is not None and done.scopes:
-        parts.append(_span(_asked(done)))
+        parts.append(span_words(_asked(done)))
     lines = [
         f"verify {summary.status} in {summary.seconds:.1f} s: {many(summary.windows, 'window')}, "
         f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight}); {'; '.join(parts)}"
@@ -75,6 +59,11 @@ def verify_lines(summary: Summary, done: Verification) -> list[str]:
             f"with 95 % confidence fewer than {sample.upper_bound:.1%} of the windows differ"
         )
     return lines
+
+
+def _markets(summary: Summary) -> list[str]:
+    """What was read, where that is more than USDⓈ-M futures."""
+    return [f"markets: {', '.join(sort_markets(summary.markets))}"] if has_others(summary.markets) else []
 
 
 def _repairs(done: Verification) -> list[str]:
@@ -96,6 +85,6 @@ def _asked(done: Verification) -> Window:
     return done.scopes[0].span
 
 
-def _span(span: Window) -> str:
+def span_words(span: Window) -> str:
     """The instants that the typed span stands for."""
     return f"span {to_the_second(span.start)} to {to_the_second(span.end)}"

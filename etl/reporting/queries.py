@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from etl.core.markets import NAMES
 from etl.core.planning import Rules
 from etl.core.text import many
 from etl.core.timeline import DAY, Window, to_datetime, to_millis
@@ -30,7 +31,7 @@ from etl.store.engine import store_errors
 NAMES_LISTED = 20
 LARGEST_OVERALL = 50
 LARGEST_PER_SYMBOL = 5
-"""For each account and symbol."""
+"""For each account, market and symbol."""
 
 
 def stored_accounts(connection: Connection) -> list[str]:
@@ -52,18 +53,24 @@ def select_accounts(connection: Connection, names: Sequence[str]) -> list[str]:
     return sorted(set(names)) or stored
 
 
-def first_day(connection: Connection, accounts: Sequence[str]) -> int | None:
+def first_day(connection: Connection, accounts: Sequence[str], markets: Sequence[str] = ()) -> int | None:
     """The start, in epoch milliseconds, of the first day that is covered, was requested or has an order; else None."""
     with store_errors():
-        first = connection.scalar(text(_FIRST_DAY), {"accounts": list(accounts)})
+        first = connection.scalar(text(_FIRST_DAY), {"accounts": list(accounts), "markets": list(markets or NAMES)})
         connection.rollback()
     return None if first is None else to_millis(first)
 
 
-def read_report(connection: Connection, span: Window, accounts: Sequence[str], rules: Rules) -> ReportData:
-    """The report of these accounts and this span, all as of one instant. Raises StoreError."""
+def read_report(
+    connection: Connection, span: Window, accounts: Sequence[str], rules: Rules, markets: Sequence[str] = ()
+) -> ReportData:
+    """The report of these accounts, markets (without any, all) and this span, all as of one instant.
+
+    Raises StoreError.
+    """
     scope = {
         "accounts": list(accounts),
+        "markets": list(markets or NAMES),
         "since": to_datetime(span.start),
         "until": to_datetime(span.end),
         "first_day": to_datetime(span.start).date(),
@@ -86,7 +93,7 @@ def read_report(connection: Connection, span: Window, accounts: Sequence[str], r
             symbols=[*named, shared] if others else named,
             daily=[Daily._make(row) for row in rows(_DAILY, **names)],
             slippage=[
-                Slippage(row.account, row.symbol, int(row.lower_edge), row.orders)
+                Slippage(row.account, row.market, row.symbol, int(row.lower_edge), row.orders)
                 for row in rows(_SLIPPAGE, **names, bin=BIN_BPS)
             ],
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
@@ -100,41 +107,48 @@ def read_report(connection: Connection, span: Window, accounts: Sequence[str], r
     return data
 
 
+# IS TRUE keeps the planner off the primary key, with which it would read the account's whole history.
 _ACCOUNTS = "SELECT account FROM effective_coverage UNION SELECT account FROM order_counts WHERE orders > 0"
 # One subquery for each account: for the minimum of several accounts Postgres does not use the index.
 _FIRST_DAY = """
     SELECT timezone('UTC', least(
-               (SELECT min(day) FROM report_coverage WHERE account = ANY(:accounts)),
-               (SELECT timezone('UTC', min((SELECT min(order_time) FROM report_force_orders WHERE account = chosen)))
+               (SELECT min(day) FROM report_coverage
+                 WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE),
+               (SELECT timezone('UTC', min((SELECT min(order_time) FROM report_force_orders
+                                             WHERE account = chosen AND (market = ANY(:markets)) IS TRUE)))
                   FROM unnest(CAST(:accounts AS text[])) AS chosen)::date
            )::timestamp)
 """
 _SYMBOLS = """
     SELECT symbol FROM report_force_orders
-     WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND order_time >= :since AND order_time < :until
      GROUP BY symbol ORDER BY count(*) DESC, symbol COLLATE "C"
 """
 _DAILY = """
-    SELECT account, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol, quote_asset, close_type,
-           timezone('UTC', order_time)::date AS day, count(*) AS orders, sum(notional) AS notional
+    SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol, quote_asset,
+           close_type, timezone('UTC', order_time)::date AS day, count(*) AS orders, sum(notional) AS notional
       FROM report_force_orders
-     WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
-     GROUP BY 1, 2, 3, 4, 5 ORDER BY 5, 1, 2, 4, 3
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND order_time >= :since AND order_time < :until
+     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 6, 1, 2, 3, 5, 4
 """
 _SLIPPAGE = """
-    SELECT account, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
+    SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
            floor(slippage_bps / :bin) * :bin AS lower_edge, count(*) AS orders
       FROM report_force_orders
-     WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until AND slippage_bps IS NOT NULL
-     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND order_time >= :since AND order_time < :until AND slippage_bps IS NOT NULL
+     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 _HOURS = """
-    SELECT account, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
+    SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
            extract(isodow FROM timezone('UTC', order_time))::int - 1 AS weekday,
            extract(hour FROM timezone('UTC', order_time))::int AS hour, count(*) AS orders
       FROM report_force_orders
-     WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
-     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND order_time >= :since AND order_time < :until
+     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 """
 # The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders, and
 # without a join, which the planner misjudges for rows that were just stored and have no statistics yet.
@@ -143,7 +157,8 @@ _CASCADES = """
         SELECT account, market, symbol, order_time, notional, quote_asset,
                lag(order_time) OVER (PARTITION BY account, market ORDER BY order_time) AS before
           FROM report_force_orders
-         WHERE account = ANY(:accounts) AND order_time >= :since - report_cascade_pause()
+         WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+           AND order_time >= :since - report_cascade_pause()
     ), numbered AS (
         SELECT *, count(*) FILTER (WHERE before IS NULL OR before < order_time - report_cascade_pause())
                   OVER (PARTITION BY account, market ORDER BY order_time) AS cascade
@@ -157,25 +172,29 @@ _CASCADES = """
         SELECT *, dense_rank() OVER (ORDER BY orders DESC, started_at DESC, account, market) AS place
           FROM sized WHERE orders > 1 AND started_at >= :since AND started_at < :until
     )
-    SELECT account, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
+    SELECT account, market, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
            count(DISTINCT symbol), sum(notional), string_agg(DISTINCT quote_asset, ', '), max(of_second)
       FROM ranked WHERE place <= :shown
-     GROUP BY account, market, started_at, orders ORDER BY started_at, account
+     GROUP BY account, market, started_at, orders ORDER BY started_at, account, market
 """
 _COVERAGE = """
-    SELECT account, day, coverage, reasons, orders FROM report_coverage
-     WHERE account = ANY(:accounts) AND day BETWEEN :first_day AND :last_day ORDER BY account, day
+    SELECT account, market, day, coverage, reasons, orders FROM report_coverage
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND day BETWEEN :first_day AND :last_day ORDER BY account, market, day
 """
 _LARGEST = """
     WITH ranked AS (
-        SELECT account, symbol, order_id, order_time, close_type, position_closed, quantity_filled, average_price,
-               notional, quote_asset, slippage_bps, row_number() OVER (
-                   PARTITION BY account, symbol ORDER BY notional DESC NULLS LAST, order_time, order_id) AS place
+        SELECT account, market, symbol, order_id, order_time, close_type, position_closed, quantity_filled,
+               average_price, notional, quote_asset, slippage_bps, row_number() OVER (
+                   PARTITION BY account, market, symbol
+                   ORDER BY notional DESC NULLS LAST, order_time, order_id) AS place
           FROM report_force_orders
-         WHERE account = ANY(:accounts) AND order_time >= :since AND order_time < :until
+         WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+           AND order_time >= :since AND order_time < :until
     )
-    (SELECT * FROM ranked ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id LIMIT :overall)
+    (SELECT * FROM ranked
+      ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id LIMIT :overall)
     UNION
     SELECT * FROM ranked WHERE place <= :per_symbol
-    ORDER BY notional DESC NULLS LAST, order_time, account, symbol, order_id
+    ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id
 """

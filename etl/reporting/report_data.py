@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from etl.core.market_choice import sort_markets
 from etl.core.orders import CloseType
 from etl.core.timeline import Window, to_datetime, to_millis
 
@@ -17,6 +18,7 @@ CASCADES_SHOWN = 500
 
 class Daily(NamedTuple):
     account: str
+    market: str
     symbol: str
     quote_asset: str | None
     close_type: str
@@ -28,6 +30,7 @@ class Daily(NamedTuple):
 
 class Slippage(NamedTuple):
     account: str
+    market: str
     symbol: str
     lower_edge: int
     """Of a bin of width BIN_BPS, basis points; positive is worse for the account."""
@@ -36,6 +39,7 @@ class Slippage(NamedTuple):
 
 class Hour(NamedTuple):
     account: str
+    market: str
     symbol: str
     weekday: int
     """0 is Monday; UTC, like the hour."""
@@ -45,6 +49,7 @@ class Hour(NamedTuple):
 
 class Cascade(NamedTuple):
     account: str
+    market: str
     started_at: datetime
     seconds: float
     orders: int
@@ -56,6 +61,7 @@ class Cascade(NamedTuple):
 
 class DayCoverage(NamedTuple):
     account: str
+    market: str
     day: date
     coverage: str
     """proven, quarantined, partly or not."""
@@ -65,6 +71,7 @@ class DayCoverage(NamedTuple):
 
 class Largest(NamedTuple):
     account: str
+    market: str
     symbol: str
     order_id: int
     order_time: datetime
@@ -100,13 +107,19 @@ class ReportData:
     def orders(self) -> int:
         return sum(row.orders for row in self.daily)
 
+    @property
+    def markets(self) -> Sequence[str]:
+        """Those with an order or a covered day, in the order in which markets are shown."""
+        return sort_markets({row.market for row in self.daily} | {row.market for row in self.coverage})
+
     def as_json(self) -> dict[str, Any]:
         """For the page: names as indexes, decimals as text with all digits, times as ISO 8601.
 
         An order id is text as well: it may have more digits than a JavaScript number.
         """
         assets = sorted({row.quote_asset for row in self.daily if row.quote_asset is not None})
-        account, symbol, kind = _indexes(self.accounts), _indexes(self.symbols), _indexes(tuple(CloseType))
+        account, market, symbol = _indexes(self.accounts), _indexes(self.markets), _indexes(self.symbols)
+        kind = _indexes(tuple(CloseType))
         asset = _indexes(assets) | {None: None}
         return {
             "generated_at": _instant(self.generated_at),
@@ -114,22 +127,26 @@ class ReportData:
             "until": _instant(self.span.end),
             "retention_days": self.retention_days,
             "accounts": list(self.accounts),
+            "markets": list(self.markets),
             "symbols": list(self.symbols),
             "quote_assets": assets,
             "close_types": [close_type.value for close_type in CloseType],
             "daily": [
-                [account[one], symbol[of], asset[quoted], kind[why], *_plain(rest)]
-                for one, of, quoted, why, *rest in self.daily
+                [account[one], market[where], symbol[of], asset[quoted], kind[why], *_plain(rest)]
+                for one, where, of, quoted, why, *rest in self.daily
             ],
             "slippage": {
                 "bin_bps": BIN_BPS,
-                "rows": [[account[row.account], symbol[row.symbol], *row[2:]] for row in self.slippage],
+                "rows": [
+                    [account[row.account], market[row.market], symbol[row.symbol], *row[3:]] for row in self.slippage
+                ],
             },
-            "hours": [[account[row.account], symbol[row.symbol], *row[2:]] for row in self.hours],
-            "cascades": [[account[row.account], *_plain(row[1:])] for row in self.cascades],
-            "coverage": [[account[row.account], *_plain(row[1:])] for row in self.coverage],
+            "hours": [[account[row.account], market[row.market], symbol[row.symbol], *row[3:]] for row in self.hours],
+            "cascades": [[account[row.account], market[row.market], *_plain(row[2:])] for row in self.cascades],
+            "coverage": [[account[row.account], market[row.market], *_plain(row[2:])] for row in self.coverage],
             "largest": [
-                [account[row.account], row.symbol, str(row.order_id), *_plain(row[3:])] for row in self.largest
+                [account[row.account], market[row.market], row.symbol, str(row.order_id), *_plain(row[4:])]
+                for row in self.largest
             ],
         }
 

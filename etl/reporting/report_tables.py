@@ -11,7 +11,7 @@ from etl.core.text import many, printable
 from etl.core.timeline import DAY, SECOND, duration, to_millis, to_the_second
 from etl.reporting.layout import Column
 from etl.reporting.report_data import Cascade, Daily, DayCoverage, Largest, ReportData
-from etl.reporting.table import MIN_WIDTH, SYMBOL_WIDTH, Table, table
+from etl.reporting.table import MARKET, MIN_WIDTH, SYMBOL_WIDTH, Table, lone_market, table
 
 SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
@@ -60,60 +60,61 @@ def _number(heading: str, drop_order: int | None = None) -> Column:
 
 
 def _totals(data: ReportData) -> Table:
-    totals = _summed(data.daily, lambda row: (f"{row.day:%Y-%m}", row.close_type, row.quote_asset))
+    totals = _summed(data.daily, lambda row: (f"{row.day:%Y-%m}", row.market, row.close_type, row.quote_asset))
     rows = [
         (*key, format_number(total.orders), format_number(total.notional))
         for key, total in sorted(totals.items(), key=lambda item: str(item[0]))
     ]
-    columns = (Column("month"), Column("close type"), _text("asset", 1), _number("orders"), _number("notional"))
-    return table("by month and close type", columns, rows)
+    columns = (
+        *(Column("month"), MARKET, Column("close type"), _text("asset", 1)),
+        *(_number("orders"), _number("notional")),
+    )
+    return table("by month and close type", columns, rows, lone_market(data.markets))
 
 
 def _symbols(data: ReportData) -> Table:
-    totals = _summed(data.daily, lambda row: (row.symbol, row.quote_asset))
+    totals = _summed(data.daily, lambda row: (row.market, row.symbol, row.quote_asset))
     most = sorted(totals.items(), key=lambda item: (-item[1].orders, str(item[0])))[:SYMBOLS_SHOWN]
     rows = [(*key, *map(format_number, total)) for key, total in most]
     columns = (
-        Column("symbol", min_width=SYMBOL_WIDTH),
-        _text("asset", 1),
-        _number("orders"),
-        _number("ADL orders", 2),
-        _number("notional"),
+        *(MARKET, Column("symbol", min_width=SYMBOL_WIDTH), _text("asset", 1)),
+        *(_number("orders"), _number("ADL orders", 2), _number("notional")),
     )
-    return table(_titled("by symbol", len(rows), len(totals)), columns, rows)
+    return table(_titled("by symbol", len(rows), len(totals)), columns, rows, lone_market(data.markets))
 
 
 def _cascades(data: ReportData) -> Table:
     most = sorted(data.cascades, key=lambda one: (-one.orders, one.started_at))[:CASCADES_SHOWN]
     columns = (
-        *(_text("account", 5), Column("started"), Column("length", 4), _text("assets", 1), _number("symbols", 3)),
+        *(_text("account", 5), MARKET, Column("started"), Column("length", 4), _text("assets", 1)),
+        _number("symbols", 3),
         *(_number("orders"), _number("peak per second", 2), _number("notional")),
     )
-    return table("largest cascades", columns, map(_cascade_row, most))
+    return table("largest cascades", columns, map(_cascade_row, most), lone_market(data.markets))
 
 
 def _cascade_row(one: Cascade) -> Sequence[object]:
     length = duration(one.seconds * SECOND)
     counts = (format_number(one.symbols), format_number(one.orders), format_number(one.peak_orders_per_second))
-    return one.account, _moment(one.started_at), length, one.quote_assets, *counts, format_number(one.notional)
+    which = (one.account, one.market, _moment(one.started_at))
+    return *which, length, one.quote_assets, *counts, format_number(one.notional)
 
 
 def _coverage(data: ReportData) -> Table:
     retention = None if data.retention_days is None else data.retention_days * DAY
-    days: dict[str, list[DayCoverage]] = defaultdict(list)
+    days: dict[tuple[str, str], list[DayCoverage]] = defaultdict(list)
     for day in data.coverage:
-        days[day.account].append(day)
+        days[day.account, day.market].append(day)
     found = {day.coverage for day in data.coverage}
     states = [state for state in STATES if state != "quarantined" or state in found]
     rows = [
-        (account, *_summary_of(of_account, retention, data.generated_at), *_counts(of_account, states))
-        for account, of_account in days.items()
+        (*which, *_summary_of(own, retention, data.generated_at), *_counts(own, states)) for which, own in days.items()
     ]
     columns = (
-        *(_text("account"), _text("reasons", 1), Column("next loss", 2)),
+        *(_text("account"), MARKET, _text("reasons", 1), Column("next loss", 2)),
         *(_number("days proven" if state == "proven" else state) for state in states),
     )
-    return table("coverage", columns, rows)
+    return table("coverage", columns, rows, lone_market(data.markets))
 
 
 def _summary_of(days: Sequence[DayCoverage], retention: int | None, now: int) -> Sequence[object]:
@@ -172,6 +173,7 @@ def _largest(data: ReportData) -> Table:
     columns = (
         *(
             _text("account", 4),
+            MARKET,
             Column("symbol", min_width=SYMBOL_WIDTH),
             Column("order id"),
             Column("time"),
@@ -180,12 +182,14 @@ def _largest(data: ReportData) -> Table:
         *(Column("closed", 2), _text("asset", 1)),
         *(_number("filled", 5), _number("notional"), _number("slippage, bps", 3)),
     )
-    return table("largest orders", columns, map(_largest_row, data.largest[:LARGEST_SHOWN]))
+    largest = map(_largest_row, data.largest[:LARGEST_SHOWN])
+    return table("largest orders", columns, largest, lone_market(data.markets))
 
 
 def _largest_row(one: Largest) -> Sequence[object]:
     return (
         one.account,
+        one.market,
         one.symbol,
         one.order_id,
         _moment(one.order_time),

@@ -1,10 +1,11 @@
 """One table that fits itself to the terminal's width."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from etl.core.text import printable
+from etl.core.wallets import has_others
 from etl.reporting.layout import GAP, Column, fit_columns, shorten, wrap
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 8
 """Cells to which a text may be shortened, where no other width is given."""
+
+MARKET = Column("market", 4)
 
 SYMBOL_WIDTH = 14
 """Cells to which a symbol may be shortened; nearly all are no longer."""
@@ -50,11 +53,19 @@ class Table:
             yield Text(shorten(f"no room for: {' · '.join(layout.dropped)}", width), style="dim")
 
 
-def table(title: str | None, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table of these values; None is shown as a dash."""
-    printable_columns = [replace(column, heading=printable(column.heading)) for column in columns]
-    cells = [["–" if value is None else printable(str(value)) for value in row] for row in rows]
-    return Table(title, printable_columns, cells)
+def table(
+    title: str | None, columns: Sequence[Column], rows: Iterable[Sequence[object]], without: Collection[str] = ()
+) -> Table:
+    """A table of these values; None is shown as a dash. The columns `without` are left out."""
+    kept = [index for index, column in enumerate(columns) if column.heading not in without]
+    shown = [replace(columns[index], heading=printable(columns[index].heading)) for index in kept]
+    cells = [["–" if row[index] is None else printable(str(row[index])) for index in kept] for row in rows]
+    return Table(title, shown, cells)
+
+
+def lone_market(markets: Iterable[str]) -> Collection[str]:
+    """For `without`: the column `market` where all is USDⓈ-M."""
+    return () if has_others(markets) else (MARKET.heading,)
 
 
 def query_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:

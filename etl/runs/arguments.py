@@ -1,7 +1,7 @@
-"""Validates arguments of the command line and the API before anything else happens: symbols and times."""
+"""Validates arguments of the command line and the API before anything else happens: symbols, markets and times."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from etl.errors import ConfigError
@@ -18,6 +18,22 @@ def parse_symbols(typed: Sequence[str]) -> list[str]:
         if not re.fullmatch(r"\w{2,64}", name):
             raise ConfigError(f"{name!r} is not a symbol; write it like BTCUSDT")
     return names
+
+
+def check_markets(
+    settings: "Settings", accounts: Iterable[str], symbols: Sequence[str], markets: Sequence[str]
+) -> None:
+    """Raise ConfigError if a symbol is to be asked for where requests take none, or in no market at all."""
+    from etl.core.market_choice import OF_SYMBOLS, WITHOUT_SYMBOLS, markets_to_read
+
+    if not symbols:
+        return
+    for market in markets:
+        if market in WITHOUT_SYMBOLS:
+            raise ConfigError(f"--market {market} is never read by symbol: its endpoint takes none; leave out --symbol")
+    own = [settings.markets_of(account) or OF_SYMBOLS for account in accounts]
+    if not any(markets_to_read(markets, of_account, symbols) for of_account in own):
+        raise ConfigError("no market of USDⓈ-M futures is to be read; name the market of the symbol with --market")
 
 
 def check_span(settings: "Settings", span: "SpanText") -> None:

@@ -70,8 +70,15 @@ def access(
         yield Access(new_limiter, ExchangeClock if clock is None else lambda: clock)
 
 
-def reader(settings: Settings, keys: Keyring, access: Access, stop: Event, markets: Sequence[str] = ()) -> Reader:
-    """Makes the clients of all accounts whose key can be used. `markets`: requested by name, whatever is set."""
+def reader(
+    settings: Settings,
+    keys: Keyring,
+    access: Access,
+    stop: Event,
+    markets: Sequence[str] = (),
+    symbols: Sequence[str] = (),
+) -> Reader:
+    """Makes the clients of all accounts whose key can be used. `markets` and `symbols`: requested by name."""
     options = HttpOptions(
         settings.base_urls(),
         settings.connect_timeout_seconds,
@@ -90,6 +97,7 @@ def reader(settings: Settings, keys: Keyring, access: Access, stop: Event, marke
         keys.fault_lines,
         settings.markets_of,
         markets,
+        symbols,
         new_client,
         access,
         stop,
@@ -108,13 +116,14 @@ def reading(
     stop: Event,
     clock: ExchangeClock | None = None,
     markets: Sequence[str] = (),
+    symbols: Sequence[str] = (),
 ) -> Iterator[Reader]:
     """A reader for one run, with rate limiters of its own; raises StoreError.
 
-    `markets`: those that were requested by name; none: those of each account.
+    `markets` and `symbols`: those that were requested by name. For what is read without them see `markets_to_read`.
     """
     with access(settings, connection.engine, stop, clock) as own:
-        yield reader(settings, keys, own, stop, markets)
+        yield reader(settings, keys, own, stop, markets, symbols)
 
 
 def signer(credentials: Credentials) -> Signer:
@@ -133,7 +142,7 @@ def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: Abstract
     with (
         watching as watch,
         store(settings) as connection,
-        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
+        reading(settings, spec.keys, connection, stop, markets=spec.markets, symbols=spec.symbols) as reader,
     ):
         summary = ingest_with(connection, reader, spec, watch)
         fold_old_runs(connection, settings.keep_runs_days, stop)

@@ -1,6 +1,7 @@
 """Holds each account of a run against the host and key that its proof was read with, before any page is requested."""
 
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,8 @@ class _Claim:
     client: ExchangeClient
     remembered: Remembered | None
     held: Held
+    options: list[str]
+    """The options that name it on the command line."""
 
     @property
     def former_host(self) -> str | None:
@@ -56,7 +59,7 @@ class IdentityCheck:
         """Refuse the accounts whose proof belongs to another host."""
         refused: Refused = {}
         for wallet, client in clients.items():
-            claim = self._claim(wallet, client)
+            claim = self._claim(wallet, client, wallet.options({market for _, market in clients}))
             match recognize(claim.remembered, client.host, claim.held):
                 case Recognition.NEW:
                     self._remember(claim, is_checked=True)
@@ -110,13 +113,13 @@ class IdentityCheck:
             raise TransientError(_not_answered(witness, answer))
         return shows(answer, stored)
 
-    def _claim(self, wallet: Wallet, client: ExchangeClient) -> _Claim:
+    def _claim(self, wallet: Wallet, client: ExchangeClient, options: list[str]) -> _Claim:
         identity = identities.remembered(self._connection, *wallet)
         remembered = None
         if identity is not None:
             has_same_key = compare_digest(identity.key_fingerprint, client.fingerprint(identity.key_salt))
             remembered = Remembered(identity.host, has_same_key, identity.is_checked)
-        return _Claim(wallet, client, remembered, identities.held(self._connection, *wallet))
+        return _Claim(wallet, client, remembered, identities.held(self._connection, *wallet), options)
 
     def _remember(self, claim: _Claim, *, is_checked: bool) -> None:
         salt = secrets.token_bytes(SALT_BYTES)
@@ -137,7 +140,7 @@ def _of_another_host(claim: _Claim) -> str:
     return (
         f"what is stored was read from {former} and proves nothing about {host}; set base_url back, or use another "
         f"account name for {host}; if {host} is the same exchange at a new address, let it be read again: "
-        f"force-orders coverage reset --account {claim.wallet.account} --why 'new address'"
+        f"force-orders coverage reset {shlex.join(claim.options)} --why 'new address'"
     )
 
 
@@ -174,5 +177,5 @@ def _not_checked(claim: _Claim) -> str:
         change = f"the {'key' if claim.former_host is None else 'address'} has changed, which"
     return (
         f"account {claim.wallet}: {change} could not be checked, because the exchange keeps no order that is stored; "
-        f"to compare what it keeps: force-orders verify --account {claim.wallet.account}"
+        f"to compare what it keeps: force-orders verify {shlex.join(claim.options)}"
     )

@@ -60,6 +60,13 @@ def find_markets(
     return found
 
 
+def begins(connection: Connection, account: str) -> dict[Wallet, int]:
+    """From when on a market is read that the account got by a switch, epoch milliseconds."""
+    known = account_markets.of_account(connection, account)
+    connection.rollback()
+    return {Wallet(account, one.market): one.since for one in known if one.since is not None}
+
+
 def note_choice(connection: Connection, account: str, chosen: Sequence[str]) -> None:
     """Remember that the settings name the markets to read: another one that the account has is a gap. Commits."""
     for one in choose(account_markets.of_account(connection, account), chosen):

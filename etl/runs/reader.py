@@ -24,6 +24,8 @@ class Reader:
     """The markets of an account by the settings. None named: those that it is found to have."""
     requested: Sequence[str]
     """The markets that this run is to read, whatever the settings say; none: as they say."""
+    symbols: Sequence[str]
+    """The symbols that this run is to read; none: all. They choose the market where none is requested."""
     new_client: Callable[[Wallet], ExchangeClient]
     access: Access
     stop: Event

@@ -1,5 +1,6 @@
 """One run: lock the accounts, plan, walk, record the end. `backfill`, `sync` and `verify` share it."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from sqlalchemy import Connection
 
 from etl.core.account_markets import HAS_NONE, readable, unread
 from etl.core.clocks import Clocks
+from etl.core.market_choice import NO_MARKET_OF_SYMBOLS, markets_to_read
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
@@ -40,7 +42,7 @@ from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
 from etl.runs.listing import keep_listings
-from etl.runs.market_finding import find_markets, note_choice, note_refusals
+from etl.runs.market_finding import begins, find_markets, note_choice, note_refusals
 from etl.runs.reader import Reader
 from etl.runs.recorder import Recorder
 from etl.runs.sink import Sink
@@ -116,6 +118,7 @@ class Run:
             self._watch(Progress(walks_done, summary.windows, sink.found(walks_done)))
 
         wanted = self._find_wallets()
+        summary.markets = frozenset(wallet.market for wallet in wanted)
         self._lock_wallets(wanted)
         identity = IdentityCheck(self.connection, reader.page_limit)
         self._leave_out(identity.without_requests(self._clients))
@@ -214,11 +217,18 @@ class Run:
         """What this run is to read. Of a market that an account has and that is not read, the summary says so."""
         reader, found = self._reader, dict[Wallet, ExchangeClient]()
         for account in reader.accounts:
-            names = reader.requested or reader.markets_set(account)
-            if not names:
-                names = self._markets_found(account)
-            elif not reader.requested:
-                note_choice(self.connection, account, names)
+            own: Sequence[str] = ()
+            if not reader.requested:
+                own = reader.markets_set(account)
+                if own:
+                    note_choice(self.connection, account, own)
+                else:
+                    own = self._markets_found(account)
+            names = markets_to_read(reader.requested, own, reader.symbols)
+            if own and not names:
+                self.summary.faults.append(f"account {account}: {NO_MARKET_OF_SYMBOLS}")
+                self._unread_markets += 1
+            self._begins |= begins(self.connection, account)
             found |= {wallet: reader.client(wallet) for wallet in (Wallet(account, name) for name in names)}
         return found
 
@@ -230,7 +240,6 @@ class Run:
             lines = [HAS_NONE]
         self.summary.faults += [f"account {account}: {line}" for line in lines]
         self._unread_markets += len(lines)
-        self._begins |= {Wallet(account, one.market): one.since for one in known if one.since is not None}
         return names
 
     def _lock_wallets(self, wanted: Mapping[Wallet, ExchangeClient]) -> None:
@@ -310,7 +319,8 @@ class Run:
         latest = max((one.proven[-1].end for one in known.values() if one.proven), default=0)
         if latest > rules.present + MINUTE:
             self._proven_futures += 1
-            options = f"--account {wallet.account} --since {iso(rules.floor)} --why 'a clock was ahead'"
+            since, why = ["--since", iso(rules.floor)], ["--why", "a clock was ahead"]
+            options = shlex.join([*wallet.options(self.summary.markets), *since, *why])
             self.summary.faults.append(
                 f"account {wallet} is recorded as proven until {iso(latest)}, which lies in the future: a clock was "
                 f"ahead; nobody knows since when, so take back all that can be read again: "

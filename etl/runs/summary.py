@@ -27,6 +27,8 @@ class Summary:
     run_id: int
     status: str = "running"
     exit_code: ExitCode = ExitCode.DONE
+    markets: frozenset[str] = frozenset()
+    """Those that it was to read, of any account."""
     windows: int = 0
     counts: runs.Counts = field(default_factory=runs.Counts)
     gaps: list[Gap] = field(default_factory=list)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, text
 
 from etl.core.egress import EDGE, Taken
-from etl.core.markets.apis import FUTURES_POOL
+from etl.core.markets.apis import APIS, FUTURES_POOL
 from etl.core.markets.market import Pool
 from etl.core.timeline import MINUTE, to_datetime
 from etl.store import cooldowns
@@ -24,6 +24,8 @@ from etl.store.engine import store_errors
 
 UNNAMED = "default"
 """The egress of cooldowns where the settings name none: all such processes may share an address."""
+
+_OTHER_POOLS = {api.pool.name for api in APIS} - {FUTURES_POOL.name}
 
 LEASES = 64
 """A lease is this fraction of the minute's rest, where that is more than one request. It saves statements only for
@@ -154,11 +156,17 @@ def shared_egress(engine: Engine, name: str | None) -> Iterator[SharedEgress]:
         egress.close()
 
 
-def spent_weights(connection: Connection, now: int) -> dict[str, int]:
-    """Weight by egress that our running processes have taken in the minute of `now`, epoch milliseconds.
+def spent_weights(connection: Connection, now: int) -> dict[tuple[str, str], int]:
+    """Weight by egress and pool that our running processes have taken in the minute of `now`, epoch milliseconds.
 
     Empty on a standby, which does not show who is connected to its primary.
     """
     minute = now // MINUTE * MINUTE
     rows = connection.execute(_SPENT, {"minute": to_datetime(minute), "before": to_datetime(minute - MINUTE)})
-    return {row.egress: row.spent for row in rows}
+    return {_egress_and_pool(row.egress): row.spent for row in rows}
+
+
+def _egress_and_pool(counted_as: str) -> tuple[str, str]:
+    """From the name under which `SharedEgress.of_pool` counts."""
+    egress, separator, pool = counted_as.rpartition("/")
+    return (egress, pool) if separator and pool in _OTHER_POOLS else (counted_as, FUTURES_POOL.name)

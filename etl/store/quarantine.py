@@ -45,11 +45,11 @@ _RESOLVE_STORED = text("""
 """)
 
 _DOUBTED_DAYS = text("""
-    SELECT account, day
+    SELECT account, market, day
       FROM (SELECT DISTINCT account FROM quarantined_days
              WHERE cardinality(CAST(:accounts AS text[])) = 0 OR account = ANY(:accounts)) AS of_row
-     CROSS JOIN LATERAL (SELECT day, reasons FROM report_coverage WHERE account = of_row.account) AS days
-     WHERE 'quarantined' = ANY (string_to_array(reasons, ', ')) ORDER BY account, day
+     CROSS JOIN LATERAL (SELECT market, day, reasons FROM report_coverage WHERE account = of_row.account) AS days
+     WHERE 'quarantined' = ANY (string_to_array(reasons, ', ')) ORDER BY account, market, day
 """)
 
 
@@ -92,12 +92,11 @@ def unresolved(connection: Connection) -> list[Quarantined]:
     return [Quarantined(*row) for row in rows]
 
 
-def count(connection: Connection, but_of: Collection[str] = (), accounts: Collection[str] = ()) -> int:
-    """Unresolved rows of these accounts, or of all without any, but for those of some accounts."""
+def count(connection: Connection, accounts: Collection[str] = ()) -> int:
+    """Unresolved rows of these accounts; without any, of all."""
     own = quarantined_orders.c
     chosen = own.account.in_(accounts) if accounts else true()
-    unresolved_rows = select(func.count()).where(own.resolved_at.is_(None), own.account.not_in(but_of), chosen)
-    return int(connection.scalar(unresolved_rows) or 0)
+    return int(connection.scalar(select(func.count()).where(own.resolved_at.is_(None), chosen)) or 0)
 
 
 def count_by_account(connection: Connection) -> dict[tuple[str, str], int]:
@@ -125,14 +124,14 @@ def resolve_stored(connection: Connection, account: str, market: str, keys: Coll
     connection.execute(_RESOLVE_STORED, scope | {"symbols": symbols, "order_ids": order_ids})
 
 
-def doubted_days(connection: Connection, accounts: Collection[str] = ()) -> list[tuple[str, date]]:
-    """Account and day of UTC, of each day that is not proven because an unresolved row may belong to it.
+def doubted_days(connection: Connection, accounts: Collection[str] = ()) -> list[tuple[str, str, date]]:
+    """Account, market and day of UTC, of each day that is not proven because an unresolved row may belong to it.
 
     Of these accounts; without any, of all.
     """
-    if not count(connection, accounts=accounts):
+    if not count(connection, accounts):
         return []
-    return [(row.account, row.day) for row in connection.execute(_DOUBTED_DAYS, {"accounts": [*accounts]})]
+    return [(row.account, row.market, row.day) for row in connection.execute(_DOUBTED_DAYS, {"accounts": [*accounts]})]
 
 
 def dismiss(connection: Connection, row_id: int, decision_id: int) -> None:

@@ -95,7 +95,8 @@ FIRES = (
         {f"force_orders_days_until_loss{MAIN}": always(13.5)},
         0,
         OF_MAIN,
-        "account main (usdm): unread history is lost in 13.5 days: run `force-orders backfill --account main`",
+        "account main (usdm): unread history is lost in 13.5 days: run `force-orders backfill --account main "
+        "--market usdm`",
     ),
     Fires(
         "ForceOrdersGap",

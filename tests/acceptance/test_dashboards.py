@@ -117,13 +117,14 @@ def test_only_the_report_views_are_asked() -> None:
 @pytest.mark.parametrize("query", SQL, ids=str)
 def test_amounts_of_different_quote_assets_are_never_added(query: Query) -> None:
     if re.search(r"(?:sum|max)\((?:slippage_bps \* )?(?:largest_)?notional\)", query.text):
-        assert "quote_asset = ${quote:sqlstring}" in query.text or "GROUP BY symbol, quote_asset" in query.text
+        assert "quote_asset = ${quote:sqlstring}" in query.text or "GROUP BY market, symbol, quote_asset" in query.text
 
 
 def substituted(text: str, since: str, until: str) -> str:
     """As Grafana sends it to Postgres. Its macros end at the first bracket, so that only a column may stand in one."""
     sent = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 BETWEEN '{since}' AND '{until}'", text)
     sent = sent.replace("${account:sqlstring}", "'main','it''s'").replace("${quote:sqlstring}", "'USDT'")
+    sent = sent.replace("${market:sqlstring}", "'usdm','coinm'")
     assert "$" not in sent
     return sent
 
@@ -152,18 +153,19 @@ def test_every_sql_query_runs_for_the_reader_and_most_have_an_answer(read: Lab) 
     found = {str(query): answers(read, query.text) for query in (*VARIABLES, *SQL)}
     assert [where for where, rows in found.items() if not rows] == []
     assert found["account"] == [("main",)]
+    assert found["market"] == [("usdm",)]
     assert found["quote"] == [("USDT",), ("USDC",)], "the one with the most orders first"
     assert found["Orders"] == [(5,)]
     assert found["Notional in $quote"] == [(360,)]
     assert found["Largest order in $quote"] == [(100,)]
     assert found["Deleveraged"] == [(1,)]
-    assert [row[:5] for row in found["Contracts"]] == [
-        ("BTCUSDT", "USDT", 3, None, 300),
-        ("ETHUSDC", "USDC", 1, None, 5),
-        ("ETHUSDT", "USDT", 1, 1, 60),
+    assert [row[:6] for row in found["Contracts"]] == [
+        ("usdm", "BTCUSDT", "USDT", 3, None, 300),
+        ("usdm", "ETHUSDC", "USDC", 1, None, 5),
+        ("usdm", "ETHUSDT", "USDT", 1, 1, 60),
     ]
     (cascade,) = found["Cascades"]
-    assert cascade[3:7] == (4, 2, None, "USDC, USDT"), "no sum of two assets"
+    assert cascade[4:8] == (4, 2, None, "USDC, USDT"), "no sum of two assets"
     assert len(found["Newest orders"]) == 5
 
 
@@ -210,7 +212,7 @@ def test_every_promql_query_has_an_answer(read: Lab, tmp_path: Path) -> None:
     series = dict(as_series(read("metrics").stdout)) | {name: f"{value}x40" for name, value in TOLD_BESIDE.items()}
     at = f"{30 * STEP_S}s"
     empty = [
-        {"expr": f"absent({query.text.replace('$account', '.*')})", "eval_time": at, "exp_samples": []}
+        {"expr": f"absent({re.sub(r'[$](account|market)', '.*', query.text)})", "eval_time": at, "exp_samples": []}
         for query in PROMQL
     ]
     assert complaints(tmp_path, DEPLOY / "alerts.yml", series, {"promql_expr_test": empty}) == ""

@@ -43,7 +43,7 @@ def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi
     assert [question for question, rows in answers.items() if not rows] in ([], [MAY_BE_EMPTY])
 
     orders = len(one.table())
-    assert sum(row[2] for row in answers["Were longs closed, or shorts?"]) == orders
+    assert sum(row[3] for row in answers["Were longs closed, or shorts?"]) == orders
     assert sum(row[2] for row in answers["At what hour of the week does it happen?"]) == orders
 
 

@@ -265,7 +265,8 @@ def test_a_day_with_an_unreadable_row_is_proven_nowhere(lab: Labs) -> None:
     assert "quarantined" in heading.split()
     status = one("status")
     assert str(day) in status.stdout
-    assert json.loads(one("status", "--json").stdout)["quarantined_days"] == [{"account": "main", "day": str(day)}]
+    doubted = {"account": "main", "market": "usdm", "day": str(day)}
+    assert json.loads(one("status", "--json").stdout)["quarantined_days"] == [doubted]
 
     one.tell("orders", [order_row("ETHUSDT", 2, one.now() - DAY)])
     assert one("sync").returncode == 3
@@ -357,7 +358,7 @@ def test_what_the_exchange_no_longer_keeps_is_taken_back_only_after_a_yes(lab: L
     ("words", "said"),
     [
         ("--account nobody", "there is no account 'nobody' in the database; it holds main"),
-        ("--account main --market spot", "account main has no market 'spot'; it has usdm"),
+        ("--account main --market coinm", "account main has no market 'coinm'; it has usdm"),
         ("--account main --since 2026-09-02 --until 2026-09-01", "is not before --until 2026-09-02T00:00Z"),
         ("--account main --since yesterday", "'yesterday' is not a time"),
         ("--account main --symbol ?", "'?' is not a symbol"),

@@ -74,7 +74,7 @@ def test_the_metrics_are_what_the_database_holds(read: Lab) -> None:
         ("main", "usdm"): pytest.approx(seal["made"].timestamp(), abs=0.001)
     }
     assert found["force_orders_snapshot_timestamp_seconds"][()] == pytest.approx(read.now() / 1000, abs=30)
-    assert found["force_orders_weight_used"] == {(gethostname(),): 0}, "what has ended counts no longer"
+    assert found["force_orders_weight_used"] == {(gethostname(), "futures"): 0}, "what has ended counts no longer"
     assert "force_orders_gap_seconds" not in found
 
 

@@ -128,8 +128,8 @@ def test_the_page_holds_every_order_and_takes_its_name_at_once(lab: Labs) -> Non
     count, size = len(demo.table()), file.stat().st_size
     assert done.stdout == f"wrote report.html ({count} orders, {size / 1000:,.0f} kB)\n"
     data = page_data(file.read_text(encoding="utf-8"))
-    assert sum(row[5] for row in data["daily"]) == sum(row[4] for row in data["hours"]) == count
-    assert {"proven", "partly"} <= {row[2] for row in data["coverage"]}
+    assert sum(row[6] for row in data["daily"]) == sum(row[5] for row in data["hours"]) == count
+    assert {"proven", "partly"} <= {row[3] for row in data["coverage"]}
     assert list(demo.command.directory.iterdir()) == [file], "nothing else is left"
 
 

@@ -66,9 +66,10 @@ def of(rows: list[list[Any]], data: dict[str, Any], choice: dict[str, str]) -> l
     return [
         row
         for row in rows
-        if row[2] == asset
+        if row[3] == asset
         and choice.get("account") in (None, data["accounts"][row[0]])
-        and choice.get("symbol") in (None, data["symbols"][row[1]])
+        and choice.get("market") in (None, data["markets"][row[1]])
+        and choice.get("symbol") in (None, data["symbols"][row[2]])
     ]
 
 
@@ -79,7 +80,7 @@ def shown(number: Decimal | int) -> str:
 
 
 def amount(rows: list[list[Any]]) -> Decimal:
-    return sum((Decimal(row[6]) for row in rows), Decimal(0))
+    return sum((Decimal(row[7]) for row in rows), Decimal(0))
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: " ".join(choice.values()) or "everything")
@@ -91,7 +92,7 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     browser.value(OPEN)
     browser.value(DRAWN)
     rows = of(RICH["daily"], RICH, choice)
-    orders, adl = sum(row[5] for row in rows), sum(row[5] for row in rows if row[3] == 1)
+    orders, adl = sum(row[6] for row in rows), sum(row[6] for row in rows if row[4] == 1)
     figures = browser.value(FIGURES)
     asset = choice.get("asset", "USDT")
     assert figures["Orders"][0] == shown(orders)
@@ -102,34 +103,58 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     )
     days = {row[0]: row for row in browser.value(ROWS.format("daily"))}
     assert {day: row[2:4] for day, row in days.items() if row[2] != "0"} == {
-        day: [shown(sum(row[5] for row in of_day)), shown(amount(of_day))]
-        for day in {row[4] for row in rows}
-        if (of_day := [row for row in rows if row[4] == day])
+        day: [shown(sum(row[6] for row in of_day)), shown(amount(of_day))]
+        for day in {row[5] for row in rows}
+        if (of_day := [row for row in rows if row[5] == day])
     }
     symbols = {row[0]: row[1:3] for row in browser.value(ROWS.format("symbols"))}
     assert symbols == {
-        RICH["symbols"][symbol]: [shown(sum(row[5] for row in of_it)), shown(amount(of_it))]
-        for symbol in {row[1] for row in rows}
-        if (of_it := [row for row in rows if row[1] == symbol])
+        RICH["symbols"][symbol]: [shown(sum(row[6] for row in of_it)), shown(amount(of_it))]
+        for symbol in {row[2] for row in rows}
+        if (of_it := [row for row in rows if row[2] == symbol])
     }
     accounts = {place for place, name in enumerate(RICH["accounts"]) if choice.get("account") in (None, name)}
-    left = {(row[0], row[1]) for row in rows}
-    in_bins = sum(row[3] for row in RICH["slippage"]["rows"] if (row[0], row[1]) in left)
+    left = {(*row[:3],) for row in rows}
+    in_bins = sum(row[4] for row in RICH["slippage"]["rows"] if (*row[:3],) in left)
     assert sum(int(row[2].replace(",", "")) for row in browser.value(ROWS.format("slippage"))) == in_bins
-    in_hours = sum(row[4] for row in RICH["hours"] if (row[0], row[1]) in left)
+    in_hours = sum(row[5] for row in RICH["hours"] if (*row[:3],) in left)
     assert sum(int(row[-1].replace(",", "")) for row in browser.value(ROWS.format("hours"))) == in_hours
     cascades = [row for row in RICH["cascades"] if row[0] in accounts]
     assert len(browser.value(ROWS.format("cascades"))) == len(cascades)
-    largest = max(cascades, key=lambda row: row[3])
-    assert figures["Largest cascade"][0] == f"{largest[3]} orders"
+    largest = max(cascades, key=lambda row: row[4])
+    assert figures["Largest cascade"][0] == f"{largest[4]} orders"
     covered = [row for row in RICH["coverage"] if row[0] in accounts]
     assert [row[1:4] for row in browser.value(ROWS.format("coverage"))] == [
-        [day, coverage, reasons or "–"] for _, day, coverage, reasons, _ in covered
+        [day, coverage, reasons or "–"] for _, _, day, coverage, reasons, _ in covered
     ]
-    assert figures["Days not proven"][0] == str(len({row[1] for row in covered if row[2] != "proven"}))
-    wanted = [row for row in RICH["largest"] if row[9] == asset and row[0] in accounts]
-    wanted = [row for row in wanted if choice.get("symbol") in (None, row[1])][:50]
-    assert [row[-1] for row in browser.value(ROWS.format("largest"))] == [row[2] for row in wanted]
+    assert figures["Days not proven"][0] == str(len({row[2] for row in covered if row[3] != "proven"}))
+    wanted = [row for row in RICH["largest"] if row[10] == asset and row[0] in accounts]
+    wanted = [row for row in wanted if choice.get("symbol") in (None, row[2])][:50]
+    assert [row[-1] for row in browser.value(ROWS.format("largest"))] == [row[3] for row in wanted]
+    assert browser.complaints() == []
+
+
+def test_markets_are_chosen_apart_and_a_symbol_of_each_stands_by_itself(browser: Browser, tmp_path: Path) -> None:
+    data = reported.rich(("main",), markets=("usdm", "margin"))
+    visit(browser, tmp_path, data)
+    browser.value(OPEN)
+    browser.value(DRAWN)
+    for choice, names in (({}, ["usdm", "margin"]), ({"market": "margin"}, ["margin"])):
+        choose(browser, choice)
+        rows = of(data["daily"], data, choice)
+        figures = browser.value(FIGURES)
+        assert figures["Orders"][0] == shown(sum(row[6] for row in rows))
+        assert ("usdm + margin" in figures["Notional, USDT"][1]) == (names == ["usdm", "margin"])
+        symbols = {(row[0], row[1]): row[2:4] for row in browser.value(ROWS.format("symbols"))}
+        assert symbols == {
+            (data["markets"][market], data["symbols"][symbol]): [shown(sum(row[6] for row in own)), shown(amount(own))]
+            for market, symbol in {(row[1], row[2]) for row in rows}
+            if (own := [row for row in rows if (row[1], row[2]) == (market, symbol)])
+        }
+        cascades = [row for row in data["cascades"] if data["markets"][row[1]] in names]
+        assert len(browser.value(ROWS.format("cascades"))) == len(cascades)
+        assert {row[1] for row in browser.value(ROWS.format("coverage"))} == {*names}
+        assert {row[2] for row in browser.value(ROWS.format("largest"))} == {*names}
     assert browser.complaints() == []
 
 
@@ -148,7 +173,7 @@ def test_every_chart_is_drawn_named_and_nothing_is_loaded(browser: Browser, tmp_
 def test_the_address_leads_to_a_choice_and_follows_it(browser: Browser, tmp_path: Path) -> None:
     visit(browser, tmp_path, RICH, f"#account=second&symbol={quote('币安人生USDT')}")
     rows = of(RICH["daily"], RICH, {"account": "second", "symbol": "币安人生USDT"})
-    assert browser.value(FIGURES)["Orders"][0] == shown(sum(row[5] for row in rows))
+    assert browser.value(FIGURES)["Orders"][0] == shown(sum(row[6] for row in rows))
     choose(browser, {"account": "all accounts"})
     assert browser.value("new URLSearchParams(location.hash.slice(1)).get('symbol')") == "币安人生USDT"
     assert browser.value("new URLSearchParams(location.hash.slice(1)).get('account')") is None
@@ -191,7 +216,7 @@ def test_where_there_is_nothing_to_draw_a_sentence_says_so(
 def test_a_sum_loses_no_digit_where_a_float_would(browser: Browser, tmp_path: Path) -> None:
     data = reported.one_order()
     data["daily"] = [
-        [0, 0, 0, kind, "2026-09-01", 1, text] for kind, text in enumerate(["9007199254740993", "0.00000001"])
+        [0, 0, 0, 0, kind, "2026-09-01", 1, text] for kind, text in enumerate(["9007199254740993", "0.00000001"])
     ]
     visit(browser, tmp_path, data)
     assert browser.value(FIGURES)["Notional, USDT"][1] == "exactly 9,007,199,254,740,993.00000001"
@@ -210,8 +235,8 @@ def test_the_day_in_which_a_history_begins_is_no_gap_and_the_last_ones_are_only_
     browser: Browser, tmp_path: Path
 ) -> None:
     data = reported.one_order()
-    data["coverage"][0][2] = data["coverage"][-2][2] = "partly"
-    data["coverage"][-1][2] = "not"
+    data["coverage"][0][3] = data["coverage"][-2][3] = "partly"
+    data["coverage"][-1][3] = "not"
     visit(browser, tmp_path, data)
     lines = browser.value("[...document.querySelectorAll('.gaps li')].map(line => line.textContent)")
     assert lines == ["2026-09-29 to 2026-09-30 (2 days) not read yet"]
@@ -224,8 +249,8 @@ def test_a_day_that_is_not_proven_is_told_from_a_zero(browser: Browser, tmp_path
     browser.value(DRAWN)
     days = {row[0]: row for row in browser.value(ROWS.format("daily"))}
     assert days["2026-09-18"][1:3] == ["not proven", "0"]
-    zero = next(row for row in RICH["coverage"] if row[0] == 1 and row[2] == "proven" and row[4] == 0)
-    assert days[zero[1]][1:3] == ["proven", "0"]
+    zero = next(row for row in RICH["coverage"] if row[0] == 1 and row[3] == "proven" and row[5] == 0)
+    assert days[zero[2]][1:3] == ["proven", "0"]
     patterns = browser.value("document.querySelectorAll('#daily svg pattern').length")
     assert patterns > 0
 

@@ -176,7 +176,7 @@ def test_metrics_are_served_while_it_runs_and_no_longer(lab: Labs, stay: Staying
     assert found["force_orders_request_outcomes_total"][("answered",)] == watched.stats()["requests"]
     assert found["force_orders_watermark_age_seconds"][("main", "usdm")] < 3_600
     assert found["force_orders_days_until_loss"][("main", "usdm")] > KEPT_DAYS - 1
-    assert found["force_orders_weight_used"].keys() == {("frankfurt",)}
+    assert found["force_orders_weight_used"].keys() == {("frankfurt", "futures")}
     assert found["force_orders_jobs"] == {("todo",): 0, ("doing",): 0, ("succeeded",): 4, ("failed",): 0}
     assert found["force_orders_runs_total"] == {("backfill", "succeeded"): 2, ("sync", "succeeded"): 1}
     assert stay.stop(scheduler) == 130

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from etl.core.egress import Taken
-from etl.core.markets.apis import FUTURES_POOL
+from etl.core.markets.apis import FUTURES_POOL, PORTFOLIO_POOL
 from etl.core.timeline import HOUR, MINUTE, SECOND
 from etl.errors import StoreError
 from etl.store import egress as module
@@ -61,23 +61,31 @@ def test_two_processes_have_one_budget(processes: Egresses) -> None:
     assert one.take(1, NOON, 100) == Taken(granted=False, spent=100, cooldown=0)
 
 
-def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress(
+def weights(frankfurt: int) -> dict[tuple[str, str], int]:
+    return {("frankfurt", "futures"): frankfurt, ("frankfurt", "portfolio"): 30, ("tokyo/1", "futures"): 0}
+
+
+def test_what_all_have_spent_of_the_running_minute_can_be_read_by_egress_and_pool(
     processes: Egresses, connection: Connection
 ) -> None:
     assert spent_weights(connection, NOON) == {}
-    first, second, elsewhere = processes.shared("frankfurt"), processes.shared("frankfurt"), processes("tokyo")
+    first, second, elsewhere = processes.shared("frankfurt"), processes.shared("frankfurt"), processes("tokyo/1")
+    lasting = processes.shared("frankfurt").of_pool(PORTFOLIO_POOL)
     one, other = first.of_pool(FUTURES_POOL), second.of_pool(FUTURES_POOL)
     one.take(50, NOON, 100)
     other.take(20, NOON, 100)
     elsewhere.take(40, NOON - MINUTE, 100)
-    assert spent_weights(connection, NOON) == {"frankfurt": 70, "tokyo": 0}
+    lasting.take(30, NOON, 100)
+    assert spent_weights(connection, NOON) == weights(frankfurt=70)
     one.take(10, LATE, 100)
-    assert spent_weights(connection, LATE) == {"frankfurt": 80, "tokyo": 0}
-    assert spent_weights(connection, NEXT) == {"frankfurt": 10, "tokyo": 0}, "the last second's may count in the next"
-    assert other.take(0, NEXT, 10).spent == spent_weights(connection, NEXT)["frankfurt"]
+    assert spent_weights(connection, LATE) == weights(frankfurt=80)
+    of_next = spent_weights(connection, NEXT)
+    assert of_next["frankfurt", "futures"] == 10, "the last second's may count in the next"
+    assert of_next["frankfurt", "portfolio"] == 0
+    assert other.take(0, NEXT, 10).spent == spent_weights(connection, NEXT)["frankfurt", "futures"]
     first.close()
     second.close()
-    wait_until(lambda: spent_weights(connection, NOON) == {"frankfurt": 0, "tokyo": 0})  # the server has to notice
+    wait_until(lambda: spent_weights(connection, NOON) == weights(frankfurt=0))  # the server has to notice
 
 
 def test_a_new_minute_begins_with_nothing_spent(processes: Egresses) -> None:

@@ -17,7 +17,8 @@ from etl.core.wallets import Wallet
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments
 from etl.fleet.queue import enqueue, is_superseded
 from etl.monitoring.metrics import metrics
-from etl.monitoring.status import as_json, read_status, warnings
+from etl.monitoring.status import read_brief_status, read_status, warnings
+from etl.monitoring.status_json import status_json
 from etl.notifications.reading import read_summary
 from etl.notifications.summary import UnreadHistory
 from etl.runs.ingest import IngestSink
@@ -120,7 +121,7 @@ def test_a_run_plans_from_what_is_known_of_its_own_market(both: Connection) -> N
 
 def test_the_status_shows_each_market_by_itself(both: Connection) -> None:
     status = read_status(both, RULES)
-    scopes = {scope["market"]: scope for scope in as_json(status)["scopes"] if scope["symbol"] == "*"}
+    scopes = {scope["market"]: scope for scope in status_json(status)["scopes"] if scope["symbol"] == "*"}
     assert [(name, scopes[name]["orders"], len(scopes[name]["gaps"])) for name in (USDM, OTHER)] == [
         (USDM, 1, 0),
         (OTHER, 2, 1),
@@ -144,9 +145,35 @@ def test_a_metric_of_an_account_names_its_market(both: Connection) -> None:
     }
 
 
-def test_a_summary_of_runs_tells_the_oldest_unread_instant_of_any_market(both: Connection) -> None:
+def test_a_market_of_the_settings_that_was_never_read_is_watched(both: Connection) -> None:
+    configured = {ACCOUNT: (USDM, OTHER, "margin"), "auto": (), "pm": ("pm-usdm",)}
+    found = values(metrics(both, RULES, configured).decode())["force_orders_read_until_timestamp_seconds"]
+    assert {wallet for wallet, until in found.items() if until == 0} == {
+        (ACCOUNT, "margin"),
+        ("auto", USDM),
+        ("pm", "pm-usdm"),
+    }
+    one = values(metrics(both, RULES, {ACCOUNT: ()}).decode())["force_orders_read_until_timestamp_seconds"]
+    assert one.keys() == {(ACCOUNT, USDM), (ACCOUNT, OTHER)}
+
+
+def test_the_status_of_one_market_leaves_the_others_out(both: Connection) -> None:
+    quarantine.keep(both, ACCOUNT, OTHER, 1, [Reject(row(orderId=3), "odd", is_json=True)])
+    both.commit()
+    of_usdm, of_other = (read_status(both, RULES, markets=[name]) for name in (USDM, OTHER))
+    assert (of_usdm.markets, of_usdm.orders, of_usdm.gaps, of_usdm.quarantined) == ({USDM}, 1, [], 0)
+    assert (of_other.markets, of_other.orders, of_other.quarantined) == ({OTHER}, 2, 1)
+    assert {gap.market for gap in of_other.gaps} == {OTHER}
+    brief = read_brief_status(both, RULES, markets=[OTHER])
+    assert (brief.markets, brief.orders, brief.quarantined) == ({OTHER}, 2, 1)
+
+
+def test_a_summary_of_runs_tells_the_oldest_unread_instant_of_each_market(both: Connection) -> None:
     summary = read_summary(both, [], RULES, orders=False)
-    assert summary.unread == (UnreadHistory(ACCOUNT, day(30), 20),)
+    assert summary.unread == (
+        UnreadHistory(ACCOUNT, day(30), 20, OTHER),
+        UnreadHistory(ACCOUNT, NOW, 90),
+    )
     assert [(gaps.gaps, gaps.since) for gaps in summary.gaps] == [(1, day(30))]
 
 

@@ -1,13 +1,14 @@
 """The queue in Postgres: what waits, what is put in twice, and when a scheduled run has ended."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Connection, text
 
 from etl.fleet.jobs import BACKFILL, ClaimedJob, Job
 from etl.fleet.nights import Night, results
-from etl.fleet.queue import enqueue, is_superseded, read_night
+from etl.fleet.queue import enqueue, is_superseded, join_night, read_night
 from etl.notifications.summary import AccountFault
 from etl.store import runs
 from etl.store.engine import connection_to, engine_for
@@ -72,6 +73,23 @@ def test_the_jobs_of_one_account_run_one_at_a_time_and_in_order(writer: Connecti
     end(writer, first)
     assert take(writer).id != first.id
     assert rows(writer, "SELECT extract(epoch FROM since)::int FROM jobs WHERE status = 'doing'") == [(2,)]
+
+
+def test_a_night_gets_one_job_of_each_market_however_often_they_join_and_whatever_became_of_them(
+    writer: Connection,
+) -> None:
+    first = Job("main", "default", due_at=SCHEDULED)
+    sisters = [replace(first, market=name) for name in ("coinm", "margin")]
+    enqueue(writer, [first])
+    assert join_night(writer, sisters[:1]) == 1
+    end(writer, take(writer))
+    end(writer, take(writer), "failed")
+    assert join_night(writer, sisters) == 1, "one was there, and has failed already"
+    assert join_night(writer, sisters) == 0
+    assert join_night(writer, [replace(sisters[0], due_at=SCHEDULED + 86_400)]) == 1, "the next night"
+    assert join_night(writer, []) == 0
+    night = read_night(writer, SCHEDULED)
+    assert [job.market for job in night.jobs] == ["usdm", "coinm", "margin"]
 
 
 def test_a_sync_is_superseded_by_a_later_one_that_waits(writer: Connection) -> None:

@@ -58,7 +58,8 @@ def test_a_day_to_which_an_unreadable_row_may_belong_is_not_proven(connection: C
     doubted[1] = doubted[2] = ("quarantined", "quarantined")
     assert states(ACCOUNT) == doubted
     assert states("hedge") == clear
-    assert quarantine.doubted_days(connection) == [(ACCOUNT, to_datetime(start + day * DAY).date()) for day in (1, 2)]
+    days = [to_datetime(start + day * DAY).date() for day in (1, 2)]
+    assert quarantine.doubted_days(connection) == [(ACCOUNT, MARKET, day) for day in days]
 
     write(connection, row(time=None, updateTime=None))
     every = [("quarantined", "quarantined")] * 7

@@ -91,28 +91,29 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
         "until": "2026-03-07T00:00:00.000Z",
         "retention_days": 90,
         "accounts": ["account2", "main"],
+        "markets": ["usdm"],
         "symbols": ["BTCUSDT", "ETHUSDC", "ODDCOIN"],
         "quote_assets": ["USDC", "USDT"],
         "close_types": ["LIQUIDATION", "ADL", "SETTLEMENT", "UNKNOWN"],
         "daily": [
-            [1, 0, 1, 1, "2026-03-05", 1, "10.0070"],
-            [1, 0, 1, 0, "2026-03-05", 1, "199.00"],
-            [0, 2, None, 0, "2026-03-06", 1, None],
-            [1, 1, 0, 0, "2026-03-06", 1, "0"],
+            [1, 0, 0, 1, 1, "2026-03-05", 1, "10.0070"],
+            [1, 0, 0, 1, 0, "2026-03-05", 1, "199.00"],
+            [0, 0, 2, None, 0, "2026-03-06", 1, None],
+            [1, 0, 1, 0, 0, "2026-03-06", 1, "0"],
         ],
-        "slippage": {"bin_bps": 5, "rows": [[0, 2, -5, 1], [1, 0, 5, 1], [1, 0, 50, 1]]},
-        "hours": [[0, 2, 4, 23, 1], [1, 0, 3, 2, 2], [1, 1, 4, 0, 1]],
-        "cascades": [[1, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, "209.0070", "USDT", 1]],
+        "slippage": {"bin_bps": 5, "rows": [[0, 0, 2, -5, 1], [1, 0, 0, 5, 1], [1, 0, 0, 50, 1]]},
+        "hours": [[0, 0, 2, 4, 23, 1], [1, 0, 0, 3, 2, 2], [1, 0, 1, 4, 0, 1]],
+        "cascades": [[1, 0, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, "209.0070", "USDT", 1]],
         "coverage": [
-            [0, "2026-03-06", "not", None, 1],
-            [1, "2026-03-05", "proven", None, 2],
-            [1, "2026-03-06", "proven", None, 1],
+            [0, 0, "2026-03-06", "not", None, 1],
+            [1, 0, "2026-03-05", "proven", None, 2],
+            [1, 0, "2026-03-06", "proven", None, 1],
         ],
         "largest": [
-            [1, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
-            [1, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
-            [1, "ETHUSDC", str(BEYOND_A_DOUBLE), "2026-03-06T00:00:00.000Z", "LIQUIDATION", "LONG", *third],
-            [0, "ODDCOIN", "7", "2026-03-06T23:59:59.999Z", "LIQUIDATION", "LONG", *fourth],
+            [1, 0, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
+            [1, 0, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
+            [1, 0, "ETHUSDC", str(BEYOND_A_DOUBLE), "2026-03-06T00:00:00.000Z", "LIQUIDATION", "LONG", *third],
+            [0, 0, "ODDCOIN", "7", "2026-03-06T23:59:59.999Z", "LIQUIDATION", "LONG", *fourth],
         ],
     }
 
@@ -176,10 +177,10 @@ def test_sixty_symbols_are_named_and_the_others_with_fewer_orders_share_an_entry
     store(connection, "main", *rows)
     found = read(connection).as_json()
     assert found["symbols"] == [*(name for name in names if name not in rare), "others (3 symbols)"]
-    assert [cells for cells in found["daily"] if cells[1] == 60] == [[1, 60, 0, 0, "2026-03-05", 3, "15"]]
-    assert [cells for cells in found["hours"] if cells[1] == 60] == [[1, 60, 3, 1, 3]]
-    assert sum(cells[3] for cells in found["slippage"]["rows"] if cells[1] == 60) == 3
-    assert {cells[1] for cells in found["largest"]} == set(names), "an order keeps its own name"
+    assert [cells for cells in found["daily"] if cells[2] == 60] == [[1, 0, 60, 0, 0, "2026-03-05", 3, "15"]]
+    assert [cells for cells in found["hours"] if cells[2] == 60] == [[1, 0, 60, 3, 1, 3]]
+    assert sum(cells[4] for cells in found["slippage"]["rows"] if cells[2] == 60) == 3
+    assert {cells[2] for cells in found["largest"]} == set(names), "an order keeps its own name"
 
 
 def test_the_fifty_largest_are_listed_and_five_of_each_symbol_of_an_account(connection: Connection) -> None:
@@ -215,7 +216,7 @@ def test_cascades_are_those_of_the_view_whatever_the_pause_and_the_span(connecti
     connection.execute(text("ANALYZE force_orders"))
     connection.execute(text("SELECT set_config('force_orders.cascade_pause', :pause, false)"), {"pause": pause})
     connection.commit()
-    columns = "account, started_at, duration, orders, symbols, notional, quote_assets, peak_orders_per_second"
+    columns = "account, market, started_at, duration, orders, symbols, notional, quote_assets, peak_orders_per_second"
     query = f"SELECT {columns} FROM report_cascades WHERE orders > 1 ORDER BY started_at, account"
     in_view = connection.execute(text(query)).all()
     connection.rollback()
@@ -224,7 +225,7 @@ def test_cascades_are_those_of_the_view_whatever_the_pause_and_the_span(connecti
     edges = [(0, begins[-1] + 1), (begins[3], begins[9]), (begins[3] + 1, begins[9] + 1), (begins[5], NOW.now)]
     for since, until in edges:
         found = read(connection, Window(since, until)).cascades
-        assert [(*one[:2], timedelta(seconds=one.seconds), *one[3:]) for one in found] == [
+        assert [(*one[:3], timedelta(seconds=one.seconds), *one[4:]) for one in found] == [
             one for one, begin in zip(in_view, begins, strict=True) if since <= begin < until
         ]
 
@@ -241,7 +242,7 @@ def test_sums_beyond_twenty_eight_digits_are_exact(connection: Connection) -> No
 def test_a_slippage_beyond_every_integer_of_the_database_has_a_bin(connection: Connection) -> None:
     store(connection, "main", order("BTCUSDT", 1, THURSDAY, side="BUY", price="0." + "0" * 29 + "1", avgPrice="1"))
     (bin_of,) = read(connection).as_json()["slippage"]["rows"]
-    assert bin_of[2] == 10**34 - 10**4
+    assert bin_of[3] == 10**34 - 10**4
 
 
 def test_what_the_tables_say_of_a_small_history(history: Connection) -> None:
@@ -293,7 +294,7 @@ KEPT_SINCE = THURSDAY + HOUR
     ],
 )
 def test_the_day_that_is_lost_next(days: list[tuple[int, str, str | None]], at_risk: int | None) -> None:
-    covered = [DayCoverage("main", date(2026, 3, day), kind, reasons, 0) for day, kind, reasons in days]
+    covered = [DayCoverage("main", USDM, date(2026, 3, day), kind, reasons, 0) for day, kind, reasons in days]
     assert first_at_risk(covered, KEPT_SINCE) == (None if at_risk is None else date(2026, 3, at_risk))
 
 

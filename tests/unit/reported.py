@@ -1,6 +1,7 @@
 """What a page is made of: the data of a report as JSON carries them, fabricated by seed."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -23,6 +24,7 @@ def empty(**changes: Any) -> dict[str, Any]:
         "until": time_of(GENERATED),
         "retention_days": 90,
         "accounts": [],
+        "markets": [],
         "symbols": [],
         "quote_assets": [],
         "close_types": CLOSE_TYPES,
@@ -35,11 +37,11 @@ def empty(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def covered(account: int, gaps: dict[int, tuple[str, str | None]] | None = None, orders: int = 0) -> list[list[Any]]:
-    """The days of an account, all proven but for `gaps`: days before today → coverage and reasons."""
+def covered(account: int, gaps: dict[int, tuple[str, str | None]] | None = None, market: int = 0) -> list[list[Any]]:
+    """The days of an account in a market, all proven but for `gaps`: days before today → coverage and reasons."""
     states = {0: ("partly", None)} | (gaps or {})
     return [
-        [account, f"{GENERATED.date() - timedelta(days=ago)}", *states.get(ago, ("proven", None)), orders]
+        [account, market, f"{GENERATED.date() - timedelta(days=ago)}", *states.get(ago, ("proven", None)), 0]
         for ago in range(DAYS, -1, -1)
     ]
 
@@ -50,22 +52,26 @@ def one_order() -> dict[str, Any]:
     sold = ["1.000", "61234.50", "61234.50000000"]
     return empty(
         accounts=["main"],
+        markets=["usdm"],
         symbols=["BTCUSDT"],
         quote_assets=["USDT"],
-        daily=[[0, 0, 0, 0, day, 1, "61234.50000000"]],
-        slippage={"bin_bps": 5, "rows": [[0, 0, 10, 1]]},
-        hours=[[0, 0, 1, 2, 1]],
-        coverage=[[*row[:4], 1 if row[1] == day else 0] for row in covered(0)],
+        daily=[[0, 0, 0, 0, 0, day, 1, "61234.50000000"]],
+        slippage={"bin_bps": 5, "rows": [[0, 0, 0, 10, 1]]},
+        hours=[[0, 0, 0, 1, 2, 1]],
+        coverage=[[*row[:5], 1 if row[2] == day else 0] for row in covered(0)],
         largest=[
-            [0, "BTCUSDT", "42", f"{day}T02:03:04.567Z", "LIQUIDATION", "LONG", *sold, "USDT", "12.34"],
+            [0, 0, "BTCUSDT", "42", f"{day}T02:03:04.567Z", "LIQUIDATION", "LONG", *sold, "USDT", "12.34"],
         ],
     )
 
 
 def rich(
-    accounts: tuple[str, ...] = ("main", "second"), symbols: tuple[str, ...] = (), seed: int = 6
+    accounts: tuple[str, ...] = ("main", "second"),
+    symbols: tuple[str, ...] = (),
+    seed: int = 6,
+    markets: tuple[str, ...] = ("usdm",),
 ) -> dict[str, Any]:
-    """Of 90 days, two accounts and four symbols of two quote assets, with gaps of every kind."""
+    """Of 90 days, two accounts and four symbols of two quote assets in each market, with gaps of every kind."""
     draw = Random(seed)
     names = symbols or ("BTCUSDC", "BTCUSDT", "ETHUSDT", "币安人生USDT")
     assets = [0 if "USDC" in name else 1 for name in names]
@@ -73,37 +79,39 @@ def rich(
         0: {85: ("not", "failed"), 84: ("not", "failed"), 60: ("partly", "saturated"), 30: ("not", "not_fetched")},
         1: {90: ("not", "beyond_retention"), 89: ("partly", "not_fetched"), 12: ("not", "not_fetched")},
     }
-    data = empty(accounts=list(accounts), symbols=list(names), quote_assets=["USDC", "USDT"])
-    for account in range(len(accounts)):
-        days = {row[1]: row for row in covered(account, gaps.get(account))}
+    data = empty(accounts=list(accounts), markets=list(markets), symbols=list(names), quote_assets=["USDC", "USDT"])
+    for account, market in product(range(len(accounts)), range(len(markets))):
+        days = {row[2]: row for row in covered(account, gaps.get(account), market)}
         data["coverage"] += days.values()
         for day, row in days.items():
-            if row[2] != "not" and draw.random() < 0.7:
-                row[4] = _day(data, draw, account, day, names, assets)
-    data["largest"].sort(key=lambda row: -float(row[8] or 0))
-    data["cascades"].sort(key=lambda row: row[1])
+            if row[3] != "not" and draw.random() < 0.7:
+                row[5] = _day(data, draw, (account, market), day, names, assets)
+    data["largest"].sort(key=lambda row: -float(row[9] or 0))
+    data["cascades"].sort(key=lambda row: row[2])
     return data
 
 
-def _day(data: dict[str, Any], draw: Random, account: int, day: str, names: tuple[str, ...], assets: list[int]) -> int:
+def _day(
+    data: dict[str, Any], draw: Random, wallet: tuple[int, int], day: str, names: tuple[str, ...], assets: list[int]
+) -> int:
     """Adds the orders of a day, and says how many they are."""
     stored = 0
     for symbol, name in enumerate(names):
         for kind in draw.sample(range(4), draw.choice([0, 1, 1, 2])):
             orders = 1 + int(draw.paretovariate(1.1) if kind == 0 else draw.random() * 3) % 60
             amount = f"{draw.lognormvariate(9, 1.4):.8f}"
-            data["daily"].append([account, symbol, assets[symbol], kind, day, orders, amount])
+            data["daily"].append([*wallet, symbol, assets[symbol], kind, day, orders, amount])
             hour = int(draw.gauss(14, 5)) % 24
-            data["hours"].append([account, symbol, date.fromisoformat(day).weekday(), hour, orders])
+            data["hours"].append([*wallet, symbol, date.fromisoformat(day).weekday(), hour, orders])
             for _ in range(orders):
-                data["slippage"]["rows"].append([account, symbol, 5 * int(draw.gauss(3, 6) // 1), 1])
+                data["slippage"]["rows"].append([*wallet, symbol, 5 * int(draw.gauss(3, 6) // 1), 1])
             started = f"{day}T{hour:02}:{draw.randrange(60):02}:{draw.randrange(60):02}.{draw.randrange(1000):03}Z"
             asset = data["quote_assets"][assets[symbol]]
-            order = [account, name, f"{draw.randrange(10**11)}", started, CLOSE_TYPES[kind], "LONG"]
+            order = [*wallet, name, f"{draw.randrange(10**11)}", started, CLOSE_TYPES[kind], "LONG"]
             sold = [f"{draw.random() * 3:.3f}", f"{draw.random() * 60_000:.2f}", amount]
             data["largest"].append([*order, *sold, asset, f"{draw.gauss(12, 30):.2f}"])
             if orders > 1:
                 worth = [1 + orders // 9, amount, asset, 1 + orders // 4]
-                data["cascades"].append([account, started, draw.random() * 300, orders, *worth])
+                data["cascades"].append([*wallet, started, draw.random() * 300, orders, *worth])
             stored += orders
     return stored

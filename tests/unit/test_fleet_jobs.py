@@ -41,6 +41,30 @@ def test_a_sync_that_is_weeks_behind_becomes_a_job_for_each_week_and_itself_at_t
     assert {week.due_at for week in weeks} == {SCHEDULED.due_at}
 
 
+@pytest.mark.parametrize(
+    ("market", "stored", "sisters"),
+    [
+        ("usdm", [], []),
+        ("usdm", ["usdm"], []),
+        ("usdm", ["usdm", "coinm", "margin"], ["coinm", "margin"]),
+        ("coinm", ["usdm", "coinm"], []),
+        ("usdm", ["pm-usdm", "pm-coinm"], ["pm-usdm", "pm-coinm"]),
+    ],
+    ids=["nothing is stored", "no other", "of the first", "of another", "of one that is not stored yet"],
+)
+def test_the_job_of_the_first_market_makes_those_of_the_others(
+    market: str, stored: list[str], sisters: list[str]
+) -> None:
+    first = replace(SCHEDULED, market=market, is_last=True)
+    assert jobs.sister_jobs(first, stored) == [replace(SCHEDULED, market=name) for name in sisters]
+
+
+def test_a_job_that_a_person_enqueued_makes_no_others() -> None:
+    stored = ["usdm", "coinm"]
+    assert jobs.sister_jobs(replace(SCHEDULED, due_at=None), stored) == []
+    assert jobs.sister_jobs(replace(SCHEDULED, command=BACKFILL), stored) == []
+
+
 @pytest.mark.parametrize("days", [0, 1, 6, 7, 8, 30])
 def test_all_that_a_sync_would_read_again_is_read_by_these_jobs(days: int) -> None:
     rules, known = replace(RULES, reread=days * DAY), proven_until(NOW - 28 * DAY)

@@ -39,6 +39,17 @@ def test_an_account_that_failed_is_told_from_one_that_is_retried() -> None:
     assert of(DONE, FAILED).exit_code == of(DONE, RETRIED).exit_code == ExitCode.FAILED
 
 
+def test_an_account_counts_once_and_each_of_its_markets_that_was_not_read_is_named() -> None:
+    of_coinm = replace(
+        DONE, market="coinm", status="failed", run_status="failed", error="account main (coinm): the key is refused"
+    )
+    ended = of(DONE, of_coinm, replace(DONE, account="grid"))
+    assert ended == AccountResults(1, failed=(AccountFault("main", "the key is refused", "coinm"),))
+    assert ended.total == 2
+    both = of(replace(of_coinm, market="usdm"), of_coinm, replace(RETRIED, account="main", market="margin"))
+    assert (both.read, both.total, len(both.failed), len(both.unfinished)) == (0, 1, 2, 1)
+
+
 def test_a_job_that_failed_without_a_run_says_where_to_look() -> None:
     (fault,) = of(replace(FAILED, run_status=None, error=None)).failed
     assert "log of the worker" in fault.reason

@@ -120,6 +120,11 @@ NIGHTS = {
         "No worker is running for the queue default: force-orders worker --queues default\n"
         "42 not read yet:\n- a0, a1, a2, a3, a4 and 37 more",
     ),
+    "a market of one failed": (
+        AccountResults(1, failed=(AccountFault("a", REFUSED), AccountFault("a", REFUSED, "coinm"))),
+        "1 of 2 accounts read; 1 failed",
+        "1 failed:\n- a, a (coinm): the key is refused",
+    ),
     "one is retried and one left a gap": (
         AccountResults(2, unfinished=(AccountFault("c", REFUSED),), incomplete=(AccountFault("d", "a gap"),)),
         "2 of 3 accounts read; 1 incomplete; 1 not yet",
@@ -191,6 +196,21 @@ def test_history_that_is_being_lost_now_is_reported_as_such() -> None:
     for days in (0.0, 0.04):
         lost = replace(QUIET, unread=(UnreadHistory("main", NOON, days),))
         assert said(lost).title == "force-orders: unread history of account main is being lost now"
+
+
+def test_a_market_is_named_unless_it_is_usdm() -> None:
+    several = replace(
+        INCOMPLETE,
+        gaps=(AccountGaps("main", 1, ("failed",), NOON, "coinm"),),
+        unread=(UnreadHistory("main", NOON, 5.0, "coinm"),),
+        orders=(NewOrders("main", "BTCUSD_PERP", "ADL", 2, Decimal(100), "USD", "coinm"),),
+    )
+    body = said(several).body
+    assert "- main (coinm): 1 gap (failed)" in body
+    assert "- main (coinm): from " in body
+    assert "- main (coinm) BTCUSD_PERP ADL: 2, 100.00 USD" in body
+    near = replace(QUIET, unread=several.unread)
+    assert said(near).title == "force-orders: unread history of account main (coinm) is lost in 5.0 days"
 
 
 def test_many_runs_are_one_short_message_that_lists_the_worst() -> None:
@@ -281,4 +301,7 @@ def test_a_gap_that_symbols_share_counts_once_and_a_lost_one_does_not_count() ->
         Gap("main", "usdm", "*", Window(0, DAY), "beyond_retention"),
         Gap("hedge", "usdm", "*", Window(0, DAY), "beyond_retention"),
     ]
-    assert gaps_by_account(gaps) == (AccountGaps("main", 2, ("failed", "saturated"), NOON - HOUR),)
+    of_usdm = AccountGaps("main", 2, ("failed", "saturated"), NOON - HOUR)
+    assert gaps_by_account(gaps) == (of_usdm,)
+    of_coinm = AccountGaps("main", 1, ("failed",), NOON, "coinm")
+    assert gaps_by_account([*gaps, Gap("main", "coinm", "*", day, "failed")]) == (of_coinm, of_usdm)

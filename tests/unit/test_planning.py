@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from etl.core.markets.market import FUTURES
 from etl.core.paging import WIDEST_WINDOW
-from etl.core.planning import OPENED, STRADDLE, Cost, Known, Rules, cost, plan_backfill, scopes
+from etl.core.planning import OPENED, STRADDLE, Known, Rules, plan_backfill, scopes
 from etl.core.retention import MARGIN
 from etl.core.timeline import DAY, HOUR, MINUTE, Window, merge, subtract
 from etl.core.walking import Target
@@ -184,21 +184,3 @@ def test_every_backfill_needs_all_that_is_unproven_and_settled_within_windows_th
         assert target.need.end <= target.requested.end <= now
         assert target.requested.width <= rules.widest
         assert target.symbol == "BTCUSDT"
-
-
-def test_ninety_days_of_every_symbol_cost_650_and_one_request_for_the_clock() -> None:
-    assert cost(everything()) == Cost(requests=14, weight=651)
-
-
-def test_ninety_days_of_one_symbol_cost_260_and_one_request_for_the_clock() -> None:
-    by_name = plan_backfill(Window(RULES.floor, NOW), "BTCUSDT", Known(), RULES)
-    assert cost(by_name) == Cost(requests=14, weight=261)
-
-
-def test_no_walk_costs_the_request_for_the_clock() -> None:
-    assert cost([]) == Cost(requests=1, weight=1)
-
-
-@pytest.mark.parametrize(("weight", "minutes"), [(1, 0), (1_200, 0), (1_800, 1.5), (12_000, 10)])
-def test_what_the_budget_of_a_minute_holds_takes_no_time(weight: int, minutes: float) -> None:
-    assert Cost(1, weight).minutes(1_200) == minutes

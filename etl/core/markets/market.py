@@ -90,7 +90,7 @@ class Market:
 
     @property
     def tells_weight_limit(self) -> bool:
-        """Whether the list of symbols also says what weight the pool of this market has."""
+        """Whether the list of symbols also says what weight the pool of this market has. Else the documented counts."""
         is_own = self.listing is not None and self.listing.api == self.api
         return is_own and self.pager is Pager.TIME_CURSOR
 

@@ -65,8 +65,8 @@ function symbolsChart(report, view, choice, look, width) {
     .map((name, index) => ({ name, index }))
     .filter(({ index }) => shown.some(({ byType }) => byType[index].orders));
   const hint = (points) => {
-    const { symbol, orders, units } = shown[points[0].dataIndex];
-    return [report.symbols[symbol], [
+    const { orders, units } = shown[points[0].dataIndex];
+    return [symbolName(report, shown[points[0].dataIndex]), [
       ["notional", `${grouped(decimalOf(units, report.scale))} ${asset}`],
       ["orders", grouped(orders)],
     ]];
@@ -87,7 +87,7 @@ function symbolsChart(report, view, choice, look, width) {
           width: Math.min(160, width / 3),
           overflow: "truncate",
           interval: 0,
-          formatter: (place) => report.symbols[shown[place].symbol],
+          formatter: (place) => symbolName(report, shown[place]),
         },
       }),
       series: types.map(({ name, index }) => ({
@@ -152,6 +152,7 @@ function cascadesChart(report, view, choice, look, width) {
     const cascade = view.cascades[dataIndex];
     return [`${spaced(cascade.startedAt)} UTC`, [
       ...(report.accounts.length > 1 ? [["account", report.accounts[cascade.account]]] : []),
+      ...ofMarket(report, ["market", report.markets[cascade.market]]),
       ["orders", grouped(cascade.orders)],
       ["symbols", grouped(cascade.symbols)],
       ["notional", cascade.notional === null ? "–" : `${grouped(cascade.notional)} ${cascade.assets ?? ""}`],

@@ -16,7 +16,7 @@ function calendarChart(report, view, choice, look, width) {
   const hint = ({ value: [day] }) => {
     const { rows } = view.states.get(day);
     return [day, rows.flatMap((row) => [
-      [report.accounts[row.account], STATE_NAMES[row.state]],
+      [walletName(report, row), STATE_NAMES[row.state]],
       ...(row.reasons === null ? [] : [["because", row.reasons]]),
       ...(row.daysLeft === null ? [] : [["days until lost", String(row.daysLeft)]]),
       ["orders", grouped(row.orders)],

@@ -28,6 +28,7 @@ function element(name, content, className) {
 function offer() {
   const options = {
     account: [["", "all accounts"], ...report.accounts.map((name, index) => [index, name])],
+    market: [["", "all markets"], ...report.markets.map((name, index) => [index, name])],
     symbol: [["", "all symbols"], ...report.symbols.map((name, index) => [index, name])],
     asset: report.assets.map((asset) => [asset, assetName(report, asset)]),
   };
@@ -55,7 +56,12 @@ function rememberInAddress() {
 
 function chosen() {
   const index = ({ value }) => (value === "" ? null : Number(value));
-  return { account: index(filters.account), symbol: index(filters.symbol), asset: index(filters.asset) ?? -1 };
+  return {
+    account: index(filters.account),
+    market: index(filters.market),
+    symbol: index(filters.symbol),
+    asset: index(filters.asset) ?? -1,
+  };
 }
 
 function show() {
@@ -93,6 +99,7 @@ function showFigures() {
     .map(([state, count]) => `${grouped(count)} ${STATE_NAMES[state]}`);
   const amounts = [
     exact !== glance && `exactly ${grouped(exact)}`,
+    view.markets.length > 1 && view.markets.join(" + "),
     total.unpriced && `unknown for ${many(total.unpriced, "order")}`,
   ].filter(Boolean);
   const figures = [

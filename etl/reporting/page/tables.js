@@ -29,6 +29,21 @@ function tablesOf(report, view, choice) {
   };
 }
 
+/** The column of the market, or what stands in it, where the report has several markets. */
+function ofMarket(report, what) {
+  return report.markets.length > 1 ? [what] : [];
+}
+
+/** The account as people read it, with its market where the report has several. */
+function walletName(report, { account, market }) {
+  return [report.accounts[account], ...ofMarket(report, `(${report.markets[market]})`)].join(" ");
+}
+
+/** The same of a symbol. */
+function symbolName(report, { market, symbol }) {
+  return [report.symbols[symbol], ...ofMarket(report, `(${report.markets[market]})`)].join(" ");
+}
+
 function assetName(report, asset) {
   return asset === -1 ? "(unknown asset)" : report.quote_assets[asset];
 }
@@ -58,14 +73,14 @@ function dailyTable(report, view, asset, amount) {
 function symbolsTable(report, view, asset, amount) {
   const [first] = view.symbols;
   return {
-    gist: first && `${many(view.symbols.length, "symbol")}; the most in ${report.symbols[first.symbol]}: `
+    gist: first && `${many(view.symbols.length, "symbol")}; the most in ${symbolName(report, first)}: `
       + `${amount(first.units)} ${asset} in ${many(first.orders, "order")}.`,
     columns: [
-      text("Symbol"), number("Orders"), number(asset),
+      ...ofMarket(report, text("Market")), text("Symbol"), number("Orders"), number(asset),
       ...report.close_types.flatMap((type) => [number(`${type} orders`), number(`${type} ${asset}`)]),
     ],
-    rows: view.symbols.map(({ symbol, orders, units, byType }) => [
-      report.symbols[symbol], grouped(orders), amount(units),
+    rows: view.symbols.map(({ market, symbol, orders, units, byType }) => [
+      ...ofMarket(report, report.markets[market]), report.symbols[symbol], grouped(orders), amount(units),
       ...byType.flatMap((ofType) => [grouped(ofType.orders), amount(ofType.units)]),
     ]),
   };
@@ -91,11 +106,12 @@ function cascadesTable(report, view) {
     gist: largest && `${many(view.cascades.length, "cascade")}; the largest of ${many(largest.orders, "order")} in `
       + `${duration(largest.seconds)} on ${spaced(largest.startedAt)}.`,
     columns: [
-      text("Account"), text("First order, UTC"), number("Seconds"), number("Orders"), number("Symbols"),
-      number("Notional"), text("Asset"), number("Peak per second"),
+      text("Account"), ...ofMarket(report, text("Market")), text("First order, UTC"), number("Seconds"),
+      number("Orders"), number("Symbols"), number("Notional"), text("Asset"), number("Peak per second"),
     ],
-    rows: view.cascades.map(({ account, startedAt, seconds, orders, symbols, notional, assets, peak }) => [
-      report.accounts[account], spaced(startedAt), String(seconds), grouped(orders), grouped(symbols),
+    rows: view.cascades.map(({ account, market, startedAt, seconds, orders, symbols, notional, assets, peak }) => [
+      report.accounts[account], ...ofMarket(report, report.markets[market]), spaced(startedAt), String(seconds),
+      grouped(orders), grouped(symbols),
       notional === null ? "–" : grouped(notional), assets ?? "–", grouped(peak),
     ]),
   };
@@ -124,12 +140,12 @@ function coverageTable(report, view) {
   return {
     gist: view.coverage.length && `${many(view.states.size, "day")}: ${said.join(", ")}.`,
     columns: [
-      text("Account"), text("Day"), text("Coverage"), text("Reasons"), number("Orders"), text("State"),
-      number("Days until lost"),
+      text("Account"), ...ofMarket(report, text("Market")), text("Day"), text("Coverage"), text("Reasons"),
+      number("Orders"), text("State"), number("Days until lost"),
     ],
-    rows: view.coverage.map(({ account, day, coverage, reasons, orders, state, daysLeft }) => [
-      report.accounts[account], day, coverage, reasons ?? "–", grouped(orders), STATE_NAMES[state],
-      daysLeft === null ? "–" : String(daysLeft),
+    rows: view.coverage.map(({ account, market, day, coverage, reasons, orders, state, daysLeft }) => [
+      report.accounts[account], ...ofMarket(report, report.markets[market]), day, coverage, reasons ?? "–",
+      grouped(orders), STATE_NAMES[state], daysLeft === null ? "–" : String(daysLeft),
     ]),
   };
 }
@@ -140,14 +156,15 @@ function largestTable(report, view) {
   return {
     gist: view.largest.length && `The ${many(view.largest.length, "largest order")}.`,
     columns: [
-      text("Time, UTC"), text("Account"), text("Symbol"), text("Type"), text("Closed"), number("Notional"),
-      text("Asset"), number("Quantity"), number("Average price"), number("Slippage, bps"), number("Order id"),
+      text("Time, UTC"), text("Account"), ...ofMarket(report, text("Market")), text("Symbol"), text("Type"),
+      text("Closed"), number("Notional"), text("Asset"), number("Quantity"), number("Average price"),
+      number("Slippage, bps"), number("Order id"),
     ],
     rows: view.largest.map(({ cells }) => {
-      const [account, symbol, id, time, type, closed, quantity, price, notional, asset, slippage] = cells;
+      const [account, market, symbol, id, time, type, closed, quantity, price, notional, asset, slippage] = cells;
       return [
-        spaced(time), report.accounts[account], symbol, type, cell(closed), amount(notional), cell(asset),
-        amount(quantity), amount(price), amount(slippage), String(id),
+        spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, type, cell(closed),
+        amount(notional), cell(asset), amount(quantity), amount(price), amount(slippage), String(id),
       ];
     }),
   };
@@ -157,7 +174,7 @@ function largestTable(report, view) {
 function gapLines(report, view) {
   const open = view.gaps.filter((gap) => gap.state !== "unread");
   const unread = view.gaps.filter((gap) => gap.state === "unread");
-  const account = (gap) => (report.accounts.length > 1 ? `${report.accounts[gap.account]}: ` : "");
+  const account = (gap) => (report.accounts.length * report.markets.length > 1 ? `${walletName(report, gap)}: ` : "");
   const span = (gap) => (gap.days === 1 ? gap.day : `${gap.day} to ${gap.last} (${many(gap.days, "day")})`);
   const lines = open.map((gap) => {
     const why = gap.reasons === null ? "" : `, ${gap.reasons}`;

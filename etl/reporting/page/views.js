@@ -5,13 +5,13 @@ const STATES = ["proven", "begins", "unread", "quarantined", "partly", "not", "l
 
 /** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
 function readReport(data) {
-  const scale = scaleOf(data.daily.map((row) => row[6]).filter((notional) => notional !== null));
-  const daily = data.daily.map(([account, symbol, asset, type, day, orders, notional]) => ({
-    account, symbol, asset: asset ?? -1, type, day, orders,
+  const scale = scaleOf(data.daily.map((row) => row[7]).filter((notional) => notional !== null));
+  const daily = data.daily.map(([account, market, symbol, asset, type, day, orders, notional]) => ({
+    account, market, symbol, asset: asset ?? -1, type, day, orders,
     units: notional === null ? null : unitsOf(notional, scale),
   }));
   const assetsOf = new Map();
-  for (const row of daily) assetsOf.set(row.symbol, (assetsOf.get(row.symbol) ?? new Set()).add(row.asset));
+  for (const row of daily) assetsOf.set(listedAs(row), (assetsOf.get(listedAs(row)) ?? new Set()).add(row.asset));
   return {
     ...data, scale, daily, assetsOf,
     generatedAt: Date.parse(data.generated_at),
@@ -19,25 +19,40 @@ function readReport(data) {
       .map(([asset, rows]) => [asset, sum(rows.map((row) => row.orders))])
       .sort((one, other) => other[1] - one[1])
       .map(([asset]) => asset),
-    cascades: data.cascades.map(([account, startedAt, seconds, orders, symbols, notional, assets, peak]) => ({
-      account, startedAt, seconds, orders, symbols, notional, assets, peak,
+    cascades: data.cascades.map(([account, market, startedAt, seconds, orders, symbols, notional, assets, peak]) => ({
+      account, market, startedAt, seconds, orders, symbols, notional, assets, peak,
     })),
     coverage: coverageOf(data),
-    largest: data.largest.map((row) => ({ account: row[0], symbol: row[1], asset: row[9], cells: row })),
+    largest: data.largest.map((row) => (
+      { account: row[0], market: row[1], symbol: row[2], asset: row[10], cells: row }
+    )),
   };
 }
 
-/** Each day of each account with its fate. */
+/** A symbol in its market: another market may have one of the same name. */
+function listedAs({ market, symbol }) {
+  return `${market}/${symbol}`;
+}
+
+/** Each day of each account and market with its fate. */
 function coverageOf(data) {
+  const days = data.coverage.map(([account, market, day, coverage, reasons, orders]) => ({
+    account, market, day, coverage, reasons, orders,
+  }));
   const lastRead = new Map();
-  for (const [account, day, coverage] of data.coverage) {
-    const isRead = coverage === "proven" || coverage === "quarantined";
-    if (isRead && day > (lastRead.get(account) ?? "")) lastRead.set(account, day);
+  for (const row of days) {
+    const isRead = row.coverage === "proven" || row.coverage === "quarantined";
+    if (isRead && row.day > (lastRead.get(walletOf(row)) ?? "")) lastRead.set(walletOf(row), row.day);
   }
-  return data.coverage.map(([account, day, coverage, reasons, orders]) => {
-    const isOld = day < (lastRead.get(account) ?? "");
-    return { account, day, coverage, reasons, orders, ...fate(day, coverage, reasons, isOld, data) };
+  return days.map((row) => {
+    const isOld = row.day < (lastRead.get(walletOf(row)) ?? "");
+    return { ...row, ...fate(row.day, row.coverage, row.reasons, isOld, data) };
   });
+}
+
+/** An account in one of its markets: what has a history of its own. */
+function walletOf({ account, market }) {
+  return `${account}/${market}`;
 }
 
 /**
@@ -53,29 +68,30 @@ function fate(day, coverage, reasons, isOld, { retention_days: retention, genera
   return { state, daysLeft: kept === Infinity ? null : Math.max(0, Math.floor(kept / DAY)) };
 }
 
-/** Everything the page shows for a choice of account, symbol and asset; null chooses all accounts or symbols. */
+/** Everything the page shows for a choice of account, market, symbol and asset; null chooses all of the first three. */
 function viewOf(report, choice) {
-  const ofAccount = (row) => choice.account === null || row.account === choice.account;
-  const ofSymbol = (symbol) =>
-    (choice.symbol === null || symbol === choice.symbol) && (report.assetsOf.get(symbol)?.has(choice.asset) ?? false);
-  const everyAsset = report.daily.filter(
-    (row) => ofAccount(row) && (choice.symbol === null || row.symbol === choice.symbol),
-  );
+  const ofWallet = (row) => (choice.account === null || row.account === choice.account)
+    && (choice.market === null || row.market === choice.market);
+  const ofSymbol = (row) => choice.symbol === null || row.symbol === choice.symbol;
+  const isCounted = ([account, market, symbol]) => ofWallet({ account, market }) && ofSymbol({ symbol })
+    && (report.assetsOf.get(listedAs({ market, symbol }))?.has(choice.asset) ?? false);
+  const everyAsset = report.daily.filter((row) => ofWallet(row) && ofSymbol(row));
   const daily = everyAsset.filter((row) => row.asset === choice.asset);
-  const coverage = report.coverage.filter(ofAccount);
+  const coverage = report.coverage.filter(ofWallet);
   const states = statesOf(coverage);
   const tally = (rows) => tallied(rows, report.close_types);
   return {
     total: tally(daily),
+    markets: report.markets.filter((_, index) => daily.some((row) => row.market === index)),
     ordersOfEveryAsset: sum(everyAsset.map((row) => row.orders)),
     days: shownDays(coverage, daily).map((day) => ({ day, state: states.get(day)?.state ?? "unread" })),
     tallies: new Map([...groupedBy(daily, (row) => row.day)].map(([day, rows]) => [day, tally(rows)])),
-    symbols: [...groupedBy(daily, (row) => row.symbol)]
-      .map(([symbol, rows]) => ({ symbol, ...tally(rows) }))
+    symbols: [...groupedBy(daily, listedAs).values()]
+      .map((rows) => ({ market: rows[0].market, symbol: rows[0].symbol, ...tally(rows) }))
       .sort((one, other) => (other.units > one.units ? 1 : other.units < one.units ? -1 : other.orders - one.orders)),
-    bins: binned(report.slippage.rows.filter(([account, symbol]) => ofAccount({ account }) && ofSymbol(symbol))),
-    hours: weekOf(report.hours.filter(([account, symbol]) => ofAccount({ account }) && ofSymbol(symbol))),
-    cascades: report.cascades.filter(ofAccount),
+    bins: binned(report.slippage.rows.filter(isCounted)),
+    hours: weekOf(report.hours.filter(isCounted)),
+    cascades: report.cascades.filter(ofWallet),
     coverage,
     states,
     gaps: gapsOf(coverage),
@@ -102,7 +118,7 @@ function shownDays(coverage, daily) {
   return known.length ? daysBetween(known[0], known.at(-1)) : [];
 }
 
-/** Each day in the worst of its states among the accounts, and how soon the first of them loses it. */
+/** Each day in the worst of its states among the accounts and markets, and how soon the first of them loses it. */
 function statesOf(coverage) {
   const states = new Map();
   for (const [day, rows] of groupedBy(coverage, (row) => row.day)) {
@@ -113,10 +129,10 @@ function statesOf(coverage) {
   return states;
 }
 
-/** Days in a row of one account that are not proven for the same reasons; what is lost first stands first. */
+/** Days in a row of one account and market, not proven for the same reasons; what is lost first stands first. */
 function gapsOf(coverage) {
   const gaps = [];
-  for (const rows of groupedBy(coverage, (row) => row.account).values()) {
+  for (const rows of groupedBy(coverage, walletOf).values()) {
     let gap = null;
     for (const row of [...rows].sort((one, other) => (one.day < other.day ? -1 : 1))) {
       const goesOn = gap && gap.state === row.state && gap.reasons === row.reasons
@@ -132,9 +148,9 @@ function gapsOf(coverage) {
 
 /** The bins of the distribution, from the best price to the worst. */
 function binned(rows) {
-  const bins = groupedBy(rows, ([, , edge]) => edge);
+  const bins = groupedBy(rows, ([, , , edge]) => edge);
   return [...bins]
-    .map(([edge, ofEdge]) => ({ edge, orders: sum(ofEdge.map((row) => row[3])) }))
+    .map(([edge, ofEdge]) => ({ edge, orders: sum(ofEdge.map((row) => row[4])) }))
     .sort((one, other) => one.edge - other.edge);
 }
 
@@ -165,7 +181,7 @@ function barsOf(bins, width) {
 /** Orders by weekday and hour: seven rows of twenty-four. */
 function weekOf(rows) {
   const week = Array.from({ length: 7 }, () => Array(24).fill(0));
-  for (const [, , weekday, hour, orders] of rows) week[weekday][hour] += orders;
+  for (const [, , , weekday, hour, orders] of rows) week[weekday][hour] += orders;
   return week;
 }
 
@@ -177,6 +193,7 @@ function largestOf(report, choice) {
   const holds = (row) => row.symbol === symbol || (isRest(symbol) && !named.has(row.symbol));
   return report.largest
     .filter((row) => row.asset === asset && (choice.account === null || row.account === choice.account)
+      && (choice.market === null || row.market === choice.market)
       && (symbol === null || holds(row)))
     .slice(0, 50);
 }
