@@ -12,6 +12,7 @@ import requests
 from benchmarks.places import database, simulator
 from benchmarks.table import Figure
 from etl.accounts.credentials import Credentials, Keyring
+from etl.core.markets import USDM
 from etl.exchange.budget import ALLOWANCE
 from etl.exchange.clock import ExchangeClock
 from etl.runs import composition
@@ -48,7 +49,7 @@ def figures(server: str) -> Iterator[Figure]:
     )
     switches = {"profile": "quiet", "accounts": ACCOUNTS, "clock_speed": SPEED, "weight_limit": ALLOWANCE}
     with simulator(**switches) as url, database(server) as place:
-        settings = Settings(base_url=url, weight_budget=ALLOWANCE, recv_window_ms=60_000)
+        settings = Settings(base_url=url, markets=(USDM,), weight_budget=ALLOWANCE, recv_window_ms=60_000)
         with (
             connection_to(engine_for(place)) as connection,
             composition.reading(settings, keys, connection, Event(), FastClock()) as reader,

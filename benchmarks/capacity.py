@@ -50,7 +50,12 @@ def measured(server: str, budget: int) -> tuple[float, int]:
     with simulator(**switches) as url, database(server) as place, TemporaryDirectory() as directory:
         keys = {one.name: _keys(Path(directory), one) for one in accounts}
         settings = Settings(
-            database_url=SecretStr(place), base_url=url, weight_budget=budget, recv_window_ms=60_000, accounts=keys
+            database_url=SecretStr(place),
+            base_url=url,
+            markets=(USDM,),
+            weight_budget=budget,
+            recv_window_ms=60_000,
+            accounts=keys,
         )
         with connection_to(engine_for(place)) as connection:
             for one in accounts:

@@ -24,6 +24,7 @@ from benchmarks.__main__ import machine
 from benchmarks.places import ROOT, Cost, database, launched, server, simulator
 from benchmarks.scale_data import Size, fill
 from benchmarks.table import Figure, table
+from etl.core.markets import USDM
 from etl.fleet.jobs import ClaimedJob, Job
 from etl.fleet.worker_context import WorkerContext
 from etl.monitoring.address import parse_address
@@ -172,7 +173,9 @@ def _jobs(full: str, empty: str, directory: Path) -> Iterator[Figure]:
 def _job_ms(place: str, url: str, accounts: tuple[Account, ...], directory: Path) -> float:
     """The best of the second nights."""
     keys = {one.name: _keys(directory, one) for one in accounts}
-    settings = Settings(database_url=SecretStr(place), base_url=url, weight_budget=10_000_000, accounts=keys)
+    settings = Settings(
+        database_url=SecretStr(place), base_url=url, markets=(USDM,), weight_budget=10_000_000, accounts=keys
+    )
     stop = Event()
     with composition.access(settings, engine_for(place), stop) as access:
         context = WorkerContext(settings, access, stop, "bench/1")

@@ -7,6 +7,7 @@ from threading import Event
 from sqlalchemy import Connection, event
 
 from etl.accounts.credentials import Credentials, Keyring
+from etl.core.markets import USDM
 from etl.core.timeline import DAY, MINUTE
 from etl.runs import composition
 from etl.runs.ingest import IngestSpec
@@ -48,7 +49,9 @@ def cost(lab: Lab, since: str | None = None) -> Cost:
 
     Left out is what is asked of the budget and the ban that processes share: it comes by the weight, not by the window.
     """
-    settings = Settings(base_url=lab.simulator.url, concurrency=1, weight_budget=1_000_000, retention_days=0)
+    settings = Settings(
+        base_url=lab.simulator.url, markets=(USDM,), concurrency=1, weight_budget=1_000_000, retention_days=0
+    )
     keys = Keyring([Credentials("main", SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))])
     planner = nightly_planner if since is None else backfill_planner(SpanText(since), [])
     statements: list[str] = []

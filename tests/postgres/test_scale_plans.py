@@ -17,6 +17,7 @@ from sqlalchemy import Connection, event
 from benchmarks.scale_data import Size, fill
 from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import key_sources
+from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, Window
 from etl.errors import ExitCode
@@ -149,7 +150,9 @@ def test_a_job_reads_the_rows_of_its_account_alone(
     simulator = exchange(Scenario())
     key, secret = secret_file(tmp_path, "key", DEMO_KEY), secret_file(tmp_path, "secret", DEMO_SECRET)
     keys = AccountKeys(api_key_file=key, api_secret_file=secret)
-    settings = Settings(database_url=SecretStr(fleet_url), base_url=simulator.url, accounts={"new": keys})
+    settings = Settings(
+        database_url=SecretStr(fleet_url), base_url=simulator.url, markets=(USDM,), accounts={"new": keys}
+    )
     spec = IngestSpec("sync", read_keys(key_sources(settings, ["new"])), nightly_planner)
     for _ in range(2):
         with noted(fleet) as statements, composition.reading(settings, spec.keys, fleet, Event()) as reader:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.accounts.key_sources import MAIN
+from etl.core.markets import USDM
 from etl.core.planning import Known, Rules
 from etl.core.timeline import to_millis
 from etl.core.walking import Target
@@ -122,7 +123,7 @@ def run(connection: Connection, exchange: Exchange, night: Night, directory: Pat
     def planner(known: dict[str | None, Known], rules: Rules) -> list[Target]:
         return nightly_planner(known, replace(rules, now=night.at, earliest=None))
 
-    own = Settings(base_url=exchange.url, data_dir=directory, weight_budget=1_000_000)
+    own = Settings(base_url=exchange.url, markets=(USDM,), data_dir=directory, weight_budget=1_000_000)
     with composition.reading(own, KEYS, connection, Event()) as reader:
         return composition.ingest_with(connection, reader, IngestSpec("sync", KEYS, planner)).exit_code
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from etl.accounts.credentials import Credentials, Keyring
 from etl.accounts.key_sources import MAIN
+from etl.core.markets import USDM
 from etl.core.timeline import DAY, Window
 from etl.errors import ExitCode
 from etl.exchange.clock import local_now
@@ -44,7 +45,9 @@ def test_the_table_equals_the_history_or_the_difference_lies_in_a_gap_that_the_v
     span = Window(SPAN.start + shift, SPAN.end + shift)
     orders = [order_from_row(row.as_json()) for row in rows]
     with Simulator(roomy, histories={MAIN: orders}) as simulator:
-        own = Settings(base_url=simulator.url, data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000)
+        own = Settings(
+            base_url=simulator.url, markets=(USDM,), data_dir=tmp_path, page_limit=LIMIT, weight_budget=100_000
+        )
         keys = Keyring([Credentials(MAIN, SecretStr(DEMO_KEY), SecretStr(DEMO_SECRET))])
         own = replace(own, retention_days=0, weight_budget=9_000_000)
         with composition.reading(own, keys, connection, Event()) as reader:
