@@ -1,6 +1,7 @@
 """`force-orders accounts …`: list accounts, check their keys against the exchange, end their alarms, delete them."""
 
 import json
+from collections.abc import Sequence
 
 import click
 
@@ -11,9 +12,9 @@ from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tabl
 from etl.cli.options import examples, load_settings
 from etl.commands.check_accounts import check_accounts, exit_code_of
 from etl.commands.forget_account import forget_account, orders_to_forget
-from etl.commands.list_accounts import list_accounts, read_account_watermarks
+from etl.commands.list_accounts import StoredAccount, list_accounts, read_stored_accounts
 from etl.commands.retire_account import retire_account
-from etl.core.markets import USDM
+from etl.core.account_markets import readable
 from etl.core.text import many
 from etl.core.timeline import SECOND, duration, iso, to_the_second
 from etl.errors import StoreError
@@ -39,8 +40,8 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
     """
     settings = load_settings(context)
     listed = list_accounts(settings)
-    watermarks, now = _watermarks(settings), local_now()
-    rows = [(one, watermarks.get(one.source.account)) for one in listed]
+    stored, now = _stored(settings, [one.source.account for one in listed]), local_now()
+    rows = [(one, stored.get(one.source.account, StoredAccount(None, ()))) for one in listed]
     if as_json:
         objects = [
             {
@@ -49,10 +50,11 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
                 "key": one.source.key.shown,
                 "secret": one.source.secret.shown,
                 "wrong": one.wrong,
-                "watermark": None if watermark is None else iso(watermark),
-                "age_seconds": None if watermark is None else max(0, now - watermark) // SECOND,
+                "markets": {market.market: market.state for market in known.markets},
+                "watermark": None if known.watermark is None else iso(known.watermark),
+                "age_seconds": None if known.watermark is None else max(0, now - known.watermark) // SECOND,
             }
-            for one, watermark in rows
+            for one, known in rows
         ]
         print_line(json.dumps(objects, indent=2))
         return
@@ -63,14 +65,16 @@ def accounts_list(context: click.Context, as_json: bool) -> None:
             one.source.key.shown,
             one.source.secret.shown,
             one.wrong,
-            to_the_second(watermark),
-            None if watermark is None else duration(now - watermark),
+            ", ".join(settings.markets_of(one.source.account) or readable(known.markets)) or None,
+            to_the_second(known.watermark),
+            None if known.watermark is None else duration(now - known.watermark),
         )
-        for one, watermark in rows
+        for one, known in rows
     ]
     columns = (
         *(Column("account", min_width=8), Column("kind", 2), Column("key from", min_width=12)),
         *(Column("secret from", 1, min_width=12), Column("what is wrong", min_width=20, wraps=True)),
+        Column("markets", 5, min_width=8, wraps=True),
         *(Column("watermark", 4), Column("age", 3, align_right=True)),
     )
     print_tables([table(None, columns, cells)])
@@ -139,13 +143,13 @@ def accounts_forget(context: click.Context, name: str, why: str, yes: bool) -> N
         print_line(f"account {name} is forgotten: {many(deleted, 'order')} deleted")
 
 
-def _watermarks(settings: Settings) -> dict[str, int]:
+def _stored(settings: Settings, names: Sequence[str]) -> dict[str, StoredAccount]:
     """By account; empty if there is no database or it cannot be read, because the list is useful without it."""
     if not composition.has_database(settings):
         return {}
     try:
         with show_waits(), composition.store(settings, only_reads=True) as connection:
-            return read_account_watermarks(connection, USDM)
+            return read_stored_accounts(connection, names)
     except StoreError as error:
         print_stderr(f"watermarks are not shown: {error}")
         return {}

@@ -24,6 +24,7 @@ from etl.commands import doctor_checks
 from etl.commands.doctor_checks import CheckResult, Status
 from etl.commands.key_checks import check_keys, interactive_reader, key_check
 from etl.commands.output_paths import fault_of, nearest_existing
+from etl.core.account_markets import AccountMarket
 from etl.core.markets import USDM
 from etl.core.text import printable
 from etl.core.timeline import SECOND
@@ -37,7 +38,7 @@ from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.settings.loading import load, settings_file
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
-from etl.store import migrate, runs
+from etl.store import account_markets, migrate, runs
 from etl.store.database import address
 from etl.store.engine import connection_to, engine_for
 from etl.store.rights import is_read_only, lacking_to_write
@@ -171,7 +172,14 @@ class _Checks:
             open_files = {one.account: _open_files(one) for one in sources}
             with self._access() as access:
                 for key in check_keys(interactive_reader(self._settings, keys, access, self._stop)):
-                    yield doctor_checks.of_account(key, open_files[key.account])
+                    yield doctor_checks.of_account(key, open_files[key.account], self._markets(key.account))
+
+    def _markets(self, account: str) -> Sequence[AccountMarket]:
+        """What earlier runs found of its markets."""
+        if self._url is None:
+            return []
+        with connection_to(engine_for(self._url, TIMEOUT_S)) as connection:
+            return account_markets.of_account(connection, account)
 
     def _notifications(self) -> Iterator[CheckResult]:
         file = self._settings.notify_urls_file

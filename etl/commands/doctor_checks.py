@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from etl.commands.key_checks import KeyCheck
+from etl.core.account_markets import AccountMarket, readable, unread
 from etl.core.timeline import SECOND, duration
 from etl.exchange.clock import compare_clocks
 from etl.store.runs import Total
@@ -121,15 +122,19 @@ def of_clock(ahead: int | None, round_trip: int) -> CheckResult:
     return CheckResult("clock", Status.WARNING, compare_clocks(ahead), "set this machine's clock with NTP")
 
 
-def of_account(key: KeyCheck, open_files: Sequence[str]) -> CheckResult:
-    """`open_files`: files of the key that other users of this machine can read."""
+def of_account(key: KeyCheck, open_files: Sequence[str], known: Sequence[AccountMarket] = ()) -> CheckResult:
+    """`open_files`: files of the key that other users of this machine can read. `known`: the account's markets."""
     check = f"account {key.account}"
     if key.wrong is not None:
         return CheckResult(check, Status.FAILED, f"{key.result}: {key.wrong}", key.remedy)
     if open_files:
         names = " ".join(open_files)
         return CheckResult(check, Status.WARNING, f"other users can read {names}", f"chmod 600 {names}")
-    return CheckResult(check, Status.OK, "the exchange accepts its key")
+    if missing := unread(known):
+        remedy = "let the key read them, or name the markets to read with the setting markets"
+        return CheckResult(check, Status.WARNING, f"not read: {'; '.join(missing)}", remedy)
+    markets = f"; markets: {', '.join(readable(known))}" if known else ""
+    return CheckResult(check, Status.OK, f"the exchange accepts its key{markets}")
 
 
 def is_fine(results: Sequence[CheckResult]) -> bool:

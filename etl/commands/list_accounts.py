@@ -1,15 +1,17 @@
 """`accounts list`: where each key comes from, and how far the history is read. Sends no request."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import KeyLocation, KeySource, Missing, PrivateKeyFile, key_sources
+from etl.core.account_markets import AccountMarket
 from etl.core.timeline import to_millis
 from etl.exchange.signing import PrivateKey
 from etl.settings.model import Settings
-from etl.store import coverage
+from etl.store import account_markets, coverage
 from etl.store.engine import store_errors
 from etl.store.schema import EVERY_SYMBOL
 
@@ -41,11 +43,26 @@ def _kind(secret: KeyLocation, private_key: PrivateKey | None) -> str | None:
     return None if isinstance(secret, PrivateKeyFile | Missing) else "HMAC"
 
 
-def read_account_watermarks(connection: Connection, market: str) -> dict[str, int]:
-    """Each account's watermark for all symbols, epoch milliseconds."""
+@dataclass(frozen=True)
+class StoredAccount:
+    """How far an account is read, and in which markets."""
+
+    watermark: int | None
+    """The earliest of its markets' watermarks for all symbols, epoch milliseconds."""
+    markets: Sequence[AccountMarket]
+    """What was found of them; empty if the settings name them or nothing was read yet."""
+
+
+def read_stored_accounts(connection: Connection, names: Sequence[str]) -> dict[str, StoredAccount]:
+    """What is stored of these accounts. Raises StoreError."""
     mark = coverage.watermarks.c
-    wanted = (mark.market == market, mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
     with store_errors():
-        rows = connection.execute(select(mark.account, mark.watermark).where(*wanted)).all()
+        rows = connection.execute(
+            select(mark.account, func.min(mark.watermark).label("watermark"))
+            .where(mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
+            .group_by(mark.account)
+        ).all()
+        marks = {row.account: to_millis(row.watermark) for row in rows}
+        known = account_markets.of_accounts(connection, names)
         connection.rollback()
-    return {row.account: to_millis(row.watermark) for row in rows}
+    return {name: StoredAccount(marks.get(name), known.get(name, ())) for name in names}

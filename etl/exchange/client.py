@@ -94,7 +94,6 @@ class ExchangeClient:
     ) -> None:
         self.market = market
         self.host = host_of(options.base_urls[market.api.name])
-        self.listing_host = host_of(options.base_urls[(market.listing or market.clock).api.name])
         self.clock = access.clock(market.clock.api)
         self.limiter = access.limiter(market.api.pool, self.clock)
         self._options = options

@@ -8,19 +8,15 @@ from sqlalchemy import Connection
 
 from etl.exchange.client import ExchangeClient
 from etl.runs.fetchers import interruptibly
-from etl.store import instruments, weight_limits
+from etl.store import instruments
 
 
 def keep_listings(connection: Connection, clients: Iterable[ExchangeClient], stop: Event, *, asks: bool) -> None:
-    """Keep what was listed in this run. `asks`: request what was not listed in the last day. The caller commits.
+    """Keep what was listed in this run. `asks`: request what was not listed for a night. The caller commits.
 
     One client of a market is asked, as the list is the same for all accounts. Raises StoppedError.
     """
-    by_market = {client.market: client for client in clients}
-    for market, client in by_market.items():
-        known = weight_limits.read(connection, client.listing_host)
-        is_due = asks and market.listing is not None and not (known is not None and known.is_recent)
+    for market, client in {client.market: client for client in clients}.items():
+        is_due = asks and market.listing is not None and not instruments.are_recent(connection, market.name)
         listed = interruptibly(partial(client.listed, asks=is_due), stop)
         instruments.remember(connection, market.name, listed.instruments or ())
-        if listed.weight_limit is not None:
-            weight_limits.remember(connection, client.listing_host, listed.weight_limit, "exchangeInfo")

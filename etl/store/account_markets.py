@@ -1,10 +1,11 @@
 """The table `account_markets`: which markets an account has, and whether they are read."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Text, any_, func, or_, select
+from sqlalchemy.dialects.postgresql import array, insert
 
 from etl.core.account_markets import AccountMarket, MarketState
 from etl.core.timeline import to_datetime, to_millis
@@ -13,10 +14,17 @@ from etl.store.schema import account_markets
 
 def of_account(connection: Connection, account: str) -> list[AccountMarket]:
     """By market."""
+    return of_accounts(connection, [account]).get(account, [])
+
+
+def of_accounts(connection: Connection, accounts: Iterable[str]) -> dict[str, list[AccountMarket]]:
+    """By account, each sorted by market. An account of which nothing is known has no entry."""
     own = account_markets.c
-    rows = connection.execute(select(account_markets).where(own.account == account).order_by(own.market))
-    return [
-        AccountMarket(
+    known: dict[str, list[AccountMarket]] = {}
+    of_names = own.account == any_(array([*accounts], type_=Text))
+    rows = connection.execute(select(account_markets).where(of_names).order_by(own.account, own.market))
+    for row in rows.mappings():
+        one = AccountMarket(
             account=row["account"],
             market=row["market"],
             state=MarketState(row["state"]),
@@ -27,8 +35,8 @@ def of_account(connection: Connection, account: str) -> list[AccountMarket]:
             since=_millis(row["since"]),
             closed_at=_millis(row["closed_at"]),
         )
-        for row in rows.mappings()
-    ]
+        known.setdefault(one.account, []).append(one)
+    return known
 
 
 def remember(connection: Connection, found: AccountMarket) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from sqlalchemy import Connection, func, or_, update
+from sqlalchemy import Connection, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.core.instruments import Instrument
@@ -24,20 +24,31 @@ def remember(connection: Connection, market: str, listed: Iterable[Instrument]) 
     of_market = func.instrument_market(market)
     own, now = instruments.c, func.now()
     statement = insert(instruments).values(
-        [row | {"market": of_market, "first_seen_at": now, "changed_at": now, "is_listed": True} for row in rows]
+        [
+            row | {"market": of_market, "first_seen_at": now, "changed_at": now, "seen_at": now, "is_listed": True}
+            for row in rows
+        ]
     )
     told = {name: statement.excluded[name] for name in (*rows[0], "is_listed") if name != "symbol"}
+    is_changed = or_(*(own[name].is_distinct_from(value) for name, value in told.items()))
+    changed_at = case((is_changed, now), else_=own.changed_at)
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=list(instruments.primary_key),
-            set_=told | {"changed_at": now},
-            where=or_(*(own[name].is_distinct_from(value) for name, value in told.items())),
+            index_elements=list(instruments.primary_key), set_=told | {"seen_at": now, "changed_at": changed_at}
         )
     )
     gone = own.symbol.not_in([row["symbol"] for row in rows])
     connection.execute(
         update(instruments).where(own.market == of_market, own.is_listed, gone).values(is_listed=False, changed_at=now)
     )
+
+
+def are_recent(connection: Connection, market: str) -> bool:
+    """Whether the instruments of a market were listed in the last 20 hours, by the database's clock."""
+    own = instruments.c
+    since = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 20)
+    listed = own.market == func.instrument_market(market), own.seen_at.between(since, func.clock_timestamp())
+    return connection.scalar(select(own.seen_at).where(*listed).limit(1)) is not None
 
 
 def _row(one: Instrument) -> dict[str, object]:

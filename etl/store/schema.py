@@ -166,6 +166,7 @@ instruments = Table(
     Column("status", Text),
     _moment("first_seen_at"),
     _moment("changed_at"),
+    _moment("seen_at"),
     Column("is_listed", Boolean, nullable=False),
     CheckConstraint("contract_size > 0", name="contract_size"),
 )

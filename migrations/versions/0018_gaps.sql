@@ -28,6 +28,7 @@ CREATE TABLE instruments (
     status text,
     first_seen_at timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
     is_listed boolean NOT NULL,
     CONSTRAINT instruments_pkey PRIMARY KEY (market, symbol),
     CONSTRAINT instruments_contract_size_check CHECK (contract_size > 0)

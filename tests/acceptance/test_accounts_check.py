@@ -196,17 +196,25 @@ def test_the_list_tells_kind_source_and_age_of_each_account(lab: Labs) -> None:
     age = rows["vault"].pop("age_seconds")
     assert 0 < age < 86_400
     assert rows["vault"].pop("watermark").endswith("Z")
-    nothing = {"wrong": None, "watermark": None, "age_seconds": None}
+    nothing = {"wrong": None, "markets": {}, "watermark": None, "age_seconds": None}
     own = {"account": "main", "kind": "HMAC", "key": "BINANCE_API_KEY", "secret": "BINANCE_API_SECRET"}
     assert rows == {
         "main": own | nothing,
-        "vault": {"account": "vault", "kind": "Ed25519", "key": "VAULT_KEY", "secret": str(pem), "wrong": None},
+        "vault": {
+            "account": "vault",
+            "kind": "Ed25519",
+            "key": "VAULT_KEY",
+            "secret": str(pem),
+            "wrong": None,
+            "markets": {},
+        },
         "lost": {
             "account": "lost",
             "kind": "HMAC",
             "key": "LOST_KEY (not set)",
             "secret": "/nowhere/lost (not there)",
             "wrong": "accounts.lost.api_key_variable: the variable LOST_KEY is not set",
+            "markets": {},
             "watermark": None,
             "age_seconds": None,
         },

@@ -24,9 +24,10 @@ def remember(connection: Connection, *listed: Instrument, market: str = "coinm")
 
 
 def known(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Without the moment at which each was listed last."""
     rows = connection.execute(text("SELECT * FROM instruments ORDER BY market, symbol")).mappings().all()
     connection.rollback()
-    return {row["symbol"]: dict(row) for row in rows}
+    return {row["symbol"]: {name: value for name, value in row.items() if name != "seen_at"} for row in rows}
 
 
 def test_every_column_says_what_the_exchange_said(connection: Connection) -> None:
@@ -72,6 +73,18 @@ def test_a_change_is_kept_with_its_time(connection: Connection) -> None:
     after = known(connection)["BTCUSD_200925"]
     assert (after["status"], after["contract_size"]) == ("TRADING", 100)
     assert after["first_seen_at"] == before["first_seen_at"] < after["changed_at"]
+
+
+def test_a_listing_is_recent_until_the_next_night(connection: Connection) -> None:
+    assert not instruments.are_recent(connection, "coinm")
+    remember(connection, PERPETUAL)
+    assert instruments.are_recent(connection, "coinm")
+    assert instruments.are_recent(connection, "pm-coinm"), "it has the same instruments"
+    assert not instruments.are_recent(connection, "usdm")
+    connection.execute(text("UPDATE instruments SET seen_at = seen_at - interval '21 hours'"))
+    assert not instruments.are_recent(connection, "coinm")
+    remember(connection, PERPETUAL)
+    assert instruments.are_recent(connection, "coinm")
 
 
 def test_a_listing_without_symbols_is_no_answer(connection: Connection) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from sqlalchemy import Connection
 
-from etl.commands.list_accounts import read_account_watermarks
+from etl.commands.list_accounts import StoredAccount, read_stored_accounts
 from etl.commands.retry_quarantine import retry_quarantine
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
@@ -72,8 +72,7 @@ def test_watermarks_gaps_and_what_was_asked_for_name_their_market(both: Connecti
         Asked(ACCOUNT, OTHER, None, Window(day(10), day(60))),
         Asked(ACCOUNT, USDM, None, Window(day(0), NOW)),
     ]
-    assert read_account_watermarks(both, USDM) == {ACCOUNT: NOW}
-    assert read_account_watermarks(both, OTHER) == {ACCOUNT: day(30)}
+    assert read_stored_accounts(both, [ACCOUNT]) == {ACCOUNT: StoredAccount(day(30), ())}, "the market that is behind"
 
 
 def test_orders_are_counted_by_market(both: Connection) -> None:
