@@ -196,7 +196,7 @@ def test_the_list_tells_kind_source_and_age_of_each_account(lab: Labs) -> None:
     age = rows["vault"].pop("age_seconds")
     assert 0 < age < 86_400
     assert rows["vault"].pop("watermark").endswith("Z")
-    nothing = {"wrong": None, "markets": {}, "watermark": None, "age_seconds": None}
+    nothing: dict[str, Any] = {"wrong": None, "markets": {}, "watermark": None, "age_seconds": None}
     own = {"account": "main", "kind": "HMAC", "key": "BINANCE_API_KEY", "secret": "BINANCE_API_SECRET"}
     assert rows == {
         "main": own | nothing,
