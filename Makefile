@@ -7,7 +7,9 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --upgrade --generate-hashes 
 	--no-header --python-version 3.11 --group build pyproject.toml
 # Twice the cores of a small machine, as many tests wait for processes and sockets.
 WORKERS ?= 4
-PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# Each worker reads every test; what pytest makes of them is kept even where Python is told to keep no bytecode, as it
+# takes six seconds.
+PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 QUICK = -m "not docker and not slow"
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-dates chaos chaos-fleet nightly bench bench-scale bench-peers lint format lock docker-test clean
@@ -33,7 +35,7 @@ setup: .venv/work  ## the virtual environment, pinned
 demo: .venv/run  ## 90 days into an embedded Postgres, from the built-in exchange simulator
 	@$(BIN)/force-orders demo
 
-test: setup lint  ## lint, and every test that needs no container engine and no real minute
+test: setup lint  ## lint, and every test but those of docker-test and nightly
 	@$(PYTEST) $(QUICK)
 
 test-fast: setup  ## what needs neither a database nor a process, in seconds
@@ -51,7 +53,7 @@ chaos: setup  ## 300 runs with kills, cut connections, rate limits and wrong res
 chaos-fleet: setup  ## an hour of three workers that lose process, connections, rights and tables in turn (FLEET_SECONDS)
 	@$(BIN)/python -m tests.chaos.fleet
 
-nightly: setup  ## ten times the examples, a hundred kills instead of a dozen, and the tests that wait for a real minute
+nightly: setup  ## 2,000 examples, a hundred kills, every combination of parameters, and what takes a real minute
 	@HYPOTHESIS_PROFILE=nightly $(PYTEST) tests/property tests/chaos/test_kills.py
 	@$(PYTEST) -m slow
 

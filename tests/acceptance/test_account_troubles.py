@@ -6,6 +6,7 @@ import pytest
 
 from tests.acceptance.lab import DAY, FORCE_ORDERS, Lab, Labs, order_row
 from tests.acceptance.several_accounts import many_accounts, two_accounts
+from tests.combining import each_value_once
 
 TROUBLES: dict[str, dict[str, Any]] = {
     "an inactive wallet": {"kind": "code", "code": -4109, "msg": "This account is inactive."},
@@ -29,14 +30,13 @@ def marks(lab: Lab) -> list[str]:
     return [row["account"] for row in read]
 
 
-@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
-@pytest.mark.parametrize("troubled", ["main", "account2"])
+@each_value_once(trouble=list(TROUBLES), troubled=["main", "account2"])
 def test_of_two_accounts_the_other_is_read_whatever_the_first_is_answered(
-    lab: Labs, troubled: str, trouble: dict[str, Any]
+    lab: Labs, troubled: str, trouble: str
 ) -> None:
     both = two_accounts(lab)
     other = {"main": "account2", "account2": "main"}[troubled]
-    both.tell("faults", [trouble | {"account": troubled}])
+    both.tell("faults", [TROUBLES[trouble] | {"account": troubled}])
     done = both("backfill", **FEW)
     assert done.returncode == 1
     faults = [line for line in done.stderr.splitlines() if "clock cannot be read" not in line]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.acceptance.judge import Trial, Trials, assert_complete, assert_nothing_is_lost_in_silence
 from tests.acceptance.misbehaving import DAY, HOUR, MINUTE, Asked, Exchange, Row, now, order, series
+from tests.combining import each_value_once
 
 UNFILLED = {"status": "EXPIRED", "executedQty": "0", "cumQuote": "0", "cumBase": "0", "avgPrice": "0"}
 
@@ -32,8 +33,7 @@ def a_week(count: int) -> list[Row]:
     return series(count, now() - 9 * DAY, now() - HOUR)
 
 
-@pytest.mark.parametrize("count", [40, 300])
-@pytest.mark.parametrize("days", [2.2, 3, 4, 6])
+@each_value_once(count=[40, 300], days=[2.2, 3, 4, 6])
 def test_eight_nights_of_a_lagging_replica_prove_nothing_and_the_ninth_is_whole(
     trial: Trials, days: float, count: int
 ) -> None:

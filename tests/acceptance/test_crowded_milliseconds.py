@@ -16,6 +16,7 @@ from tests.acceptance.misbehaving import (
     now,
     order,
 )
+from tests.combining import each_value_once
 
 GONE = "ZGONEUSDT"
 """A symbol that exchangeInfo no longer lists; gathered by symbol, it comes last."""
@@ -36,8 +37,7 @@ def assert_all_is_stored_and_proven_where_pages_are_short(trial: Trial, done: Ru
         assert_complete(trial, done)
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "newest", "by symbol"])
-@pytest.mark.parametrize("count", [25, 35, 60])
+@each_value_once(keeps=["oldest", "newest", "by symbol"], count=[25, 35, 60])
 def test_a_delisted_symbol_that_an_earlier_night_stored_is_read_in_a_crowd(
     trial: Trials, count: int, keeps: Keeps
 ) -> None:
@@ -75,14 +75,17 @@ def test_a_delisted_symbol_that_is_refused_by_name_leaves_a_gap_where_it_may_be_
     assert_nothing_is_lost_in_silence(delisted, delisted("sync"))
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "newest", "by symbol"])
-@pytest.mark.parametrize("symbols", [SYMBOLS, SYMBOLS[:2]])
-@pytest.mark.parametrize(("liquidated", "deleveraged", "settled"), [(60, 60, 30), (99, 99, 1), (60, 50, 80)])
+@each_value_once(
+    keeps=["oldest", "newest", "by symbol"],
+    symbols=[SYMBOLS, SYMBOLS[:2]],
+    counts=[(60, 60, 30), (99, 99, 1), (60, 50, 80)],
+)
 def test_settlements_beside_liquidations_and_adl_in_one_millisecond_are_read(
-    trial: Trials, keeps: Keeps, symbols: Sequence[str], liquidated: int, deleveraged: int, settled: int
+    trial: Trials, keeps: Keeps, symbols: Sequence[str], counts: tuple[int, int, int]
 ) -> None:
     """Settlements are of symbols of their own, which come last where pages are gathered by symbol."""
     at = now() - 2 * DAY
+    liquidated, deleveraged, settled = counts
     crowded = trial(
         Exchange(
             [
@@ -101,8 +104,7 @@ def test_settlements_beside_liquidations_and_adl_in_one_millisecond_are_read(
         assert_nothing_is_lost_in_silence(crowded, done)
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "newest", "by symbol"])
-@pytest.mark.parametrize("count", [100, 101, 150, 300])
+@each_value_once(keeps=["oldest", "newest", "by symbol"], count=[100, 101, 150, 300])
 def test_more_of_one_symbol_than_fit_are_a_named_gap_and_what_can_be_fetched_is_stored(
     trial: Trials, keeps: Keeps, count: int
 ) -> None:

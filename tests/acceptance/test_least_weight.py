@@ -6,6 +6,7 @@ import pytest
 
 from tests.acceptance.judge import Trial, Trials, assert_complete
 from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Exchange, Keeps, Row, now, order, series
+from tests.combining import each_value_once
 
 WINDOWS = 13
 """The windows of less than 7 days that 90 days need."""
@@ -71,8 +72,7 @@ def test_a_quiet_night_costs_two_pages_at_most(trial: Trials) -> None:
     assert quiet.exchange.weight <= 2 * 50 + AROUND
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "newest"])
-@pytest.mark.parametrize("seed", ["1", "2", "3"])
+@each_value_once(keeps=["oldest", "newest"], seed=["1", "2", "3"])
 def test_a_bursty_history_costs_little_more_than_twice_the_least(trial: Trials, keeps: Keeps, seed: str) -> None:
     rows = bursty(seed)
     cost = weight_of_backfill(trial(Exchange(rows, keeps)))

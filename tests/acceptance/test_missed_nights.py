@@ -4,6 +4,7 @@ import pytest
 
 from tests.acceptance.judge import Trial, Trials, assert_complete
 from tests.acceptance.misbehaving import DAY, HOUR, Exchange, Row, now, order, series
+from tests.combining import each_value_once
 
 OFF = [1, 6.9, 10, 13.9, 20, 20.9, 30]
 """Days without a run; after just under so many weeks, the windows since then reach hardly behind the watermark."""
@@ -22,17 +23,14 @@ def late_by(days: float, off: float) -> list[Row]:
     return [order("BTCUSDT", 9_000, now() - int((off + days) * DAY))]
 
 
-@pytest.mark.parametrize("late", [0.5, 1.5, 6.9])
-@pytest.mark.parametrize("off", OFF)
+@each_value_once(late=[0.5, 1.5, 6.9], off=OFF)
 def test_an_order_that_appears_late_is_found_after_missed_nights(trial: Trials, off: float, late: float) -> None:
     between = series(int(3 * off), now() - int(off * DAY), now() - HOUR, first_id=1_000)
     paused = after_a_pause(trial, off, late_by(late, off), between)
     assert_complete(paused, paused("sync"))
 
 
-@pytest.mark.parametrize("late", [0.5, 3, 6.9])
-@pytest.mark.parametrize("off", [1, 3, 10])
-@pytest.mark.parametrize("count", [99, 150])
+@each_value_once(late=[0.5, 3, 6.9], off=[1, 3, 10], count=[99, 150])
 def test_an_order_that_appears_late_is_found_where_full_pages_cut_the_window(
     trial: Trials, off: int, late: float, count: int
 ) -> None:

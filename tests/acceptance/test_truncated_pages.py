@@ -8,6 +8,7 @@ import pytest
 
 from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence
 from tests.acceptance.misbehaving import DAY, HOUR, SYMBOLS, Asked, Exchange, Keeps, Row, now, order, series
+from tests.combining import each_value_once
 
 ONE_AT_A_TIME = {"FORCE_ORDERS_CONCURRENCY": "1"}
 """So that requests have one order."""
@@ -59,8 +60,7 @@ def crowd(at: int, counts: Iterable[int]) -> list[Row]:
     return [order(symbol, 50_000 + n, at) for symbol, count in sizes for n in range(count)]
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "newest"])
-@pytest.mark.parametrize("most", [50, 40, 60, 84, 99])
+@each_value_once(keeps=["oldest", "newest"], most=[50, 40, 60, 84, 99])
 def test_a_cap_that_falls_between_two_nights_loses_nothing(trial: Trials, most: int, keeps: Keeps) -> None:
     falling = trial(Exchange(weeks(160, 0, 0, 0), keeps))
     assert falling("backfill", "--until", "10d").returncode == 0
@@ -103,8 +103,7 @@ def test_a_cap_that_rises_in_mid_run_loses_nothing(trial: Trials, most: int) -> 
     assert_complete(rising, rising("backfill"))
 
 
-@pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("count", [51, 80, 99, 150])
+@each_value_once(first=[0, 1], count=[51, 80, 99, 150])
 def test_two_backends_of_which_one_ignores_the_limit_lose_nothing(trial: Trials, count: int, first: int) -> None:
     alternating = trial(Exchange(weeks(*[count] * 12)), **ONE_AT_A_TIME)
     alternating.exchange.answer = lambda asked: alternating.exchange.page(
@@ -120,8 +119,7 @@ def test_a_cap_that_was_always_lower_than_the_limit_loses_nothing(trial: Trials,
     assert_complete(capped, capped("backfill"))
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "newest"])
-@pytest.mark.parametrize("rows", [84.5, 85, 60, 30])
+@each_value_once(keeps=["oldest", "newest"], rows=[84.5, 85, 60, 30])
 def test_pages_that_are_cut_by_bytes_lose_nothing(trial: Trials, rows: float, keeps: Keeps) -> None:
     cutting = trial(Exchange(weeks(*[150] * 12), keeps))
     cut_by_bytes(cutting.exchange, int(rows * (len(json.dumps(cutting.exchange.rows[0])) + 2)))
@@ -138,8 +136,7 @@ def test_pages_of_rows_of_varying_length_that_are_cut_by_bytes_lose_nothing(tria
     assert_nothing_is_lost_in_silence(cutting, cutting("backfill"))
 
 
-@pytest.mark.parametrize("most", [50, 40])
-@pytest.mark.parametrize("counts", [(60, 60, 60), (50, 50, 50), (61, 10, 80)])
+@each_value_once(most=[50, 40], counts=[(60, 60, 60), (50, 50, 50), (61, 10, 80)])
 def test_a_limit_that_is_ignored_where_a_symbol_is_named_is_noticed_in_a_crowd(
     trial: Trials, most: int, counts: tuple[int, ...]
 ) -> None:
@@ -176,8 +173,7 @@ def test_a_limit_that_is_ignored_where_a_close_type_is_named_is_noticed(trial: T
     assert_nothing_is_lost_in_silence(ignoring, ignoring("backfill"))
 
 
-@pytest.mark.parametrize("most", [40, 50])
-@pytest.mark.parametrize("counts", [(61,), (16, 15, 15, 15), (31, 30)])
+@each_value_once(most=[40, 50], counts=[(61,), (16, 15, 15, 15), (31, 30)])
 def test_a_crowded_millisecond_under_a_low_cap_is_read_by_symbol_or_named(
     trial: Trials, most: int, counts: tuple[int, ...]
 ) -> None:

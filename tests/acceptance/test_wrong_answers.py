@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence
 from tests.acceptance.misbehaving import DAY, HOUR, MINUTE, Asked, Exchange, Row, now, order, series
+from tests.combining import each_value_once
 
 OPENED = "2019-09-08"
 """No order is older."""
@@ -129,8 +130,7 @@ def test_a_server_that_ignores_a_filter_in_a_crowd_loses_nothing_in_silence(tria
     assert_nothing_is_lost_in_silence(wrong, wrong("backfill"))
 
 
-@pytest.mark.parametrize("days", [2, 30, 200])
-@pytest.mark.parametrize("number", [3, None])
+@each_value_once(days=[2, 30, 200], number=[3, None])
 def test_one_stray_among_good_rows_is_stored_and_spoils_nothing(trial: Trials, days: int, number: int | None) -> None:
     """On one page or on each; the stray is an order of the account, of another time."""
     stray = order("XRPUSDT", 9_999, now() - days * DAY)
@@ -152,8 +152,7 @@ def test_one_row_of_another_symbol_among_good_rows_is_stored_and_spoils_nothing(
     assert ("ETHUSDT", 7) in {row[:2] for row in straying.stored()}
 
 
-@pytest.mark.parametrize("days", [1, 3, 6])
-@pytest.mark.parametrize("end", ["first", "last"])
+@each_value_once(days=[1, 3, 6], end=["first", "last"])
 def test_verify_finds_what_a_server_left_out_that_clamps_its_windows(trial: Trials, end: str, days: int) -> None:
     clamped = trial(Exchange(three_months(90)))
 
@@ -188,9 +187,7 @@ def test_a_time_a_year_ahead_waits_in_quarantine_and_the_right_version_is_stored
     assert ahead.sql("SELECT FROM quarantined_orders WHERE resolved_at IS NULL") == []
 
 
-@pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("keys", [("time", "updateTime"), ("time",), ("updateTime",)])
-@pytest.mark.parametrize("every", [1, 10])
+@each_value_once(unit=list(UNITS), keys=[("time", "updateTime"), ("time",), ("updateTime",)], every=[1, 10])
 def test_a_time_in_another_unit_is_read_by_a_rule_or_quarantined_never_stored_as_it_stands(
     trial: Trials, unit: str, keys: tuple[str, ...], every: int
 ) -> None:

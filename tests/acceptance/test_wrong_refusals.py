@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.acceptance.judge import Trials, assert_complete, assert_nothing_is_lost_in_silence, moment
 from tests.acceptance.misbehaving import DAY, HOUR, MINUTE, TOO_OLD, Asked, Exchange, Row, now, series
+from tests.combining import each_value_once
 
 ONE_AT_A_TIME = {"FORCE_ORDERS_CONCURRENCY": "1"}
 """So that requests have one order."""
@@ -33,8 +32,7 @@ def refuse(exchange: Exchange, wrongly: Callable[[Asked], bool], most: int) -> N
     exchange.answer = answer
 
 
-@pytest.mark.parametrize("days", [20, 30, 85])
-@pytest.mark.parametrize("times", [1, 2, 3, 1_000])
+@each_value_once(days=[20, 30, 85], times=[1, 2, 3, 1_000])
 def test_a_wrong_refusal_of_a_week_gives_nothing_up_for_good(trial: Trials, days: int, times: int) -> None:
     wrong, at = trial(Exchange(three_months(178)), **ONE_AT_A_TIME), now() - days * DAY
     refuse(wrong.exchange, lambda asked: asked.start < at < asked.end, times)
@@ -49,8 +47,7 @@ def test_one_wrong_refusal_is_doubted_and_asked_again_in_the_same_run(trial: Tri
     assert_complete(wrong, wrong(*BACKFILL))
 
 
-@pytest.mark.parametrize("remainder", [0, 1, 3, 7])
-@pytest.mark.parametrize("count", [178, 1_780])
+@each_value_once(remainder=[0, 1, 3, 7], count=[178, 1_780])
 def test_a_wrong_refusal_of_one_request_in_ten_gives_nothing_up_for_good(
     trial: Trials, remainder: int, count: int
 ) -> None:
@@ -70,8 +67,7 @@ def test_a_wrong_refusal_of_a_sync_gives_nothing_up(trial: Trials) -> None:
     assert_complete(wrong, wrong("sync"))
 
 
-@pytest.mark.parametrize("moves", ["at once", "with each request"])
-@pytest.mark.parametrize("minutes", [1, 2, 3, 10, 39])
+@each_value_once(moves=["at once", "with each request"], minutes=[1, 2, 3, 10, 39])
 def test_an_edge_that_is_ahead_or_moves_costs_a_few_minutes_at_most(trial: Trials, minutes: int, moves: str) -> None:
     start = now() - 90 * DAY
     ahead = trial(Exchange(series(48, start + 2 * MINUTE, start + 4 * HOUR)), **ONE_AT_A_TIME)

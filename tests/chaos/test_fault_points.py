@@ -6,8 +6,6 @@ from itertools import count
 from pathlib import Path
 from signal import SIGKILL
 
-import pytest
-
 from etl.simulator.history import Generated, Profile
 from tests.acceptance.lab import Lab
 from tests.chaos import dying
@@ -23,6 +21,7 @@ from tests.chaos.promise import (
     unproven,
 )
 from tests.chaos.scenes import BURSTY, Scenes, start
+from tests.combining import each_value_once
 
 SPARSE = Generated(Profile("bursty", 0.25), "chaos", 40)
 """Two or three orders a window, and never so many that a page is verified: each window costs one request."""
@@ -30,11 +29,11 @@ SPARSE = Generated(Profile("bursty", 0.25), "chaos", 40)
 WINDOWS = 4
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize(("history", "concurrency"), [(SPARSE, 1), (SPARSE, 3), (BURSTY, 3)])
+@each_value_once(moment=["before", "after"], world=[(SPARSE, 1), (SPARSE, 3), (BURSTY, 3)])
 def test_a_run_that_dies_at_any_commit_is_finished_by_the_next_which_repeats_no_more_than_promised(
-    scenes: Scenes, history: Generated, concurrency: int, moment: Moment
+    scenes: Scenes, world: tuple[Generated, int], moment: Moment
 ) -> None:
+    history, concurrency = world
     settings = {"FORCE_ORDERS_CONCURRENCY": str(concurrency), "FORCE_ORDERS_WINDOW_DAYS": "6"}
     with scenes(history=history, **settings) as lab:
         assert lab(*span_of(lab, WINDOWS).command).returncode == 0

@@ -4,7 +4,7 @@ What is stored equals the history, or the difference lies inside an interval tha
 missing only if one of its two times lies there, whichever of them the exchange filters by.
 """
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.core.findings import Finding, Verdict
@@ -18,6 +18,10 @@ from etl.simulator.scenario import Scenario
 from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, Server, drive, histories, scenarios, worlds
 
 WIDEST = 7 * DAY - 2
+
+MOST = settings().max_examples
+walks = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 50))
+"""An example is a walk of up to a thousand requests. Fifty show every behaviour; the nightly profile has them all."""
 
 
 def observations() -> Observations:
@@ -38,6 +42,7 @@ def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], sym
     return missing
 
 
+@walks
 @given(
     world=worlds(),
     scenario=scenarios,
@@ -55,6 +60,7 @@ def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_int
     assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
 
 
+@walks
 @given(rows=histories(), scenario=scenarios, widest=st.sampled_from([3 * DAY, WIDEST]), overlap=st.booleans())
 def test_each_order_that_is_received_is_seen_first_exactly_once(
     rows: list[Row], scenario: Scenario, widest: int, overlap: bool
@@ -69,6 +75,7 @@ def test_each_order_that_is_received_is_seen_first_exactly_once(
         assert set(exchange.seen_first) == exchange.received
 
 
+@walks
 @given(world=worlds(), symbol=st.sampled_from("ABCD"), scenario=scenarios)
 def test_the_same_holds_for_a_symbol_asked_for_by_name(
     world: tuple[list[Row], Server], symbol: str, scenario: Scenario
@@ -80,6 +87,7 @@ def test_the_same_holds_for_a_symbol_asked_for_by_name(
     assert missing_from_what_is_proven(exchange, findings, symbol) == []
 
 
+@walks
 @given(rows=histories(), scenario=scenarios, lists_symbols=st.booleans())
 def test_the_number_of_requests_has_a_bound(rows: list[Row], scenario: Scenario, lists_symbols: bool) -> None:
     exchange = Exchange(rows, scenario, lists_symbols)
