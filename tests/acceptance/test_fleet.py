@@ -140,7 +140,8 @@ def test_workers_of_one_egress_share_a_budget_and_another_egress_has_its_own(lab
 
 def test_a_process_opens_no_more_connections_than_documented(lab: Labs, stay: Staying) -> None:
     """docs/fleet.md: two and up to four of the queue, and one for each job at once."""
-    fleet = fleet_of(lab, 12, 100_000, latency_ms=200)
+    fleet = fleet_of(lab, 12, 100_000, latency_ms=200, retention_days=20)
+    fleet.command.environment["FORCE_ORDERS_RETENTION_DAYS"] = "20"
     most = Counter[str]()
 
     def count() -> bool:
