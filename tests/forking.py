@@ -11,6 +11,7 @@ waits for its end and reports the exit code. None of them has a second thread.
 import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -256,12 +257,23 @@ def run(arguments: list[str], directory: str, environment: dict[str, str], prepa
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    _open_streams()
     sys.path[0] = directory
     sys.argv[1:] = arguments
     if prepare is not None:
         name, values = prepare
         pkgutil.resolve_name(name)(*values)
     runpy.run_module("etl", run_name="__main__", alter_sys=True)
+
+
+def _open_streams() -> None:
+    """As a new interpreter does: those of the server remember that its own could seek."""
+    for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        before = getattr(sys, name)
+        stream = os.fdopen(number, mode, encoding=before.encoding, errors=before.errors, closefd=False)
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=before.line_buffering)
+        setattr(sys, name, stream)
 
 
 if __name__ == "__main__":
