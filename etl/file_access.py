@@ -9,6 +9,9 @@ from shlex import quote
 DATA_OF_ROOT = Path("/var/lib/force-orders")
 """Where the embedded Postgres of root keeps data whose own directory is closed to other users: it runs as one."""
 
+NOWHERE = Path("/nonexistent/force-orders")
+"""The data directory of a user who has no home directory: nothing can be stored there."""
+
 
 def is_root() -> bool:
     return os.name == "posix" and os.geteuid() == 0

@@ -11,6 +11,7 @@ waits for its end and reports the exit code. None of them has a second thread.
 import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -257,6 +258,7 @@ def run(arguments: list[str], directory: str, environment: dict[str, str], prepa
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
+    _open_streams()
     sys.path[0] = directory
     sys.argv[1:] = arguments
     try:
@@ -268,6 +270,16 @@ def run(arguments: list[str], directory: str, environment: dict[str, str], prepa
         if isinstance(ended.code, int):
             leave(ended.code)
         raise
+
+
+def _open_streams() -> None:
+    """As a new interpreter does: those of the server remember that its own could seek."""
+    for number, (name, mode) in enumerate({"stdin": "r", "stdout": "w", "stderr": "w"}.items()):
+        before = getattr(sys, name)
+        stream = os.fdopen(number, mode, encoding=before.encoding, errors=before.errors, closefd=False)
+        assert isinstance(stream, io.TextIOWrapper)
+        stream.reconfigure(line_buffering=before.line_buffering)
+        setattr(sys, name, stream)
 
 
 if __name__ == "__main__":

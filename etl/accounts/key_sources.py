@@ -12,6 +12,7 @@ from pathlib import Path
 from etl.accounts.secret_files import describe_file
 from etl.core.text import printable
 from etl.errors import ConfigError
+from etl.settings.checks import expanded
 from etl.settings.model import AccountKeys, InvalidAccount, Settings
 from etl.settings.secret import SecretStr
 
@@ -139,7 +140,7 @@ def source_of_variables() -> KeySource | None:
     key = _variable_or_file("BINANCE_API_KEY")
     private_key = os.environ.get("BINANCE_API_PRIVATE_KEY_FILE")
     secret = (
-        PrivateKeyFile(Path(private_key), "BINANCE_API_PRIVATE_KEY_FILE")
+        PrivateKeyFile(expanded(Path(private_key)), "BINANCE_API_PRIVATE_KEY_FILE")
         if private_key
         else _variable_or_file("BINANCE_API_SECRET")
     )
@@ -157,7 +158,7 @@ def _variable_or_file(variable: str) -> KeyLocation | None:
     file = f"{variable}_FILE"
     if os.environ.get(variable):
         return Variable(variable)
-    return SecretFile(Path(os.environ[file]), file) if os.environ.get(file) else None
+    return SecretFile(expanded(Path(os.environ[file])), file) if os.environ.get(file) else None
 
 
 def _of_settings(account: str, keys: AccountKeys | InvalidAccount) -> KeySource:

@@ -13,7 +13,7 @@ def confirm(consequence: str, *, yes: bool) -> None:
 
     Raises ConfigError where there is no terminal to ask on, and ForceOrdersError after any other answer.
     """
-    if not yes and not (sys.stdin and sys.stdin.isatty()):
+    if not yes and not sys.stdin.isatty():
         raise ConfigError(f"{consequence}; to do it without a question, add --yes")
     print_stderr(consequence)
     if not yes and click.prompt("type yes to go on", default="", show_default=False, err=True).strip() != "yes":

@@ -1,5 +1,6 @@
 """Terminal output and signals: results on stdout, messages and progress on stderr, SIGINT and SIGTERM as an event."""
 
+import errno
 import os
 import signal
 import sys
@@ -25,16 +26,16 @@ GRACE_SECONDS = 1.6
 def stdout_errors() -> Iterator[None]:
     """Flush stdout at the end; ignore a reader that closed the pipe.
 
-    Raises OutputError where stdout cannot be written, as on a full disk.
+    Raises OutputError where stdout cannot be written: it is closed, or its disk is full.
     """
     try:
         yield
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the flush at exit fails again
         if not isinstance(error, BrokenPipeError):
-            raise OutputError(f"the output cannot be written: {error.strerror}") from None
+            why = "stdout is closed" if error.errno == errno.EBADF else error.strerror
+            raise OutputError(f"the output cannot be written: {why}") from None
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def print_line(text: str) -> None:
 
 
 def print_stderr(text: str) -> None:
-    """Print one line on stderr. Control characters are replaced; a closed stderr is ignored."""
+    """Print one line on stderr. Control characters are replaced; a reader who left is ignored."""
     with suppress(OSError):
         print(f"force-orders: {printable(text)}", file=sys.stderr)
 

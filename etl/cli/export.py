@@ -10,7 +10,7 @@ from etl.cli import options
 from etl.cli.console import print_stderr, show_waits, stdout_errors
 from etl.cli.options import examples, load_settings
 from etl.core.text import many
-from etl.errors import ConfigError, OutputError
+from etl.errors import ConfigError
 from etl.exchange.clock import local_now
 from etl.reporting.export import OrderFilter, export_orders
 from etl.reporting.export_check import check_export
@@ -67,8 +67,6 @@ def export(
     bounds = None if since is None else span.start, None if until is None else span.end
     chosen = OrderFilter(*bounds, parse_symbols(symbol), account, market)
     encode = encoder_for(file_format or _format_of(out))
-    if out == STDOUT and sys.stdout is None:
-        raise OutputError("the output cannot be written: stdout is closed")
     with nullcontext() if out == STDOUT else show_waits(), composition.store(settings, only_reads=True) as connection:
         if account:
             select_accounts(connection, account)

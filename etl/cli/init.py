@@ -108,7 +108,7 @@ def _stdin_lines(reads: bool) -> Callable[[str], str | None]:
 
 
 def _prompt(name: str) -> str | None:
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not sys.stdin.isatty():
         return None
     typed: str = click.prompt(f"{name} (not shown)", hide_input=True, err=True)
     return typed.strip()

@@ -70,8 +70,7 @@ def _write_page(data: ReportData, file: str) -> None:
     content = page(data.as_json()).encode()
     if file == "-":
         with stdout_errors():
-            if sys.stdout is not None:
-                sys.stdout.buffer.write(content)
+            sys.stdout.buffer.write(content)
         return
     with atomic_write(Path(file)) as opened:
         opened.write(content)

@@ -13,6 +13,7 @@ from etl import __version__, logs
 from etl.cli.console import print_line, print_stderr, stdout_errors
 from etl.cli.lazy_group import LazyGroup
 from etl.cli.options import examples
+from etl.cli.streams import repair_streams
 from etl.errors import ExitCode, ForceOrdersError, OutputError
 from etl.logs import FORMATS, LEVELS, Format, Level, logger
 
@@ -79,6 +80,7 @@ def _warn_about_unknown_variables() -> None:
 
 def main() -> None:
     """The installed command."""
+    repair_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # else SIGTERM would end it with 143 and no message
     sys.exit(run(sys.argv[1:]))
 
@@ -111,7 +113,7 @@ def _run(arguments: list[str]) -> int:
         print_stderr("stopped")
         return ExitCode.STOPPED
     except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF):
             return _output_failed(error)
         # A bug. Its message is not shown: it may contain anything, even a signed URL.
         frames = traceback.extract_tb(error.__traceback__)
@@ -124,7 +126,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _output_failed(error: OSError) -> int:
-    """A disk that is full under click's own output, such as that of --help; never taken for success."""
+    """stdout is closed, or its disk full, under click's own output, such as --help; never taken for success."""
     try:
         with stdout_errors():
             raise error

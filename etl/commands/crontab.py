@@ -29,7 +29,7 @@ def own_command() -> list[str]:
     script = Path(sys.argv[0])
     if script.name == "force-orders" and os.access(script, os.X_OK):
         return [str(script.parent.resolve() / script.name)]
-    interpreter = [sys.executable, "-m", "etl"]
+    interpreter = [sys.executable, "-P", "-m", "etl"]  # cron starts it in the home directory, which may have an etl
     if _is_importable():
         return interpreter
     return [which("env") or "/usr/bin/env", f"PYTHONPATH={PACKAGE.parent}", *interpreter]

@@ -20,7 +20,7 @@ from etl.embedded.file_locks import POLL_S, claimed, locked
 from etl.embedded.programs import MAJOR, binaries, binaries_for_others, environment
 from etl.embedded.system_user import SystemUser, give, refuse_closed, server_user
 from etl.errors import StoreError
-from etl.file_access import is_root, make_data_directory, server_home
+from etl.file_access import closed_above, is_root, make_data_directory, server_home
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +29,13 @@ SUPERUSER = "postgres"
 PATIENCE_S = 60.0  # recovery after a crash may take this long
 LINGER_S = 2.0  # the processes that a killed server leaves end within this
 CONNECT_TIMEOUT_S = 5
+SOCKET = ".s.PGSQL.5432"
 SOCKET_LINE, STATUS_LINE = 4, 7  # of postmaster.pid, from 0
 LOG_LIMIT = 1 << 20  # bytes; a larger log is emptied before the next start
 
 # A socket's path has at most 103 bytes on macOS, 107 on Linux; libpq and SQLAlchemy split a host at `,` and `:`.
 SOCKET_DIR_PREFIX = "force-orders-"
+ANY_USERS_TEMPORARY = "/tmp"  # noqa: S108 – mkdtemp makes a private directory in it
 PLAIN_SOCKET_DIR = re.compile(r"[\w./-]{1,85}", re.ASCII)
 
 # Given on the command line, they win over an edited postgresql.conf. The log file is our lock, so no log collector
@@ -75,10 +77,19 @@ class Cluster:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Exclude all other processes. An OSError inside (missing file or right, full disk) becomes a StoreError."""
-        try:
+        with self._store_errors():
             make_data_directory(self.home)
             with locked(self.home / "postgres.turn", 2 * PATIENCE_S):
                 yield
+
+    def was_ever_started(self) -> bool:
+        with self._store_errors():
+            return self.log.exists()
+
+    @contextmanager
+    def _store_errors(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             where, what = error.filename or self.home, error.strerror or error
             raise StoreError(f"the embedded Postgres cannot be used: {where}: {what}") from error
@@ -175,7 +186,7 @@ class Cluster:
         """
         import psutil  # type: ignore[import-untyped]  # comes with the extra `embedded`
 
-        for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        for name in ("postmaster.pid", f"{SOCKET}.lock"):
             pid = _pid(self._lines(name))
             if pid is None or (psutil.pid_exists(pid) and not (_is_postgres(pid) and _works_in(pid, self.data))):
                 (self.data / name).unlink(missing_ok=True)
@@ -186,6 +197,11 @@ class Cluster:
             return (self.data / name).read_text().splitlines()
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def has_lost_its_socket(self) -> bool:
+        """Whether the server is up and nobody can reach it: something has emptied the directory for temporary files."""
+        socket_dir = self.ready_socket_dir()
+        return socket_dir is not None and not (socket_dir / SOCKET).exists()
 
     def ready_socket_dir(self) -> Path | None:
         status = self._lines()
@@ -216,7 +232,9 @@ class Cluster:
         """An error with the first complaint in the log after `log_begin`, an offset in bytes."""
         with self.log.open("rb") as log:
             log.seek(log_begin)
-            complaint = re.search(r"(?:FATAL|PANIC|error): +(.+)", log.read().decode(errors="replace"))
+            said = log.read().decode(errors="replace")
+        # Some of initdb's own errors have its name in front only.
+        complaint = re.search(r"(?:FATAL|PANIC|error): +(.+)", said) or re.search(r"(?m)^initdb: +(.+)", said)
         reason = f": {complaint[1]}" if complaint else ""
         return StoreError(f"the embedded Postgres in {self.data} {how}{reason}; see {self.log}")
 
@@ -250,8 +268,15 @@ def user_of(data_dir: Path) -> str | None:
 
 
 def _temporary_dir(user: SystemUser) -> str:
-    """A directory for the socket where the data's own path is too long for one or has special characters."""
+    """A directory for the socket where the data's own path is too long for one or has special characters.
+
+    It is in TMPDIR, unless the same is true of that, or the server's user may not pass to it.
+    """
     path = Path(tempfile.mkdtemp(prefix=SOCKET_DIR_PREFIX))
+    is_closed = user.uid is not None and closed_above(path, user.uid, user.gid)
+    if is_closed or not PLAIN_SOCKET_DIR.fullmatch(str(path)):
+        path.rmdir()
+        path = Path(tempfile.mkdtemp(prefix=SOCKET_DIR_PREFIX, dir=ANY_USERS_TEMPORARY))
     give(path, user)
     return str(path)
 

@@ -20,10 +20,11 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from etl.embedded.cluster import DATABASE, PATIENCE_S, Cluster, libpq_url
-from etl.embedded.file_locks import lock, locked
+from etl.embedded.file_locks import claimed, lock, locked
 from etl.embedded.libpq_variables import libpq_variables_put_aside
 from etl.embedded.programs import binaries
-from etl.errors import StoreError
+from etl.errors import ConfigError, StoreError
+from etl.file_access import NOWHERE
 from etl.waits import WAITS, Reason
 
 logger = logging.getLogger(__name__)
@@ -58,10 +59,12 @@ class EmbeddedPostgres:
         if self._users is not None:
             return self
         binaries()  # fail before anything is created
+        self._refuse_nowhere()
         self._cluster.refuse_closed_directories()
         self._environment.enter_context(libpq_variables_put_aside())
         try:
             with WAITS.blocking(Reason.STARTING), self._cluster.turn():
+                self._end_if_unreachable()
                 self._users = locked(self._cluster.users, 2 * PATIENCE_S, shared=True)
                 self._socket_dir = self._cluster.bring_up()
         except BaseException:
@@ -89,6 +92,25 @@ class EmbeddedPostgres:
         finally:
             self._leave()
 
+    def _refuse_nowhere(self) -> None:
+        if self._cluster.home == NOWHERE:
+            raise ConfigError(
+                "this user has no home directory for the embedded Postgres: set FORCE_ORDERS_DATA_DIR, "
+                "or FORCE_ORDERS_DATABASE_URL"
+            )
+
+    def _end_if_unreachable(self) -> None:
+        """Stop a server whose socket was deleted, so that it is started anew; raises StoreError if it is in use."""
+        if not self._cluster.has_lost_its_socket():
+            return
+        if (alone := claimed(self._cluster.users)) is None:
+            raise StoreError(
+                f"the socket of the embedded Postgres in {self._cluster.data} was deleted while another process uses "
+                "it: wait for the end of that process, or run 'force-orders db stop', which ends both"
+            )
+        with alone:
+            self._cluster.shut_down()
+
     def keep_running(self) -> None:
         """Keep the running server up after its last user leaves, until `stop_server`, a crash or a reboot."""
         with self._cluster.turn():
@@ -110,7 +132,7 @@ class EmbeddedPostgres:
 def stop_server(data_dir: Path) -> bool:
     """Stop the server at once, even if it is in use; False where none ran. Raises StoreError if it does not stop."""
     cluster = Cluster(data_dir)
-    if not cluster.log.exists():
+    if not cluster.was_ever_started():
         return False
     binaries()
     with cluster.turn():

@@ -11,6 +11,8 @@ import urllib3
 
 _NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"
 
+_NAME_THE_BUNDLE = "name the file with its CA certificate in REQUESTS_CA_BUNDLE"
+
 
 def no_response(error: Exception, base_url: str, proxy: str | None, timeout: tuple[float, float]) -> str:
     """One line that shows nothing of the request; `proxy` is a URL, `timeout` the seconds to connect and to read."""
@@ -42,9 +44,12 @@ def _explained(error: BaseException) -> str | None:
     """What is known about one cause; None: nothing that helps a reader."""
     match error:
         case socket.gaierror():
-            return f"unknown host name ({error.strerror or 'DNS'})"
+            return f"unknown host name ({error.strerror or 'DNS'}): check it, and the DNS of this machine"
         case ssl.SSLCertVerificationError():
-            return f"the TLS certificate is not trusted ({error.verify_message or 'verification failed'})"
+            return (
+                f"the TLS certificate is not trusted ({error.verify_message or 'verification failed'}): check the "
+                f"machine's clock; where a proxy of your own signs it, {_NAME_THE_BUNDLE}"
+            )
         case ssl.SSLError():
             return f"TLS failed ({error.reason or 'no reason was given'})"
         case ConnectionRefusedError():
@@ -56,7 +61,7 @@ def _explained(error: BaseException) -> str | None:
         case urllib3.exceptions.DecodeError():
             return "the response cannot be decompressed"
         case requests.exceptions.InvalidSchema():
-            return "this kind of proxy is not supported"
+            return f"this kind of proxy is not supported: {_which_proxies(error)}"
         case requests.exceptions.InvalidURL():
             return "the address cannot be read"
         case OSError() if not isinstance(error, requests.RequestException):
@@ -70,7 +75,15 @@ def _system_message(error: OSError) -> str | None:
     text = str(error)
     if error.strerror:
         return error.strerror
-    return text if text.startswith(("Tunnel connection failed", _NO_BUNDLE)) else None
+    if text.startswith(_NO_BUNDLE):
+        return f"{text}: {_NAME_THE_BUNDLE}"
+    return text if text.startswith("Tunnel connection failed") else None
+
+
+def _which_proxies(error: requests.exceptions.InvalidSchema) -> str:
+    if "SOCKS" in str(error):
+        return "for SOCKS run 'pip install pysocks'"
+    return "give http://, https:// or socks5h:// in HTTPS_PROXY"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

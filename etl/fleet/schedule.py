@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from sqlalchemy import Connection
 
 from etl.accounts.key_sources import key_sources
@@ -16,6 +18,9 @@ from etl.runs.known_markets import known_markets
 from etl.settings.model import Settings
 
 DEFAULT = "15 2 * * *"
+
+SHOWN = 3
+"""As many times are enough to see a mistake."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,20 @@ def with_first_markets(schedule: Schedule, settings: Settings, connection: Conne
     )
 
 
+def upcoming(cron: str, after: datetime) -> list[datetime]:
+    """The next SHOWN instants that a valid expression matches; fewer where they lie decades apart."""
+    found = croniter(cron, after)
+    times: list[datetime] = []
+    with suppress(CroniterBadDateError):
+        times.extend(found.get_next(datetime) for _ in range(SHOWN))
+    return times
+
+
+def _ever_comes(cron: str) -> bool:
+    """Whether a valid expression matches any day. Looks 50 years ahead from a fixed day: the answer is for all time."""
+    return bool(upcoming(cron, datetime(2000, 1, 1, tzinfo=UTC)))
+
+
 def cron_expression(at: str | None, cron: str | None) -> str:
     """The options `--at` or `--cron` as a cron expression of five fields, UTC; raises ConfigError if not valid."""
     if at is not None and cron is not None:
@@ -69,6 +88,8 @@ def cron_expression(at: str | None, cron: str | None) -> str:
             raise ConfigError(
                 f"--cron {printable(cron)!r} is not a cron expression; write five fields like '15 2 * * *'"
             )
+        if not _ever_comes(cron):
+            raise ConfigError(f"--cron {printable(cron)!r} never comes: no month has such a day")
         return cron
     if at is None:
         return DEFAULT

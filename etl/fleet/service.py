@@ -11,7 +11,6 @@ from socket import gethostname
 from threading import Event
 
 import psycopg
-from croniter import croniter
 from procrastinate.exceptions import ConnectorException
 
 from etl.accounts.key_sources import configured_markets, key_sources
@@ -23,7 +22,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.fleet import pace
 from etl.fleet.end_of_night import end_of_night
 from etl.fleet.housekeeping import with_folding
-from etl.fleet.schedule import Schedule, with_first_markets
+from etl.fleet.schedule import Schedule, upcoming, with_first_markets
 from etl.fleet.worker import HOUSEKEEPING, Worker
 from etl.fleet.worker_context import WorkerContext
 from etl.logs import logger
@@ -66,8 +65,8 @@ def startup_line(options: ServiceOptions) -> str:
     works = f"queues: {', '.join(options.queues)}; {jobs}" if options.queues else "jobs are left to workers"
     if options.schedule is None:
         return f"worker: {works}"
-    due = croniter(options.schedule.cron, datetime.now(UTC)).get_next(datetime)
-    return f"schedule: {many(len(options.schedule.accounts), 'account')}, next run {iso(to_millis(due))}; {works}"
+    due = ", ".join(iso(to_millis(one)) for one in upcoming(options.schedule.cron, datetime.now(UTC)))
+    return f"schedule: {many(len(options.schedule.accounts), 'account')}, next runs {due}; {works}"
 
 
 def serve(

@@ -8,6 +8,7 @@ import math
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,14 +98,23 @@ def path(value: Any) -> Path:
         raise ValueError("must be a path; the home directory for ~ is unknown") from None
 
 
+def expanded(path: Path) -> Path:
+    """The path with the home directory for `~`, as far as that is known."""
+    with suppress(RuntimeError):
+        return path.expanduser()
+    return path
+
+
 def database_url(value: Any) -> SecretStr:
-    """The URL of a Postgres database."""
-    scheme = value.partition("://")[0] if isinstance(value, str) else ""
-    if scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+    """The URL of a Postgres database. White space around it, such as the end of a file's line, is left out."""
+    url = value.strip() if isinstance(value, str) else ""
+    if url.partition("://")[0] not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ValueError(
             "must be the URL of a Postgres database, such as postgresql://user:password@host:5432/database"
         )
-    return SecretStr(value)
+    if re.search(r"[\x00-\x1f\x7f]", url):
+        raise ValueError("has a line break or another control character in it; write it in one line")
+    return SecretStr(url)
 
 
 def base_url(value: Any) -> str:

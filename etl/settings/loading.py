@@ -4,13 +4,14 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from etl.core.text import printable
 from etl.errors import ConfigError
 from etl.file_access import why_untrusted
-from etl.settings.checks import Check
+from etl.settings.checks import Check, expanded
 from etl.settings.model import AccountKeys, InvalidAccount, Settings
 
 PREFIX = "FORCE_ORDERS_"
@@ -216,8 +217,15 @@ def settings_file(named: Path | None) -> Path | None:
     path = named or (Path(variable) if (variable := os.environ.get(f"{PREFIX}CONFIG")) else None)
     if path is None:
         here = Path("force-orders.toml")
-        return here if here.is_file() else None
-    if not path.is_file():
+        with suppress(OSError):  # this user may not look into the working directory, as under sudo
+            return here if here.is_file() else None
+        return None
+    path = expanded(path)
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    if not is_there:
         raise ConfigError(f"there is no settings file {path}")
     return path
 

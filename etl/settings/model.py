@@ -9,6 +9,7 @@ import platformdirs
 
 from etl.core.markets import NAMES
 from etl.core.markets.apis import APIS, FAPI
+from etl.file_access import DATA_OF_ROOT, NOWHERE, is_root
 from etl.settings import checks
 from etl.settings.secret import SecretStr
 
@@ -35,7 +36,11 @@ class InvalidAccount:
 
 
 def _default_data_dir() -> Path:
-    return platformdirs.user_data_path("force-orders", appauthor=False)
+    """The user's own; that of root where its home directory is unknown, NOWHERE for any other such user."""
+    try:
+        return platformdirs.user_data_path("force-orders", appauthor=False)
+    except RuntimeError:  # no HOME, and a user id without a name, as in many containers
+        return DATA_OF_ROOT if is_root() else NOWHERE
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ ends; after that it counts as other traffic, which the exchange's header shows.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from secrets import randbelow
 from socket import gethostname
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, exc, text
 
 from etl.core.egress import EDGE, Taken
 from etl.core.markets.apis import APIS, FUTURES_POOL
@@ -21,6 +21,8 @@ from etl.core.markets.market import Pool
 from etl.core.timeline import MINUTE, to_datetime
 from etl.store import cooldowns
 from etl.store.engine import store_errors
+
+T = TypeVar("T")
 
 UNNAMED = "default"
 """The egress of cooldowns where the settings name none: all such processes may share an address."""
@@ -64,7 +66,7 @@ class _Lease(NamedTuple):
 class SharedEgress:
     """What the processes on an egress share, on a connection of its own in autocommit mode. Safe for several threads.
 
-    After a lost connection the next call opens another.
+    A schedule has it open between two nights, in which a server or a firewall may end it: then another is opened.
     """
 
     def __init__(self, engine: Engine, name: str | None) -> None:
@@ -81,21 +83,18 @@ class SharedEgress:
         return PoolEgress(self, self._name if pool == FUTURES_POOL else f"{self._name}/{pool.name}")
 
     def start_cooldown(self, milliseconds: int, reason: str) -> None:
-        with self._connection() as connection:
-            cooldowns.start(connection, self._cooldown_of, milliseconds, reason)
+        self._on_connection(lambda one: cooldowns.start(one, self._cooldown_of, milliseconds, reason))
 
     def ask(self, name: str, part: tuple[int, bool], weight: int, room: int) -> Taken:
         """Take weight of a pool, by the name under which it is counted, in a part of a minute."""
         minute, is_late = part
         values = {"egress": name, "cooldown_of": self._cooldown_of, "weight": weight, "room": room}
         values |= {"minute": to_datetime(minute), "late": weight if is_late else 0}
-        with self._connection() as connection:
-            return Taken._make(connection.execute(_TAKE, values | {"holder": self._holder}).one())
+        return self._on_connection(lambda one: Taken._make(one.execute(_TAKE, values | {"holder": self._holder}).one()))
 
     def forget(self) -> None:
         """Delete what was taken long ago."""
-        with self._connection() as connection:
-            connection.execute(_FORGET)
+        self._on_connection(lambda one: one.execute(_FORGET))
 
     def close(self) -> None:
         """Disconnect. What was taken here no longer counts."""
@@ -103,19 +102,31 @@ class SharedEgress:
             self._connected.close()
         self._connected = None
 
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _on_connection(self, work: Callable[[Connection], T]) -> T:
+        """Do it on the connection, and once more on a new one where the server has ended the old one.
+
+        Nothing counts twice: what was taken on a connection counts no longer than it.
+        """
         with self._lock, store_errors():
+            was_connected = self._connected is not None
             try:
-                if self._connected is None:
-                    self._connected = self._engine.connect()
-                    # A new holder each time: the server may not know yet that the last connection has ended.
-                    self._holder = randbelow(1 << 31)
-                    self._connected.execute(_HOLD, {"holder": self._holder})
-                yield self._connected
-            except Exception:
-                self.close()
-                raise
+                return self._tried(work)
+            except exc.DBAPIError as error:
+                if not (was_connected and error.connection_invalidated):
+                    raise
+            return self._tried(work)
+
+    def _tried(self, work: Callable[[Connection], T]) -> T:
+        try:
+            if self._connected is None:
+                self._connected = self._engine.connect()
+                # A new holder each time: the server may not know yet that the last connection has ended.
+                self._holder = randbelow(1 << 31)
+                self._connected.execute(_HOLD, {"holder": self._holder})
+            return work(self._connected)
+        except Exception:
+            self.close()
+            raise
 
 
 class PoolEgress:

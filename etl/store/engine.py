@@ -1,6 +1,7 @@
 """The connection to Postgres, and the only place that turns its errors into StoreError."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -43,14 +44,24 @@ def parse_url(url: str) -> dict[str, str]:
     )
     try:
         parsed = conninfo.conninfo_to_dict("postgresql://" + url.split("://", 1)[1])
-    except (psycopg.ProgrammingError, IndexError):
-        raise unreadable from None
+    except (psycopg.ProgrammingError, IndexError) as error:
+        raise _unknown_parameter(url, str(error)) or unreadable from None
     parameters = {name: str(value) for name, value in parsed.items() if value is not None}
     ports = [port for port in parameters.get("port", "").split(",") if port]
     # Part of a password with an unescaped character ends up in the host or port, and would show in connection errors.
     if "@" in parameters.get("host", "") or not all(port.isdecimal() and 0 < int(port) < 1 << 16 for port in ports):
         raise unreadable
     return parameters
+
+
+def _unknown_parameter(url: str, said: str) -> ConfigError | None:
+    """What libpq said about a parameter that other programs know; None: nothing, or it may be part of a password."""
+    found = re.search(r'invalid URI query parameter: "(\w{1,40})"', said)
+    if found is None or "@" in url.partition("?")[2]:
+        return None
+    name = found[1]
+    schema = "; for another schema: ALTER ROLE … SET search_path" if "schema" in name.lower() else ""
+    return ConfigError(f"the database URL has the parameter {name!r}, which libpq does not know: remove it{schema}")
 
 
 def conninfo_of(url: str, **overrides: str) -> str:

@@ -22,12 +22,18 @@ SETTINGS = {
     "DateStyle": "ISO, YMD",  # psycopg reads no other
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
+    "client_encoding": "UTF8",  # a URL may name another
     "bytea_output": "hex",
+    "extra_float_digits": "1",  # less would round instants
+    "array_nulls": "on",  # without it a NULL in an array is the word
+    "transform_null_equals": "off",
+    "quote_all_identifiers": "off",
     "standard_conforming_strings": "on",
     "default_transaction_isolation": "read committed",
     "idle_session_timeout": "0",  # a run's locks live as long as its session, however long it waits for the exchange
 }
-"""What a session must not inherit from the role, the database or the environment. The rest is the administrator's: the
+"""What a session must not inherit from the role, the database or the environment: what changes how values are
+written and read, what a transaction sees, and how long a session may be idle. The rest is the administrator's: the
 search path, timeouts, and whether a database takes writes."""
 
 SET_ALL = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in SETTINGS.items())

@@ -119,7 +119,8 @@ def test_an_output_that_is_full_is_named(export: Command, database_url: str, fil
     )
 
 
-def test_a_closed_output_is_named(export: Command) -> None:
+def test_a_closed_output_is_named(export: Command, database_url: str) -> None:
+    put(database_url)
     words = ["sh", "-c", 'exec "$@" >&-', "sh", *export.words("export", "--format", "csv", "--out", "-")]
     done = subprocess.run(
         words, cwd=export.directory, env=export.environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False

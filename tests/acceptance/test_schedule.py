@@ -35,7 +35,7 @@ def test_a_run_that_is_due_is_made_at_once_and_only_once_however_often_the_sched
     every = with_keys(lab(accounts=demo_accounts(3)), list(demo_accounts(3)))
     for _ in range(2):
         scheduler = stay(every, "schedule", "--at", "02:15")
-        wait_until(lambda: "info    schedule: 3 accounts, next run " in stay.said(scheduler)[1])  # noqa: B023 - in this round
+        wait_until(lambda: "info    schedule: 3 accounts, next runs " in stay.said(scheduler)[1])  # noqa: B023 - in this round
         wait_until(lambda: syncs_done(every) == 3)
         wait_until(lambda: not every.sql("SELECT FROM jobs WHERE status IN ('todo', 'doing')"))
         assert stay.stop(scheduler) == 130

@@ -1,7 +1,7 @@
 """Which jobs are enqueued, in which order, and when a failed one is retried."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -13,7 +13,7 @@ from etl.core.timeline import DAY, HOUR, MINUTE, Window, subtract
 from etl.errors import ConfigError, ExitCode
 from etl.fleet import jobs
 from etl.fleet.jobs import BACKFILL, SYNC, Job, by_expiry, job_from_arguments, poll_delay, retry_delay
-from etl.fleet.schedule import DEFAULT, cron_expression
+from etl.fleet.schedule import DEFAULT, cron_expression, upcoming
 
 NOW = 1_790_000_000_000
 RULES = Rules(NOW, settle_lag=10 * MINUTE, keeps=90 * DAY, widest=7 * DAY - 2)
@@ -182,3 +182,23 @@ def test_a_schedule_is_a_time_of_day_or_a_cron_expression(at: str | None, cron: 
 def test_an_invalid_time_is_refused_with_how_to_write_one(at: str | None, cron: str | None) -> None:
     with pytest.raises(ConfigError, match=r"like|one of them"):
         cron_expression(at, cron)
+
+
+@pytest.mark.parametrize("day", ["31 2", "30 2", "30,31 feb", "31 4,6,9,11"])
+def test_a_day_that_no_month_has_is_refused(day: str) -> None:
+    with pytest.raises(ConfigError, match="never comes"):
+        cron_expression(None, f"0 0 {day} *")
+
+
+@pytest.mark.parametrize(
+    ("cron", "expected"),
+    [
+        ("15 2 * * *", ["2026-11-26T02:15", "2026-11-27T02:15", "2026-11-28T02:15"]),
+        ("0 0 29 2 *", ["2028-02-29T00:00", "2032-02-29T00:00", "2036-02-29T00:00"]),
+        ("0 0 31 2 mon", ["2027-02-01T00:00", "2027-02-08T00:00", "2027-02-15T00:00"]),
+        ("0 12 31 12 *", ["2026-12-31T12:00", "2027-12-31T12:00", "2028-12-31T12:00"]),
+    ],
+)
+def test_the_next_three_times_are_known_however_rare(cron: str, expected: list[str]) -> None:
+    after = datetime(2026, 11, 26, tzinfo=UTC)
+    assert [f"{one:%Y-%m-%dT%H:%M}" for one in upcoming(cron_expression(None, cron), after)] == expected

@@ -235,13 +235,16 @@ def test_what_the_network_did_is_said_with_the_host(monkeypatch: pytest.MonkeyPa
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert said_of("https://exchange.invalid") == "exchange.invalid: unknown host name (Name or service not known)"
+    assert said_of("https://exchange.invalid") == (
+        "exchange.invalid: unknown host name (Name or service not known): check it, and the DNS of this machine"
+    )
 
 
 def test_what_tls_did_is_said(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     with server(OK, tls=tls) as url:
-        assert said_of(url).endswith(": the TLS certificate is not trusted (self-signed certificate)")
+        assert ": the TLS certificate is not trusted (self-signed certificate): check " in (said := said_of(url))
+        assert said.endswith("name the file with its CA certificate in REQUESTS_CA_BUNDLE")
     with server(b"220 mail ready\r\n") as url:
         assert ": TLS failed (" in said_of(url.replace("http:", "https:"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
@@ -264,7 +267,10 @@ def test_a_connection_that_takes_too_long_is_said() -> None:
     [
         ("http://user:pa55word@127.0.0.1:1", "the proxy 127.0.0.1:1: refused"),
         ("user:pa55word@127.0.0.1:1", "the proxy 127.0.0.1:1: the address cannot be read"),
-        ("socks5://user:pa55word@127.0.0.1:1", "the proxy 127.0.0.1:1: this kind of proxy is not supported"),
+        (
+            "socks5://user:pa55word@127.0.0.1:1",
+            "the proxy 127.0.0.1:1: this kind of proxy is not supported: for SOCKS run 'pip install pysocks'",
+        ),
         ("http://user:pa55word@127.0.0.1:none", "the proxy with an unreadable address: the address cannot be read"),
     ],
 )
