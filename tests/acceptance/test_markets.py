@@ -1,6 +1,7 @@
 """Several markets of one account in one run: which are read, what is shown of each, and what that costs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,23 @@ def test_the_plan_says_what_each_market_costs_and_the_run_then_costs_that(one: L
     assert one.stats()["requests"] == 0
     assert one("backfill", **BOTH).returncode == 0
     assert (one.last_run()["requests"], one.last_run()["weight"]) == (28, 1302)
+
+
+def test_an_account_in_portfolio_margin_is_read_there_and_costs_what_the_plan_says(lab: Labs) -> None:
+    (account,) = (replace(one, portfolio_margin_from_ms=0) for one in demo_accounts(1))
+    unified = lab(None, [account], histories={"main": []})
+    markets = {"FORCE_ORDERS_MARKETS": "pm-usdm,pm-coinm"}
+    planned = unified("backfill", "--plan", **markets).stdout
+    assert "pool futures: 2 requests, weight 2, " in planned, "its clocks"
+    assert "pool portfolio: 26 requests, weight 1300, " in planned
+    assert unified("backfill", "--symbol", "BTCUSDT", **markets).returncode == 0
+    assert markets_of(unified) == ["pm-usdm"]
+    by_symbol = unified.last_run()
+    assert (by_symbol["requests"], by_symbol["weight"]) == (14, 261)
+    assert unified("backfill", **markets).returncode == 0
+    whole = unified.last_run()
+    assert (whole["requests"], whole["weight"]) == (28, 1302)
+    assert markets_of(unified) == ["pm-coinm", "pm-usdm"]
 
 
 def test_what_is_shown_names_the_market_once_there_are_several(one: Lab) -> None:
