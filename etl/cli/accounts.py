@@ -94,10 +94,11 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     with stop_signals() as stop, show_waits(), composition.store(settings) as connection:
         found = check_accounts(settings, sources, connection, stop)
     columns = (
-        *(Column("account", min_width=8), Column("result"), Column("markets", min_width=8, wraps=True)),
+        *(Column("account", min_width=8), Column("result")),
         *(Column("what is wrong", min_width=20, wraps=True), Column("what to do", min_width=20, wraps=True)),
+        Column("markets", min_width=8, wraps=True),
     )
-    rows = [(one.account, one.result, one.markets, one.wrong, one.remedy) for one in found]
+    rows = [(one.account, one.result, one.wrong, one.remedy, one.markets) for one in found]
     print_tables([table(None, columns, rows)])
     for note in (note for one in found for note in one.notes):
         print_line(note)

@@ -243,11 +243,11 @@ class ExchangeClient:
             self._weight += endpoint.weight
         send = partial(self._send, endpoint.api, limiter, sent)
         response = send(endpoint.path) if signed is None else self._send_signed(send, endpoint.path, signed, sent)
-        if response.status == 200:
+        code, message = (None, "") if _is_answer(response) else _error_body(response.body)
+        if response.status == 200 and code is None:
             self._access.outcomes.add(ANSWERED)
             return response.body
         now = self.clock.now()
-        code, message = _error_body(response.body)
         key_worked = partial(self._key_refusals.is_doubtful, sent)
         error = classify(response.status, code, message, response.headers, now, key_worked)
         self._access.outcomes.add(outcome_of(type(error)))
@@ -294,6 +294,11 @@ class ExchangeClient:
         now = {"recvWindow": self._options.recv_window, "timestamp": self.clock.now()}
         query = urlencode(parameters | now, quote_via=quote, safe="")
         return f"{query}&signature={self._signer.sign(query)}"
+
+
+def _is_answer(response: Response) -> bool:
+    """Whether it is what was asked for, and no error with the status of an answer."""
+    return response.status == 200 and not response.body.lstrip()[:64].startswith(b'{"code":-')
 
 
 def _error_body(body: bytes) -> tuple[int | None, str]:

@@ -100,6 +100,8 @@ def classify(
         return ThrottledError(f"the exchange's firewall refused the request, not because of the key ({said})", until)
     if status == 401:
         return CredentialsError(f"the exchange does not accept the key ({said})")
+    if status == 503 and any(_retry_after(headers.get("Retry-After", ""), now)):
+        return ThrottledError(f"the exchange wants a pause ({said})", cooldown_until(headers, message, now))
     if status >= 500 or status == 408:
         return TransientError(f"the exchange did not answer the request ({said})")
     if 300 <= status < 400:
@@ -110,6 +112,8 @@ def classify(
         return NotServedError(f"the exchange does not serve the region of this IP address ({said})")
     if status == 200:
         return ContractError(f"the exchange answered with something that is not a page ({said})")
+    if code is None:
+        return TransientError(f"something between here and the exchange answered, not the exchange itself ({said})")
     return RejectedError(f"the exchange refused the request ({said})")
 
 

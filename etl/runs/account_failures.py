@@ -43,9 +43,9 @@ class RunFailures:
         try:
             self._failures[host].failed(wallet, error)
         except ExchangeError:
-            self.silent_hosts[host] = error
-            if len(self.silent_hosts) == len(self._failures):
+            if {host, *self.silent_hosts} == self._failures.keys():
                 raise
+            self.silent_hosts[host] = error
 
 
 class HostFailures:

@@ -4,13 +4,10 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 from sqlalchemy import Connection
 
-from etl.core.account_markets import HAS_NONE, readable, unread
 from etl.core.clocks import Clocks
-from etl.core.market_choice import NO_MARKET_OF_SYMBOLS, markets_to_read
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
@@ -18,18 +15,15 @@ from etl.core.planning import OPENED, Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
-from etl.core.timeline import MINUTE, SECOND, iso
+from etl.core.timeline import MINUTE, iso
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
 from etl.errors import (
     BusyError,
     ClocksApartError,
     ConfigError,
-    CredentialsError,
     ExchangeError,
     ForceOrdersError,
-    RejectedError,
-    StoppedError,
     StoreError,
     ThrottledError,
 )
@@ -37,22 +31,23 @@ from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import local_now
 from etl.logs import log_context, logger
 from etl.runs import weight_limit
-from etl.runs.account_failures import FAILURES_IN_A_ROW
+from etl.runs.account_locks import lock_wallets
+from etl.runs.exchange_clock import set_clock
 from etl.runs.exit_codes import RunResult, status_and_exit_code
-from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
 from etl.runs.listing import keep_listings
-from etl.runs.market_finding import begins, find_markets, note_choice, note_refusals
+from etl.runs.market_finding import note_refusals
 from etl.runs.reader import Reader
 from etl.runs.recorder import Recorder
+from etl.runs.selection import select_wallets
 from etl.runs.sink import Sink
 from etl.runs.spans import Planner, SpanText
 from etl.runs.summary import Progress, Summary, Watcher, unwatched
 from etl.runs.walk_runner import Walk, WalkRunner
-from etl.store import coverage, locks, runs, seals
+from etl.store import coverage, runs, seals
 from etl.store.clock import database_clock
 from etl.store.engine import store_errors
-from etl.waits import WAITS, Reason
+from etl.waits import WAITS
 
 NIGHTLY = "sync"
 """The command of the run that also asks what the exchange lists."""
@@ -85,9 +80,6 @@ class Run:
         self._began = time.monotonic()
         self._clients: dict[Wallet, ExchangeClient] = {}
         self._proven_futures = 0
-        self._unread_markets = 0
-        self._begins: dict[Wallet, int] = {}
-        """From when on a market is read that an account got by a switch, epoch milliseconds."""
         with store_errors():
             run_id = runs.start(connection, command, assignment)
             connection.commit()
@@ -117,15 +109,16 @@ class Run:
             WAITS.report()
             self._watch(Progress(walks_done, summary.windows, sink.found(walks_done)))
 
-        wanted = self._find_wallets()
-        summary.markets = frozenset(wallet.market for wallet in wanted)
-        self._lock_wallets(wanted)
+        selection = select_wallets(self.connection, reader)
+        summary.markets = frozenset(wallet.market for wallet in selection.wallets)
+        summary.faults += selection.unread
+        self._lock(selection.wallets)
         identity = IdentityCheck(self.connection, reader.page_limit)
         self._leave_out(identity.without_requests(self._clients))
         earliest = self._prepare_markets()
         self._leave_out(identity.by_evidence(reader.rules, reader.stop))
         summary.faults += identity.unchecked
-        walks = self._plan(planner, sink, span, earliest)
+        walks = self._plan(planner, sink, span, earliest, selection.begins)
         self.connection.commit()
         summary.windows = len(walks)
         runner = WalkRunner(sink.commit, reader.concurrency, reader.stop, tick)
@@ -145,10 +138,10 @@ class Run:
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
-        left_out = len(wanted) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
+        left_out = len(selection.wallets) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
             unread_accounts=len(reader.key_faults) + left_out,
-            unread_markets=self._unread_markets,
+            unread_markets=len(selection.unread),
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
@@ -171,7 +164,7 @@ class Run:
         for market, own in by_market.items():
             clients = [*own.values()]
             try:
-                self._set_clock(market, clients)
+                set_clock(self._reader, market, clients)
             except ThrottledError:
                 raise
             except ExchangeError as error:
@@ -183,91 +176,22 @@ class Run:
             weight_limit.learn(self.connection, clients[0], self._reader.stop)
         return earliest
 
-    def _set_clock(self, market: Market, clients: Sequence[ExchangeClient]) -> None:
-        """Read the exchange's clock, unless it was read recently: with another account where one gets no answer."""
-        if self._reader.clock(market).is_fresh:
-            return
-        failures: list[ExchangeError] = []
-        for client in clients[:FAILURES_IN_A_ROW]:
-            try:
-                interruptibly(partial(client.set_clock, briefly=bool(failures)), self._reader.stop)
-            except ThrottledError:
-                raise
-            except ExchangeError as error:
-                failures.append(error)
-            else:
-                return
-        refusals = [error for error in failures if isinstance(error, RejectedError | CredentialsError)]
-        if not refusals:
-            raise failures[0]
-        _log.warning("the exchange's clock cannot be read, this machine's clock is used instead: %s", refusals[0])
-
     def _compare_clocks(self, market: Market) -> Clocks:
         """The three clocks; raises ClocksApartError where they make no sense together."""
         clocks = Clocks(self._reader.clock(market).now(), database_clock(self.connection), local_now())
         self.connection.rollback()
         if disagreement := clocks.disagreement():
             raise ClocksApartError(disagreement)
-        self.summary.late_clock = clocks.limit()
-        if said := self.summary.late_clock or clocks.lead():
+        limit = clocks.limit()
+        self.summary.late_clock = self.summary.late_clock or limit
+        if said := limit or clocks.lead():
             _log.info("%s", said)
         return clocks
 
-    def _find_wallets(self) -> dict[Wallet, ExchangeClient]:
-        """What this run is to read. Of a market that an account has and that is not read, the summary says so."""
-        reader, found = self._reader, dict[Wallet, ExchangeClient]()
-        for account in reader.accounts:
-            own: Sequence[str] = ()
-            if not reader.requested:
-                own = reader.markets_set(account)
-                if own:
-                    note_choice(self.connection, account, own)
-                else:
-                    own = self._markets_found(account)
-            names = markets_to_read(reader.requested, own, reader.symbols)
-            if own and not names:
-                self.summary.faults.append(f"account {account}: {NO_MARKET_OF_SYMBOLS}")
-                self._unread_markets += 1
-            self._begins |= begins(self.connection, account)
-            found |= {wallet: reader.client(wallet) for wallet in (Wallet(account, name) for name in names)}
-        return found
-
-    def _markets_found(self, account: str) -> Sequence[str]:
-        """The markets that the account has and that its key may read."""
-        known = find_markets(self.connection, self._reader, account)
-        names, lines = readable(known), [f"not read: {line}" for line in unread(known)]
-        if not names and not lines:
-            lines = [HAS_NONE]
-        self.summary.faults += [f"account {account}: {line}" for line in lines]
-        self._unread_markets += len(lines)
-        return names
-
-    def _lock_wallets(self, wanted: Mapping[Wallet, ExchangeClient]) -> None:
-        """Lock each account until the end of the run. An account that stays locked by another run is left out.
-
-        So is one, without waiting, that is locked by a role that cannot have a run. If two runs wait for each other's
-        accounts, both give up at their timeout.
-        """
-        reader = self._reader
-        waiting, refused = dict(wanted), {}
-        began = time.monotonic()
-        deadline = began + reader.lock_timeout_ms / SECOND
-        with WAITS.slot() as slot:
-            while waiting:
-                for wallet in list(waiting):
-                    if locks.hold_account(self.connection, *wallet):
-                        self._clients[wallet] = waiting.pop(wallet)
-                    elif (by := self._holder(wallet)) is not None and not by.may_store:
-                        refused[wallet] = locks.busy(wallet, by)
-                        del waiting[wallet]
-                self.connection.commit()
-                if time.monotonic() >= deadline:
-                    break
-                if waiting:
-                    slot.put(Reason.ACCOUNT, self._reads(next(iter(waiting))), since=began)
-                    if reader.stop.wait(TICK):
-                        raise StoppedError(STOPPED)
-        refused |= {wallet: locks.busy(wallet, self._holder(wallet)) for wallet in waiting}
+    def _lock(self, wanted: Sequence[Wallet]) -> None:
+        """Lock each account until the end of the run; raises BusyError if none is left."""
+        refused = lock_wallets(self.connection, self._reader, wanted)
+        self._clients = {wallet: self._reader.client(wallet) for wallet in wanted if wallet not in refused}
         if refused and not self._clients:
             raise BusyError("; ".join(refused.values()))
         self.summary.faults += refused.values()
@@ -281,21 +205,19 @@ class Run:
             raise ConfigError("; ".join(lines))
         self.summary.faults += lines
 
-    def _holder(self, wallet: Wallet) -> locks.Holder | None:
-        holder = locks.holder(self.connection, *wallet)
-        self.connection.rollback()
-        return holder
-
-    def _reads(self, wallet: Wallet) -> str:
-        """Which session has the account, for the progress line: its end may be cut, so the time comes first."""
-        return f"{self._holder(wallet) or 'another run'} reads account {wallet}"
-
-    def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, earliest: Mapping[Market, int]) -> list[Walk]:
+    def _plan(
+        self,
+        planner: Planner,
+        sink: Sink,
+        span: SpanText | None,
+        earliest: Mapping[Market, int],
+        begins: Mapping[Wallet, int],
+    ) -> list[Walk]:
         reader = self._reader
         walks: list[Walk] = []
         for wallet, client in self._clients.items():
             rules = replace(
-                reader.rules(client.market), earliest=earliest[client.market], begins=self._begins.get(wallet, OPENED)
+                reader.rules(client.market), earliest=earliest[client.market], begins=begins.get(wallet, OPENED)
             )
             if span is not None and self.summary.span is None:
                 self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)

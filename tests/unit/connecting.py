@@ -19,7 +19,7 @@ from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner
-from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
+from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, Account, demo_account
 from etl.simulator.faults import Fault
 from etl.simulator.orders import Order, orders_from_json
 from etl.simulator.scenario import Scenario
@@ -107,6 +107,9 @@ class Connecting:
     def __init__(self, running: ExitStack) -> None:
         self._running = running
 
-    def __call__(self, *faults: Fault, switches: dict[str, Any] | None = None, **options: Any) -> Connected:
-        simulator = Simulator(Scenario(**(switches or {})), histories={"main": orders()}, faults=faults)
+    def __call__(
+        self, *faults: Fault, switches: dict[str, Any] | None = None, account: Account | None = None, **options: Any
+    ) -> Connected:
+        accounts = (account,) if account else (demo_account("main"),)
+        simulator = Simulator(Scenario(**(switches or {})), accounts, histories={"main": orders()}, faults=faults)
         return Connected(self._running.enter_context(simulator), **options)

@@ -79,15 +79,28 @@ def classified(status: int, code: int | None = None, message: str = "") -> Excha
         *((400, code, RejectedError) for code in (-1023, *range(-1106, -1099), -1111, -1116, -1130, -1131)),
         *((400, code, RejectedError) for code in (-1109, -4109, -4402)),
         *((status, code, NotServedError) for status in (404, 451) for code in (None, 0, -5000)),
-        (400, None, RejectedError),
+        *((status, None, TransientError) for status in (103, 202, 204, 400, 405, 421, 425)),
         (400, 0, RejectedError),
-        (405, None, RejectedError),
+        (405, -5000, RejectedError),
         (302, None, NotServedError),
         (200, None, ContractError),
     ],
 )
 def test_every_line_of_the_table_of_errors(status: int, code: int | None, expected: type[ExchangeError]) -> None:
     assert type(classified(status, code)) is expected
+
+
+def test_a_503_that_names_a_pause_is_obeyed() -> None:
+    error = classify(503, None, "busy", {"Retry-After": "300"}, NOW, unasked)
+    assert isinstance(error, ThrottledError)
+    assert error.cooldown_until == NOW + 300 * SECOND
+
+
+@pytest.mark.parametrize("status", [one for one in range(100, 600) if one != 200])
+def test_what_is_not_the_exchange_s_own_json_never_blames_the_account(status: int) -> None:
+    error = type(classified(status, None))
+    assert error in (TransientError, ThrottledError, BannedError, NotServedError, CredentialsError)
+    assert (error is CredentialsError) == (status == 401)
 
 
 def test_a_code_counts_for_more_than_the_status_it_comes_with() -> None:

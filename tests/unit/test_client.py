@@ -11,7 +11,7 @@ import pytest
 from etl.core.orders import CloseType
 from etl.core.paging import PageRequest, Refusal
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window
-from etl.errors import CredentialsError, RejectedError
+from etl.errors import CredentialsError, TransientError
 from etl.exchange.clock import local_now
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.faults import Fault, When
@@ -135,8 +135,8 @@ def test_a_refusal_is_understood_however_long_its_message(connect: Connecting) -
 @pytest.mark.parametrize("code", ["true", "null", '"-1121"', "-1121.0", "[]"])
 def test_what_is_no_whole_number_is_no_code(code: str, connect: Connecting) -> None:
     error = connect(Fault("status", status=400, body=f'{{"code": {code}, "msg": "no"}}')).failure()
-    assert isinstance(error, RejectedError)
-    assert str(error) == "the exchange refused the request (HTTP 400)"
+    assert isinstance(error, TransientError)
+    assert str(error) == ("something between here and the exchange answered, not the exchange itself (HTTP 400)")
 
 
 @pytest.mark.parametrize(("key", "secret"), [(DEMO_KEY, "wrong"), ("X" * 64, DEMO_SECRET), ("short", DEMO_SECRET)])
