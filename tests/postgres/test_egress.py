@@ -198,3 +198,24 @@ def test_minutes_that_are_long_over_are_forgotten(processes: Egresses, database_
     processes().take(50, NEXT, 100)
     with psycopg.connect(database_url) as looking:
         assert looking.execute("SELECT count(*) FROM spent_weight").fetchone() == (1,)
+
+
+def test_each_pool_of_weight_is_counted_by_itself_on_one_connection(
+    processes: Egresses, connection: Connection
+) -> None:
+    shared = processes.shared("frankfurt")
+    futures, portfolio = shared.of_pool(FUTURES_POOL), shared.of_pool(PORTFOLIO_POOL)
+    assert futures.take(60, NOON, 100) == Taken(granted=True, spent=60, cooldown=0)
+    assert portfolio.take(90, NOON, 100) == Taken(granted=True, spent=90, cooldown=0)
+    assert not futures.take(50, NOON, 100).granted
+    assert spent_weights(connection, NOON) == {("frankfurt", "futures"): 60, ("frankfurt", "portfolio"): 90}
+
+
+def test_a_cooldown_holds_in_every_pool(processes: Egresses) -> None:
+    here, elsewhere = processes.shared("frankfurt"), processes.shared("frankfurt")
+    here.of_pool(PORTFOLIO_POOL).start_cooldown(60_000, "banned")
+    for shared in (here, elsewhere):
+        for pool in (FUTURES_POOL, PORTFOLIO_POOL):
+            taken = shared.of_pool(pool).take(1, NOON, 100)
+            assert not taken.granted
+            assert taken.cooldown > 50_000

@@ -13,7 +13,7 @@ from etl.errors import (
     RejectedError,
     TransientError,
 )
-from etl.runs.account_failures import HostFailures
+from etl.runs.account_failures import HostFailures, RunFailures
 
 
 def usdm(account: str) -> Wallet:
@@ -74,3 +74,32 @@ def test_so_do_all_accounts_of_a_small_run() -> None:
     with pytest.raises(TransientError):
         failing(two, "b")
     assert not two.left_out
+
+
+FAPI_HOST, PAPI_HOST = "fapi.example", "papi.example"
+IN_PM = Wallet("b", "pm-usdm")
+
+
+def test_a_host_that_fails_leaves_the_others_alone() -> None:
+    failures = RunFailures([(usdm("a"), FAPI_HOST), (IN_PM, PAPI_HOST)])
+    failures.failed(IN_PM, NotServedError("gone"))
+    assert [*failures.silent_hosts] == [PAPI_HOST]
+    assert failures.is_left_out(IN_PM)
+    assert not failures.is_left_out(usdm("a"))
+    assert not failures.left_out, "it is said of the host, not of each account"
+
+
+def test_the_last_host_that_fails_ends_the_run() -> None:
+    failures = RunFailures([(usdm("a"), FAPI_HOST), (IN_PM, PAPI_HOST)])
+    failures.failed(IN_PM, NotServedError("gone"))
+    with pytest.raises(NotServedError, match="gone too"):
+        failures.failed(usdm("a"), NotServedError("gone too"))
+    assert [*failures.silent_hosts] == [PAPI_HOST], "the last one is the run's own error"
+
+
+def test_an_answer_of_one_host_says_nothing_of_another() -> None:
+    failures = RunFailures([(usdm("a"), FAPI_HOST), (IN_PM, PAPI_HOST)])
+    for _ in range(3):
+        failures.answered(usdm("a"))
+        failures.failed(IN_PM, TransientError("silence"))
+    assert [*failures.silent_hosts] == [PAPI_HOST]

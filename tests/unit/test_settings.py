@@ -330,3 +330,45 @@ def test_another_database_is_refused_without_showing_its_address(url: str, monke
 def test_settings_cannot_be_changed_afterwards() -> None:
     with pytest.raises(FrozenInstanceError):
         load().page_limit = 5  # type: ignore[misc]
+
+
+def test_without_an_address_of_its_own_each_api_is_the_exchange_s() -> None:
+    assert load().base_urls() == {
+        "fapi": "https://fapi.binance.com",
+        "dapi": "https://dapi.binance.com",
+        "papi": "https://papi.binance.com",
+        "sapi": "https://api.binance.com",
+    }
+
+
+def test_a_key_for_a_proxy_or_a_test_host_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_BASE_URL", "https://proxy.example")
+    assert set(load().base_urls().values()) == {"https://proxy.example"}
+    monkeypatch.setenv("FORCE_ORDERS_PAPI_BASE_URL", "https://other.example/")
+    assert load().base_urls()["papi"] == "https://other.example"
+    assert load().base_urls()["dapi"] == "https://proxy.example"
+
+
+@pytest.mark.parametrize(
+    ("text", "of_all", "of_hedge"),
+    [
+        ("[accounts.hedge]\n", (), ()),
+        ('markets = "auto"\n[accounts.hedge]\n', (), ()),
+        ('markets = ["coinm", "usdm"]\n[accounts.hedge]\n', ("usdm", "coinm"), ("usdm", "coinm")),
+        ('markets = ["usdm"]\n[accounts.hedge]\nmarkets = ["pm-usdm"]\n', ("usdm",), ("pm-usdm",)),
+        ('markets = ["usdm"]\n[accounts.hedge]\nmarkets = "auto"\n', ("usdm",), ()),
+    ],
+)
+def test_an_account_has_the_markets_that_are_set_for_it_else_those_that_are_set_for_all(
+    text: str, of_all: tuple[str, ...], of_hedge: tuple[str, ...]
+) -> None:
+    written(text)
+    settings = load()
+    assert (settings.markets_of("main"), settings.markets_of("hedge")) == (of_all, of_hedge)
+
+
+def test_a_market_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_ORDERS_MARKETS", "usdm,spot")
+    assert refusal() == (
+        "FORCE_ORDERS_MARKETS: must be some of usdm, coinm, pm-usdm, pm-coinm, pm-margin, margin, or auto"
+    )
