@@ -165,7 +165,7 @@ def _judged(
         return replace(known, state=MarketState.CLOSED, exists=False, reason=GONE, closed_at=closed_at)
     if is_gone:
         return replace(known, state=MarketState.ABSENT, exists=False)
-    if probe is Probe.REFUSED:
+    if probe is Probe.REFUSED and known.state is not MarketState.CLOSED:
         exists = True if is_said else known.exists
         return replace(known, state=MarketState.NOT_PERMITTED, exists=exists, reason=REFUSED)
     if market.name == USDM and former is None:
