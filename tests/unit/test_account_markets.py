@@ -91,6 +91,16 @@ def test_a_market_that_exists_and_refuses_the_key_is_not_read_and_said_to_be_so(
     assert readable(found(CLASSIC, known, {"coinm": Probe.ANSWERED})) == ("usdm", "coinm")
 
 
+def test_what_is_said_not_to_be_there_is_asked_itself_once_before_it_is_believed() -> None:
+    assert to_probe([], CLASSIC) == [*PM, "margin"]
+    assert to_probe([], PORTFOLIO) == ["usdm", "coinm", "margin"]
+    refused = dict.fromkeys(to_probe([], CLASSIC), Probe.REFUSED)
+    assert to_probe(found(CLASSIC, probes=refused), CLASSIC) == []
+    isolated = found(PORTFOLIO, probes={"usdm": Probe.REFUSED, "coinm": Probe.REFUSED, "margin": Probe.ANSWERED})
+    assert readable(isolated) == (*PM, "margin")
+    assert to_probe(isolated, PORTFOLIO) == ["margin"]
+
+
 def test_one_endpoint_s_word_does_not_end_the_reading_of_a_market_that_answers() -> None:
     known = found(CLASSIC)
     assert to_probe(known, NOTHING) == ["usdm", "coinm"]
