@@ -8,6 +8,7 @@ from threading import Event
 from etl.accounts.credentials import Keyring
 from etl.core.account_markets import Probe
 from etl.core.markets import USDM
+from etl.core.markets.margin import MARKET as MARGIN
 from etl.core.markets.pm_margin import MARKET as PM_MARGIN
 from etl.core.paging import PageRequest
 from etl.core.text import printable
@@ -21,6 +22,7 @@ from etl.errors import (
     ExchangeError,
     ExitCode,
     ForceOrdersError,
+    RejectedError,
     ThrottledError,
     TransientError,
 )
@@ -108,11 +110,19 @@ _BY_KIND: dict[type[ForceOrdersError], tuple[str, str]] = {
 }
 
 
-def _is_in_portfolio_margin(reader: Reader, account: str, error: ExchangeError) -> bool:
-    """Whether the futures API refused the key only because the account's futures are in Portfolio Margin."""
-    if not isinstance(error, CredentialsError) or reader.markets_set(account):
+_INSTEAD = {CredentialsError: PM_MARGIN, RejectedError: MARGIN}
+"""By how the futures API refuses an account: a cheap market of an account that the API may refuse like that.
+
+In Portfolio Margin it refuses the key; without futures it refuses the request.
+"""
+
+
+def _has_other_markets(reader: Reader, account: str, error: ExchangeError) -> bool:
+    """Whether the futures API refused only because the account has other markets than classic futures."""
+    instead = next((market for kind, market in _INSTEAD.items() if isinstance(error, kind)), None)
+    if instead is None or reader.markets_set(account):
         return False
-    return interruptibly(reader.client(Wallet(account, PM_MARGIN.name)).probe, reader.stop) is Probe.ANSWERED
+    return interruptibly(reader.client(Wallet(account, instead.name)).probe, reader.stop) is Probe.ANSWERED
 
 
 def home_of(reader: Reader, account: str) -> Wallet:
@@ -138,5 +148,5 @@ def check_keys(reader: Reader) -> Iterator[KeyCheck]:
             try:
                 interruptibly(lambda: client.page(request), reader.stop)  # noqa: B023 - it ends before the next iteration
             except ExchangeError as error:
-                fault = None if _is_in_portfolio_margin(reader, account, error) else error
+                fault = None if _has_other_markets(reader, account, error) else error
         yield key_check(account, fault)

@@ -101,15 +101,17 @@ def is_recent(known: Sequence[AccountMarket], now: int) -> bool:
 def to_probe(before: Iterable[AccountMarket], info: AccountInfo | None) -> list[str]:
     """The markets to ask themselves, beside what the exchange says of the account (None: nothing).
 
-    Those that were read and are said to be gone: the word of one endpoint does not end the reading of another. Those
-    that refused the key. And where nothing is said, the markets of which nothing is known: COIN-M first, which a host
-    of USDⓈ-M alone does not have, and Portfolio Margin once USDⓈ-M has refused the key. USDⓈ-M itself is read anyhow.
+    Those that are said not to be there and were read or never asked: the word of one endpoint alone does not leave a
+    market out. Those that refused the key. And where nothing is said, the markets of which nothing is known: COIN-M
+    first, which a host of USDⓈ-M alone does not have, and Portfolio Margin once USDⓈ-M has refused the key. USDⓈ-M
+    itself is read anyhow.
     """
     former = {one.market: one.state for one in before}
     refused = [name for name, state in former.items() if state is MarketState.NOT_PERMITTED]
     if info is not None:
-        gone = [name for name, state in former.items() if state is MarketState.READ and name not in info.markets()]
-        return [*gone, *(name for name in refused if name in info.markets())]
+        doubted = [market.name for market in MARKETS if former.get(market.name) in (MarketState.READ, None)]
+        absent = [name for name in doubted if name not in info.markets()]
+        return [*absent, *(name for name in refused if name in info.markets())]
     heirs = [market.name for market in MARKETS if market.is_portfolio_margin] if "usdm" in refused else []
     return list(dict.fromkeys([*refused, *heirs, *(["coinm"] if former.get("coinm") is not MarketState.READ else [])]))
 
@@ -165,7 +167,7 @@ def _judged(
         return replace(known, state=MarketState.CLOSED, exists=False, reason=GONE, closed_at=closed_at)
     if is_gone:
         return replace(known, state=MarketState.ABSENT, exists=False)
-    if probe is Probe.REFUSED:
+    if probe is Probe.REFUSED and known.state is not MarketState.CLOSED:
         exists = True if is_said else known.exists
         return replace(known, state=MarketState.NOT_PERMITTED, exists=exists, reason=REFUSED)
     if market.name == USDM and former is None:

@@ -102,7 +102,8 @@ class ExchangeClient:
         self._access = access
         self._retry = retry
         self._sleep = sleep
-        self._key_refusals = KeyRefusals()
+        self._key_refusals: dict[str, KeyRefusals] = {}
+        """By API: a key that works at one may be refused at another."""
         self._lock = Lock()
         self._sent = 0
         self._weight = 0
@@ -241,18 +242,24 @@ class ExchangeClient:
         with self._lock:
             self._sent += 1
             self._weight += endpoint.weight
-        send = partial(self._send, endpoint.api, limiter, sent)
-        response = send(endpoint.path) if signed is None else self._send_signed(send, endpoint.path, signed, sent)
+        send, refusals = partial(self._send, endpoint.api, limiter, sent), self._refusals(endpoint.api)
+        if signed is None:
+            response = send(endpoint.path)
+        else:
+            with refusals.in_flight():
+                response = send(f"{endpoint.path}?{self._sign(signed)}")
+                if _is_answer(response):
+                    refusals.accepted(sent)
         code, message = (None, "") if _is_answer(response) else _error_body(response.body)
         if response.status == 200 and code is None:
             self._access.outcomes.add(ANSWERED)
             return response.body
         now = self.clock.now()
-        key_worked = partial(self._key_refusals.is_doubtful, sent)
+        key_worked = partial(refusals.is_doubtful, sent)
         error = classify(response.status, code, message, response.headers, now, key_worked)
         self._access.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
-            self._key_refusals.doubt(error.cooldown_until)
+            refusals.doubt(error.cooldown_until)
         if isinstance(error, ThrottledError):
             if (limit := weight_limit_in(message)) is not None:
                 limiter.correct_limit(limit)
@@ -261,14 +268,9 @@ class ExchangeClient:
             self._read_time()
         raise error
 
-    def _send_signed(
-        self, send: Callable[[str], Response], path: str, parameters: dict[str, str | int], sent: int
-    ) -> Response:
-        with self._key_refusals.in_flight():
-            response = send(f"{path}?{self._sign(parameters)}")
-            if response.status == 200:
-                self._key_refusals.accepted(sent)
-            return response
+    def _refusals(self, api: Api) -> KeyRefusals:
+        with self._lock:
+            return self._key_refusals.setdefault(api.name, KeyRefusals())
 
     def _send(self, api: Api, limiter: RateLimiter, sent: int, target: str) -> Response:
         try:

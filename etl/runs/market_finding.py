@@ -75,12 +75,17 @@ def note_choice(connection: Connection, account: str, chosen: Sequence[str]) -> 
 
 
 def note_refusals(connection: Connection, refused: Mapping[Wallet, ExchangeError]) -> None:
-    """Remember which markets refused the key, so that the next run asks what the account has. The caller commits."""
+    """Remember which markets refused the key, so that the next run asks what the account has. The caller commits.
+
+    A market of which something is proven exists, whoever told of it.
+    """
     for wallet, error in refused.items():
         if isinstance(error, CredentialsError):
+            exists = True if coverage.known(connection, *wallet)[None].proven else None
             for one in account_markets.of_account(connection, wallet.account):
                 if one.market == wallet.market and one.state is MarketState.READ:
-                    account_markets.remember(connection, replace(one, state=MarketState.NOT_PERMITTED, reason=REFUSED))
+                    now = replace(one, state=MarketState.NOT_PERMITTED, exists=exists or one.exists, reason=REFUSED)
+                    account_markets.remember(connection, now)
 
 
 def _account_info(client: ExchangeClient, reader: Reader) -> AccountInfo | None:

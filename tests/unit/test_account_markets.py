@@ -1,6 +1,7 @@
 """Which markets an account has, by what the exchange says of it and by what the markets themselves answer."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,16 @@ def test_a_market_that_exists_and_refuses_the_key_is_not_read_and_said_to_be_so(
     assert readable(found(CLASSIC, known, {"coinm": Probe.ANSWERED})) == ("usdm", "coinm")
 
 
+def test_what_is_said_not_to_be_there_is_asked_itself_once_before_it_is_believed() -> None:
+    assert to_probe([], CLASSIC) == [*PM, "margin"]
+    assert to_probe([], PORTFOLIO) == ["usdm", "coinm", "margin"]
+    refused = dict.fromkeys(to_probe([], CLASSIC), Probe.REFUSED)
+    assert to_probe(found(CLASSIC, probes=refused), CLASSIC) == []
+    isolated = found(PORTFOLIO, probes={"usdm": Probe.REFUSED, "coinm": Probe.REFUSED, "margin": Probe.ANSWERED})
+    assert readable(isolated) == (*PM, "margin")
+    assert to_probe(isolated, PORTFOLIO) == ["margin"]
+
+
 def test_one_endpoint_s_word_does_not_end_the_reading_of_a_market_that_answers() -> None:
     known = found(CLASSIC)
     assert to_probe(known, NOTHING) == ["usdm", "coinm"]
@@ -129,6 +140,26 @@ def test_a_closed_market_keeps_the_instant_at_which_it_was_closed_until_it_is_ba
     assert readable(back) == ("usdm", "coinm")
     assert states(back, MarketState.CLOSED) == [*PM]
     assert {one.since for one in back if one.market == "usdm"} == {NOW + 50}
+
+
+def test_whatever_is_answered_in_turn_a_market_is_closed_if_and_only_if_it_has_the_instant() -> None:
+    answers = [
+        (info, dict.fromkeys(whose, probe) if probe else {})
+        for info in (None, CLASSIC, PORTFOLIO, NOTHING)
+        for probe in (None, *Probe)
+        for whose in (PM, ("usdm", "coinm", "margin"))
+    ]
+    reached: set[tuple[AccountMarket, ...]] = {()}
+    pending = [*reached]
+    while pending:
+        before = pending.pop()
+        for info, probes in answers:
+            known = tuple(found(info, before, probes))
+            assert all((one.state is MarketState.CLOSED) == (one.closed_at is not None) for one in known), known
+            if (outline := tuple(replace(one, source="any") for one in known)) not in reached:
+                reached.add(outline)
+                pending.append(outline)
+    assert len(reached) > 10
 
 
 def test_a_market_that_the_settings_leave_out_is_not_read_until_they_name_it_again() -> None:
