@@ -8,6 +8,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from etl.core.account_markets import HAS_NONE, readable, unread
+from etl.core.capital_flows import OF_MARKET
 from etl.core.clocks import Clocks
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
@@ -36,6 +37,7 @@ from etl.exchange.clock import local_now
 from etl.logs import log_context, logger
 from etl.runs import weight_limit
 from etl.runs.account_failures import FAILURES_IN_A_ROW
+from etl.runs.capital_flows import FlowReader, FlowsLeft
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.fetchers import STOPPED, TICK, interruptibly
 from etl.runs.identities import IdentityCheck
@@ -142,6 +144,7 @@ class Run:
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
+        flows = self._read_flows(planner, earliest, runner.left_out) if sink.reads_flows else FlowsLeft()
         left_out = len(wanted) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
             unread_accounts=len(reader.key_faults) + left_out,
@@ -151,10 +154,22 @@ class Run:
             differences=remaining.differences,
             unread=remaining.unread,
             quarantined=sink.counts.quarantined,
-            left_out=self._report_left_out(),
+            left_out=self._report_left_out() + flows.left_out,
+            unproven_flows=flows.unproven,
             proven_futures=self._proven_futures,
             cut_chains=cut_chains,
         )
+
+    def _read_flows(
+        self, planner: Planner, earliest: Mapping[Market, int], refused: Mapping[Wallet, ExchangeError]
+    ) -> FlowsLeft:
+        """Read the capital flows of the accounts that have them. All that was read before is recorded."""
+        reading = FlowReader(self.connection, self._reader, self.recorder)
+        for wallet, client in self._clients.items():
+            if wallet.market == OF_MARKET and wallet not in refused:
+                reading.read(wallet, client, planner, self._rules(wallet, client, earliest))
+        self.summary.faults += reading.left.faults
+        return reading.left
 
     def _prepare_markets(self) -> dict[Market, int]:
         """Learn of each market what its walks need: its clock and its weight limit.
@@ -285,9 +300,7 @@ class Run:
         reader = self._reader
         walks: list[Walk] = []
         for wallet, client in self._clients.items():
-            rules = replace(
-                reader.rules(client.market), earliest=earliest[client.market], begins=self._begins.get(wallet, OPENED)
-            )
+            rules = self._rules(wallet, client, earliest)
             if span is not None and self.summary.span is None:
                 self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
             known = coverage.known(self.connection, *wallet)
@@ -304,6 +317,11 @@ class Run:
             sightings = Sightings(targets)
             walks += [Walk(wallet, client, target, observations[target.symbol], sightings) for target in targets]
         return walks
+
+    def _rules(self, wallet: Wallet, client: ExchangeClient, earliest: Mapping[Market, int]) -> Rules:
+        market = client.market
+        begins = self._begins.get(wallet, OPENED)
+        return replace(self._reader.rules(market), earliest=earliest[market], begins=begins)
 
     def _warn_of_the_future(self, wallet: Wallet, known: dict[str | None, Known], rules: Rules) -> None:
         """Say if a clock that led has proven what has not happened yet; the plan does not count on it."""
