@@ -30,7 +30,7 @@ _row = msgspec.json.Decoder(_Row)
 
 
 def parameters(request: PageRequest) -> dict[str, str | int]:
-    """Of cross margin, every type: a symbol would ask for an isolated pair, which Portfolio Margin does not have."""
+    """Of cross margin, every type: a symbol would ask for an isolated pair, which is no part of Portfolio Margin."""
     start, end = request.window.wire()
     return {"startTime": start, "endTime": end, "limit": request.limit}
 
@@ -65,6 +65,6 @@ def _reason_to_reject(row: _Row, received_at: int) -> str | None:
         return "timestamp is more than a day later than the row was received"
     if not is_liquidation(row.type):
         return None
-    if not row.asset or row.amount == b"null":
+    if not row.asset or bytes(row.amount) == b"null":
         return "asset or amount is missing"
     return None if DECIMAL.fullmatch(row.amount) else "amount is not a decimal"

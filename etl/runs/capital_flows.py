@@ -121,14 +121,16 @@ class FlowReader:
     def _record(self, wallet: Wallet, reply: Reply, findings: Sequence[Finding]) -> None:
         """Store a page and what it proves, in one transaction."""
         page = reply if isinstance(reply, FlowPage) else None
-        flows, rejects = (page.liquidations, page.rejects) if page else ([], ())
+        flows: Sequence[Flow] = page.liquidations if page else ()
+        rejects: Sequence[Reject] = page.rejects if page else ()
         try:
             self._write(wallet, flows, rejects, findings)
         except DataError:
             # Postgres refuses a row that passed every check: try them one by one and quarantine the refused ones.
             self._connection.rollback()
-            stored, refused = self._try_each(wallet, flows)
-            self._write(wallet, stored, [*(replace(one, is_json=False) for one in rejects), *refused], findings)
+            flows, refused = self._try_each(wallet, flows)
+            rejects = quarantine.storable(self._connection, self._recorder.run_id, [*rejects, *refused])
+            self._write(wallet, flows, rejects, findings)
 
     def _write(
         self, wallet: Wallet, flows: Sequence[Flow], rejects: Sequence[Reject], findings: Sequence[Finding]
@@ -155,7 +157,7 @@ class FlowReader:
                 accepted.append(flow)
             except DataError as error:
                 reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
-                refused.append(Reject(flow.raw, f"the database cannot keep it: {reason}", is_json=False))
+                refused.append(Reject(flow.raw, f"the database cannot keep it: {reason}", is_json=True))
             attempt.rollback()
         return accepted, refused
 
