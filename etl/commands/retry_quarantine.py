@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
+from etl.core.capital_flows import OF_MARKET, QUARANTINE, Flow
 from etl.core.orders import Order
 from etl.core.timeline import to_millis
+from etl.core.wallets import Wallet
 from etl.errors import ExitCode
+from etl.exchange.capital_flow import read_flow
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
-from etl.store import coverage, locks, orders, quarantine, runs, seals
+from etl.store import capital_flows, coverage, locks, orders, quarantine, runs, seals
 from etl.store.engine import store_errors
 from etl.store.orders import Tally
 from etl.store.quarantine import Quarantined
@@ -32,8 +35,8 @@ def retry_quarantine(connection: Connection) -> Retried:
     """
     with store_errors():
         rows = quarantine.unresolved(connection)
-        for account, market in sorted({(row.account, row.market) for row in rows}):
-            locks.claim_account(connection, account, market)
+        for wallet in sorted({_wallet_of(row) for row in rows}):
+            locks.claim_account(connection, *wallet)
         run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
         stored: list[int] = []
@@ -50,7 +53,31 @@ def retry_quarantine(connection: Connection) -> Retried:
     return Retried(len(stored), counts.quarantined, exit_code)
 
 
+def _wallet_of(row: Quarantined) -> Wallet:
+    return Wallet(row.account, OF_MARKET if row.market == QUARANTINE else row.market)
+
+
 def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
+    """Returns what it counts, None where the row still cannot be read."""
+    return (_store_flow if row.market == QUARANTINE else _store_order)(connection, run_id, row)
+
+
+def _store_flow(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
+    """A flow is no order, and counts as none."""
+    flow = read_flow(row.raw.encode(), to_millis(row.seen_at))
+    if not isinstance(flow, Flow):
+        return None
+    attempt = connection.begin_nested()
+    try:
+        others = capital_flows.add(connection, *_wallet_of(row), run_id, [flow] if flow.is_liquidation else [])
+    except DataError:
+        attempt.rollback()
+        return None
+    attempt.commit()
+    return None if others else Tally()
+
+
+def _store_order(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
     order = read_row(row.raw.encode(), to_millis(row.seen_at))
     if not isinstance(order, Order):
         return None

@@ -56,14 +56,18 @@ class _Held:
     doubt: Doubt
 
 
-def walk(target: Target, observations: Observations) -> Steps:
-    """All requests needed to prove `target.need`, or to find the reason why it cannot be proven."""
-    yield from _Walk(target, observations).steps()
+def walk(target: Target, observations: Observations, *, by_symbol: bool = True) -> Steps:
+    """All requests needed to prove `target.need`, or to find the reason why it cannot be proven.
+
+    `by_symbol`: whether a crowded millisecond can be divided by symbol. If not, it is saturated.
+    """
+    yield from _Walk(target, observations, by_symbol=by_symbol).steps()
 
 
 class _Walk:
-    def __init__(self, target: Target, observations: Observations) -> None:
+    def __init__(self, target: Target, observations: Observations, *, by_symbol: bool) -> None:
         self._target = target
+        self._by_symbol = by_symbol
         self._truncation_side = observations.truncation_side
         claim = Window(target.requested.start, target.need.end)
         self._dialogue = Dialogue(target.symbol, target.requested, claim, observations)
@@ -167,7 +171,10 @@ class _Walk:
             return [Piece(part) for part in subtract([window], known)]
         if window.width > NARROWEST:
             return halve(piece, times)
-        yield from prove_crowd(self._dialogue, window)
+        if self._by_symbol:
+            yield from prove_crowd(self._dialogue, window)
+        else:
+            self._dialogue.find(window, Verdict.SATURATED)
         return []
 
     def _is_full(self, page: Page) -> bool:

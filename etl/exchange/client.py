@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+from etl.core import capital_flows
 from etl.core.account_markets import AccountInfo, Probe
 from etl.core.identity import host_of
 from etl.core.markets.market import Api, Endpoint, Market, Pager
@@ -30,6 +31,7 @@ from etl.errors import (
 )
 from etl.exchange.access import Access
 from etl.exchange.account_api import INFO, RESTRICTIONS, KeyLimits, read_account_info, read_key_limits
+from etl.exchange.capital_flow import parameters, read_flows
 from etl.exchange.clock import compare_clocks
 from etl.exchange.error_table import classify
 from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, read_margin_pairs, weight_limit_in
@@ -117,6 +119,15 @@ class ExchangeClient:
         """The response to one request for force orders; a refusal that calls for another request is one, too."""
         try:
             return self._page(request, self._retry)
+        except tuple(_REFUSALS) as refusal:
+            return _REFUSALS[type(refusal)]
+
+    def flows(self, request: PageRequest) -> Answer:
+        """The response to one request for capital flows, a FlowPage or a refusal (weight 100)."""
+        try:
+            return self._retried(
+                lambda: read_flows(self._get(capital_flows.ENDPOINT, parameters(request)), self.clock.now())
+            )
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 

@@ -46,12 +46,13 @@ def read_numbered_page(body: bytes, received_at: int) -> Page:
 
 
 def _page(array: bytes, received_at: int, size: int, total: int | None) -> Page:
-    rows = [read_row(bytes(row), received_at) for row in _elements(array)]
+    rows = [read_row(bytes(row), received_at) for row in elements(array)]
     orders = tuple(row for row in rows if isinstance(row, Order))
     return Page(orders, tuple(row for row in rows if isinstance(row, Reject)), received_at, size, total)
 
 
-def _elements(body: bytes) -> Sequence[bytes]:
+def elements(body: bytes) -> Sequence[bytes]:
+    """The rows of an array, each as received; raises the errors of `read_page`."""
     try:
         return _rows.decode(body)
     except (msgspec.DecodeError, RecursionError):

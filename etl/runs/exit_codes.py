@@ -29,6 +29,8 @@ class RunResult:
     """Rows that could not be read."""
     left_out: int = 0
     """Stored orders that the exchange left out of answers that would else have proven their windows."""
+    unproven_flows: int = 0
+    """Milliseconds of the run's span of which the capital flows are not proven."""
     proven_futures: int = 0
     """Accounts of which a time to come is recorded as proven, because a clock was wrong."""
     cut_chains: int = 0
@@ -43,6 +45,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
     A run whose end cannot be recorded keeps the status that it earned and exits as the database's failure.
     """
     left = (result.unproven, result.differences, result.unread, result.quarantined)
+    flaws = (result.unread_markets, result.unproven_flows, result.left_out, result.proven_futures, result.cut_chains)
     if result.error is not None:
         exit_code = result.error.exit_code
     elif result.has_no_usable_key:
@@ -51,7 +54,7 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
         exit_code = ExitCode.FAILED
     elif result.unknown_symbols:
         exit_code = ExitCode.WRONG_INPUT
-    elif any((*left, result.unread_markets, result.left_out, result.proven_futures, result.cut_chains)):
+    elif any((*left, *flaws)):
         exit_code = ExitCode.INCOMPLETE
     else:
         exit_code = ExitCode.DONE

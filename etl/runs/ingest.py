@@ -35,6 +35,8 @@ class IngestSpec:
 class IngestSink:
     """Stores each response when it arrives. At the end the unproven part of the run's span remains."""
 
+    reads_flows = True
+
     def __init__(self, connection: Connection, recorder: Recorder, symbols: Sequence[str] = ()) -> None:
         self._connection = connection
         self._recorder = recorder

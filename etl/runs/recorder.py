@@ -103,7 +103,7 @@ class Recorder:
             if one_by_one:
                 fresh, refused = self._try_each(wallet, fresh)
                 rejects += refused
-                rejects = [replace(reject, is_json=reject.is_json and self._is_json(reject)) for reject in rejects]
+                rejects = quarantine.storable(self._connection, self.run_id, rejects)
             changes = orders.upsert(self._connection, *wallet, self.run_id, fresh, replace_equal=replace_equal)
             if changes:
                 self._seal_corrections(wallet, fresh, changes)
@@ -149,18 +149,6 @@ class Recorder:
         if wallet not in self._had_waiting:
             self._had_waiting[wallet] = quarantine.is_waiting(self._connection, *wallet)
         return self._had_waiting[wallet] or any(owner == wallet for owner, _ in self._quarantined)
-
-    def _is_json(self, reject: Reject) -> bool:
-        """Whether Postgres accepts the row as jsonb, which has limits that JSON does not have."""
-        attempt = self._connection.begin_nested()
-        try:
-            quarantine.keep(self._connection, "", "", self.run_id, [reject])
-        except DataError:
-            return False
-        else:
-            return True
-        finally:
-            attempt.rollback()
 
     def _try_each(self, wallet: Wallet, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
         """The orders that Postgres accepts and those that it refuses: each is tried alone and rolled back."""

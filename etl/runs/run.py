@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
+from etl.core.capital_flows import OF_MARKET
 from etl.core.clocks import Clocks
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
-from etl.core.planning import OPENED, Known, Rules
+from etl.core.planning import Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
@@ -32,6 +33,7 @@ from etl.exchange.clock import local_now
 from etl.logs import log_context, logger
 from etl.runs import weight_limit
 from etl.runs.account_locks import lock_wallets
+from etl.runs.capital_flows import FlowReader, FlowsLeft
 from etl.runs.exchange_clock import set_clock
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.identities import IdentityCheck
@@ -118,7 +120,13 @@ class Run:
         earliest = self._prepare_markets()
         self._leave_out(identity.by_evidence(reader.rules, reader.stop))
         summary.faults += identity.unchecked
-        walks = self._plan(planner, sink, span, earliest, selection.begins)
+        rules = {
+            wallet: replace(
+                reader.rules(client.market), earliest=earliest[client.market], begins=selection.begin(wallet)
+            )
+            for wallet, client in self._clients.items()
+        }
+        walks = self._plan(planner, sink, span, rules)
         self.connection.commit()
         summary.windows = len(walks)
         runner = WalkRunner(sink.commit, reader.concurrency, reader.stop, tick)
@@ -138,6 +146,7 @@ class Run:
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
+        flows = self._read_flows(planner, rules, runner.left_out) if sink.reads_flows else FlowsLeft()
         left_out = len(selection.wallets) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
             unread_accounts=len(reader.key_faults) + left_out,
@@ -147,10 +156,22 @@ class Run:
             differences=remaining.differences,
             unread=remaining.unread,
             quarantined=sink.counts.quarantined,
-            left_out=self._report_left_out(),
+            left_out=self._report_left_out() + flows.left_out,
+            unproven_flows=flows.unproven,
             proven_futures=self._proven_futures,
             cut_chains=cut_chains,
         )
+
+    def _read_flows(
+        self, planner: Planner, rules: Mapping[Wallet, Rules], refused: Mapping[Wallet, ExchangeError]
+    ) -> FlowsLeft:
+        """Read the capital flows of the accounts that have them. All that was read before is recorded."""
+        reading = FlowReader(self.connection, self._reader, self.recorder)
+        for wallet, client in self._clients.items():
+            if wallet.market == OF_MARKET and wallet not in refused:
+                reading.read(wallet, client, planner, rules[wallet])
+        self.summary.faults += reading.left.faults
+        return reading.left
 
     def _prepare_markets(self) -> dict[Market, int]:
         """Learn of each market what its walks need: its clock and its weight limit.
@@ -206,19 +227,11 @@ class Run:
         self.summary.faults += lines
 
     def _plan(
-        self,
-        planner: Planner,
-        sink: Sink,
-        span: SpanText | None,
-        earliest: Mapping[Market, int],
-        begins: Mapping[Wallet, int],
+        self, planner: Planner, sink: Sink, span: SpanText | None, rules_of: Mapping[Wallet, Rules]
     ) -> list[Walk]:
-        reader = self._reader
         walks: list[Walk] = []
         for wallet, client in self._clients.items():
-            rules = replace(
-                reader.rules(client.market), earliest=earliest[client.market], begins=begins.get(wallet, OPENED)
-            )
+            rules = rules_of[wallet]
             if span is not None and self.summary.span is None:
                 self.summary.span, self.summary.clipped = span.readable(rules), span.clipped(rules)
             known = coverage.known(self.connection, *wallet)
@@ -226,7 +239,7 @@ class Run:
             targets = planner({symbol: one.until(rules.present) for symbol, one in known.items()}, rules)
             self.recorder.begin(wallet, known)
             sink.begin(wallet, targets)
-            limits = PageLimits(reader.page_limit, client.market.default_limit)
+            limits = PageLimits(self._reader.page_limit, client.market.default_limit)
             symbols = {symbol for symbol in known if symbol}
             observations = {
                 symbol: Observations(TruncationSide(), limits, Retention(rules.keeps, rules.now), symbols)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from etl.core.account_markets import HAS_NONE, readable, unread
 from etl.core.market_choice import NO_MARKET_OF_SYMBOLS, markets_to_read
+from etl.core.planning import OPENED
 from etl.core.wallets import Wallet
 from etl.runs.market_finding import begins, find_markets, note_choice
 from etl.runs.reader import Reader
@@ -21,6 +22,10 @@ class Selection:
     """From when on a market is read that an account got by a switch, epoch milliseconds."""
     unread: list[str] = field(default_factory=list)
     """A line for each market that an account has and that is not read."""
+
+    def begin(self, wallet: Wallet) -> int:
+        """Before this instant nothing is asked for, epoch milliseconds."""
+        return self.begins.get(wallet, OPENED)
 
 
 def select_wallets(connection: Connection, reader: Reader) -> Selection:

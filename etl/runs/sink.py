@@ -27,6 +27,9 @@ class Remaining:
 class Sink(Protocol):
     """Takes what a run reads: `backfill` and `sync` store it, `verify` compares it with the database."""
 
+    reads_flows: bool
+    """Whether the capital flows are read as well, which show liquidations that leave no order."""
+
     @property
     def counts(self) -> runs.Counts:
         """The counts for the table `runs`, except requests and weight."""

@@ -114,6 +114,8 @@ class _Comparison:
 class VerifySink:
     """Compares what is read with what is stored. With `repair` it stores what differs."""
 
+    reads_flows = False
+
     def __init__(self, connection: Connection, recorder: Recorder, spec: VerifySpec) -> None:
         self._connection = connection
         self._recorder = recorder

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, delete, func, select, text, union
 from sqlalchemy.exc import ProgrammingError
 
+from etl.core.capital_flows import QUARANTINE
 from etl.errors import StoreError
 from etl.store.schema import coverage, decisions, force_orders, metadata, order_counts, quarantined_orders
 
@@ -28,7 +29,7 @@ def names(connection: Connection) -> list[str]:
 def markets(connection: Connection, account: str) -> list[str]:
     """Every market in which the account was read, sorted."""
     of_account = (select(table.c.market).where(table.c.account == account) for table in _OF_RUNS)
-    return sorted(connection.scalars(union(*of_account)))
+    return sorted({*connection.scalars(union(*of_account))} - {QUARANTINE})
 
 
 def count_orders(connection: Connection, account: str) -> int:

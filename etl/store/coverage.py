@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -26,12 +25,12 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSTZMULTIRANGE, Insert, Range, insert
-from sqlalchemy.dialects.postgresql.ranges import MultiRange
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZMULTIRANGE, Insert, insert
 
 from etl.core.findings import Finding, Verdict
 from etl.core.planning import Known
 from etl.core.timeline import Window, merge, to_datetime, to_millis, window_or_none
+from etl.store.ranges import millis, multirange, windows_of
 from etl.store.schema import EVERY_SYMBOL, coverage, force_orders, order_counts
 
 views = MetaData()
@@ -111,7 +110,7 @@ def record(connection: Connection, account: str, market: str, findings: Sequence
         sets[finding.symbol or EVERY_SYMBOL][finding.verdict].append(finding.window)
     rows = [
         {"account": account, "market": market, "symbol": symbol}
-        | {verdict.value: _multirange(sets[symbol][verdict]) for verdict in Verdict}
+        | {verdict.value: multirange(sets[symbol][verdict]) for verdict in Verdict}
         for symbol in sorted(sets)
     ]
     if rows:
@@ -129,7 +128,7 @@ _RECORD = _record()
 
 def dispute(connection: Connection, account: str, market: str, symbol: str | None, windows: Sequence[Window]) -> None:
     """Take back the proof of these intervals of a scope: an answer of the same run contradicts what is stored."""
-    own, disputed = coverage.c, _multirange(windows)
+    own, disputed = coverage.c, multirange(windows)
     connection.execute(
         update(coverage)
         .where(own.account == account, own.market == market, own.symbol == (symbol or EVERY_SYMBOL))
@@ -168,9 +167,9 @@ def known(connection: Connection, account: str, market: str) -> dict[str | None,
     )
     scopes: dict[str | None, Known] = {None: Known()}
     for row in rows:
-        given_up = merge([*_windows(row.saturated), *_windows(row.beyond_retention)])
+        given_up = merge([*windows_of(row.saturated), *windows_of(row.beyond_retention)])
         symbol = None if row.symbol == EVERY_SYMBOL else row.symbol
-        scopes[symbol] = Known(_windows(row.proven), given_up, _millis(row.asked_since))
+        scopes[symbol] = Known(windows_of(row.proven), given_up, millis(row.asked_since))
     return scopes
 
 
@@ -180,7 +179,7 @@ def forget(connection: Connection, account: str, market: str, symbol: str) -> bo
     in_scope = (own.account == account, own.market == market, own.symbol == symbol)
     has_order = exists().where(of_orders.account == account, of_orders.market == market, of_orders.symbol == symbol)
     removed = connection.execute(
-        delete(coverage).where(*in_scope, own.proven == _multirange([]), ~has_order).returning(own.symbol)
+        delete(coverage).where(*in_scope, own.proven == multirange([]), ~has_order).returning(own.symbol)
     )
     return removed.first() is not None
 
@@ -204,7 +203,7 @@ def newest_proofs(connection: Connection) -> dict[tuple[str, str], int | None]:
     by = (coverage.c.account, coverage.c.market)
     newest = func.max(func.upper(coverage.c.proven))
     rows = connection.execute(select(*by, newest.label("newest")).group_by(*by).order_by(*by))
-    return {(row.account, row.market): _millis(row.newest) for row in rows}
+    return {(row.account, row.market): millis(row.newest) for row in rows}
 
 
 def read_gaps(connection: Connection, accounts: Collection[str] = ()) -> list[Gap]:
@@ -266,7 +265,7 @@ def _gap(row: Any) -> Gap:
 
 def _watermark(account: str, market: str, symbol: str, *rest: Any) -> Watermark:
     mark, since, newest, *symbols = rest
-    return Watermark(account, market, symbol, _millis(mark), _millis(since), _millis(newest), *symbols)
+    return Watermark(account, market, symbol, millis(mark), millis(since), millis(newest), *symbols)
 
 
 def _of(account: ColumnElement[str], accounts: Collection[str]) -> ColumnElement[bool]:
@@ -314,17 +313,3 @@ def count_orders(connection: Connection, accounts: Collection[str] = ()) -> dict
     by = (order.account, order.market, order.symbol)
     rows = connection.execute(select(*by, func.count()).where(_of(order.account, accounts)).group_by(*by))
     return {(account, market, symbol): orders for account, market, symbol, orders in rows}
-
-
-def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:
-    return MultiRange(Range(to_datetime(window.start), to_datetime(window.end)) for window in merge(windows))
-
-
-def _windows(multirange: Sequence[Range[datetime]]) -> list[Window]:
-    return [
-        Window(to_millis(piece.lower), to_millis(piece.upper)) for piece in multirange if piece.lower and piece.upper
-    ]
-
-
-def _millis(moment: datetime | None) -> int | None:
-    return None if moment is None else to_millis(moment)

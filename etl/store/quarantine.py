@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Text, case, cast, exists, func, literal_column, select, text, true, update
+from sqlalchemy.exc import DataError
 
 from etl.core.orders import Key, Reject
 from etl.store.schema import quarantined_orders
@@ -66,6 +68,23 @@ def keep(connection: Connection, account: str, market: str, run_id: int, rejects
     }
     waiting = connection.scalars(_KEEP, {"account": account, "market": market, "run_id": run_id} | rows)
     return [rejects[place] for place in waiting]
+
+
+def storable(connection: Connection, run_id: int, rejects: Sequence[Reject]) -> list[Reject]:
+    """The same rows, as text where Postgres does not take them as jsonb, which has limits that JSON does not have."""
+    return [replace(one, is_json=one.is_json and _is_jsonb(connection, run_id, one)) for one in rejects]
+
+
+def _is_jsonb(connection: Connection, run_id: int, reject: Reject) -> bool:
+    attempt = connection.begin_nested()
+    try:
+        keep(connection, "", "", run_id, [reject])
+    except DataError:
+        return False
+    else:
+        return True
+    finally:
+        attempt.rollback()
 
 
 class Quarantined(NamedTuple):

@@ -35,9 +35,10 @@ _BEYOND = text(r"""
 WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("force_orders", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("weight_limits", "order_counts", "run_days", "newest_seals"), ("SELECT", "INSERT", "UPDATE")),
-    **dict.fromkeys(("account_markets", "instruments"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
+    "capital_flows": ("SELECT", "INSERT"),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -54,7 +55,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
-            *("unread_markets", "shared_weight", "alembic_version"),
+            *("unread_markets", "capital_flow_gaps", "shared_weight", "alembic_version"),
         ),
         ("SELECT",),
     ),

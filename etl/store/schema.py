@@ -126,17 +126,49 @@ force_order_revisions = Table(
     *_later_order_columns(),
 )
 
+
+def _known_of_a_scope() -> list[Column[Any]]:
+    sets = ("proven", "saturated", "beyond_retention", "failed", "disputed")
+    return [
+        _moment("asked_since", required=False),
+        *(Column(name, TSTZMULTIRANGE, nullable=False, server_default="{}") for name in sets),
+    ]
+
+
 coverage = Table(
     "coverage",
     metadata,
     Column("account", Text, primary_key=True),
     Column("market", Text, primary_key=True),
     Column("symbol", Text, primary_key=True),
-    _moment("asked_since", required=False),
-    *(
-        Column(name, TSTZMULTIRANGE, nullable=False, server_default="{}")
-        for name in ("proven", "saturated", "beyond_retention", "failed", "disputed")
-    ),
+    *_known_of_a_scope(),
+)
+
+capital_flows = Table(
+    "capital_flows",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("id", BigInteger, primary_key=True),
+    Column("tran_id", BigInteger),
+    _moment("time"),
+    Column("asset", Text, nullable=False),
+    Column("symbol", Text),
+    Column("type", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("raw", JSONB, nullable=False),
+    Column("first_seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("first_run_id", BigInteger, nullable=False),
+    CheckConstraint("type LIKE '%LIQUIDATION%'", name="type"),
+    Index(None, "account", "time"),
+)
+
+capital_flow_coverage = Table(
+    "capital_flow_coverage",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    *_known_of_a_scope(),
 )
 
 account_markets = Table(

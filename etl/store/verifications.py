@@ -1,16 +1,16 @@
 """The table `verifications`: what each run of `verify` compared with the exchange, and what it found."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, true
 from sqlalchemy.dialects.postgresql import Range
-from sqlalchemy.dialects.postgresql.ranges import MultiRange
 
 from etl.core.differences import Difference, DifferenceKind
-from etl.core.timeline import Window, iso, merge, to_datetime
+from etl.core.timeline import Window, iso, to_datetime
 from etl.core.verifying import ScopeResult
+from etl.store.ranges import multirange
 from etl.store.schema import EVERY_SYMBOL, verifications
 
 DIFFERENCES_KEPT = 1_000
@@ -37,8 +37,8 @@ def record(connection: Connection, run_id: int, results: Sequence[ScopeResult], 
             **result.wallet._asdict(),
             "symbol": result.symbol or EVERY_SYMBOL,
             "span": _range(result.span),
-            "compared": _multirange(result.compared),
-            "unread": _multirange(unread.window for unread in result.unread),
+            "compared": multirange(result.compared),
+            "unread": multirange(unread.window for unread in result.unread),
             "unread_reason": ", ".join(sorted({unread.reason for unread in result.unread})) or None,
             "orders_compared": result.orders,
             **{kind.value: result.count(kind) for kind in DifferenceKind},
@@ -83,7 +83,3 @@ def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newes
 
 def _range(window: Window) -> Range[datetime]:
     return Range(to_datetime(window.start), to_datetime(window.end))
-
-
-def _multirange(windows: Iterable[Window]) -> MultiRange[datetime]:
-    return MultiRange(_range(window) for window in merge(windows))

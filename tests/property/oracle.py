@@ -118,7 +118,12 @@ class Exchange:
 
 
 def drive(
-    exchange: Exchange, targets: list[Target], observations: Observations, most_in_doubt: int = 8
+    exchange: Exchange,
+    targets: list[Target],
+    observations: Observations,
+    most_in_doubt: int = 8,
+    *,
+    by_symbol: bool = True,
 ) -> list[Finding]:
     """Every walk to its end, one after the other, as the runner does; all findings."""
     findings: list[Finding] = []
@@ -145,7 +150,7 @@ def drive(
             go_on(*doubted)
 
     for target in targets:
-        go_on(target, walk(target, observations))
+        go_on(target, walk(target, observations, by_symbol=by_symbol))
         go_on_with_those_due()
         assert len(doubts) <= most_in_doubt
     while doubts:

@@ -13,6 +13,7 @@ from etl.core.page_limits import PageLimits
 from etl.core.retention import Retention
 from etl.core.timeline import DAY, HOUR, Window, divide, subtract
 from etl.core.walking import LEVELS, Target
+from etl.core.window_splitting import NARROWEST
 from etl.exchange.pages import read_page
 from etl.simulator.scenario import Scenario
 from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, Server, drive, histories, scenarios, worlds
@@ -85,6 +86,22 @@ def test_the_same_holds_for_a_symbol_asked_for_by_name(
     findings = drive(exchange, [Target(w, w, symbol) for w in divide(SPAN, WIDEST)], observations())
     assert {request.symbol for request in exchange.requests} == {symbol}
     assert missing_from_what_is_proven(exchange, findings, symbol) == []
+
+
+@walks
+@given(world=worlds(), scenario=scenarios, most_in_doubt=st.sampled_from([1, 8]))
+def test_the_same_holds_where_no_request_can_name_a_symbol(
+    world: tuple[list[Row], Server], scenario: Scenario, most_in_doubt: int
+) -> None:
+    rows, server = world
+    exchange = Exchange(rows, scenario, server=server)
+    targets = [Target(w, w) for w in divide(SPAN, WIDEST)]
+    findings = drive(exchange, targets, observations(), most_in_doubt, by_symbol=False)
+    assert {(request.symbol, request.close_type) for request in exchange.requests} == {(None, None)}
+    assert missing_from_what_is_proven(exchange, findings) == []
+    assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
+    saturated = [finding.window for finding in findings if finding.verdict is Verdict.SATURATED]
+    assert all(window.width <= NARROWEST for window in saturated)
 
 
 @walks
