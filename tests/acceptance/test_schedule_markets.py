@@ -46,7 +46,7 @@ def assert_night_is_told(lab: Lab) -> None:
 def test_a_night_has_a_job_of_each_market_of_the_settings(one: Lab, stay: Staying) -> None:
     for _ in range(2):
         scheduler = stay(one, "schedule", **BOTH)
-        wait_until(lambda: "schedule: 1 account, next run " in stay.said(scheduler)[1])  # noqa: B023 - in this round
+        wait_until(lambda: "schedule: 1 account, " in stay.said(scheduler)[1])  # noqa: B023 - in this round
         wait_until(lambda: synced(one) == ["coinm", "usdm"])
         assert_night_is_told(one)
         assert stay.stop(scheduler) == 130
