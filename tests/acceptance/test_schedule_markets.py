@@ -15,6 +15,7 @@ from tests.waiting import wait_until
 
 KEPT_DAYS = 20
 BOTH = {"FORCE_ORDERS_MARKETS": "usdm,coinm"}
+AUTO = {"FORCE_ORDERS_MARKETS": "auto"}
 
 
 @pytest.fixture
@@ -45,14 +46,14 @@ def assert_night_is_told(lab: Lab) -> None:
 def test_a_night_has_a_job_of_each_market_of_the_settings(one: Lab, stay: Staying) -> None:
     for _ in range(2):
         scheduler = stay(one, "schedule", **BOTH)
-        wait_until(lambda: "schedule: 1 account, next run " in stay.said(scheduler)[1])  # noqa: B023 - in this round
+        wait_until(lambda: "schedule: 1 account, " in stay.said(scheduler)[1])  # noqa: B023 - in this round
         wait_until(lambda: synced(one) == ["coinm", "usdm"])
         assert_night_is_told(one)
         assert stay.stop(scheduler) == 130
 
 
 def test_without_markets_in_the_settings_a_night_has_a_job_of_each_that_is_stored(one: Lab, stay: Staying) -> None:
-    scheduler = stay(one, "schedule")
+    scheduler = stay(one, "schedule", **AUTO)
     wait_until(lambda: synced(one) == ["coinm", "usdm"])
     assert_night_is_told(one)
     assert stay.stop(scheduler) == 130
@@ -62,8 +63,12 @@ def test_without_markets_in_the_settings_a_night_has_a_job_of_each_that_is_store
 
 def test_an_account_begins_with_the_first_market_that_is_stored(one: Lab, stay: Staying) -> None:
     with psycopg.connect(one.database_url) as owner:
-        owner.execute("DELETE FROM coverage WHERE market = 'usdm'")
-    scheduler = stay(one, "schedule")
+        owner.execute("""
+            INSERT INTO account_markets (account, market, state, "exists", source, seen_at)
+            VALUES ('main', 'usdm', 'absent', false, '/sapi/v1/account/info', now()),
+                   ('main', 'coinm', 'read', true, '/sapi/v1/account/info', now())
+        """)
+    scheduler = stay(one, "schedule", **AUTO)
     wait_until(lambda: synced(one) == ["coinm"])
     assert_night_is_told(one)
     assert stay.stop(scheduler) == 130
@@ -76,7 +81,7 @@ def test_a_market_that_is_weeks_behind_is_made_up_for_in_its_own_jobs(one: Lab, 
             "UPDATE coverage SET proven = proven - tstzmultirange(tstzrange(now() - interval '15 days', NULL))"
             " WHERE market = 'coinm'"
         )
-    scheduler = stay(one, "schedule")
+    scheduler = stay(one, "schedule", **AUTO)
     wait_until(lambda: synced(one) == ["coinm", "coinm", "usdm"])
     assert stay.stop(scheduler) == 130
     weeks = one.sql("SELECT DISTINCT market FROM jobs WHERE command = 'backfill'")
