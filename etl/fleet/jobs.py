@@ -111,10 +111,9 @@ def job_from_arguments(queue: str, command: str, arguments: Mapping[str, Any]) -
 def sister_jobs(job: Job, stored: Sequence[str]) -> list[Job]:
     """The jobs of the other markets of an account whose settings name none; `stored`: its markets.
 
-    Of a night the job of the first market makes them, or one of a market that is not stored yet: a market that is found
-    later joins the next night.
+    Each job of a night makes them, so that a market that is found in it joins it; see `join_night`.
     """
-    if job.command != SYNC or job.due_at is None or job.market in stored[1:]:
+    if job.command != SYNC or job.due_at is None:
         return []
     return [replace(job, market=market, is_last=False) for market in stored if market != job.market]
 

@@ -1,7 +1,7 @@
 """Runs one job: the run that the command would make, with a rate limiter and a clock that all jobs share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Event
 from types import MappingProxyType
@@ -84,12 +84,11 @@ class WorkerContext:
         with composition.store(self.settings) as connection:
             if is_superseded(connection, claimed):
                 return _Outcome("skipped: a later sync of this account is queued", ExitCode.DONE)
-            if not self._is_read(connection, job):
-                return _Outcome("skipped: the account does not have this market any more", ExitCode.DONE)
+            job = self._with_market(connection, job)
             if jobs := self._catch_up_jobs(connection, job):
                 count = enqueue(connection, jobs)
                 return _Outcome(f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE)
-            summary = self._run(connection, claimed)
+            summary = self._run(connection, replace(claimed, job=job))
         text = "; ".join([summary_line(summary), *summary.faults])
         return _Outcome(text, summary.exit_code, {"run": summary.run_id})
 
@@ -100,20 +99,22 @@ class WorkerContext:
         targets: list[Target] = plan_only(connection, [Wallet(job.account, job.market)], job.planner(), rules)
         return catch_up_jobs(job, targets, rules)
 
-    def _is_read(self, connection: Connection, job: Job) -> bool:
-        """Whether the job's market is to be read. Where the settings name none, also enqueues the jobs of the others.
+    def _with_market(self, connection: Connection, job: Job) -> Job:
+        """The job with a market that its account has. Where the settings name none, enqueues those of the others.
 
         Finds the account's markets for that, once a night. Raises StoreError, and what ends a run for all accounts.
         """
         if job.command != SYNC or self.settings.markets_of(job.account):
-            return True
+            return job
         reader = self._reader(job)
         if not reader.accounts:  # the run says what is wrong with the key
-            return True
+            return job
         with store_errors():
             found = readable(find_markets(connection, reader, job.account))
+        if found and job.market not in found:
+            job = replace(job, market=found[0])
         join_night(connection, sister_jobs(job, found))
-        return not found or job.market in found
+        return job
 
     def _now(self, job: Job) -> int:
         """By the clock of the job's market, epoch milliseconds."""

@@ -111,7 +111,7 @@ def _of_accounts(status: Status) -> Iterator[Metric]:
     )
     lengths: Counter[tuple[str, str, str]] = Counter()
     for scope in status.scopes:
-        for gap in () if scope.is_retired else scope.gaps:
+        for gap in () if scope.is_retired or scope.is_closed else scope.gaps:
             lengths[gap.account, gap.market, gap.reason] += gap.window.width * scope.symbols
     yield gauge(
         "gap_seconds",

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from etl.core.text import many
 from etl.core.timeline import DAY, MINUTE, duration, to_millis, to_the_second
 from etl.core.wallets import Wallet
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import backups, coverage, decisions, identities, quarantine, runs, seals, verifications
+from etl.store import account_markets, backups, coverage, decisions, identities, quarantine, runs, seals, verifications
 from etl.store.backups import Backup
 from etl.store.clock import database_clock
 from etl.store.coverage import Gap, Watermark
@@ -62,8 +62,19 @@ class ScopeStatus:
     gaps: tuple[Gap, ...]
     is_retired: bool = False
     """Whether the account is retired. Then it has no age, and nothing of it is unread."""
+    is_closed: bool = False
+    """Whether the account does not have the market any more. Then nothing of it can be read, and it has no age."""
     symbols: int = 1
     """How many scopes the row stands for; see `Watermark`."""
+
+
+class Ended(NamedTuple):
+    """What is not read any more, and must not alarm anybody."""
+
+    accounts: Collection[str]
+    """Those that were retired."""
+    markets: Collection[tuple[str, str]]
+    """Account and market of those that an account does not have any more."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +129,7 @@ def read_status(
     """
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
+        ended = Ended(retired, account_markets.closed(connection))
         marks = _within(coverage.read_watermarks(connection, accounts), markets)
         gaps = _within(coverage.read_gaps(connection, accounts), markets)
         counts = coverage.count_orders(connection, accounts)
@@ -125,7 +137,7 @@ def read_status(
         days = _within(quarantine.doubted_days(connection, accounts), markets)
         sealed = seals.newest(connection, accounts)
         status = Status(
-            scopes=tuple(_scopes(marks, gaps, counts, rules, retired)),
+            scopes=tuple(_scopes(marks, gaps, counts, rules, ended)),
             orders=sum(counts.values()),
             seals=tuple(one for one in sealed if not markets or one.seal.market in markets),
             verifications=_within(verifications.newest(connection, accounts), markets),
@@ -142,11 +154,12 @@ def read_brief_status(
     """The status of all accounts, as quick for thousands of them as monitoring needs it. Otherwise as `read_status`."""
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
+        ended = Ended(retired, account_markets.closed(connection))
         marks, gaps = coverage.read_own(connection)
         close_types = coverage.count_close_types(connection)
         close_types = {of: orders for of, orders in close_types.items() if not markets or of[1] in markets}
         status = Status(
-            scopes=tuple(_scopes(_within(marks, markets), _within(gaps, markets), None, rules, retired)),
+            scopes=tuple(_scopes(_within(marks, markets), _within(gaps, markets), None, rules, ended)),
             orders=sum(close_types.values()),
             is_brief=True,
             close_types=close_types,
@@ -180,7 +193,7 @@ def _of_whole(
 
 
 def _scopes(
-    marks: Sequence[Watermark], gaps: Sequence[Gap], counts: Counts | None, rules: Rules, retired: Collection[str]
+    marks: Sequence[Watermark], gaps: Sequence[Gap], counts: Counts | None, rules: Rules, ended: Ended
 ) -> Iterator[ScopeStatus]:
     own: dict[tuple[str, str, str], list[Gap]] = defaultdict(list)
     for gap in gaps:
@@ -192,23 +205,26 @@ def _scopes(
     for mark in [*marks, *(Watermark(*scope, None, None, None) for scope in never_asked)]:
         scope = mark[:3]
         orders = None if counts is None else of_scope[scope]
-        yield _scope(mark, tuple(own.get(scope, ())), orders, rules, mark.account in retired)
+        yield _scope(mark, tuple(own.get(scope, ())), orders, rules, ended)
 
 
-def _scope(mark: Watermark, own: tuple[Gap, ...], orders: int | None, rules: Rules, is_retired: bool) -> ScopeStatus:
-    unread = None if is_retired else unread_since(mark, own)
+def _scope(mark: Watermark, own: tuple[Gap, ...], orders: int | None, rules: Rules, ended: Ended) -> ScopeStatus:
+    is_retired, is_closed = mark.account in ended.accounts, (mark.account, mark.market) in ended.markets
+    has_ended = is_retired or is_closed
+    unread = None if has_ended else unread_since(mark, own)
     return ScopeStatus(
         account=mark.account,
         market=mark.market,
         symbol=mark.symbol,
         watermark=mark.watermark,
         covered_since=mark.covered_since,
-        age=None if mark.watermark is None or is_retired else max(0, rules.now - mark.watermark),
+        age=None if mark.watermark is None or has_ended else max(0, rules.now - mark.watermark),
         unread=None if unread is None else max(0, rules.now - unread),
         days_until_loss=None if unread is None else days_until_loss(unread, rules),
         orders=orders,
         gaps=own,
         is_retired=is_retired,
+        is_closed=is_closed,
         symbols=mark.symbols,
     )
 

@@ -1,6 +1,7 @@
 """The metrics that alert rules need: each account that is to be read, also one that never was, and the queue.
 
-Moments and not ages: a file that nobody writes any more grows old too. No retired account is among them.
+Moments and not ages: a file that nobody writes any more grows old too. No retired account is among them, nor a market
+that an account does not have any more.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from etl.core.markets import USDM
 from etl.core.timeline import SECOND
 from etl.monitoring.gauge import gauge
-from etl.store import backups, coverage, decisions, jobs, quarantine, seals
+from etl.store import account_markets, backups, coverage, decisions, jobs, quarantine, seals
 from etl.store.engine import store_errors
 
 
@@ -23,12 +24,13 @@ def watch_families(connection: Connection, now: int, configured: Mapping[str, Se
     """
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
+        closed = account_markets.closed(connection)
         proofs = coverage.newest_proofs(connection)
         unreadable = quarantine.count_by_account(connection)
         sealed_at = seals.newest_made(connection)
         queues = jobs.queues(connection)
         connection.rollback()
-    read = {scope: proof for scope, proof in proofs.items() if scope[0] not in retired}
+    read = {scope: proof for scope, proof in proofs.items() if scope[0] not in retired and scope not in closed}
     begun = {account for account, _ in proofs}
     wanted = [
         (account, market)

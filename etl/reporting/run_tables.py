@@ -152,6 +152,14 @@ def _backup_row(backup: Backup, now: int) -> Sequence[object]:
     return to_the_second(made), duration(now - made), verified, backup.file
 
 
+def _age(scope: ScopeStatus) -> str | None:
+    if scope.is_retired:
+        return "retired"
+    if scope.is_closed:
+        return "closed"
+    return None if scope.age is None else duration(scope.age)
+
+
 def _status_row(scope: ScopeStatus) -> Sequence[object]:
     return (
         scope.account,
@@ -159,7 +167,13 @@ def _status_row(scope: ScopeStatus) -> Sequence[object]:
         scope.symbol,
         to_the_second(scope.covered_since),
         to_the_second(scope.watermark),
-        "retired" if scope.is_retired else None if scope.age is None else duration(scope.age),
+        "retired"
+        if scope.is_retired
+        else "closed"
+        if scope.is_closed
+        else None
+        if scope.age is None
+        else duration(scope.age),
         None if scope.days_until_loss is None else f"{scope.days_until_loss:.1f}",
         len(scope.gaps),
         scope.orders,

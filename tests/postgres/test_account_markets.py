@@ -217,3 +217,16 @@ def test_the_metric_of_gaps_names_the_reason(connection: Connection) -> None:
     remember(connection, UNREAD)
     found = values(metrics(connection, RULES).decode())
     assert found["force_orders_gap_seconds"] == {(ACCOUNT, "coinm", REASON): 90 * DAY // 1000}
+
+
+def test_a_closed_market_grows_no_older_and_alarms_nobody_and_its_gap_is_still_shown(connection: Connection) -> None:
+    read(connection, "usdm", day(10), day(70))
+    account_markets.close(connection, ACCOUNT, "usdm", day(80), source="-2015", reason="a switch")
+    connection.commit()
+    for status in (read_status(connection, RULES), read_brief_status(connection, RULES)):
+        (scope,) = status.scopes
+        assert (scope.is_closed, scope.age, scope.unread, scope.days_until_loss) == (True, None, None, None)
+        assert [gap.reason for gap in status.gaps] == [REASON]
+    found = values(metrics(connection, RULES))
+    assert not found["force_orders_gap_seconds"]
+    assert not found["force_orders_read_until_timestamp_seconds"]

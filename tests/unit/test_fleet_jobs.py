@@ -47,14 +47,12 @@ def test_a_sync_that_is_weeks_behind_becomes_a_job_for_each_week_and_itself_at_t
         ("usdm", [], []),
         ("usdm", ["usdm"], []),
         ("usdm", ["usdm", "coinm", "margin"], ["coinm", "margin"]),
-        ("coinm", ["usdm", "coinm"], []),
+        ("coinm", ["usdm", "coinm"], ["usdm"]),
         ("usdm", ["pm-usdm", "pm-coinm"], ["pm-usdm", "pm-coinm"]),
     ],
     ids=["nothing is stored", "no other", "of the first", "of another", "of one that is not stored yet"],
 )
-def test_the_job_of_the_first_market_makes_those_of_the_others(
-    market: str, stored: list[str], sisters: list[str]
-) -> None:
+def test_the_job_of_a_market_makes_those_of_the_others(market: str, stored: list[str], sisters: list[str]) -> None:
     first = replace(SCHEDULED, market=market, is_last=True)
     assert jobs.sister_jobs(first, stored) == [replace(SCHEDULED, market=name) for name in sisters]
 
