@@ -8,6 +8,7 @@ import pytest
 
 from etl.core.account_markets import ACCOUNT_INFO
 from etl.simulator.accounts import MAIN, Account
+from etl.simulator.markets import Wallet
 from etl.simulator.scenario import Scenario
 from tests.acceptance.endings import assert_one_line
 from tests.acceptance.lab import DAY, Lab, Labs
@@ -41,7 +42,7 @@ def refused(market: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("wallets", [("usdm", "coinm"), ("margin",)])
 def test_a_sub_account_is_read_in_the_markets_that_it_has_and_is_complete_with_these(
-    lab: Labs, wallets: tuple[str, ...]
+    lab: Labs, wallets: tuple[Wallet, ...]
 ) -> None:
     sub = found_by_itself(lab, replace(MAIN, wallets=wallets))
     done = sub("backfill", "--since", "5d")

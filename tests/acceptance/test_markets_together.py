@@ -21,7 +21,7 @@ from tests.acceptance.market_tables import (
 
 MINUTE = 60_000
 LIMITS = {"futures": 2_400, "papi": 6_000, "sapi": 12_000, "api": 6_000}
-"""Weight per minute and address, as the exchange documents it. Half of it is the budget unless the settings name one."""
+"""Weight per minute and address, as the exchange documents it. Half of it is the budget where none is set."""
 
 
 def with_an_order_a_day(lab: Lab, days: int) -> Lab:
