@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from benchmarks import budget, bulk, capacity, growth, latency, nightly, weight
+from benchmarks import budget, bulk, capacity, growth, latency, market_weight, nightly, weight
 from benchmarks.places import server
 from benchmarks.table import table
 
 SECTIONS = {
     "weight": weight.figures,
+    "markets": market_weight.figures,
     "nightly": nightly.figures,
     "bulk": bulk.figures,
     "latency": latency.figures,

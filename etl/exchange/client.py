@@ -106,7 +106,7 @@ class ExchangeClient:
         self._sleep = sleep
         self._key_refusals: dict[str, KeyRefusals] = {}
         """By API: a key that works at one may be refused at another."""
-        self._lock = Lock()
+        self._lock, self._listing = Lock(), Lock()
         self._sent = 0
         self._weight = 0
         self._info: ExchangeInfo | None = None
@@ -227,9 +227,10 @@ class ExchangeClient:
             return ExchangeInfo()
         listing = self.market.listing
         read = read_margin_pairs if self.market.pager is Pager.NUMBERED else read_exchange_info
-        info = self._info or self._retried(lambda: read(self._get(listing)), retry)
-        self._info = info if info.symbols else None
-        return info
+        with self._listing:  # several walks may need it at once
+            info = self._info or self._retried(lambda: read(self._get(listing)), retry)
+            self._info = info if info.symbols else None
+            return info
 
     def _few(self) -> RetryPolicy:
         return replace(self._retry, attempts=min(self._retry.attempts, FEW_ATTEMPTS))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from etl.simulator.accounts import PERMISSIONS, Account
+from etl.simulator.book import Book
 from etl.simulator.markets import Market
 from etl.simulator.messages import RefusedError
 from etl.simulator.scenario import Scenario
@@ -38,6 +39,14 @@ def check_margin(account: Account, now_ms: int) -> None:
 def has_margin(account: Account, now_ms: int) -> bool:
     """Whether margin trading is open; Portfolio Margin includes it."""
     return "margin" in account.wallets or account.in_portfolio_margin(now_ms)
+
+
+def check_pair(book: Book, isolated_symbol: str | None, scenario: Scenario) -> None:
+    """Refuse a pair in which the account has no isolated margin, where the scenario says so."""
+    if isolated_symbol is None or scenario.unopened_pairs == "empty":
+        return
+    if not any(one.is_isolated and one.symbol == isolated_symbol for one in book.all()):
+        raise RefusedError(400, -11001, "Isolated margin account does not exist.")
 
 
 def account_info(account: Account, now_ms: int) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def _force_orders(market: Market, venue: Venue, call: Call) -> Reply:
         orders = page(book, query, scenario, call.now_ms)
         return Reply(200, json_array(orders), rows=len(orders))
     numbered = rules.numbered_query_of(call.params, venue.books.isolated_symbols, scenario, call.now_ms)
+    access.check_pair(book, numbered.isolated_symbol, scenario)
     arrivals = venue.arrivals(account.name, market)
     orders, total = numbered_page(book, numbered, scenario, call.now_ms, arrivals)
     return Reply(200, numbered_body(orders, total), rows=len(orders))

@@ -66,6 +66,9 @@ class Scenario:
         Literal["descending", "ascending"], "margin orders come newest first (descending) or oldest first"
     ] = "descending"
     isolated_in_cross: Annotated[bool, "whether margin orders without isolatedSymbol are also those of pairs"] = False
+    unopened_pairs: Annotated[
+        Literal["empty", "-11001"], "what margin says of an isolated pair in which the account has no order"
+    ] = "empty"
     late_rows: Annotated[int, "how many rows of a window of several margin pages arrive later, one after a page"] = 0
     no_wallet: Annotated[Literal["-4109", "-2015"], "what fapi and dapi say to an account without the wallet"] = "-4109"
     reading_suffices: Annotated[

@@ -53,10 +53,10 @@ def histories(history: Generated, wallets: Sequence[str] = OF_CLASSIC) -> dict[s
     return {"main": dict.fromkeys(wallets, history)}
 
 
-def market_lab(lab: Labs, market: str, of: Generated = BUSY, scenario: Scenario | None = None) -> Lab:
+def market_lab(lab: Labs, market: str, of: Generated | None = BUSY, scenario: Scenario | None = None) -> Lab:
     """An exchange whose account has this market, and a command that reads it alone."""
     scenario = scenario or Scenario(order_id_offset=BEYOND_FLOATS)
-    made = lab(scenario, (account_of(market),), histories=histories(of))
+    made = lab(scenario, (account_of(market),), histories=histories(of) if of else {"main": {}})
     made.command.environment["FORCE_ORDERS_MARKETS"] = market
     return made
 
