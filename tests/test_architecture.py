@@ -67,7 +67,8 @@ MAY_IMPORT = {
     },
     "etl.notifications.delivery": set(),
     "etl.fleet": {
-        *("etl.fleet", "etl.accounts", "etl.core", "etl.errors", "etl.exchange", "etl.logs", "etl.monitoring"),
+        *("etl.fleet", "etl.accounts", "etl.core", "etl.errors", "etl.exchange", "etl.file_access", "etl.logs"),
+        "etl.monitoring",
         *("etl.notifications", "etl.reporting.lines", "etl.runs", "etl.settings", "etl.store"),
     },
     "etl.fleet.jobs": {"etl.core", "etl.errors", "etl.runs.spans"},

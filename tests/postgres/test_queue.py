@@ -17,7 +17,8 @@ from etl.store.runs import Assignment
 
 SCHEDULED = 1_790_000_000
 _DEFER = text("""
-    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) VALUES (:queue, :task, :lock, CAST(:args AS jsonb))
+    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args)
+    VALUES (:queue, :task, :lock, CAST(:args AS jsonb))
 """)
 WEEK = Job("main", "default", BACKFILL, 1_000, 2_000, ("BTCUSDT",))
 
