@@ -40,7 +40,7 @@ from etl.settings.secret import SecretStr
 from etl.store import migrate, runs
 from etl.store.database import address
 from etl.store.engine import connection_to, engine_for
-from etl.store.rights import is_read_only, lacking_to_write
+from etl.store.rights import is_read_only, lacking_to_write, may_read_revision
 
 TIMEOUT_S = 5
 """Seconds for a connection, a statement, or a response of the exchange."""
@@ -128,11 +128,15 @@ class _Checks:
         url = self._kept.enter_context(address(own.get_secret_value() if own else None, self._settings.data_dir))
         with connection_to(engine_for(url, TIMEOUT_S)) as connection:
             yield CheckResult("database", Status.OK, f"PostgreSQL {_version(connection)}")
+            rights = doctor_checks.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
+            if not may_read_revision(connection):
+                yield CheckResult("schema", Status.SKIPPED, "not checked: the role may not read it")
+                yield rights
+                return
             found, wanted = migrate.current(connection), migrate.head()
             yield doctor_checks.of_schema(found, wanted, is_embedded=own is None)
             if found != wanted:
                 return
-            rights = doctor_checks.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
             yield rights
             self._url = url if rights.status is Status.OK else None
             yield doctor_checks.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))
