@@ -59,7 +59,7 @@ def _copy(programs: Programs, source: Connection, copy: Connection, settings: Se
 def _hold_accounts(connection: Connection) -> None:
     """Lock every account until the connection ends. Raises BusyError while a run holds one of them."""
     for account, market in stored_orders.scopes(connection):
-        locks.claim_account(connection, account, market)
+        locks.claim_account(connection, account, market, "db move-to")
     connection.commit()
 
 

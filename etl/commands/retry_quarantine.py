@@ -33,7 +33,7 @@ def retry_quarantine(connection: Connection) -> Retried:
     with store_errors():
         rows = quarantine.unresolved(connection)
         for account, market in sorted({(row.account, row.market) for row in rows}):
-            locks.claim_account(connection, account, market)
+            locks.claim_account(connection, account, market, "quarantine retry")
         run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
         stored: list[int] = []

@@ -279,7 +279,9 @@ class Run:
 
     def _reads(self, wallet: Wallet) -> str:
         """Which session has the account, for the progress line: its end may be cut, so the time comes first."""
-        return f"{self._holder(wallet) or 'another run'} reads account {wallet}"
+        by = self._holder(wallet)
+        does = "reads" if by is None or by.is_run else "has"
+        return f"{by or 'another run'} {does} account {wallet}"
 
     def _plan(self, planner: Planner, sink: Sink, span: SpanText | None, earliest: Mapping[Market, int]) -> list[Walk]:
         reader = self._reader
