@@ -117,7 +117,7 @@ def tables(url: str) -> int:
         ("mysql://db", "URL must be the URL of a Postgres database"),
         ("postgresql://a:b@c@d/e", "the database URL cannot be read"),
         ("{own}", "this URL is that of the database in use"),
-        ("{other}", "the database is not empty: it has a table that is not ours, public.invoices"),
+        ("{other}", "is not empty: it has a table that is not ours, public.invoices"),
     ],
 )
 def test_a_place_that_cannot_be_moved_to_ends_with_2(lab: Labs, empty_database_url: str, url: str, said: str) -> None:
