@@ -303,6 +303,15 @@ def test_importing_any_module_opens_starts_and_configures_nothing() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("command", ["status", "report", "metrics", "export"])
+def test_a_command_that_only_reads_loads_nothing_that_sends_requests(command: str) -> None:
+    script = f"import sys, etl.cli.{command}, etl.runs.arguments, etl.runs.from_settings; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = set(loaded.stdout.split())
+    assert f"etl.cli.{command}" in names
+    assert names & {"requests", "urllib3", "cryptography", "etl.exchange.client", "etl.runs.composition"} == set()
+
+
 def test_no_module_makes_an_engine_or_settings_at_import() -> None:
     makers = {"create_engine", "engine_for", "Settings", "load", "open_database", "Session", "basicConfig", "configure"}
     made = {
