@@ -36,6 +36,12 @@ def server_home(data_dir: Path) -> Path:
     return elsewhere if (elsewhere / "postgres").is_dir() or closed_above(own / "postgres") else own
 
 
+def data_places(data_dir: Path) -> list[Path]:
+    """The data directory as it is named and, where the embedded Postgres lives elsewhere, that place."""
+    home = server_home(data_dir)
+    return [data_dir] if home == data_dir.expanduser().resolve() else [data_dir, home]
+
+
 def _lets_through(directory: os.stat_result, uid: int | None, gid: int | None) -> bool:
     if directory.st_uid == uid:
         return bool(directory.st_mode & stat.S_IXUSR)

@@ -44,8 +44,8 @@ MAY_IMPORT = {
         *("etl.store", "etl.waits"),
     },
     "etl.monitoring": {
-        *("etl.monitoring", "etl.core", "etl.errors", "etl.exchange.clock", "etl.logs", "etl.runs.composition"),
-        *("etl.settings", "etl.store"),
+        *("etl.monitoring", "etl.core", "etl.errors", "etl.exchange.clock", "etl.file_access", "etl.logs"),
+        *("etl.runs.composition", "etl.settings", "etl.store"),
     },
     "etl.reporting": {
         *(

@@ -31,6 +31,7 @@ from etl.core.wallets import Wallet
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.exchange.access import Access
+from etl.file_access import data_places
 from etl.notifications.channels import read_channels
 from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
@@ -110,7 +111,8 @@ class _Checks:
         place = doctor_checks.of_directory(str(directory), fault_of(directory), mode)
         self._has_data_dir = place.status is not Status.FAILED
         yield place
-        yield doctor_checks.of_disk(shutil.disk_usage(nearest_existing(directory)).free)
+        free = {str(one): shutil.disk_usage(nearest_existing(one)).free for one in data_places(directory)}
+        yield doctor_checks.of_disk(free)
 
     def _database(self) -> Iterator[CheckResult]:
         own = self._settings.database_url

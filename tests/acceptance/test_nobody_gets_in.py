@@ -1,5 +1,6 @@
 """Nobody gets in: not through a directory, a query, a file, a log or a lock."""
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,21 @@ def test_no_mode_above_the_data_of_root_ever_changes(command: Command, tmp_path:
         assert (found.returncode, found.stderr) == (0, ""), "nor are the data lost when it may"
     finally:
         shutil.rmtree(server_home(home / "data"))
+
+
+@only_as_root
+def test_the_disk_that_is_watched_is_the_one_with_the_data_of_root(command: Command, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    closed = {"HOME": str(home), "FORCE_ORDERS_DATA_DIR": str(home / "data")}
+    place = server_home(home / "data")
+    try:
+        assert command("db", "upgrade", **closed).returncode == 0
+        assert f'force_orders_disk_free_bytes{{directory="{place}"}} ' in command("metrics", **closed).stdout
+        (disk,) = [one for one in json.loads(command("doctor", "--json", **closed).stdout) if one["check"] == "disk"]
+        assert disk["detail"].endswith((f" free at {place}", f" free at {home / 'data'}"))
+    finally:
+        shutil.rmtree(place)
 
 
 # Queries
