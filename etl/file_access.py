@@ -39,6 +39,12 @@ def server_home(data_dir: Path) -> Path:
     return elsewhere if (elsewhere / "postgres").is_dir() or closed_above(own / "postgres") else own
 
 
+def data_places(data_dir: Path) -> list[Path]:
+    """The data directory as it is named and, where the embedded Postgres lives elsewhere, that place."""
+    home = server_home(data_dir)
+    return [data_dir] if home == data_dir.expanduser().resolve() else [data_dir, home]
+
+
 def _lets_through(directory: os.stat_result, uid: int | None, gid: int | None) -> bool:
     if directory.st_uid == uid:
         return bool(directory.st_mode & stat.S_IXUSR)
@@ -79,11 +85,32 @@ def why_untrusted(path: Path, opened: os.stat_result) -> str | None:
     """
     if os.name != "posix" or not stat.S_ISREG(opened.st_mode):
         return None
+    return _why_not_owned(path, opened) or _why_writable(path, opened)
+
+
+def why_untrusted_directory(path: Path) -> str | None:
+    """The same of a directory, in which somebody else could put files in, or take some away.
+
+    Others may write where the sticky bit is set, as in /tmp: nobody takes away what another owns there, and what
+    somebody adds is refused for its own owner. Nobody writes to what is mounted read-only, as containers get it.
+    """
+    if os.name != "posix" or os.statvfs(path).f_flag & os.ST_RDONLY:
+        return None
+    found = path.stat()
+    return _why_not_owned(path, found) or (None if found.st_mode & stat.S_ISVTX else _why_writable(path, found))
+
+
+def _why_not_owned(path: Path, opened: os.stat_result) -> str | None:
     named = quote(str(path))
     for found, option in ((opened, ""), (path.lstat(), "-h ")):
         if not is_ours(found):
             take_over = f"chown {option}{_user(os.geteuid())} {named}"
             return f"the user {_user(found.st_uid)} owns it; if its content is yours: {take_over}"
+    return None
+
+
+def _why_writable(path: Path, opened: os.stat_result) -> str | None:
+    named = quote(str(path))
     if opened.st_mode & stat.S_IWOTH:
         return f"every user may write to it: chmod o-w {named}"
     if opened.st_mode & stat.S_IWGRP and opened.st_gid != os.getegid():

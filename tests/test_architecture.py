@@ -44,8 +44,8 @@ MAY_IMPORT = {
         *("etl.store", "etl.waits"),
     },
     "etl.monitoring": {
-        *("etl.monitoring", "etl.core", "etl.errors", "etl.exchange.clock", "etl.logs", "etl.runs.composition"),
-        *("etl.settings", "etl.store"),
+        *("etl.monitoring", "etl.core", "etl.errors", "etl.exchange.clock", "etl.file_access", "etl.logs"),
+        *("etl.runs.composition", "etl.settings", "etl.store"),
     },
     "etl.reporting": {
         *(
@@ -67,7 +67,8 @@ MAY_IMPORT = {
     },
     "etl.notifications.delivery": set(),
     "etl.fleet": {
-        *("etl.fleet", "etl.accounts", "etl.core", "etl.errors", "etl.exchange", "etl.logs", "etl.monitoring"),
+        *("etl.fleet", "etl.accounts", "etl.core", "etl.errors", "etl.exchange", "etl.file_access", "etl.logs"),
+        "etl.monitoring",
         *("etl.notifications", "etl.reporting.lines", "etl.runs", "etl.settings", "etl.store"),
     },
     "etl.fleet.jobs": {"etl.core", "etl.errors", "etl.runs.spans"},
@@ -300,6 +301,15 @@ def test_importing_any_module_opens_starts_and_configures_nothing() -> None:
         [sys.executable, "-W", "error", "-c", script, *modules], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["status", "report", "metrics", "export"])
+def test_a_command_that_only_reads_loads_nothing_that_sends_requests(command: str) -> None:
+    script = f"import sys, etl.cli.{command}, etl.runs.arguments, etl.runs.from_settings; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = set(loaded.stdout.split())
+    assert f"etl.cli.{command}" in names
+    assert names & {"requests", "urllib3", "cryptography", "etl.exchange.client", "etl.runs.composition"} == set()
 
 
 def test_no_module_makes_an_engine_or_settings_at_import() -> None:

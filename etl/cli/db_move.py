@@ -10,6 +10,7 @@ from etl.cli.options import database_location, examples, load_settings
 from etl.commands.database_shell import run_shell
 from etl.commands.move_database import move_database
 from etl.errors import ConfigError
+from etl.file_access import server_home
 from etl.settings.checks import database_url
 from etl.settings.model import Settings
 from etl.store.connection_parameters import SECRETS, url_without_secrets
@@ -44,8 +45,9 @@ def db_move_to(context: click.Context, url: str) -> None:
 
 
 def _what_to_do(settings: Settings, address: str) -> list[str]:
-    old = "the database used so far" if settings.database_url else f"the data in {settings.data_dir / 'postgres'}"
-    remove = "" if settings.database_url else f": rm -r {shlex.quote(str(settings.data_dir / 'postgres'))}"
+    data = server_home(settings.data_dir) / "postgres"
+    old = "the database used so far" if settings.database_url else f"the data in {data}"
+    remove = "" if settings.database_url else f": rm -r {shlex.quote(str(data))}"
     return [
         f"use it from now on, and name its password: FORCE_ORDERS_DATABASE_URL={shlex.quote(address)}",
         "grant the rights of other roles: docs/operations.md, 'Roles and rights'",

@@ -18,7 +18,7 @@ from etl.reporting.export_formats import FORMATS, encoder_for
 from etl.reporting.files import atomic_write
 from etl.reporting.queries import select_accounts
 from etl.reporting.report_tables import doubt_lines
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.runs.arguments import parse_symbols
 from etl.runs.spans import SpanText
 
@@ -62,12 +62,12 @@ def export(
     needs the extra 'parquet'.
     """
     settings = load_settings(context)
-    rules = composition.rules(settings, local_now())
+    rules = from_settings.rules(settings, local_now())
     span = SpanText(EVER if since is None else since, until).resolve(rules)
     bounds = None if since is None else span.start, None if until is None else span.end
     chosen = OrderFilter(*bounds, parse_symbols(symbol), account, market)
     encode = encoder_for(file_format or _format_of(out))
-    with nullcontext() if out == STDOUT else show_waits(), composition.store(settings, only_reads=True) as connection:
+    with nullcontext() if out == STDOUT else show_waits(), from_settings.store(settings, only_reads=True) as connection:
         if account:
             select_accounts(connection, account)
         doubted = check_export(connection, chosen, span)

@@ -1,6 +1,7 @@
 """What worker and schedule share: their options and the service that both run."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeVar
 
@@ -8,6 +9,8 @@ import click
 
 from etl.cli.console import exit_without_database, stop_signals
 from etl.commands.backup_database import Night, nightly_backup
+from etl.errors import StoreError
+from etl.fleet.lost_database import tell_of_start
 from etl.fleet.schedule import Schedule
 from etl.fleet.service import ServiceOptions, queues_to_serve, serve
 from etl.logs import always_show, logger
@@ -38,7 +41,13 @@ def run_service(
     served = [] if queues is None else queues_to_serve(settings, queues)
     options = ServiceOptions(served, jobs, due, None if metrics is None else parse_address(metrics))
     always_show("etl.fleet")
-    with stop_signals() as stop, composition.served(settings) as own:
+    with stop_signals() as stop, ExitStack() as resources:
+        try:
+            own = resources.enter_context(composition.served(settings))
+        except StoreError as error:
+            if due is not None:
+                tell_of_start(settings, error)
+            raise
         if due is not None and settings.backup_dir is not None:
             options = replace(options, back_up=lambda: _log_backup(nightly_backup(own)))
         serve(own, options, stop, exit_without_database)

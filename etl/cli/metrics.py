@@ -12,7 +12,7 @@ from etl.monitoring.machine_metrics import directories, disk_families
 from etl.monitoring.metrics import metrics as read_metrics
 from etl.monitoring.watch_metrics import backup_families
 from etl.reporting.files import atomic_write
-from etl.runs import composition
+from etl.runs import from_settings
 
 
 @click.command(
@@ -34,8 +34,8 @@ def metrics(context: click.Context, textfile: str | None) -> None:
     Sends no request to the exchange.
     """
     settings = load_settings(context)
-    with show_waits(), composition.store(settings, only_reads=True) as connection:
-        rules, wants_backups = composition.rules(settings, local_now()), settings.backup_dir is not None
+    with show_waits(), from_settings.store(settings, only_reads=True) as connection:
+        rules, wants_backups = from_settings.rules(settings, local_now()), settings.backup_dir is not None
         others = (*backup_families(connection, is_wanted=wants_backups), *disk_families(directories(settings)))
         text = read_metrics(connection, rules, configured_markets(settings), others)
     if textfile is None:

@@ -17,7 +17,7 @@ from etl.reporting.html import page
 from etl.reporting.queries import first_day, read_report, select_accounts
 from etl.reporting.report_data import ReportData
 from etl.reporting.report_tables import headline, quarantine_lines, report_tables
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.runs.arguments import check_span
 from etl.runs.spans import SpanText
 
@@ -51,8 +51,8 @@ def report(
     """
     settings = load_settings(context)
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
-    rules = composition.rules(settings, local_now())
-    with show_waits(), composition.store(settings, only_reads=True) as connection:
+    rules = from_settings.rules(settings, local_now())
+    with show_waits(), from_settings.store(settings, only_reads=True) as connection:
         accounts = select_accounts(connection, account)
         if since is None and (first := first_day(connection, accounts, market)) is not None:
             since = iso(first)

@@ -18,7 +18,7 @@ from etl.monitoring.status_json import status_json
 from etl.reporting.account_tables import totals_line
 from etl.reporting.queries import select_accounts
 from etl.reporting.run_tables import status_tables
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.store.coverage import Gap, has_more_accounts
 
 
@@ -45,8 +45,8 @@ def status(
     """
     settings = load_settings(context)
     configured = frozenset(account_names(settings))
-    with show_waits(), composition.store(settings, only_reads=True) as connection:
-        rules = composition.rules(settings, local_now())
+    with show_waits(), from_settings.store(settings, only_reads=True) as connection:
+        rules = from_settings.rules(settings, local_now())
         is_brief = not (account or everything or as_json) and has_more_accounts(connection, WORST_SHOWN)
         if is_brief:
             found = read_brief_status(connection, rules, configured, market)

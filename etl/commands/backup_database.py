@@ -18,6 +18,7 @@ from etl.store.backups import Backup, Snapshot
 from etl.store.clock import database_clock
 from etl.store.connection_parameters import parameters_of
 from etl.store.engine import store_errors
+from etl.store.rights import is_standby
 
 DUE_AFTER = timedelta(hours=20)
 """A night makes a backup if the newest is older."""
@@ -47,13 +48,14 @@ class Night(NamedTuple):
 def make_backup(settings: Settings, directory: Path | None, *, verified: bool) -> MadeBackup:
     """Write a backup into a directory, by default the configured one. Runs may go on meanwhile.
 
-    Raises ConfigError without a fitting pg_dump, or where nothing can be verified; BusyError while another process
-    makes a backup; BackupError if none can be written. A backup that fails its verification stays, and is not recorded
-    as verified.
+    Raises ConfigError without a fitting pg_dump, or where nothing can be verified; StoreError on a standby; BusyError
+    while another process makes a backup; BackupError if none can be written. A backup that fails its verification
+    stays, and is not recorded as verified.
     """
     if not composition.has_database(settings):
         raise StoreError("there is no database yet; 'force-orders backfill' makes one")
     with composition.store(settings) as connection:
+        refuse_standby(connection)
         programs = for_dump(installed(), server_version(connection))
         if verified and (fault := scratch_fault(connection)):
             raise ConfigError(f"{fault}; --no-verify makes a backup without that")
@@ -88,6 +90,15 @@ def nightly_backup(settings: Settings) -> Night:
 
 def default_directory(settings: Settings) -> Path:
     return settings.backup_dir or settings.data_dir / "backups"
+
+
+def refuse_standby(connection: Connection) -> None:
+    """Raises StoreError on a standby: a copy takes locks, and a backup adds a row to the table `backups`."""
+    with store_errors():
+        is_one = is_standby(connection)
+        connection.rollback()
+    if is_one:
+        raise StoreError("the database is a standby, which cannot be copied; connect to its primary")
 
 
 def server_version(connection: Connection) -> int:

@@ -32,6 +32,7 @@ from etl.core.wallets import Wallet
 from etl.embedded.programs import binaries
 from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedError
 from etl.exchange.access import Access
+from etl.file_access import data_places
 from etl.notifications.channels import read_channels
 from etl.runs import composition
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
@@ -41,7 +42,7 @@ from etl.settings.secret import SecretStr
 from etl.store import account_markets, migrate, runs
 from etl.store.database import address
 from etl.store.engine import connection_to, engine_for
-from etl.store.rights import is_read_only, lacking_to_write
+from etl.store.rights import is_read_only, lacking_to_write, may_read_revision
 
 TIMEOUT_S = 5
 """Seconds for a connection, a statement, or a response of the exchange."""
@@ -111,7 +112,8 @@ class _Checks:
         place = doctor_checks.of_directory(str(directory), fault_of(directory), mode)
         self._has_data_dir = place.status is not Status.FAILED
         yield place
-        yield doctor_checks.of_disk(shutil.disk_usage(nearest_existing(directory)).free)
+        free = {str(one): shutil.disk_usage(nearest_existing(one)).free for one in data_places(directory)}
+        yield doctor_checks.of_disk(free)
 
     def _database(self) -> Iterator[CheckResult]:
         own = self._settings.database_url
@@ -129,11 +131,15 @@ class _Checks:
         url = self._kept.enter_context(address(own.get_secret_value() if own else None, self._settings.data_dir))
         with connection_to(engine_for(url, TIMEOUT_S)) as connection:
             yield CheckResult("database", Status.OK, f"PostgreSQL {_version(connection)}")
+            rights = doctor_checks.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
+            if not may_read_revision(connection):
+                yield CheckResult("schema", Status.SKIPPED, "not checked: the role may not read it")
+                yield rights
+                return
             found, wanted = migrate.current(connection), migrate.head()
             yield doctor_checks.of_schema(found, wanted, is_embedded=own is None)
             if found != wanted:
                 return
-            rights = doctor_checks.of_rights(lacking_to_write(connection), is_read_only=is_read_only(connection))
             yield rights
             self._url = url if rights.status is Status.OK else None
             yield doctor_checks.of_schedule(runs.totals(connection), connection.scalar(text("SELECT now()")))

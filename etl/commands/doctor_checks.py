@@ -1,6 +1,6 @@
 """The checks of `doctor` as pure functions: measured values in, a result with a remedy out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,9 +60,10 @@ def of_directory(place: str, fault: str | None, mode: int | None) -> CheckResult
     return CheckResult("data directory", Status.OK, place)
 
 
-def of_disk(free: int) -> CheckResult:
-    """`free`: bytes."""
-    shown = f"{free / (1 << 30):,.1f} GiB free at the data directory"
+def of_disk(free_at: Mapping[str, int]) -> CheckResult:
+    """`free_at`: bytes by directory. The least counts: the embedded Postgres of root may live on another disk."""
+    place, free = min(free_at.items(), key=lambda one: one[1])
+    shown = f"{free / (1 << 30):,.1f} GiB free at {place}"
     if free >= DISK_WARNING:
         return CheckResult("disk", Status.OK, shown)
     status = Status.WARNING if free >= DISK_FAILURE else Status.FAILED

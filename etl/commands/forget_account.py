@@ -25,7 +25,7 @@ def forget_account(connection: Connection, account: str, why: str) -> int:
     """
     with store_errors():
         for market in sorted({USDM, *account_rows.markets(connection, account)}):
-            locks.claim_account(connection, account, market)
+            locks.claim_account(connection, account, market, "accounts forget")
         orders = account_rows.count_orders(connection, account)
         account_rows.delete_all(connection, account)
         decisions.record(connection, Decision.FORGET, account, why, details={"orders": orders})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from etl.commands.backup_database import server_version, write_dump
+from etl.commands.backup_database import refuse_standby, server_version, write_dump
 from etl.commands.postgres_programs import Programs, for_dump, installed, program_errors
 from etl.commands.restore_database import check_empty, make_way
 from etl.commands.restored_copy import check_copy, check_passes, restore_into
@@ -34,6 +34,7 @@ def move_database(settings: Settings, target: str) -> Contents:
     ):
         if backups.is_same_database(source, copy):
             raise ConfigError("this URL is that of the database in use")
+        refuse_standby(source)
         programs = for_dump(installed(), server_version(source))
         check_empty(copy, _schema(source))
         _hold_accounts(source)
@@ -59,7 +60,7 @@ def _copy(programs: Programs, source: Connection, copy: Connection, settings: Se
 def _hold_accounts(connection: Connection) -> None:
     """Lock every account until the connection ends. Raises BusyError while a run holds one of them."""
     for account, market in stored_orders.scopes(connection):
-        locks.claim_account(connection, account, market)
+        locks.claim_account(connection, account, market, "db move-to")
     connection.commit()
 
 

@@ -65,7 +65,7 @@ def reset_coverage(connection: Connection, reach: Reach, rules: Rules, why: str)
     with store_errors():
         markets = account_rows.markets(connection, reach.account) if reach.market is None else [reach.market]
         for market in markets:
-            locks.claim_account(connection, reach.account, market)
+            locks.claim_account(connection, reach.account, market, "coverage reset")
         proven = coverage_reset.proven_within(connection, reach)
         if coverage_reset.reset(connection, reach, rules.floor):
             details = {

@@ -12,8 +12,14 @@ from etl.commands.restored_copy import head_of, restore_into
 from etl.errors import ConfigError
 from etl.store import backups, migrate
 from etl.store.backups import Contents
+from etl.store.connection_parameters import parameters_of
 from etl.store.database import address
 from etl.store.engine import connection_to, engine_for, store_errors
+
+ANOTHER = (
+    "; restore into a new one, which database_url names or, without any database_url, data_dir; an empty variable does "
+    "not take database_url out of the settings file"
+)
 
 
 class Restored(NamedTuple):
@@ -41,19 +47,23 @@ def restore_database(url: str | None, data_dir: Path, file: Path) -> Restored:
             f"{file} has the schema {head.revision}, and this program knows {migrate.head()}; install the newer version"
         )
     with address(url, data_dir) as reachable, connection_to(engine_for(reachable)) as connection:
-        check_empty(connection, head.schema)
+        check_empty(connection, head.schema, remedy=ANOTHER)
         return _restore(programs, connection, file, head.schema)
 
 
-def check_empty(connection: Connection, schema: str) -> None:
-    """Raises ConfigError unless tables can be made in this schema: there are none, or ours without a row."""
+def check_empty(connection: Connection, schema: str, remedy: str = "") -> None:
+    """Raises ConfigError unless tables can be made in this schema: there are none, or ours without a row.
+
+    `remedy`: a sentence to add about a database that is not empty.
+    """
     with store_errors():
         held, own = backups.occupied(connection), connection.exec_driver_sql("SELECT current_schema()").scalar()
         connection.rollback()
         if held:
+            where = parameters_of(connection)
             raise ConfigError(
-                f"the database is not empty: {held}; nothing was changed. Restore into a new one, which "
-                "FORCE_ORDERS_DATABASE_URL or FORCE_ORDERS_DATA_DIR names"
+                f"the database {where['dbname']} at {where['host']}, port {where['port']}, is not empty: {held}; "
+                f"nothing was changed{remedy}"
             )
         if own != schema:
             raise ConfigError(

@@ -36,7 +36,7 @@ def retry_quarantine(connection: Connection) -> Retried:
     with store_errors():
         rows = quarantine.unresolved(connection)
         for wallet in sorted({_wallet_of(row) for row in rows}):
-            locks.claim_account(connection, *wallet)
+            locks.claim_account(connection, *wallet, "quarantine retry")
         run_id = runs.start(connection, "quarantine retry")
         counts = runs.Counts()
         stored: list[int] = []

@@ -11,6 +11,7 @@ One scheduled run, from `force-orders schedule` to its notification:
 4. `worker_context.WorkerContext.run_job` makes the run. For an account that is several weeks behind it enqueues a job
    for each week instead. A job that did not succeed is retried after `jobs.retry_delay`.
 5. `nights` tells what became of each account, and `end_of_night` notifies, pings and makes a backup, within an hour.
+   `lost_database` tells of it when the database cannot be used.
 
 `backfill` makes the jobs of `backfill --distributed`; `queue` reads and writes the queue's tables.
 

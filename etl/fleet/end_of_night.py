@@ -3,8 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from etl.core.timeline import SECOND
 from etl.errors import ForceOrdersError
-from etl.fleet.nights import results
+from etl.exchange.clock import local_now
+from etl.fleet.lost_database import tell_of
+from etl.fleet.nights import NEWS_AFTER_S, results
 from etl.fleet.queue import read_night
 from etl.logs import logger
 from etl.notifications.channels import notify
@@ -22,9 +25,11 @@ def end_of_night(
     """A function of the time a scheduled run of these accounts was due, epoch seconds, and of its earlier calls for it.
 
     It returns True once nothing is left to do, and False to be called again later. Without notification channels, a
-    ping URL and a backup it does nothing.
+    ping URL and a backup it does nothing. Where the database cannot be used, that is the news, once the night's own is
+    overdue; the night's own follows when the database is back.
     """
     is_needed = (settings.notify_urls_file, settings.ping_url_file, back_up) != (None, None, None)
+    told_without: set[int] = set()
 
     def end(due_at: int, calls: int) -> bool:
         if not is_needed:
@@ -39,6 +44,9 @@ def end_of_night(
                 summary = stored_summary(settings, connection, night.run_ids, accounts)
         except ForceOrdersError as error:
             _log.warning("how the night went cannot be told yet: %s", error)
+            if due_at not in told_without and local_now() / SECOND - due_at >= NEWS_AFTER_S:
+                told_without.add(due_at)
+                tell_of(settings, error)
             return False
         ended = results(night)
         _complain(ping_end(settings, ended.exit_code), *notify(settings, replace(summary, accounts=ended)))

@@ -14,7 +14,7 @@ What is still open then is named: neither a ban of days nor a key that is refuse
 """
 
 UNSERVED_AFTER_S = 60.0
-"""A queue whose jobs could have begun, and of which none has for so many seconds, is served by no worker."""
+"""A queue of which no worker does anything, although one of its jobs could have begun so many seconds ago, has none."""
 
 ENDED = ("succeeded", "failed", "cancelled", "aborted")
 
@@ -29,9 +29,7 @@ class NightJob:
     """As in the view `jobs`."""
     attempts: int = 0
     is_ready: bool = False
-    """Whether it waits for nothing but a worker: neither for its time nor for an earlier job of its account."""
-    since_start: float | None = None
-    """Seconds since a worker began it last."""
+    """Whether it waits for nothing but a worker, or for an earlier job of its account that does: not for its time."""
     run_status: str | None = None
     error: str | None = None
     market: str = USDM
@@ -45,8 +43,8 @@ class Night:
     run_ids: Sequence[int] = ()
     age: float = 0.0
     """Seconds since its first job was enqueued, which may have been long after it was due."""
-    busy_queues: frozenset[str] = frozenset()
-    """Queues of which a living worker runs a job now."""
+    served_queues: frozenset[str] = frozenset()
+    """Queues of which a living worker runs a job, or has begun or ended one in the last UNSERVED_AFTER_S."""
 
     @property
     def has_news(self) -> bool:
@@ -88,7 +86,6 @@ def _reason(wallet: Wallet, last: Sequence[NightJob]) -> str:
 
 def _unserved_queues(night: Night) -> Iterable[str]:
     """Queues whose jobs wait for a worker, of which none is there."""
-    for queue in sorted({job.queue for job in night.jobs if job.is_ready} - night.busy_queues):
-        begun = [job.since_start for job in night.jobs if job.queue == queue and job.since_start is not None]
-        if min([night.age, *begun]) >= UNSERVED_AFTER_S:
-            yield queue
+    if night.age < UNSERVED_AFTER_S:
+        return ()
+    return sorted({job.queue for job in night.jobs if job.is_ready} - night.served_queues)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from etl.fleet import pace
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, by_expiry, job_from_arguments
-from etl.fleet.nights import Night, NightJob
+from etl.fleet.nights import UNSERVED_AFTER_S, Night, NightJob
 from etl.store.engine import store_errors
 
 CHUNK = 500
@@ -31,19 +31,19 @@ _IS_SUPERSEDED = text("""
 
 _NIGHT = text("""
     WITH next AS MATERIALIZED (
-         SELECT lock, min(id) AS id FROM procrastinate_jobs WHERE status IN ('todo', 'doing') GROUP BY lock
+         SELECT DISTINCT ON (lock) lock,
+                status = 'todo' AND coalesce(scheduled_at <= now() - :unserved_after * interval '1 second', true)
+                AS is_ready
+           FROM procrastinate_jobs WHERE status IN ('todo', 'doing') ORDER BY lock, id
          )
     SELECT job.id, job.args ->> 'account' AS account, coalesce(job.args ->> 'market', 'usdm') AS market,
            job.queue_name AS queue, job.status::text AS status, job.attempts,
-           job.status = 'todo' AND job.id = next.id AND coalesce(job.scheduled_at <= now(), true) AS is_ready,
+           job.status = 'todo' AND coalesce(next.is_ready, false) AS is_ready,
            run.status AS run_status, run.error,
-           extract(epoch FROM now() - event.enqueued_at)::float8 AS age,
-           extract(epoch FROM now() - event.started_at)::float8 AS since_start
+           extract(epoch FROM now() - event.enqueued_at)::float8 AS age
       FROM procrastinate_jobs AS job
      CROSS JOIN LATERAL (
-           SELECT min(at) FILTER (WHERE type = 'deferred') AS enqueued_at,
-                  max(at) FILTER (WHERE type = 'started') AS started_at
-             FROM procrastinate_events WHERE job_id = job.id
+           SELECT min(at) AS enqueued_at FROM procrastinate_events WHERE job_id = job.id AND type = 'deferred'
            ) AS event
       LEFT JOIN next ON next.lock = job.lock
       LEFT JOIN LATERAL (
@@ -55,7 +55,10 @@ _NIGHT = text("""
        AND job.args ->> 'timestamp' = :due_at AND job.task_name IN ('sync', 'backfill')
      ORDER BY job.id
 """)
-"""The first job of a scheduled run bounds the search, as long as no later one has been enqueued."""
+"""The first job of a scheduled run bounds the search, as long as no later one has been enqueued.
+
+A job that waits behind older ones of its account is as ready as the first of them: in a backlog it is never the next.
+"""
 
 _LOCKS_OF_NIGHT = text("""
     SELECT lock FROM procrastinate_jobs
@@ -66,11 +69,21 @@ _LOCKS_OF_NIGHT = text("""
 
 _RUN_IDS = text("SELECT id FROM runs WHERE job_id = ANY(:jobs) ORDER BY id")
 
-_BUSY = text("""
-    SELECT DISTINCT job.queue_name
+_SERVED = text("""
+    SELECT job.queue_name
       FROM procrastinate_jobs AS job JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
      WHERE job.status = 'doing' AND worker.last_heartbeat >= now() - :dead_after * interval '1 second'
+     UNION
+    SELECT job.queue_name
+      FROM (SELECT job_id, type, at FROM procrastinate_events ORDER BY id DESC LIMIT :newest) AS event
+      JOIN procrastinate_jobs AS job ON job.id = event.job_id
+     WHERE event.at >= now() - :unserved_after * interval '1 second'
+       AND event.type IN ('started', 'deferred_for_retry', 'succeeded', 'failed', 'aborted')
 """)
+"""Queues of which a worker does something: between two jobs it runs none."""
+
+NEWEST_EVENTS = 5_000
+"""How far back to look for what workers did: more than they do in a minute; events have no index by time."""
 
 
 def enqueue(connection: Connection, jobs: Sequence[Job]) -> int:
@@ -113,18 +126,19 @@ def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
 def read_night(connection: Connection, due_at: int) -> Night:
     """How far the jobs of the scheduled run are that was due then, in epoch seconds."""
     with store_errors():
-        rows = connection.execute(_NIGHT, {"due": due_at, "due_at": str(due_at)}).all()
+        limits = {"unserved_after": UNSERVED_AFTER_S, "dead_after": pace.PACE.dead_after, "newest": NEWEST_EVENTS}
+        rows = connection.execute(_NIGHT, {"due": due_at, "due_at": str(due_at)} | limits).all()
         run_ids = connection.scalars(_RUN_IDS, {"jobs": [row.id for row in rows]}).all()
-        busy = connection.scalars(_BUSY, {"dead_after": pace.PACE.dead_after}).all()
+        served = connection.scalars(_SERVED, limits).all()
         connection.rollback()
     jobs = [
         NightJob(
-            *(row.account, row.queue, row.status, row.attempts, row.is_ready, row.since_start, row.run_status),
+            *(row.account, row.queue, row.status, row.attempts, row.is_ready, row.run_status),
             *(row.error, row.market),
         )
         for row in rows
     ]
-    return Night(tuple(jobs), tuple(run_ids), max((row.age for row in rows), default=0.0), frozenset(busy))
+    return Night(tuple(jobs), tuple(run_ids), max((row.age for row in rows), default=0.0), frozenset(served))
 
 
 def _unscheduled(job: Job) -> Job:

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from socket import gethostname
 from threading import Event
 
@@ -17,11 +19,12 @@ from etl.accounts.key_sources import configured_markets, key_sources
 from etl.core.markets.apis import FAPI
 from etl.core.text import many
 from etl.core.timeline import iso, to_millis
-from etl.errors import ConfigError, StoppedError
+from etl.errors import ConfigError, StoppedError, StoreError
 from etl.exchange.clock import ExchangeClock
 from etl.fleet import pace
 from etl.fleet.end_of_night import end_of_night
 from etl.fleet.housekeeping import with_folding
+from etl.fleet.lost_database import Outage, tell_of
 from etl.fleet.schedule import Schedule, upcoming, with_first_markets
 from etl.fleet.worker import HOUSEKEEPING, Worker
 from etl.fleet.worker_context import WorkerContext
@@ -105,15 +108,24 @@ def serve(
                 url, options.queues, options.concurrency, run_job, halt, options.schedule, end_night, give_up, pace.PACE
             )
 
-        asyncio.run(_work_until(stop, new_worker, options.concurrency))
+        tell = partial(tell_of, settings) if options.schedule else None
+        asyncio.run(work_until(stop, new_worker, options.concurrency, tell))
     raise StoppedError(STOPPED)
 
 
-async def _work_until(stop: Event, new_worker: Callable[[], Worker], concurrency: int) -> None:
+async def work_until(
+    stop: Event,
+    new_worker: Callable[[], Worker],
+    concurrency: int,
+    tell: Callable[[StoreError], None] | None,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Work until `stop` is set; `tell` is called, once, of an outage that keeps lasting."""
+    outage = Outage()
     threads = ThreadPoolExecutor(concurrency + 1, thread_name_prefix="job")  # one more for the notifications
     asyncio.get_running_loop().set_default_executor(threads)
     while not stop.is_set():
-        worker, why = new_worker(), "the worker ended"
+        worker, why, began = new_worker(), "the worker ended", now()
         working = asyncio.create_task(worker.work())
         while not (stop.is_set() or working.done()):
             await asyncio.wait({working}, timeout=TICK)
@@ -127,4 +139,6 @@ async def _work_until(stop: Event, new_worker: Callable[[], Worker], concurrency
             why = reason(error)
         if not stop.is_set():
             _log.warning("the queue cannot be used: %s; next attempt in %g s", why, pace.PACE.reconnect)
+            if tell is not None and outage.is_news(began, now()):
+                await asyncio.to_thread(tell, StoreError(f"the queue cannot be used: {why}"))
             await asyncio.to_thread(stop.wait, pace.PACE.reconnect)

@@ -7,13 +7,14 @@ from pathlib import Path
 from prometheus_client.core import Metric
 
 from etl.core.timeline import SECOND
+from etl.file_access import data_places
 from etl.monitoring.gauge import gauge
 from etl.settings.model import Settings
 
 
 def directories(settings: Settings) -> list[Path]:
-    """Where the program writes: its data and, where every night makes one, backups."""
-    return [settings.data_dir, *([settings.backup_dir] if settings.backup_dir else [])]
+    """Where the program writes: its data, those of the embedded Postgres, and backups where every night makes one."""
+    return [*data_places(settings.data_dir), *([settings.backup_dir] if settings.backup_dir else [])]
 
 
 def disk_families(directories: Collection[Path]) -> Iterator[Metric]:

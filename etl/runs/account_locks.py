@@ -36,8 +36,9 @@ def lock_wallets(connection: Connection, reader: Reader, wanted: Sequence[Wallet
                 break
             if waiting:
                 # The end of the line may be cut, so the time comes first.
-                by_whom = _holder(connection, waiting[0]) or "another run"
-                slot.put(Reason.ACCOUNT, f"{by_whom} reads account {waiting[0]}", since=began)
+                by = _holder(connection, waiting[0])
+                does = "reads" if by is None or by.is_run else "has"
+                slot.put(Reason.ACCOUNT, f"{by or 'another run'} {does} account {waiting[0]}", since=began)
                 if reader.stop.wait(TICK):
                     raise StoppedError(STOPPED)
     return refused | {wallet: locks.busy(wallet, _holder(connection, wallet)) for wallet in waiting}

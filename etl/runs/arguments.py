@@ -39,14 +39,14 @@ def check_markets(
 def check_span(settings: "Settings", span: "SpanText") -> None:
     """Raise ConfigError for an invalid span, by this machine's clock, which may be wrong."""
     from etl.exchange.clock import local_now
-    from etl.runs import composition
+    from etl.runs import from_settings
 
-    span.resolve(composition.rules(settings, local_now()))
+    span.resolve(from_settings.rules(settings, local_now()))
 
 
 def check_readable(settings: "Settings", span: "SpanText") -> None:
     """The same for a span that is requested from the exchange."""
     from etl.exchange.clock import local_now
-    from etl.runs import composition
+    from etl.runs import from_settings
 
-    span.readable(composition.rules(settings, local_now()))
+    span.readable(from_settings.rules(settings, local_now()))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
 from threading import Event
 
 from sqlalchemy import Connection, Engine
@@ -11,10 +10,8 @@ from etl.accounts.credentials import Credentials, Keyring
 from etl.core.egress import Egress, OwnEgress
 from etl.core.identity import host_of
 from etl.core.markets import market_named
-from etl.core.markets.market import FUTURES, Pool, Weights
-from etl.core.paging import WIDEST_WINDOW
-from etl.core.planning import Rules
-from etl.core.timeline import DAY, SECOND
+from etl.core.markets.market import Pool
+from etl.core.timeline import SECOND
 from etl.core.wallets import Wallet
 from etl.exchange.access import Access
 from etl.exchange.budget import Budget
@@ -23,6 +20,11 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
+from etl.runs.from_settings import for_queries as for_queries
+from etl.runs.from_settings import has_database as has_database
+from etl.runs.from_settings import rules as rules
+from etl.runs.from_settings import served as served
+from etl.runs.from_settings import store as store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
@@ -31,23 +33,9 @@ from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
-from etl.settings.secret import SecretStr
 from etl.store.cooldown_file import CooldownFile, RememberingEgress
-from etl.store.database import address, has_embedded_data, open_database, open_for_queries
 from etl.store.egress import UNNAMED, shared_egress
 from etl.store.runs import Assignment
-
-
-def rules(settings: Settings, now: int, weights: Weights = FUTURES) -> Rules:
-    """The planning rules at the instant `now`, epoch milliseconds."""
-    return Rules(
-        now=now,
-        settle_lag=settings.settle_seconds * SECOND,
-        keeps=settings.retention_days * DAY or None,
-        widest=min(int(settings.window_days * DAY), WIDEST_WINDOW),
-        reread=settings.reread_days * DAY,
-        weights=weights,
-    )
 
 
 @contextmanager
@@ -174,33 +162,3 @@ def verify(
         sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span
         return run.execute(sink.plan, sink, span), sink.verification()
-
-
-@contextmanager
-def store(settings: Settings, patience_s: int | None = None, *, only_reads: bool = False) -> Iterator[Connection]:
-    """A connection to the configured database, with our schema; for the arguments see `open_database`."""
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    patience = settings.patience_seconds
-    with open_database(url, settings.data_dir, patience_s, patience, only_reads=only_reads) as connection:
-        yield connection
-
-
-def for_queries(settings: Settings) -> AbstractContextManager[Connection]:
-    """The same for statements that are not ours."""
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    return open_for_queries(url, settings.data_dir, settings.patience_seconds)
-
-
-@contextmanager
-def served(settings: Settings) -> Iterator[Settings]:
-    """The same settings with the URL of a running server that has our schema, until the block ends."""
-    url = settings.database_url.get_secret_value() if settings.database_url else None
-    with address(url, settings.data_dir) as reachable:
-        with store(settings):
-            pass
-        yield replace(settings, database_url=SecretStr(reachable))
-
-
-def has_database(settings: Settings) -> bool:
-    """Whether there is a database to look into: `store` would create an embedded one."""
-    return settings.database_url is not None or has_embedded_data(settings.data_dir)

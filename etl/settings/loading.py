@@ -10,7 +10,7 @@ from typing import Any
 
 from etl.core.text import printable
 from etl.errors import ConfigError
-from etl.file_access import why_untrusted
+from etl.file_access import why_untrusted, why_untrusted_directory
 from etl.settings.checks import Check, expanded
 from etl.settings.model import AccountKeys, InvalidAccount, Settings
 
@@ -109,6 +109,7 @@ def _from_environment(faults: list[str]) -> dict[str, Any]:
 
 def _from_file(file: Path, faults: list[str]) -> dict[str, Any]:
     """The values that the file sets, except those that a variable sets too."""
+    _check_directories(file)
     written = _read_toml(file)
     accounts = written.pop("accounts", {})
     overridden = {name for name in written if os.environ.get(variable_of(name))}
@@ -148,9 +149,15 @@ def _account_files(directory: Path, faults: list[str]) -> list[Path]:
     """Sorted, without hidden files, which editors and Kubernetes create."""
     try:
         found = [one for one in directory.iterdir() if one.name.endswith(".toml") and not one.name.startswith(".")]
+        fault = why_untrusted_directory(directory)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "invalid path"
         faults.append(f"accounts_dir: the directory {printable(str(directory))} cannot be read: {reason}")
+        return []
+    if fault:
+        faults.append(
+            f"accounts_dir: the directory {printable(str(directory))} is not used, because {printable(fault)}"
+        )
         return []
     return sorted(found)
 
@@ -228,6 +235,16 @@ def settings_file(named: Path | None) -> Path | None:
     if not is_there:
         raise ConfigError(f"there is no settings file {path}")
     return path
+
+
+def _check_directories(file: Path) -> None:
+    """Raise ConfigError if somebody else may have put the file where it is: as it is named, or where links lead."""
+    try:
+        for directory in dict.fromkeys((file.absolute().parent, file.resolve().parent)):
+            if fault := why_untrusted_directory(directory):
+                raise ConfigError(f"{file} is not used, because of its directory: {fault}")
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -137,11 +137,12 @@ def store_errors() -> Iterator[None]:
 def reason(error: BaseException) -> str:
     """Postgres' message and error class on one line, without the statement and its values: they hold the orders.
 
-    Takes errors of the driver, and those that wrap one.
+    After them the notes of `Session`. Takes errors of the driver, and those that wrap one.
     """
     cause = error.orig if isinstance(error, exc.DBAPIError) and error.orig else error
     cause = cause.__cause__ if isinstance(cause.__cause__, psycopg.Error) else cause
     if not isinstance(cause, psycopg.Error):
         return " ".join(str(cause).split()) or type(cause).__name__
     said = " ".join((cause.diag.message_primary or str(cause)).split()) or type(cause).__name__
-    return f"{said} ({type(cause).__name__})" if cause.sqlstate else said
+    named = f"{said} ({type(cause).__name__})" if cause.sqlstate else said
+    return "; ".join((named, *getattr(cause, "__notes__", ())))

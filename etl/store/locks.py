@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, literal_column, text
 from etl.core.timeline import iso, to_millis
 from etl.core.wallets import Wallet
 from etl.errors import BusyError
+from etl.store.engine import DEFAULTS
 
 _RUNS = 73_019_942
 """First key of a run's lock; the second is the run's id. An account's lock has one key, a hash."""
@@ -38,6 +39,8 @@ _HOLDER = text(f"""
      ORDER BY runs.id DESC NULLS LAST LIMIT 1
 """)  # noqa: S608  # made of the constants above
 
+_NAME_SESSION = text("SELECT set_config('application_name', :name, false)")
+
 
 class Holder(NamedTuple):
     """The session that holds an account, and its run if it has one."""
@@ -60,6 +63,12 @@ class Holder(NamedTuple):
         return f"run {self.run_id} ({self.command}, since {iso(to_millis(self.started_at))})"
 
     @property
+    def is_run(self) -> bool:
+        """Whether it reads the account. Other commands have one too, such as `db move-to`; their application is named
+        for them."""
+        return self.started_at is not None
+
+    @property
     def _session(self) -> str:
         return f"pid {self.pid} ({', '.join(name for name in (self.role, self.application) if name)})"
 
@@ -74,8 +83,12 @@ def hold_account(connection: Connection, account: str, market: str) -> bool:
     return bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_HASH})"), _key(account, market)))
 
 
-def claim_account(connection: Connection, account: str, market: str) -> None:
-    """Lock an account in a market until the connection ends. Raises BusyError where another connection holds it."""
+def claim_account(connection: Connection, account: str, market: str, command: str) -> None:
+    """Lock an account in a market until the connection ends, for a command that is no run, which others are told of.
+
+    Raises BusyError where another connection holds it.
+    """
+    connection.execute(_NAME_SESSION, {"name": f"{DEFAULTS['application_name']} {command}"})
     if not hold_account(connection, account, market):
         raise BusyError(busy(Wallet(account, market), holder(connection, account, market)))
 
@@ -84,7 +97,8 @@ def busy(wallet: Wallet, by: Holder | None) -> str:
     """One line: who holds an account, and what to do; None: it was just released."""
     if by is not None and not by.may_store:
         return f"account {wallet} is locked by {by}"
-    return f"account {wallet} is being read by {by or 'another run'}; try again when it is done"
+    does = "is being read" if by is None or by.is_run else "is in use"
+    return f"account {wallet} {does} by {by or 'another run'}; try again when it is done"
 
 
 def holder(connection: Connection, account: str, market: str) -> Holder | None:

@@ -81,6 +81,13 @@ def lacking_to_write(connection: Connection) -> list[str]:
     return lacking
 
 
+def may_read_revision(connection: Connection) -> bool:
+    """Whether the current role may read which schema the database has; also where there is none."""
+    may = connection.scalar(text("SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT')"))
+    connection.rollback()
+    return may is not False
+
+
 def is_standby(connection: Connection) -> bool:
     """Whether the server follows a primary. It takes no writes, and shows no locks of the primary's sessions."""
     return bool(connection.scalar(text("SELECT pg_is_in_recovery()")))

@@ -1,12 +1,13 @@
 """A database session with our own settings that reports its waits: to connect, for a statement, for a lock's holder."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from etl.waits import REPORTED_AFTER_S, WAITS, Reason, WaitSlot
 
@@ -51,6 +52,13 @@ _BLOCKERS = """
      WHERE pid = ANY (pg_blocking_pids(%s)) ORDER BY xact_start LIMIT 1
 """
 
+_RIGHTS = """
+    SELECT CASE WHEN has_table_privilege(to_regclass('runs'), 'INSERT') THEN 'lacks a right'
+                WHEN has_table_privilege(to_regclass('runs'), 'SELECT') THEN 'may only read'
+                WHEN has_table_privilege(to_regclass('report_runs'), 'SELECT') THEN 'may only read the report views'
+                ELSE 'may not read our tables' END
+"""
+
 T = TypeVar("T")
 
 
@@ -67,7 +75,8 @@ class Session(psycopg.Connection[Any]):
     """A connection that reports statements which take long to `etl.waits`.
 
     psycopg resumes the generator of a statement ten times a second while the server is silent. This class checks the
-    time there, in the waiting thread. A wait for a lock ends with an error that names the session which holds it.
+    time there, in the waiting thread. A wait for a lock ends with an error that names the session which holds it,
+    and a refused statement with a note that says what the role may do.
     """
 
     _parameters = ""
@@ -121,19 +130,37 @@ class Session(psycopg.Connection[Any]):
             return result
         except LockNotAvailable:
             raise LockNotAvailable(_held(self._lock_timeout_s, blocker)) from None
+        except InsufficientPrivilege as error:
+            error.add_note(f"the role {self.info.user} {self._rights()}; 'force-orders doctor' says what a run needs")
+            raise
         finally:
             gen.close()
 
     def _blocker(self) -> tuple[Reason, str]:
         """The session that holds the lock this one waits for, as far as another connection can see it."""
-        own, there = self.info.backend_pid, make_conninfo(self._parameters, connect_timeout=CHECK_TIMEOUT_S)
         try:
-            with psycopg.connect(there, autocommit=True) as checking:
-                checking.execute(f"SET statement_timeout = '{CHECK_TIMEOUT_S}s'")
-                blocker = checking.execute(_BLOCKERS, [own]).fetchone()
+            with self._other() as other:
+                blocker = other.execute(_BLOCKERS, [self.info.backend_pid]).fetchone()
         except psycopg.Error:
             blocker = None
         return (Reason.DATABASE, "") if blocker is None else (Reason.LOCK, described(*blocker))
+
+    def _rights(self) -> str:
+        """What the role may do with our tables, in words. Another connection asks: here the transaction has failed."""
+        try:
+            with self._other() as other:
+                found = other.execute(_RIGHTS).fetchone()
+        except psycopg.Error:
+            found = None
+        return str(found[0]) if found else "lacks a right"
+
+    @contextmanager
+    def _other(self) -> Iterator[psycopg.Connection[Any]]:
+        """Another connection of the same role, which neither waits nor lasts."""
+        there = make_conninfo(self._parameters, connect_timeout=CHECK_TIMEOUT_S)
+        with psycopg.connect(there, autocommit=True) as checking:
+            checking.execute(f"SET statement_timeout = '{CHECK_TIMEOUT_S}s'")
+            yield checking
 
 
 def described(pid: int, user: str | None, application: str | None) -> str:

@@ -15,6 +15,7 @@ import pytest
 from etl.embedded.programs import binaries
 from etl.simulator.accounts import DEMO_SECRET
 from etl.simulator.scenario import Scenario
+from etl.store.engine import parse_url
 from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
 from tests.command import Command
 from tests.databases import data_directory
@@ -27,14 +28,8 @@ TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespa
 
 
 @pytest.fixture
-def machine() -> Iterator[Path]:
-    """The data directory of a machine with an embedded server."""
-    with data_directory() as directory:
-        yield directory
-
-
-@pytest.fixture
 def other_machine() -> Iterator[Path]:
+    """A directory for the data of an embedded server."""
     with data_directory() as directory:
         yield directory
 
@@ -54,10 +49,6 @@ def dump(filled: Lab, tmp_path: Path) -> Path:
     return only_file(tmp_path / "dumps")
 
 
-def embedded(directory: Path) -> dict[str, str]:
-    return {"FORCE_ORDERS_DATABASE_URL": "", "FORCE_ORDERS_DATA_DIR": str(directory)}
-
-
 def only_file(directory: Path) -> Path:
     (file,) = directory.iterdir()
     return file
@@ -75,36 +66,57 @@ def rows(url: str, query: str) -> list[Any]:
 
 
 DRILL = section("docs/operations.md", "Backup and restore").partition("### Restore drill")[2].partition("###")[0]
-STEPS = re.findall(r"^\$ (.+)$", DRILL, re.MULTILINE)
+HERE, THERE = ("\n".join(re.findall(r"^\$ (.+)$", block, re.MULTILINE)) for block in DRILL.split("```console")[1:])
 
 
-def test_the_restore_drill(lab: Labs, machine: Path, other_machine: Path, tmp_path: Path) -> None:
-    """The commands of docs/operations.md, one after the other: what one machine stored goes on on another."""
-    drilled, here, there = lab(), embedded(machine), embedded(other_machine)
-    assert drilled("backfill", **here).returncode == 0
-    before = stored(drilled, **here)
+def test_the_restore_drill_as_it_is_typed_does_not_touch_the_database_of_the_settings(
+    lab: Labs, other_machine: Path, tmp_path: Path
+) -> None:
+    drilled = lab()
+    real = drilled.command.environment.pop("FORCE_ORDERS_DATABASE_URL")
+    settings = drilled.command.directory / "force-orders.toml"
+    settings.write_text(f"database_url = {json.dumps(real)}\nbackup_dir = {json.dumps(str(tmp_path / 'nightly'))}\n")
+    assert drilled("backfill").returncode == 0
+    before = stored(drilled)
     (seal,) = before["seals"]
-    elsewhere = STEPS.index("export FORCE_ORDERS_DATABASE_URL= FORCE_ORDERS_DATA_DIR=/tmp/drill")
-    said = {}
-    for number, step in enumerate(STEPS):
-        program, *words = shlex.split(step)
-        if program == "force-orders":
-            told = {"/mnt/backup": str(tmp_path / "dumps"), "3f9a1c02b7de": seal["seal"][:12]}
-            words = [
-                str(only_file(tmp_path / "dumps")) if word.endswith(".dump") else told.get(word, word) for word in words
-            ]
-            done = drilled(*words, **(there if number > elsewhere else here))
-            assert (done.returncode, done.stderr) == (0, ""), step
-            said[" ".join(words[:2])] = done.stdout
+    made = typed(drilled, HERE.replace("/mnt/backup", str(tmp_path / "dumps")))
     file = only_file(tmp_path / "dumps")
-    assert said["db backup"].startswith(f"backup: {file} (")
-    assert said["db backup"].endswith(", verified\n")
+    assert made.returncode == 0, made.stderr
+    assert f"backup: {file} (" in made.stdout
+    assert made.stdout.endswith(", verified\n")
     assert file.stat().st_mode & 0o777 == 0o600
-    *checks, restored = said["db restore"].splitlines()
-    assert checks[-1].endswith(" checks, all fine")
-    assert restored == f"restored {before['orders']} orders, 1 account, 82 seals, 1 run"
-    assert "0 orders new" in said["sync"]
-    assert stored(drilled, **there) == before
+
+    there = re.sub(r"/mnt/\S+", str(file), THERE.replace("/tmp/", f"{other_machine}/"))  # noqa: S108 – the page's own
+    there = there.replace("3f9a1c02b7de", seal["seal"][:12])
+    looked = there.replace("\nrm ", "\nforce-orders status --json >status.json\nrm ")
+    done = typed(drilled, looked)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " checks, all fine\n" in done.stdout
+    assert f"restored {before['orders']} orders, 1 account, 82 seals, 1 run\n" in done.stdout
+    assert "0 orders new" in done.stdout
+    assert [*other_machine.iterdir()] == []
+    restored = json.loads((drilled.command.directory / "status.json").read_text())
+    assert {name: restored[name] for name in before} == before == stored(drilled)
+    assert [row["command"] for row in drilled.sql("SELECT command FROM runs")] == ["backfill"]
+    assert not (tmp_path / "nightly").exists()
+
+
+def typed(lab: Lab, lines: str) -> "subprocess.CompletedProcess[str]":
+    """Type lines into a shell in which `force-orders` is installed, until one of them fails."""
+    program = lab.command.directory / "bin" / "force-orders"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(lab.command.words())} "$@"\n')
+    program.chmod(0o755)
+    own = lab.command.environment
+    return subprocess.run(
+        ["bash", "-e", "-c", lines],
+        cwd=lab.command.directory,
+        env=own | {"PATH": f"{program.parent}:{own['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def test_a_backup_in_the_middle_of_a_run_holds_one_instant(lab: Labs, empty_database_url: str, tmp_path: Path) -> None:
@@ -191,7 +203,9 @@ def test_a_restore_needs_an_empty_database(filled: Lab, dump: Path, empty_databa
     before = filled.table()
     done = filled("db", "restore", str(dump))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the database is not empty: its table backups has rows; nothing was changed" in done.stderr
+    named = parse_url(filled.database_url)
+    assert f"the database {named['dbname']} at {named['host']}, port {named['port']}, is not empty" in done.stderr
+    assert ": its table backups has rows; nothing was changed; restore into a new one" in done.stderr
     assert filled.table() == before
     with psycopg.connect(empty_database_url) as other:
         other.execute("CREATE TABLE invoices (id int)")

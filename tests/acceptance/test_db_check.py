@@ -1,6 +1,7 @@
 """`db check`: what is older than the exchange keeps can still be trusted, or the day that cannot be is named."""
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import pytest
 
 from tests.acceptance.lab import DAY, Lab, Labs, order_row
 from tests.command import Command
+from tests.pages import section
 from tests.roles import as_role
 
 UNREACHABLE = {"FORCE_ORDERS_BASE_URL": "http://127.0.0.1:9", "BINANCE_API_KEY": "", "BINANCE_API_SECRET": ""}
+
+TRUSTED = section("docs/operations.md", "Can the database be trusted?")
 
 
 def seals(lab: Lab) -> list[dict[str, Any]]:
@@ -146,8 +150,13 @@ def test_days_whose_seals_were_removed_are_never_sealed_anew(filled: Lab) -> Non
         assert night.returncode == 3
         assert "seals of account main were removed, so no day was sealed" in night.stderr
         assert seals(filled) == left
-    by_hand(filled, "DELETE FROM newest_seals")
-    assert filled("verify", "--repair").returncode == 0, "the remedy of the page, once the orders are right again"
+    (remedy,) = re.findall(r"`(DELETE FROM newest_seals[^`]+)`, as the owner", TRUSTED)
+    assert filled("verify", "--repair").returncode == 3, "the orders are right again, and nothing is sealed yet"
+    with psycopg.connect(as_role("owner", filled.database_url)) as owner:
+        assert owner.execute(remedy.encode()).rowcount == 1
+    assert filled("sync").returncode == 0
+    assert filled("sync").stderr == ""
+    assert len(seals(filled)) > len(left)
     assert filled("db", "check").returncode == 0
 
 

@@ -87,6 +87,23 @@ def test_while_a_run_has_an_account_nothing_moves(lab: Labs, empty_database_url:
     assert tables(empty_database_url) == 0
 
 
+def test_a_run_that_meets_a_move_says_so(lab: Labs, empty_database_url: str) -> None:
+    moved = lab(histories={"main": []})
+    assert moved("backfill").returncode == 0
+    with psycopg.connect(moved.database_url) as holding:
+        holding.execute("LOCK TABLE procrastinate_events IN ACCESS EXCLUSIVE MODE")
+        move = moved.command.start("db", "move-to", empty_database_url)
+        wait_until(
+            lambda: moved.sql(
+                "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE query ~ 'LOCK TABLE' AND NOT granted"
+            )
+        )
+        night = moved("sync", FORCE_ORDERS_PATIENCE_SECONDS="2")
+    assert move.end().returncode == 0
+    assert (night.returncode, night.stderr.count("\n")) == (5, 1)
+    assert ", force-orders db move-to) has held a lock for more than 2 s" in night.stderr
+
+
 def tables(url: str) -> int:
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
@@ -100,7 +117,7 @@ def tables(url: str) -> int:
         ("mysql://db", "URL must be the URL of a Postgres database"),
         ("postgresql://a:b@c@d/e", "the database URL cannot be read"),
         ("{own}", "this URL is that of the database in use"),
-        ("{other}", "the database is not empty: it has a table that is not ours, public.invoices"),
+        ("{other}", "is not empty: it has a table that is not ours, public.invoices"),
     ],
 )
 def test_a_place_that_cannot_be_moved_to_ends_with_2(lab: Labs, empty_database_url: str, url: str, said: str) -> None:

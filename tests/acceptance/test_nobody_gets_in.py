@@ -1,5 +1,6 @@
 """Nobody gets in: not through a directory, a query, a file, a log or a lock."""
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,21 @@ def test_no_mode_above_the_data_of_root_ever_changes(command: Command, tmp_path:
         assert (found.returncode, found.stderr) == (0, ""), "nor are the data lost when it may"
     finally:
         shutil.rmtree(server_home(home / "data"))
+
+
+@only_as_root
+def test_the_disk_that_is_watched_is_the_one_with_the_data_of_root(command: Command, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    closed = {"HOME": str(home), "FORCE_ORDERS_DATA_DIR": str(home / "data")}
+    place = server_home(home / "data")
+    try:
+        assert command("db", "upgrade", **closed).returncode == 0
+        assert f'force_orders_disk_free_bytes{{directory="{place}"}} ' in command("metrics", **closed).stdout
+        (disk,) = [one for one in json.loads(command("doctor", "--json", **closed).stdout) if one["check"] == "disk"]
+        assert disk["detail"].endswith((f" free at {place}", f" free at {home / 'data'}"))
+    finally:
+        shutil.rmtree(place)
 
 
 # Queries
@@ -119,12 +135,12 @@ def by_a_link_of_another_user(file: Path) -> str:
 
 def writable_by_another_group(file: Path) -> str:
     os.chown(file, 0, NOBODY)
-    file.chmod(0o660)
+    file.chmod(file.stat().st_mode | 0o060)
     return "may write to it: chmod g-w "
 
 
 def writable_by_all(file: Path) -> str:
-    file.chmod(0o602)
+    file.chmod(file.stat().st_mode | 0o002)
     return "every user may write to it: chmod o-w "
 
 
@@ -166,6 +182,42 @@ def test_a_key_file_or_an_account_of_another_is_not_used(lab: Labs, making: Maki
     fund = {"FORCE_ORDERS_ACCOUNTS_DIR": str(accounts), "K": DEMO_KEY, "S": DEMO_SECRET}
     refused = mine("backfill", "--account", "fund", **fund)
     assert_one_line(refused, 2, "fund.toml is not used, because ")
+
+
+@pytest.mark.parametrize("making", UNTRUSTED)
+def test_a_settings_file_in_a_directory_of_another_sends_no_key_anywhere(lab: Labs, making: Making) -> None:
+    mine = lab(histories={"main": []})
+    directory = mine.command.directory / "etc"
+    directory.mkdir()
+    directory.chmod(0o775)  # as a umask of 002 has it
+    file = directory / "force-orders.toml"
+    file.write_text(f'base_url = "{mine.command.environment.pop("FORCE_ORDERS_BASE_URL")}"\n')
+    nightly = ("--config", str(file), "backfill", "--since", "3d")
+    assert mine(*nightly).returncode == 0
+    mine.tell("reset-stats", {})
+    remedy = making(directory)
+    assert_one_line(mine(*nightly), 2, "force-orders.toml is not used, because of its directory: ", remedy)
+    assert mine.stats()["requests"] == 0
+
+
+@pytest.mark.parametrize("making", UNTRUSTED)
+def test_a_directory_of_accounts_that_another_may_write_to_is_not_used(lab: Labs, making: Making) -> None:
+    mine = lab(histories={"main": []})
+    accounts = mine.command.directory / "accounts"
+    accounts.mkdir()
+    accounts.chmod(0o775)
+    (accounts / "fund.toml").write_text('api_key_variable = "K"\napi_secret_variable = "S"\n')
+    fund = {"FORCE_ORDERS_ACCOUNTS_DIR": str(accounts), "K": DEMO_KEY, "S": DEMO_SECRET}
+    assert "fund" in mine("accounts", "list", **fund).stdout
+    remedy = making(accounts)
+    assert_one_line(mine("sync", **fund), 2, "accounts_dir: the directory ", " is not used, because ", remedy)
+
+
+def test_a_directory_like_tmp_may_hold_settings_since_nobody_replaces_a_file_of_another_there(lab: Labs) -> None:
+    mine = lab(histories={"main": []})
+    (mine.command.directory / "force-orders.toml").write_text("retention_days = 90\n")
+    mine.command.directory.chmod(0o1777)
+    assert mine("backfill", "--since", "3d").returncode == 0
 
 
 # Logs

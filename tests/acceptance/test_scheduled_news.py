@@ -1,13 +1,21 @@
 """What is told of a scheduled night, and when: a message where something is wrong, a ping in any case."""
 
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
 import psycopg
 import pytest
 
+from etl.fleet.nights import NEWS_AFTER_S
 from etl.simulator.accounts import DEMO_SECRET, demo_accounts
 from tests.acceptance.lab import Lab, Labs
 from tests.acceptance.listening import Listener, listening, named
 from tests.acceptance.long_running import Staying, with_keys
 from tests.acceptance.scheduling import keeping_three_weeks, syncs_done
+from tests.roles import ROLES
 from tests.waiting import wait_until
 
 
@@ -98,6 +106,60 @@ def test_a_night_in_which_all_was_read_pings_success_and_sends_nothing(lab: Labs
         wait_until(lambda: len(channel.paths) == 2)
         assert stay.stop(scheduler) == 130
     assert (channel.heard, channel.paths) == ([], ["/ping/start", "/ping"])
+
+
+LOOKED = "SELECT FROM procrastinate_jobs WHERE task_name = 'notify' AND attempts"
+
+
+def two_hours_ago() -> str:
+    """A time of day: the night that a scheduler makes up for at its start is overdue."""
+    return (datetime.now(UTC) - timedelta(hours=2)).strftime("%H:%M")
+
+
+def test_a_night_of_which_the_database_tells_nothing_is_news_once_and_its_own_news_follows(
+    lab: Labs, stay: Staying
+) -> None:
+    (account,) = demo_accounts(1)
+    refused = with_keys(lab(histories={account.name: []}), [account])
+    with listening() as channel, psycopg.connect(refused.database_url, autocommit=True) as owner:
+        owner.execute(f"REVOKE ALL ON runs FROM {ROLES['writer']}")
+        told = named(refused.command, channel.url()) | pinged(refused, channel)
+        scheduler = stay(refused, "schedule", "--enqueue-only", "--at", two_hours_ago(), **told)
+        for attempts in (1, 2):
+            wait_until(partial(refused.sql, f"{LOOKED} >= {attempts}"))
+            an_hour_later(refused)
+        assert channel.titles == ["force-orders: schedule failed"]
+        assert "permission denied for table runs" in channel.heard[0]["message"]
+        assert channel.paths == ["/ping/start", "/ping/5"]
+        owner.execute(f"GRANT ALL ON runs TO {ROLES['writer']}")
+        an_hour_later(refused)
+        wait_until(lambda: channel.heard[1:])
+        assert stay.stop(scheduler) == 130
+    assert channel.titles[1:] == ["force-orders: 0 of 1 account read; no worker is running"]
+    assert channel.paths == ["/ping/start", "/ping/5", "/ping/1"]
+
+
+def test_a_scheduler_that_is_started_again_and_again_without_a_database_is_news_once_an_hour(
+    lab: Labs, tmp_path: Path
+) -> None:
+    alone = lab(histories={"main": []})
+    with listening() as channel:
+        told = named(alone.command, channel.url()) | pinged(alone, channel)
+        gone = {
+            "FORCE_ORDERS_DATABASE_URL": f"postgresql://w@/x?host={tmp_path}",
+            "FORCE_ORDERS_DATA_DIR": str(tmp_path / "d"),
+        }
+        for _ in range(2):
+            done = alone("schedule", **gone, **told)
+            assert (done.returncode, "the database cannot be used" in done.stderr) == (5, True)
+        assert channel.titles == ["force-orders: schedule failed"]
+        assert channel.paths == ["/ping/5", "/ping/5"]
+        hour_old = time.time() - NEWS_AFTER_S
+        os.utime(tmp_path / "d" / "schedule-told", (hour_old, hour_old))
+        alone("schedule", **gone, **told)
+        assert len(channel.heard) == 2
+        assert alone("worker", **gone, **told).returncode == 5
+    assert len(channel.heard) == 2, "a worker leaves the news to the scheduler"
 
 
 def pinged(lab: Lab, service: Listener) -> dict[str, str]:

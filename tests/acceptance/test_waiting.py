@@ -90,7 +90,7 @@ WAITS = {
     "a cooldown": (a_ban, LEFT, "the exchange wants no request"),
     "a retry": (a_failing_exchange, LEFT, "retry after an error: "),
     "a slow answer": (a_slow_exchange, SO_FAR, "the exchange has not answered yet"),
-    "another run": (another_run, SO_FAR, r"pid \d+ \(\w+\) reads account main"),
+    "another run": (another_run, SO_FAR, r"pid \d+ \(\w+\) has account main"),
     "a lock": (a_lock, SO_FAR, r"database locked by pid \d+ \(\w+, psql\)"),
     "a connection": (a_silent_database, SO_FAR, "connecting to the database"),
 }

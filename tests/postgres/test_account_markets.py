@@ -227,6 +227,6 @@ def test_a_closed_market_grows_no_older_and_alarms_nobody_and_its_gap_is_still_s
         (scope,) = status.scopes
         assert (scope.is_closed, scope.age, scope.unread, scope.days_until_loss) == (True, None, None, None)
         assert [gap.reason for gap in status.gaps] == [REASON]
-    found = values(metrics(connection, RULES))
+    found = values(metrics(connection, RULES).decode())
     assert not found["force_orders_gap_seconds"]
     assert not found["force_orders_read_until_timestamp_seconds"]

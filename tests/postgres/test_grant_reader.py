@@ -1,5 +1,6 @@
 """`db grant-reader ROLE`: a role that reads the reports, and is refused everywhere else."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -7,6 +8,7 @@ import pytest
 from psycopg import conninfo, sql
 from psycopg.errors import InsufficientPrivilege
 
+from etl.store.connection_parameters import url_of
 from tests.command import Command
 from tests.roles import as_role
 
@@ -54,6 +56,21 @@ def test_the_owner_gives_a_role_the_reports_and_nothing_else(
     for change in ("DELETE FROM force_orders", "UPDATE report_runs SET status = 'failed'", "CREATE TABLE t ()"):
         with connect() as connection, pytest.raises(InsufficientPrivilege):
             connection.execute(change)
+
+
+def test_a_command_that_needs_more_names_the_role_and_doctor_says_what_it_lacks(
+    command: Command, database_url: str, new_role: str
+) -> None:
+    owner, own = as_role("owner", database_url), conninfo.conninfo_to_dict(database_url) | {"user": new_role}
+    assert command("db", "grant-reader", new_role, FORCE_ORDERS_DATABASE_URL=owner).returncode == 0
+    there = {"FORCE_ORDERS_DATABASE_URL": url_of({name: str(value) for name, value in own.items()})}
+    for words in ("status", "report", "db upgrade"):
+        refused = command(*words.split(), **there)
+        assert (refused.returncode, refused.stderr.count("\n")) == (5, 1)
+        assert f"the role {new_role} may only read the report views; 'force-orders doctor' says what" in refused.stderr
+    examined = {one["check"]: one for one in json.loads(command("doctor", "--json", **there).stdout)}
+    assert examined["schema"]["detail"] == "not checked: the role may not read it"
+    assert "the role lacks INSERT ON account_markets, " in examined["rights"]["detail"]
 
 
 def test_before_it_the_role_may_not_even_connect(new_role: str, connect: Connect) -> None:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.errors import BusyError
 from etl.store import locks, runs
 from etl.store.engine import connection_to, engine_for
 
@@ -61,6 +62,19 @@ def test_who_holds_it_is_told(connection: Connection, another: Callable[[], Conn
     assert (holder.run_id, holder.command) == (run_id, "backfill")
     assert str(holder).startswith(f"run {run_id} (backfill, since 20")
     assert locks.holder(connection, "hedge", MARKET) is None
+
+
+@pytest.mark.parametrize("command", ["db move-to", "coverage reset", "accounts forget", "quarantine retry"])
+def test_a_command_that_is_no_run_is_named_as_who_has_the_account(
+    connection: Connection, another: Callable[[], Connection], command: str
+) -> None:
+    first = another()
+    locks.claim_account(first, "main", MARKET, command)
+    first.commit()
+    with pytest.raises(
+        BusyError, match=rf"^account main is in use by pid \d+ \(\w+, force-orders {command}\); try again"
+    ):
+        locks.claim_account(connection, "main", MARKET, "coverage reset")
 
 
 def test_a_run_that_died_is_marked_by_the_next_one(connection: Connection, another: Callable[[], Connection]) -> None:

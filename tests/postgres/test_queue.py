@@ -1,5 +1,6 @@
 """The queue in Postgres: what waits, what is put in twice, and when a scheduled run has ended."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from etl.fleet.jobs import BACKFILL, ClaimedJob, Job
-from etl.fleet.nights import Night, results
+from etl.fleet.nights import results
 from etl.fleet.queue import enqueue, is_superseded, join_night, read_night
 from etl.notifications.summary import AccountFault
 from etl.store import runs
@@ -15,6 +16,10 @@ from etl.store.engine import connection_to, engine_for
 from etl.store.runs import Assignment
 
 SCHEDULED = 1_790_000_000
+_DEFER = text("""
+    INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args)
+    VALUES (:queue, :task, :lock, CAST(:args AS jsonb))
+""")
 WEEK = Job("main", "default", BACKFILL, 1_000, 2_000, ("BTCUSDT",))
 
 
@@ -116,7 +121,29 @@ def test_a_night_is_over_once_each_of_its_jobs_has_ended_whatever_the_result(wri
     night = read_night(writer, SCHEDULED)
     assert (night.has_news, list(night.run_ids)) == (True, run_ids)
     assert results(night).failed == (AccountFault("hedge", "no"),)
-    assert read_night(writer, 5) == Night(), "an unknown night has no jobs"
+    assert read_night(writer, 5).jobs == (), "an unknown night has no jobs"
+
+
+def enqueue_night(connection: Connection, due_at: int, *accounts: str) -> None:
+    """As a scheduler does: whatever waits already."""
+    for account in accounts:
+        job = Job(account, "default", due_at=due_at)
+        row = {"queue": job.queue, "task": job.command, "lock": job.lock, "args": json.dumps(job.arguments())}
+        connection.execute(_DEFER, row)
+    connection.commit()
+
+
+def later(database_url: str, minutes: int) -> None:
+    """As if everything in the queue had happened so much earlier."""
+    with connection_to(engine_for(database_url)) as owner:
+        owner.execute(
+            text("UPDATE procrastinate_events SET at = at - :minutes * interval '1 minute'"), {"minutes": minutes}
+        )
+        owner.execute(
+            text("UPDATE procrastinate_jobs SET scheduled_at = scheduled_at - :minutes * interval '1 minute'"),
+            {"minutes": minutes},
+        )
+        owner.commit()
 
 
 def test_a_night_is_news_an_hour_after_it_was_enqueued_though_nothing_was_done(
@@ -124,24 +151,57 @@ def test_a_night_is_news_an_hour_after_it_was_enqueued_though_nothing_was_done(
 ) -> None:
     enqueue(writer, [Job(name, "default", due_at=SCHEDULED) for name in ("main", "hedge")])
     assert results(read_night(writer, SCHEDULED)).unserved_queues == (), "a worker may be about to take them"
-    with connection_to(engine_for(database_url)) as owner:
-        owner.execute(text("UPDATE procrastinate_events SET at = at - interval '61 minutes'"))
-        owner.commit()
+    later(database_url, 61)
     night = read_night(writer, SCHEDULED)
     assert night.has_news
     assert results(night).unserved_queues == ("default",)
     assert results(night).unfinished == (AccountFault("main", ""), AccountFault("hedge", ""))
 
 
-def test_a_queue_is_served_while_a_living_worker_runs_one_of_its_jobs(writer: Connection) -> None:
+def test_every_night_of_a_dead_fleet_says_that_no_worker_is_running(writer: Connection, database_url: str) -> None:
+    for night in range(3):
+        enqueue_night(writer, SCHEDULED + night * 86_400, "main", "hedge")
+        later(database_url, 61)
+        assert results(read_night(writer, SCHEDULED + night * 86_400)).unserved_queues == ("default",)
+
+
+def test_between_two_jobs_of_a_backlog_a_worker_is_running(writer: Connection, database_url: str) -> None:
+    enqueue_night(writer, SCHEDULED, "main")
+    later(database_url, 61)
+    worked = take(writer)
+    later(database_url, 10)
+    end(writer, worked)
+    enqueue_night(writer, SCHEDULED + 86_400, "main")
+    enqueue_night(writer, SCHEDULED + 2 * 86_400, "main")
+    for night in (SCHEDULED + 86_400, SCHEDULED + 2 * 86_400):
+        assert results(replace(read_night(writer, night), age=3_600.0)).unserved_queues == ()
+    later(database_url, 2)
+    assert results(read_night(writer, SCHEDULED + 86_400)).unserved_queues == ("default",), "it has died since"
+
+
+def test_a_job_that_waits_for_its_time_and_then_a_moment_for_a_worker_is_not_unserved(
+    writer: Connection, database_url: str
+) -> None:
+    enqueue(writer, [Job("main", "default", due_at=SCHEDULED)])
+    later(database_url, 61)
+    for seconds, unserved in ((60, ()), (-1, ()), (-61, ("default",))):
+        writer.execute(
+            text("UPDATE procrastinate_jobs SET scheduled_at = now() + :s * interval '1 second'"), {"s": seconds}
+        )
+        writer.commit()
+        assert results(read_night(writer, SCHEDULED)).unserved_queues == unserved
+
+
+def test_a_queue_is_served_while_a_living_worker_runs_one_of_its_jobs(writer: Connection, database_url: str) -> None:
     enqueue(writer, [Job(name, "default") for name in ("main", "hedge")])
     living = writer.scalar(text("SELECT * FROM procrastinate_register_worker_v1()"))
     writer.execute(text("SELECT procrastinate_fetch_job_v2(NULL, :worker)"), {"worker": living})
     writer.commit()
-    assert read_night(writer, SCHEDULED).busy_queues == {"default"}
+    later(database_url, 61)
+    assert read_night(writer, SCHEDULED).served_queues == {"default"}
     writer.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '21 seconds'"))
     writer.commit()
-    assert read_night(writer, SCHEDULED).busy_queues == frozenset()
+    assert read_night(writer, SCHEDULED).served_queues == frozenset()
 
 
 def test_the_view_shows_the_last_run_of_each_job(writer: Connection) -> None:

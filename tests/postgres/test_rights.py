@@ -195,6 +195,16 @@ def test_the_reader_s_commands_are_those_that_only_look(
     done = command(*shlex.split(words), FORCE_ORDERS_DATABASE_URL=reader_url, **keys)
     assert done.returncode == code, done.stderr
     assert ("permission denied" in done.stderr) == (code == 5)
+    assert (f"the role {ROLES['reader']} may only read; 'force-orders doctor' says what" in done.stderr) == (code == 5)
+
+
+def test_a_writer_that_lacks_a_right_is_told_so(command: Command, database_url: str, writer_url: str) -> None:
+    with psycopg.connect(database_url) as admin:
+        admin.execute(f"REVOKE UPDATE ON runs FROM {ROLES['writer']}")
+    keys = {"BINANCE_API_KEY": "key", "BINANCE_API_SECRET": "secret", "FORCE_ORDERS_BASE_URL": "http://127.0.0.1:9"}
+    done = command("sync", FORCE_ORDERS_DATABASE_URL=writer_url, **keys)
+    assert done.returncode == 5, done.stderr
+    assert f"the role {ROLES['writer']} lacks a right; 'force-orders doctor' says" in done.stderr
 
 
 def test_the_tables_are_the_owner_s(database_url: str) -> None:

@@ -102,7 +102,7 @@ def test_the_command_says_so_in_one_line_and_ends_with_5(writer_url: str, comman
 
 def test_an_error_of_postgres_is_told_with_its_class(database_url: str, reader_url: str) -> None:
     with (
-        pytest.raises(StoreError, match=r"permission denied for table coverage \(InsufficientPrivilege\)$"),
+        pytest.raises(StoreError, match=r"permission denied for table coverage \(InsufficientPrivilege\); the role "),
         connection_to(engine_for(reader_url)) as connection,
     ):
         connection.execute(text("SELECT * FROM coverage"))

@@ -61,3 +61,15 @@ def test_what_writes_ends_with_5_and_one_line_that_says_why(command: Command, st
     done = command(*words.split(), FORCE_ORDERS_DATABASE_URL=standby_url, **keys)
     assert (done.returncode, len(done.stderr.splitlines())) == (5, 1), done.stderr
     assert "read-only transaction (ReadOnlySqlTransaction)" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["db backup {}", "db backup {} --no-verify", "db move-to postgresql:///other"])
+def test_a_copy_is_made_of_the_primary(
+    command: Command, standby_url: str, empty_database_url: str, tmp_path: Path, words: str
+) -> None:
+    typed = words.format(tmp_path / "dumps").replace("postgresql:///other", empty_database_url)
+    done = command(*shlex.split(typed), FORCE_ORDERS_DATABASE_URL=standby_url)
+    assert (done.returncode, done.stdout) == (5, "")
+    said = "the database is a standby, which cannot be copied; connect to its primary"
+    assert done.stderr == f"force-orders: {said}\n"
+    assert not (tmp_path / "dumps").exists()

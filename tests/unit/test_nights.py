@@ -5,19 +5,17 @@ from dataclasses import replace
 import pytest
 
 from etl.errors import ExitCode
-from etl.fleet.nights import NEWS_AFTER_S, Night, NightJob, results
+from etl.fleet.nights import NEWS_AFTER_S, UNSERVED_AFTER_S, Night, NightJob, results
 from etl.notifications.summary import AccountFault, AccountResults
 
-DONE = NightJob("main", "default", "succeeded", 1, since_start=10.0, run_status="succeeded")
+DONE = NightJob("main", "default", "succeeded", 1, run_status="succeeded")
 WAITING = NightJob("grid", "default", "todo", is_ready=True)
-RETRIED = NightJob(
-    "hedge", "default", "todo", 1, since_start=90.0, run_status="failed", error="account hedge: the key is refused"
-)
+RETRIED = NightJob("hedge", "default", "todo", 1, run_status="failed", error="account hedge: the key is refused")
 FAILED = replace(RETRIED, status="failed")
 
 
-def of(*jobs: NightJob, age: float = 10.0, busy: tuple[str, ...] = ()) -> AccountResults:
-    return results(Night(jobs, age=age, busy_queues=frozenset(busy)))
+def of(*jobs: NightJob, age: float = 10.0, served: tuple[str, ...] = ()) -> AccountResults:
+    return results(Night(jobs, age=age, served_queues=frozenset(served)))
 
 
 def test_an_account_is_read_once_all_its_jobs_succeeded_and_the_last_made_a_run() -> None:
@@ -67,18 +65,17 @@ def test_news_is_due_when_all_jobs_ended_or_the_time_is_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("jobs", "busy", "unserved"),
+    ("jobs", "served", "unserved"),
     [
         ((WAITING,), (), ("default",)),
-        ((WAITING, replace(DONE, since_start=5.0)), (), ()),
-        ((WAITING, replace(DONE, since_start=300.0)), (), ("default",)),
         ((WAITING,), ("default",), ()),
         ((WAITING, replace(WAITING, queue="tokyo")), ("tokyo",), ("default",)),
         ((RETRIED,), (), ()),
     ],
-    ids=["none came", "one came just now", "one came and died", "one is busy", "of another queue", "nothing waits"],
+    ids=["none is there", "one is busy", "of another queue", "nothing waits"],
 )
 def test_a_queue_is_unserved_where_jobs_wait_that_nobody_begins(
-    jobs: tuple[NightJob, ...], busy: tuple[str, ...], unserved: tuple[str, ...]
+    jobs: tuple[NightJob, ...], served: tuple[str, ...], unserved: tuple[str, ...]
 ) -> None:
-    assert of(*jobs, age=600.0, busy=busy).unserved_queues == unserved
+    assert of(*jobs, age=600.0, served=served).unserved_queues == unserved
+    assert of(*jobs, age=UNSERVED_AFTER_S - 1, served=served).unserved_queues == ()
