@@ -45,7 +45,7 @@ MAY_IMPORT = {
     },
     "etl.monitoring": {
         *("etl.monitoring", "etl.core", "etl.errors", "etl.exchange.clock", "etl.file_access", "etl.logs"),
-        *("etl.runs.composition", "etl.settings", "etl.store"),
+        *("etl.runs.from_settings", "etl.settings", "etl.store"),
     },
     "etl.reporting": {
         *(
@@ -63,7 +63,7 @@ MAY_IMPORT = {
     "etl.notifications": {
         *("etl.notifications", "etl.accounts.secret_files", "etl.child_environment", "etl.core", "etl.errors"),
         "etl.exchange.clock",
-        *("etl.monitoring.status", "etl.runs.composition", "etl.runs.summary", "etl.settings", "etl.store"),
+        *("etl.monitoring.status", "etl.runs.from_settings", "etl.runs.summary", "etl.settings", "etl.store"),
     },
     "etl.notifications.delivery": set(),
     "etl.fleet": {

@@ -21,7 +21,7 @@ from etl.errors import StoreError
 from etl.exchange.clock import local_now
 from etl.reporting.layout import Column
 from etl.reporting.table import table
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 
 
@@ -91,7 +91,7 @@ def accounts_check(context: click.Context, account: tuple[str, ...]) -> None:
     """
     settings = load_settings(context)
     sources = key_sources(settings, account)
-    with stop_signals() as stop, show_waits(), composition.store(settings) as connection:
+    with stop_signals() as stop, show_waits(), from_settings.store(settings) as connection:
         found = check_accounts(settings, sources, connection, stop)
     columns = (
         *(Column("account", min_width=8), Column("result")),
@@ -117,7 +117,7 @@ def accounts_retire(context: click.Context, name: str, why: str) -> None:
     Take it out of the settings first. Its history stays. A run that reads the account again ends its retirement.
     """
     settings = load_settings(context)
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         is_new = retire_account(settings, connection, name, why)
     with keep_exit_code():
         print_line(f"account {name} is retired{'' if is_new else ' already'}; its history stays")
@@ -134,11 +134,11 @@ def accounts_forget(context: click.Context, name: str, why: str, yes: bool) -> N
     Only the decisions about it stay. Needs the rights of the owner of the tables.
     """
     settings = load_settings(context)
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         orders = orders_to_forget(connection, name)
     consequence = f"{many(orders, 'order')} of account {name} and all else that is stored of it are deleted for good"
     confirm(consequence, yes=yes)
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         deleted = forget_account(connection, name, why)
     with keep_exit_code():
         print_line(f"account {name} is forgotten: {many(deleted, 'order')} deleted")
@@ -146,10 +146,10 @@ def accounts_forget(context: click.Context, name: str, why: str, yes: bool) -> N
 
 def _stored(settings: Settings, names: Sequence[str]) -> dict[str, StoredAccount]:
     """By account; empty if there is no database or it cannot be read, because the list is useful without it."""
-    if not composition.has_database(settings):
+    if not from_settings.has_database(settings):
         return {}
     try:
-        with show_waits(), composition.store(settings, only_reads=True) as connection:
+        with show_waits(), from_settings.store(settings, only_reads=True) as connection:
             return read_stored_accounts(connection, names)
     except StoreError as error:
         print_stderr(f"watermarks are not shown: {error}")

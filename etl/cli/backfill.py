@@ -13,7 +13,7 @@ from etl.commands.backfill import backfill_spec
 from etl.core.text import many
 from etl.exchange.clock import local_now
 from etl.reporting.plan_lines import plan_lines
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.runs.ingest import IngestSpec
 from etl.runs.preview import preview
 from etl.runs.spans import SpanText
@@ -64,9 +64,9 @@ def backfill(
 
 
 def _print_plan(settings: Settings, spec: IngestSpec, span: SpanText) -> None:
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         found = preview(connection, settings, spec)
-    rules = composition.rules(settings, local_now())
+    rules = from_settings.rules(settings, local_now())
     for line in plan_lines(found, span.readable(rules)):
         print_line(line)
     if clipped := span.clipped(rules):
@@ -81,7 +81,7 @@ def _enqueue(
     from etl.fleet.backfill import backfill_jobs  # only here: these two add 0.1 s to every backfill
     from etl.fleet.queue import enqueue
 
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         jobs = backfill_jobs(settings, connection, accounts, symbols, span, markets)
         count = enqueue(connection, jobs)
     queues = ", ".join(sorted({job.queue for job in jobs})) or "none"
@@ -91,5 +91,5 @@ def _enqueue(
             f"enqueued {many(count, 'job')} for {many(len({job.account for job in jobs}), 'account')}, "
             f"queues: {queues}{waiting}"
         )
-    if clipped := span.clipped(composition.rules(settings, local_now())):
+    if clipped := span.clipped(from_settings.rules(settings, local_now())):
         print_stderr(clipped)

@@ -16,7 +16,7 @@ from etl.core.timeline import Window, clip, duration, iso
 from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
 from etl.monitoring.gaps import command
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.store.coverage_reset import Reach
 
 RESET = "force-orders coverage reset --account main"
@@ -61,9 +61,9 @@ def coverage_reset(
     takes that back, and keeps it as a gap. The next run reads the rest again.
     """
     settings = load_settings(context)
-    rules = composition.rules(settings, local_now())
+    rules = from_settings.rules(settings, local_now())
     reaches = [parse_reach(account, one, symbol, since, until, rules.now) for one in market or (None,)]
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         lost = sum(taken_by(connection, reach, rules).lost for reach in reaches)
     if lost:
         confirm(
@@ -71,7 +71,7 @@ def coverage_reset(
             "that time, and it can never be proven again",
             yes=yes,
         )
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         proven = [(reach, reset_coverage(connection, reach, rules, why)) for reach in reaches]
     with keep_exit_code():
         for reach, taken in proven:
@@ -106,7 +106,7 @@ def coverage_accept(context: click.Context, account: str, symbol: str, order_id:
 
     The order stays stored. Until this is accepted, an answer that leaves the order out proves nothing.
     """
-    with show_waits(), composition.store(load_settings(context)) as connection:
+    with show_waits(), from_settings.store(load_settings(context)) as connection:
         is_new = accept_vanished(connection, account, symbol, order_id, why)
     with keep_exit_code():
         said = "need not show" if is_new else "need not show, as accepted before,"

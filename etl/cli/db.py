@@ -8,7 +8,7 @@ from etl.cli.db_check import db_check
 from etl.cli.db_move import db_move_to, db_shell
 from etl.cli.options import database_location, examples, load_settings
 from etl.reporting.table import query_table
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.store import migrate
 from etl.store.database import address, kept_address, stop_embedded
 from etl.store.engine import connection_to, engine_for, store_errors
@@ -74,7 +74,7 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 
     Grants nothing else. Only the owner of the tables can do it.
     """
-    with show_waits(), composition.store(load_settings(context)) as connection, store_errors():
+    with show_waits(), from_settings.store(load_settings(context)) as connection, store_errors():
         other_rights = grant_reader(connection, role)
     with keep_exit_code():
         print_line(f"{role} may read the report views")
@@ -93,6 +93,6 @@ def db_grant_reader(context: click.Context, role: str) -> None:
 @click.pass_context
 def db_query(context: click.Context, sql: str) -> None:
     """Run one read-only SQL query and print its rows."""
-    with show_waits(), composition.for_queries(load_settings(context)) as connection:
+    with show_waits(), from_settings.for_queries(load_settings(context)) as connection:
         columns, rows = read_only(connection, sql)
     print_tables([query_table(columns, rows)])

@@ -16,7 +16,7 @@ from etl.errors import ConfigError, ExitCode, StoreError
 from etl.exchange.clock import local_now
 from etl.monitoring.check_metrics import check_metrics
 from etl.reporting.files import atomic_write
-from etl.runs import composition
+from etl.runs import from_settings
 
 
 @click.command(
@@ -51,9 +51,9 @@ def db_check(
         if not re.fullmatch(r"[0-9a-f]{12,64}", digits):
             raise ConfigError(f"{digits!r} is not a seal; write 12 to 64 hexadecimal digits, as 'status' shows them")
     settings = load_settings(context)
-    if not composition.has_database(settings):
+    if not from_settings.has_database(settings):
         raise StoreError("there is no database yet; 'force-orders backfill' makes one")
-    with show_progress() as watch, composition.store(settings) as connection:
+    with show_progress() as watch, from_settings.store(settings) as connection:
         found = check_database(connection, account, noted, watch)
     if textfile is not None:
         with atomic_write(Path(textfile)) as file:

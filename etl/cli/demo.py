@@ -16,7 +16,7 @@ from etl.embedded.programs import binaries
 from etl.file_access import server_home
 from etl.reporting.layout import Column
 from etl.reporting.table import SYMBOL_WIDTH, table
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 from etl.store.coverage import count_orders
 from etl.store.database import address
@@ -42,7 +42,7 @@ def demo(context: click.Context) -> None:
 
 
 def _print_orders(settings: Settings) -> None:
-    with show_waits(), composition.store(settings) as connection:
+    with show_waits(), from_settings.store(settings) as connection:
         counts = count_orders(connection)
     columns = Column("symbol", min_width=SYMBOL_WIDTH), Column("orders", align_right=True)
     print_tables([table("orders", columns, [(name, n) for (_, _, name), n in sorted(counts.items())])])

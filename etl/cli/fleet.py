@@ -15,7 +15,7 @@ from etl.fleet.schedule import Schedule
 from etl.fleet.service import ServiceOptions, queues_to_serve, serve
 from etl.logs import always_show, logger
 from etl.monitoring.address import parse_address
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 
 _log = logger("etl.fleet.backup")
@@ -43,7 +43,7 @@ def run_service(
     always_show("etl.fleet")
     with stop_signals() as stop, ExitStack() as resources:
         try:
-            own = resources.enter_context(composition.served(settings))
+            own = resources.enter_context(from_settings.served(settings))
         except StoreError as error:
             if due is not None:
                 tell_of_start(settings, error)

@@ -8,7 +8,7 @@ from etl.accounts.key_sources import key_sources
 from etl.cli.console import print_stderr, show_waits
 from etl.errors import ConfigError, ExitCode, ForceOrdersError, StoppedError, StoreError
 from etl.logs import logger
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.runs.summary import Summary
 from etl.settings.model import Settings
 
@@ -82,7 +82,7 @@ def _add_stored(settings: Settings, known: "NotificationSummary", accounts: Sequ
 
     run_ids = [run.run_id for run in known.runs if run.run_id is not None]
     try:
-        with show_waits(), composition.store(settings) as connection:
+        with show_waits(), from_settings.store(settings) as connection:
             stored = stored_summary(settings, connection, run_ids, _names(settings, accounts))
     except ForceOrdersError:
         return known

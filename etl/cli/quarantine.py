@@ -11,7 +11,7 @@ from etl.core.text import many
 from etl.errors import ExitCode
 from etl.reporting.layout import Column
 from etl.reporting.table import table
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.store.engine import store_errors
 from etl.store.quarantine import unresolved
 
@@ -28,7 +28,7 @@ def quarantine_list(context: click.Context) -> None:
 
     Exit code 3 if there are any.
     """
-    with show_waits(), composition.store(load_settings(context), only_reads=True) as connection, store_errors():
+    with show_waits(), from_settings.store(load_settings(context), only_reads=True) as connection, store_errors():
         rows = unresolved(connection)
     if not rows:
         print_line("the quarantine is empty")
@@ -49,7 +49,7 @@ def quarantine_retry(context: click.Context) -> None:
 
     Exit code 3 if some still cannot be read.
     """
-    with show_waits(), composition.store(load_settings(context)) as connection:
+    with show_waits(), from_settings.store(load_settings(context)) as connection:
         retried = retry_quarantine(connection)
     with keep_exit_code():
         print_line(f"{retried.stored} read and stored, {retried.left} still in quarantine")
@@ -66,7 +66,7 @@ def quarantine_dismiss(context: click.Context, ids: tuple[int, ...], why: str) -
     'quarantine list' shows the ids. The rows stay in the table, and the same row does not come back when the exchange
     sends it again. Their days count as proven.
     """
-    with show_waits(), composition.store(load_settings(context)) as connection:
+    with show_waits(), from_settings.store(load_settings(context)) as connection:
         left = dismiss_rows(connection, ids, why)
     with keep_exit_code():
         print_line(f"{many(len(set(ids)), 'row')} dismissed, {left} still in quarantine")

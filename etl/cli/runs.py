@@ -4,7 +4,7 @@ from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tabl
 from etl.exchange.clock import local_now
 from etl.monitoring.gaps import closing_lines, shared
 from etl.reporting.lines import summary_line
-from etl.runs import composition
+from etl.runs import composition, from_settings
 from etl.runs.ingest import IngestSpec
 from etl.runs.summary import Summary
 from etl.settings.model import Settings
@@ -20,7 +20,7 @@ def store(settings: Settings, spec: IngestSpec) -> Summary:
             from etl.reporting.run_tables import gap_table  # only here: most runs leave no gap and draw no table
 
             print_tables([gap_table(gaps, summary.markets)])
-            for line in closing_lines(gaps, composition.rules(settings, local_now()).floor):
+            for line in closing_lines(gaps, from_settings.rules(settings, local_now()).floor):
                 print_line(line)
     print_faults(summary)
     return summary

@@ -11,7 +11,7 @@ from etl.commands.postgres_programs import Programs, dump, for_dump, installed, 
 from etl.commands.restored_copy import scratch_fault, verify
 from etl.core.timeline import SECOND, iso, to_datetime, to_millis
 from etl.errors import BusyError, ConfigError, ForceOrdersError, StoreError
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 from etl.store import backups
 from etl.store.backups import Backup, Snapshot
@@ -52,9 +52,9 @@ def make_backup(settings: Settings, directory: Path | None, *, verified: bool) -
     while another process makes a backup; BackupError if none can be written. A backup that fails its verification
     stays, and is not recorded as verified.
     """
-    if not composition.has_database(settings):
+    if not from_settings.has_database(settings):
         raise StoreError("there is no database yet; 'force-orders backfill' makes one")
-    with composition.store(settings) as connection:
+    with from_settings.store(settings) as connection:
         refuse_standby(connection)
         programs = for_dump(installed(), server_version(connection))
         if verified and (fault := scratch_fault(connection)):
@@ -70,7 +70,7 @@ def nightly_backup(settings: Settings) -> Night:
     if settings.backup_dir is None:
         return Night()
     try:
-        with composition.store(settings) as connection:
+        with from_settings.store(settings) as connection:
             if not _is_due(connection):
                 return Night()
             programs, unverifiable = for_dump(installed(), server_version(connection)), scratch_fault(connection)

@@ -34,7 +34,7 @@ from etl.errors import ConfigError, ExchangeError, ForceOrdersError, StoppedErro
 from etl.exchange.access import Access
 from etl.file_access import data_places
 from etl.notifications.channels import read_channels
-from etl.runs import composition
+from etl.runs import composition, from_settings
 from etl.runs.fetchers import STOPPED, TICK, Fetchers
 from etl.settings.loading import load, settings_file
 from etl.settings.model import Settings
@@ -121,7 +121,7 @@ class _Checks:
             for name in DATABASE:
                 yield CheckResult(name, Status.SKIPPED, "not checked: the data directory is not fine")
             return
-        if own is None and not composition.has_database(self._settings):
+        if own is None and not from_settings.has_database(self._settings):
             binaries()
             yield CheckResult("database", Status.OK, "an embedded Postgres; the first command that needs it creates it")
             for name in DATABASE[1:3]:

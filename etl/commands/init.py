@@ -28,7 +28,7 @@ from etl.embedded.programs import binaries
 from etl.errors import ConfigError
 from etl.exchange.access import Access
 from etl.reporting.files import atomic_write
-from etl.runs import composition
+from etl.runs import composition, from_settings
 from etl.settings.loading import ACCOUNT_NAMES, is_account_name, values_without_file
 from etl.settings.model import Settings
 from etl.settings.secret import SecretStr
@@ -220,13 +220,13 @@ def _access(settings: Settings, stop: Event) -> Iterator[tuple[Access, bool]]:
 
     Does not create an embedded Postgres: one that does not exist yet knows of no ban, but the data directory may.
     """
-    if settings.database_url is None and not composition.has_database(settings):
+    if settings.database_url is None and not from_settings.has_database(settings):
         binaries()
         with composition.access(settings, None, stop) as access:
             yield access, False
     elif settings.database_url is None:
         with (
-            composition.store(settings) as connection,
+            from_settings.store(settings) as connection,
             composition.access(settings, connection.engine, stop) as access,
         ):
             yield access, False

@@ -10,7 +10,7 @@ from etl.commands.postgres_programs import Programs, for_dump, installed, progra
 from etl.commands.restore_database import check_empty, make_way
 from etl.commands.restored_copy import check_copy, check_passes, restore_into
 from etl.errors import ConfigError, StoreError
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 from etl.store import backups, locks, stored_orders
 from etl.store.backups import Contents
@@ -24,10 +24,10 @@ def move_database(settings: Settings, target: str) -> Contents:
     No run can store anything meanwhile. Raises BusyError while one works, ConfigError unless the target is empty, and
     BackupError if the copy cannot be made or differs.
     """
-    if not composition.has_database(settings):
+    if not from_settings.has_database(settings):
         raise StoreError("there is no database yet; set FORCE_ORDERS_DATABASE_URL, then run: force-orders db upgrade")
     with (
-        composition.store(settings) as source,
+        from_settings.store(settings) as source,
         address(target, settings.data_dir) as url,
         connection_to(engine_for(url)) as copy,
         store_errors(),

@@ -10,7 +10,7 @@ from etl.core.markets import market_named
 from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
 from etl.fleet.jobs import Job, weekly_jobs
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.runs.arguments import check_markets, check_readable, parse_symbols
 from etl.runs.known_markets import known_markets
 from etl.runs.run import plan_only
@@ -35,7 +35,7 @@ def backfill_jobs(
     for account in chosen:
         own = known_markets(settings, connection, account)
         for market in markets_to_read(markets, own, names):
-            rules = composition.rules(settings, now, market_named(market).weights)
+            rules = from_settings.rules(settings, now, market_named(market).weights)
             whole = Job(account, settings.queue_of(account), symbols=names, market=market)
             jobs += weekly_jobs(whole, plan_only(connection, [Wallet(account, market)], planner, rules), rules)
     return jobs

@@ -13,7 +13,7 @@ from etl.logs import logger
 from etl.notifications.channels import notify
 from etl.notifications.ping import ping_end, ping_start
 from etl.notifications.reading import stored_summary
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 
 _log = logger(__name__)
@@ -37,7 +37,7 @@ def end_of_night(
         if calls == 0:
             _complain(ping_start(settings))
         try:
-            with composition.store(settings) as connection:
+            with from_settings.store(settings) as connection:
                 night = read_night(connection, due_at)
                 if not night.has_news:
                     return False

@@ -5,7 +5,7 @@ from threading import Event
 
 from etl.errors import ForceOrdersError
 from etl.logs import logger
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.runs.old_runs import fold_old_runs
 from etl.settings.model import Settings
 
@@ -19,7 +19,7 @@ def with_folding(settings: Settings, notify: Callable[..., bool], stop: Event) -
         if not notify(*given):
             return False
         try:
-            with composition.store(settings) as connection:
+            with from_settings.store(settings) as connection:
                 fold_old_runs(connection, settings.keep_runs_days, stop)
         except ForceOrdersError as error:
             _log.info("old runs are left to the next night: %s", error)

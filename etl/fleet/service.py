@@ -32,7 +32,7 @@ from etl.logs import logger
 from etl.monitoring.address import Address
 from etl.monitoring.scrape import Scrape
 from etl.monitoring.server import serving
-from etl.runs import composition
+from etl.runs import composition, from_settings
 from etl.runs.fetchers import STOPPED, TICK
 from etl.settings.model import Settings
 from etl.store.engine import engine_for, reason
@@ -79,15 +79,15 @@ def serve(
     give_up: Callable[[str], None],
     clock: ExchangeClock | None = None,
 ) -> None:
-    """Work until `stop` is set, then raise StoppedError. `settings` name a database that is up (`composition.served`).
+    """Work until `stop` is set, then raise StoppedError. `settings` name a database that is up (see `served`).
 
     What happens is logged. `give_up` must end the process at once: others take its jobs, which it cannot stop.
     """
-    assert settings.database_url is not None  # noqa: S101 – `composition.served` sees to it
+    assert settings.database_url is not None  # noqa: S101 – `from_settings.served` sees to it
     url = settings.database_url.get_secret_value()
     _log.info("%s", startup_line(options))
     if options.schedule:
-        with composition.store(settings) as connection:
+        with from_settings.store(settings) as connection:
             schedule = with_first_markets(options.schedule, settings, connection)
         options = replace(options, schedule=schedule)
     with ExitStack() as resources:

@@ -23,7 +23,7 @@ from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs
 from etl.fleet.queue import enqueue, is_superseded, join_night
 from etl.logs import log_context, logger
 from etl.reporting.lines import summary_line
-from etl.runs import composition
+from etl.runs import composition, from_settings
 from etl.runs.ingest import IngestSpec
 from etl.runs.market_finding import find_markets
 from etl.runs.reader import Reader
@@ -81,7 +81,7 @@ class WorkerContext:
 
     def _outcome(self, claimed: ClaimedJob) -> _Outcome:
         job = claimed.job
-        with composition.store(self.settings) as connection:
+        with from_settings.store(self.settings) as connection:
             if is_superseded(connection, claimed):
                 return _Outcome("skipped: a later sync of this account is queued", ExitCode.DONE)
             job = self._with_market(connection, job)
@@ -95,7 +95,7 @@ class WorkerContext:
     def _catch_up_jobs(self, connection: Connection, job: Job) -> Sequence[Job]:
         if job.command != SYNC:
             return []
-        rules = composition.rules(self.settings, self._now(job), market_named(job.market).weights)
+        rules = from_settings.rules(self.settings, self._now(job), market_named(job.market).weights)
         targets: list[Target] = plan_only(connection, [Wallet(job.account, job.market)], job.planner(), rules)
         return catch_up_jobs(job, targets, rules)
 

@@ -15,7 +15,7 @@ from etl.logs import logger
 from etl.monitoring.machine_metrics import clock_families, directories, disk_families
 from etl.monitoring.metrics import NOBODY, families
 from etl.monitoring.watch_metrics import backup_families
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 from etl.store.deadline import deadline
 from etl.store.engine import store_errors
@@ -79,10 +79,10 @@ class Scrape(Collector):
     def _try_to_read(self) -> bool:
         """Read new figures; False if the database does not answer."""
         try:
-            with composition.store(self._settings, DATABASE_TIMEOUT_S, only_reads=True) as connection:
+            with from_settings.store(self._settings, DATABASE_TIMEOUT_S, only_reads=True) as connection:
                 try:
                     with deadline(connection, DATABASE_TIMEOUT_S):
-                        rules = composition.rules(self._settings, local_now())
+                        rules = from_settings.rules(self._settings, local_now())
                         stored = families(connection, rules, self._configured)
                         wants_backups = self._settings.backup_dir is not None
                         self._figures = (*stored, *backup_families(connection, is_wanted=wants_backups))

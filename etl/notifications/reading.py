@@ -17,7 +17,7 @@ from etl.notifications.summary import (
     UnreadHistory,
     gaps_by_account,
 )
-from etl.runs import composition
+from etl.runs import from_settings
 from etl.settings.model import Settings
 from etl.store import coverage, decisions, runs
 from etl.store.coverage import Gap, Watermark
@@ -56,7 +56,7 @@ def stored_summary(
     settings: Settings, connection: Connection, run_ids: Sequence[int], accounts: Collection[str]
 ) -> NotificationSummary:
     """`read_summary` under these settings, as of now."""
-    rules = composition.rules(settings, local_now())
+    rules = from_settings.rules(settings, local_now())
     return read_summary(connection, run_ids, rules, accounts, orders="orders" in settings.notify_about)
 
 

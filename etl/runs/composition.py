@@ -20,11 +20,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
-from etl.runs.from_settings import for_queries as for_queries
-from etl.runs.from_settings import has_database as has_database
-from etl.runs.from_settings import rules as rules
-from etl.runs.from_settings import served as served
-from etl.runs.from_settings import store as store
+from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader

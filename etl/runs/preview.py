@@ -12,7 +12,7 @@ from etl.core.markets.market import Pool
 from etl.core.plan_costs import MarketPlan
 from etl.core.wallets import Wallet
 from etl.exchange.clock import local_now
-from etl.runs import composition, weight_limit
+from etl.runs import from_settings, weight_limit
 from etl.runs.ingest import IngestSpec
 from etl.runs.known_markets import known_markets
 from etl.runs.run import plan_only
@@ -40,7 +40,7 @@ def preview(connection: Connection, settings: Settings, spec: IngestSpec) -> Pre
         wallets = [Wallet(account, market.name) for account, own in of_account.items() if market.name in own]
         if not wallets:
             continue
-        targets = plan_only(connection, wallets, spec.planner, composition.rules(settings, now, market.weights))
+        targets = plan_only(connection, wallets, spec.planner, from_settings.rules(settings, now, market.weights))
         host = host_of(urls[market.api.name])
         budget, asks = weight_limit.expected(connection, market, host, settings.weight_budget)
         plans.append(MarketPlan(market, targets, asks))

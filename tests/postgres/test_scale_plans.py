@@ -28,7 +28,7 @@ from etl.monitoring.status import ScopeStatus, read_brief_status, read_status
 from etl.reporting.export import OrderFilter
 from etl.reporting.export_check import check_export
 from etl.reporting.queries import first_day, read_report
-from etl.runs import composition
+from etl.runs import composition, from_settings
 from etl.runs.ingest import IngestSpec
 from etl.runs.spans import nightly_planner
 from etl.settings.model import AccountKeys, Settings
@@ -66,7 +66,7 @@ def fleet(fleet_url: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def rules() -> Rules:
-    return composition.rules(Settings(), local_now())
+    return from_settings.rules(Settings(), local_now())
 
 
 @contextmanager
