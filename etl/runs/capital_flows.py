@@ -12,11 +12,12 @@ from sqlalchemy.exc import DataError
 
 from etl.core import capital_flows as endpoint
 from etl.core.capital_flows import Flow, FlowPage
-from etl.core.dialogue import Reply, Step, SymbolsRequest
+from etl.core.dialogue import Reply, Step
 from etl.core.findings import Finding, Verdict
 from etl.core.observations import Observations, TruncationSide
 from etl.core.orders import Reject
 from etl.core.page_limits import PageLimits
+from etl.core.paging import PageRequest
 from etl.core.planning import Known, Rules
 from etl.core.retention import Retention
 from etl.core.timeline import duration, subtract
@@ -115,7 +116,7 @@ class FlowReader:
             if step.request is None and step.is_settled is None:
                 return
             reply = None  # to a walk that waits for the pages of others: there are none
-            if step.request is not None and not isinstance(step.request, SymbolsRequest):
+            if isinstance(step.request, PageRequest):
                 reply = interruptibly(partial(client.flows, step.request), self._reader.stop)
 
     def _record(self, wallet: Wallet, reply: Reply, findings: Sequence[Finding]) -> None:
