@@ -38,6 +38,7 @@ def find_markets(
     Raises ThrottledError, StoppedError and StoreError. No other failure ends a run: what was known before counts, or
     else that the account has USDⓈ-M futures.
     """
+    note_choice(connection, account, NAMES)  # the settings may have named some before, and name none now
     before = account_markets.of_account(connection, account)
     connection.rollback()
     asking = reader.client(Wallet(account, USDM))
