@@ -3,6 +3,7 @@
 import hmac
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -102,7 +103,8 @@ class ExchangeClient:
         self._access = access
         self._retry = retry
         self._sleep = sleep
-        self._key_refusals = KeyRefusals()
+        self._key_refusals: defaultdict[str, KeyRefusals] = defaultdict(KeyRefusals)
+        """By API: a key that one of them accepts may lack the permission for another."""
         self._lock = Lock()
         self._sent = 0
         self._weight = 0
@@ -242,17 +244,18 @@ class ExchangeClient:
             self._sent += 1
             self._weight += endpoint.weight
         send = partial(self._send, endpoint.api, limiter, sent)
-        response = send(endpoint.path) if signed is None else self._send_signed(send, endpoint.path, signed, sent)
+        response = send(endpoint.path) if signed is None else self._send_signed(send, endpoint, signed, sent)
         if response.status == 200:
             self._access.outcomes.add(ANSWERED)
             return response.body
         now = self.clock.now()
         code, message = _error_body(response.body)
-        key_worked = partial(self._key_refusals.is_doubtful, sent)
+        refusals = self._refusals(endpoint.api)
+        key_worked = partial(refusals.is_doubtful, sent)
         error = classify(response.status, code, message, response.headers, now, key_worked)
         self._access.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
-            self._key_refusals.doubt(error.cooldown_until)
+            refusals.doubt(error.cooldown_until)
         if isinstance(error, ThrottledError):
             if (limit := weight_limit_in(message)) is not None:
                 limiter.correct_limit(limit)
@@ -262,13 +265,18 @@ class ExchangeClient:
         raise error
 
     def _send_signed(
-        self, send: Callable[[str], Response], path: str, parameters: dict[str, str | int], sent: int
+        self, send: Callable[[str], Response], endpoint: Endpoint, parameters: dict[str, str | int], sent: int
     ) -> Response:
-        with self._key_refusals.in_flight():
-            response = send(f"{path}?{self._sign(parameters)}")
+        refusals = self._refusals(endpoint.api)
+        with refusals.in_flight():
+            response = send(f"{endpoint.path}?{self._sign(parameters)}")
             if response.status == 200:
-                self._key_refusals.accepted(sent)
+                refusals.accepted(sent)
             return response
+
+    def _refusals(self, api: Api) -> KeyRefusals:
+        with self._lock:
+            return self._key_refusals[api.name]
 
     def _send(self, api: Api, limiter: RateLimiter, sent: int, target: str) -> Response:
         try:
