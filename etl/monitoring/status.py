@@ -14,7 +14,7 @@ from etl.core.text import many
 from etl.core.timeline import DAY, MINUTE, duration, to_millis, to_the_second
 from etl.core.wallets import Wallet
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import backups, coverage, decisions, identities, quarantine, runs, seals, verifications
+from etl.store import account_markets, backups, coverage, decisions, identities, quarantine, runs, seals, verifications
 from etl.store.backups import Backup
 from etl.store.clock import database_clock
 from etl.store.coverage import Gap, Watermark
@@ -54,12 +54,14 @@ class ScopeStatus:
     covered_since: int | None
     age: int | None
     unread: int | None
-    """Age of the oldest instant that is not proven and can still be read."""
+    """Age of the oldest instant that is not proven and can still be read. None also if the account has no such market
+    any more; then it has no age either."""
     days_until_loss: float | None
     """Days until that instant leaves the exchange's retention; 0: it has left."""
     orders: int | None
     """None: not counted, as in a brief status."""
     gaps: tuple[Gap, ...]
+    """Those of a market that the account has no more are among them: nothing closes them."""
     is_retired: bool = False
     """Whether the account is retired. Then it has no age, and nothing of it is unread."""
     symbols: int = 1
@@ -124,8 +126,9 @@ def read_status(
         counts = {scope: orders for scope, orders in counts.items() if not markets or scope[1] in markets}
         days = _within(quarantine.doubted_days(connection, accounts), markets)
         sealed = seals.newest(connection, accounts)
+        closed = account_markets.closed(connection)
         status = Status(
-            scopes=tuple(_scopes(marks, gaps, counts, rules, retired)),
+            scopes=tuple(_scopes(marks, gaps, counts, rules, retired, closed)),
             orders=sum(counts.values()),
             seals=tuple(one for one in sealed if not markets or one.seal.market in markets),
             verifications=_within(verifications.newest(connection, accounts), markets),
@@ -145,8 +148,9 @@ def read_brief_status(
         marks, gaps = coverage.read_own(connection)
         close_types = coverage.count_close_types(connection)
         close_types = {of: orders for of, orders in close_types.items() if not markets or of[1] in markets}
+        closed = account_markets.closed(connection)
         status = Status(
-            scopes=tuple(_scopes(_within(marks, markets), _within(gaps, markets), None, rules, retired)),
+            scopes=tuple(_scopes(_within(marks, markets), _within(gaps, markets), None, rules, retired, closed)),
             orders=sum(close_types.values()),
             is_brief=True,
             close_types=close_types,
@@ -180,7 +184,12 @@ def _of_whole(
 
 
 def _scopes(
-    marks: Sequence[Watermark], gaps: Sequence[Gap], counts: Counts | None, rules: Rules, retired: Collection[str]
+    marks: Sequence[Watermark],
+    gaps: Sequence[Gap],
+    counts: Counts | None,
+    rules: Rules,
+    retired: Collection[str],
+    closed: Collection[tuple[str, str]],
 ) -> Iterator[ScopeStatus]:
     own: dict[tuple[str, str, str], list[Gap]] = defaultdict(list)
     for gap in gaps:
@@ -192,18 +201,21 @@ def _scopes(
     for mark in [*marks, *(Watermark(*scope, None, None, None) for scope in never_asked)]:
         scope = mark[:3]
         orders = None if counts is None else of_scope[scope]
-        yield _scope(mark, tuple(own.get(scope, ())), orders, rules, mark.account in retired)
+        is_retired, is_closed = mark.account in retired, mark[:2] in closed
+        yield _scope(mark, tuple(own.get(scope, ())), orders, rules, is_retired, is_read=not (is_retired or is_closed))
 
 
-def _scope(mark: Watermark, own: tuple[Gap, ...], orders: int | None, rules: Rules, is_retired: bool) -> ScopeStatus:
-    unread = None if is_retired else unread_since(mark, own)
+def _scope(
+    mark: Watermark, own: tuple[Gap, ...], orders: int | None, rules: Rules, is_retired: bool, *, is_read: bool
+) -> ScopeStatus:
+    unread = unread_since(mark, own) if is_read else None
     return ScopeStatus(
         account=mark.account,
         market=mark.market,
         symbol=mark.symbol,
         watermark=mark.watermark,
         covered_since=mark.covered_since,
-        age=None if mark.watermark is None or is_retired else max(0, rules.now - mark.watermark),
+        age=None if mark.watermark is None or not is_read else max(0, rules.now - mark.watermark),
         unread=None if unread is None else max(0, rules.now - unread),
         days_until_loss=None if unread is None else days_until_loss(unread, rules),
         orders=orders,

@@ -1,6 +1,7 @@
 """The metrics that alert rules need: each account that is to be read, also one that never was, and the queue.
 
-Moments and not ages: a file that nobody writes any more grows old too. No retired account is among them.
+Moments and not ages: a file that nobody writes any more grows old too. No retired account is among them. A market that
+an account has no more is not waited for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from etl.core.markets import USDM
 from etl.core.timeline import SECOND
 from etl.monitoring.gauge import gauge
-from etl.store import backups, coverage, decisions, jobs, quarantine, seals
+from etl.store import account_markets, backups, coverage, decisions, jobs, quarantine, seals
 from etl.store.engine import store_errors
 
 
@@ -24,6 +25,7 @@ def watch_families(connection: Connection, now: int, configured: Mapping[str, Se
     with store_errors():
         retired = decisions.retired_accounts(connection).difference(configured)
         proofs = coverage.newest_proofs(connection)
+        closed = account_markets.closed(connection)
         unreadable = quarantine.count_by_account(connection)
         sealed_at = seals.newest_made(connection)
         queues = jobs.queues(connection)
@@ -42,7 +44,7 @@ def watch_families(connection: Connection, now: int, configured: Mapping[str, Se
         "read_until_timestamp_seconds",
         "Newest instant that is proven, of each account that is stored or in the settings; 0: it was never read.",
         ("account", "market"),
-        ((scope, (proof or 0) / SECOND) for scope, proof in read.items()),
+        ((scope, (proof or 0) / SECOND) for scope, proof in read.items() if scope not in closed),
     )
     yield gauge("quarantined_rows", "Rows that could not be read.", ("account", "market"), waiting.items())
     yield gauge(

@@ -39,6 +39,13 @@ def of_accounts(connection: Connection, accounts: Iterable[str]) -> dict[str, li
     return known
 
 
+def closed(connection: Connection) -> frozenset[tuple[str, str]]:
+    """The markets that an account had and has no more, each with the account before it."""
+    own = account_markets.c
+    rows = connection.execute(select(own.account, own.market).where(own.state == MarketState.CLOSED))
+    return frozenset((row.account, row.market) for row in rows)
+
+
 def remember(connection: Connection, found: AccountMarket) -> None:
     """Keep what was found, in place of what was known. The caller commits.
 

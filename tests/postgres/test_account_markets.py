@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.commands.list_accounts import read_stored_accounts
 from etl.core.account_markets import AccountMarket, MarketState
 from etl.core.findings import Finding, Verdict
 from etl.core.planning import Rules
@@ -217,3 +218,35 @@ def test_the_metric_of_gaps_names_the_reason(connection: Connection) -> None:
     remember(connection, UNREAD)
     found = values(metrics(connection, RULES).decode())
     assert found["force_orders_gap_seconds"] == {(ACCOUNT, "coinm", REASON): 90 * DAY // 1000}
+
+
+@pytest.mark.parametrize("reader", [read_status, read_brief_status], ids=["full", "brief"])
+def test_the_status_waits_for_nothing_of_a_market_that_the_account_has_no_more(
+    connection: Connection, reader: Callable[..., Any]
+) -> None:
+    read_until_a_switch(connection)
+    (scope,) = (scope for scope in reader(connection, RULES).scopes if scope.market == "usdm")
+    assert (scope.watermark, scope.age, scope.unread, scope.days_until_loss) == (day(20), None, None, None)
+    assert [gap.reason for gap in scope.gaps] == [REASON], "what is missing of it is still said"
+
+
+def test_the_metrics_wait_for_nothing_of_a_market_that_the_account_has_no_more(connection: Connection) -> None:
+    read_until_a_switch(connection)
+    found = values(metrics(connection, RULES).decode())
+    for name in ("read_until_timestamp_seconds", "unread_since_timestamp_seconds", "days_until_loss"):
+        assert set(found[f"force_orders_{name}"]) == {(ACCOUNT, "pm-usdm")}
+
+
+def test_the_watermark_of_an_account_is_that_of_the_markets_that_it_has(connection: Connection) -> None:
+    read_until_a_switch(connection)
+    assert read_stored_accounts(connection, [ACCOUNT])[ACCOUNT].watermark == NOW
+
+
+def read_until_a_switch(connection: Connection) -> None:
+    """USDⓈ-M until day 20, a switch to Portfolio Margin on day 30, and that until now."""
+    remember(connection, replace(UNREAD, market="usdm", state=MarketState.READ))
+    remember(connection, replace(UNREAD, market="pm-usdm", state=MarketState.READ, since=day(20)))
+    read(connection, "usdm", day(10), day(20))
+    read(connection, "pm-usdm", day(20), NOW)
+    account_markets.close(connection, ACCOUNT, "usdm", day(30), source="-2015", reason="a switch")
+    connection.commit()
