@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from etl.accounts.credentials import read_keys
 from etl.accounts.key_sources import KeyLocation, KeySource, Missing, PrivateKeyFile, key_sources
@@ -48,7 +48,7 @@ class StoredAccount:
     """How far an account is read, and in which markets."""
 
     watermark: int | None
-    """The earliest of its markets' watermarks for all symbols, epoch milliseconds."""
+    """The earliest of the watermarks for all symbols of the markets that it still has, epoch milliseconds."""
     markets: Sequence[AccountMarket]
     """What was found of them; empty if the settings name them or nothing was read yet."""
 
@@ -58,11 +58,16 @@ def read_stored_accounts(connection: Connection, names: Sequence[str]) -> dict[s
     mark = coverage.watermarks.c
     with store_errors():
         rows = connection.execute(
-            select(mark.account, func.min(mark.watermark).label("watermark"))
-            .where(mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None))
-            .group_by(mark.account)
+            select(mark.account, mark.market, mark.watermark).where(
+                mark.symbol == EVERY_SYMBOL, mark.watermark.is_not(None)
+            )
         ).all()
-        marks = {row.account: to_millis(row.watermark) for row in rows}
+        closed = account_markets.closed(connection)
+        own: dict[str, list[int]] = {}
+        for row in rows:
+            if (row.account, row.market) not in closed:
+                own.setdefault(row.account, []).append(to_millis(row.watermark))
+        marks = {account: min(of_markets) for account, of_markets in own.items()}
         known = account_markets.of_accounts(connection, names)
         connection.rollback()
     return {name: StoredAccount(marks.get(name), known.get(name, ())) for name in names}

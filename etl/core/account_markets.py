@@ -128,8 +128,9 @@ def conclude(
 
     A market that was read and is gone is closed, and one that is new then begins where the old one's proof ends
     (`watermarks`, by market): the instant of a switch to or from Portfolio Margin is not known, and whatever came after
-    the watermark may be in either. What the old market had until it was closed stays a gap: nobody can read it any
-    more.
+    the watermark may be in either. It begins earlier where the exchange last said earlier that the account does not
+    have it, and has no beginning where the exchange never said so: the old endpoint may have answered with empty pages
+    after the switch. What the old market had until it was closed stays a gap: nobody can read it any more.
     """
     former = {one.market: one for one in before}
     is_switch = any(probes.get(market.name) is Probe.ANSWERED for market in MARKETS if market.is_portfolio_margin)
@@ -139,7 +140,10 @@ def conclude(
     ]
     ended = [one.market for one in after if one.state is MarketState.CLOSED and one.closed_at == now]
     begins = min((watermarks[name] for name in ended if name in watermarks), default=None)
-    return [replace(one, since=begins) if _is_new(former.get(one.market), one) else one for one in after]
+    return [
+        replace(one, since=_beginning(before_it, begins)) if _is_new(before_it := former.get(one.market), one) else one
+        for one in after
+    ]
 
 
 def _judged(
@@ -157,7 +161,8 @@ def _judged(
     source = market.path if probe is not None else ACCOUNT_INFO if info is not None else NOBODY
     known = AccountMarket(account, market.name, MarketState.UNKNOWN, None, source, now) if former is None else former
     known = replace(known, source=source, seen_at=now)
-    if probe is Probe.ANSWERED or (probe is None and is_said):
+    is_silent = probe is Probe.SILENT and known.state is not MarketState.NOT_PERMITTED
+    if probe is Probe.ANSWERED or (is_said and (probe is None or is_silent)):
         return replace(known, state=MarketState.READ, exists=True, reason=None, closed_at=None)
     if probe is Probe.SILENT:
         return known
@@ -173,6 +178,13 @@ def _judged(
     if market.name == USDM and former is None:
         return replace(known, state=MarketState.READ)
     return known
+
+
+def _beginning(former: AccountMarket | None, watermark: int | None) -> int | None:
+    """From when on a new market is read; `watermark`: where the proof of the former market ends."""
+    if watermark is None or former is None or former.source != ACCOUNT_INFO:
+        return None
+    return min(watermark, former.seen_at)
 
 
 def _is_new(former: AccountMarket | None, one: AccountMarket) -> bool:

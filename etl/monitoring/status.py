@@ -54,12 +54,14 @@ class ScopeStatus:
     covered_since: int | None
     age: int | None
     unread: int | None
-    """Age of the oldest instant that is not proven and can still be read."""
+    """Age of the oldest instant that is not proven and can still be read. None also if the account has no such market
+    any more; then it has no age either."""
     days_until_loss: float | None
     """Days until that instant leaves the exchange's retention; 0: it has left."""
     orders: int | None
     """None: not counted, as in a brief status."""
     gaps: tuple[Gap, ...]
+    """Those of a market that the account has no more are among them: nothing closes them."""
     is_retired: bool = False
     """Whether the account is retired. Then it has no age, and nothing of it is unread."""
     is_closed: bool = False

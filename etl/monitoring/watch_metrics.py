@@ -44,7 +44,7 @@ def watch_families(connection: Connection, now: int, configured: Mapping[str, Se
         "read_until_timestamp_seconds",
         "Newest instant that is proven, of each account that is stored or in the settings; 0: it was never read.",
         ("account", "market"),
-        ((scope, (proof or 0) / SECOND) for scope, proof in read.items()),
+        ((scope, (proof or 0) / SECOND) for scope, proof in read.items() if scope not in closed),
     )
     yield gauge("quarantined_rows", "Rows that could not be read.", ("account", "market"), waiting.items())
     yield gauge(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.commands.list_accounts import read_stored_accounts
 from etl.core.account_markets import AccountMarket, MarketState
 from etl.core.findings import Finding, Verdict
 from etl.core.planning import Rules
@@ -219,14 +220,34 @@ def test_the_metric_of_gaps_names_the_reason(connection: Connection) -> None:
     assert found["force_orders_gap_seconds"] == {(ACCOUNT, "coinm", REASON): 90 * DAY // 1000}
 
 
-def test_a_closed_market_grows_no_older_and_alarms_nobody_and_its_gap_is_still_shown(connection: Connection) -> None:
-    read(connection, "usdm", day(10), day(70))
-    account_markets.close(connection, ACCOUNT, "usdm", day(80), source="-2015", reason="a switch")
-    connection.commit()
-    for status in (read_status(connection, RULES), read_brief_status(connection, RULES)):
-        (scope,) = status.scopes
-        assert (scope.is_closed, scope.age, scope.unread, scope.days_until_loss) == (True, None, None, None)
-        assert [gap.reason for gap in status.gaps] == [REASON]
+@pytest.mark.parametrize("reader", [read_status, read_brief_status], ids=["full", "brief"])
+def test_the_status_waits_for_nothing_of_a_market_that_the_account_has_no_more(
+    connection: Connection, reader: Callable[..., Any]
+) -> None:
+    read_until_a_switch(connection)
+    (scope,) = (scope for scope in reader(connection, RULES).scopes if scope.market == "usdm")
+    assert (scope.watermark, scope.age, scope.unread, scope.days_until_loss) == (day(20), None, None, None)
+    assert [gap.reason for gap in scope.gaps] == [REASON], "what is missing of it is still said"
+
+
+def test_the_metrics_wait_for_nothing_of_a_market_that_the_account_has_no_more(connection: Connection) -> None:
+    read_until_a_switch(connection)
     found = values(metrics(connection, RULES).decode())
-    assert not found["force_orders_gap_seconds"]
-    assert not found["force_orders_read_until_timestamp_seconds"]
+    for name in ("read_until_timestamp_seconds", "unread_since_timestamp_seconds", "days_until_loss"):
+        assert set(found[f"force_orders_{name}"]) == {(ACCOUNT, "pm-usdm")}
+    assert not found["force_orders_gap_seconds"], "nothing closes what is missing of it"
+
+
+def test_the_watermark_of_an_account_is_that_of_the_markets_that_it_has(connection: Connection) -> None:
+    read_until_a_switch(connection)
+    assert read_stored_accounts(connection, [ACCOUNT])[ACCOUNT].watermark == NOW
+
+
+def read_until_a_switch(connection: Connection) -> None:
+    """USDⓈ-M until day 20, a switch to Portfolio Margin on day 30, and that until now."""
+    remember(connection, replace(UNREAD, market="usdm", state=MarketState.READ))
+    remember(connection, replace(UNREAD, market="pm-usdm", state=MarketState.READ, since=day(20)))
+    read(connection, "usdm", day(10), day(20))
+    read(connection, "pm-usdm", day(20), NOW)
+    account_markets.close(connection, ACCOUNT, "usdm", day(30), source="-2015", reason="a switch")
+    connection.commit()

@@ -82,6 +82,12 @@ def test_a_silent_exchange_takes_nothing_back() -> None:
     assert readable(found(None, known, {"coinm": Probe.SILENT})) == readable(known)
 
 
+def test_a_market_that_is_silent_is_read_on_the_exchange_s_word_for_the_account() -> None:
+    assert readable(found(CLASSIC, probes={"coinm": Probe.SILENT})) == ("usdm", "coinm")
+    refused = found(CLASSIC, found(CLASSIC), {"coinm": Probe.REFUSED})
+    assert readable(found(CLASSIC, refused, {"coinm": Probe.SILENT})) == ("usdm",), "nothing says that the key may now"
+
+
 def test_a_market_that_exists_and_refuses_the_key_is_not_read_and_said_to_be_so() -> None:
     known = found(CLASSIC, found(CLASSIC), {"coinm": Probe.REFUSED})
     assert readable(known) == ("usdm",)
@@ -128,7 +134,15 @@ def test_so_does_a_switch_that_only_the_refusals_tell() -> None:
     after = found(None, before, answers, {"usdm": NOW - 500}, NOW + 9)
     assert readable(after) == PM
     assert states(after, MarketState.CLOSED) == ["usdm"]
-    assert {one.since for one in after if one.market in PM} == {NOW - 500}
+    assert {one.since for one in after if one.market in PM} == {None}, "usdm may have shown empty pages for a while"
+
+
+def test_a_new_market_begins_no_later_than_the_exchange_last_said_that_the_account_does_not_have_it() -> None:
+    before = found(CLASSIC)
+    refused = dict.fromkeys(("usdm", "coinm"), Probe.REFUSED)
+    proven = dict.fromkeys(("usdm", "coinm"), NOW + 500)
+    after = found(PORTFOLIO, before, refused, proven, NOW + 999)
+    assert {one.since for one in after if one.market in PM} == {NOW}
 
 
 def test_a_closed_market_keeps_the_instant_at_which_it_was_closed_until_it_is_back() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etl.core.account_markets import Probe
 from etl.core.timeline import HOUR, MINUTE
 from etl.errors import (
     BannedError,
@@ -271,3 +272,10 @@ def test_no_request_is_sent_once_a_stop_is_requested(connect: Connecting) -> Non
     connected.stop.set()
     assert isinstance(connected.failure(), StoppedError)
     assert connected.stats.requests == 0
+
+
+def test_a_key_that_the_api_for_wallets_accepts_may_be_refused_for_good_by_another(connect: Connecting) -> None:
+    connected = connect(Fault("key", path=FORCE_ORDERS))
+    assert connected.client.account_info().has_futures
+    assert connected.client.probe() is Probe.REFUSED
+    assert connected.limiter.cooldown_until == 0
