@@ -42,6 +42,7 @@ WRITER_AND_READER = {
     "quarantined_orders": (ADD, READ),
     "quarantined_orders_id_seq": (READ, NOTHING),
     **{f"report_{name}": (READ, READ) for name in ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")},
+    "report_scopes": (READ, READ),
     "newest_seals": (ADD, READ),
     "run_days": (ADD, READ),
     "runs": (KEEP, READ),
