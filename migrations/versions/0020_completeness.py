@@ -16,7 +16,7 @@ COMMENTS = {
     "VIEW report_scopes": "Each account in each of its markets, and what is known of it as sets of instants. "
     "report_completeness reads it for each day of a calendar.",
     "COLUMN report_scopes.account": "Name of the account in the settings.",
-    "COLUMN report_scopes.market": "A market that is read, was read or has orders, or that the account is known to have.",
+    "COLUMN report_scopes.market": "A market that was ever read or has orders, or that the account is known to have.",
     "COLUMN report_scopes.asked_since": "The earliest instant that was ever asked for; null where none was.",
     "COLUMN report_scopes.begins_at": "When the account got the market; null where it always had it or nobody knows.",
     "COLUMN report_scopes.ends_at": "When the account lost the market; null where it has it.",

@@ -115,9 +115,8 @@ def test_a_market_has_the_days_of_its_life_in_the_account(connection: Connection
     switch = day(5) + 6 * HOUR
     record(connection, proven(day(3), switch))
     record(connection, proven(switch, day(9)), market="pm-usdm")
-    source = {"source": "test", "seen_at": day(9)}
-    closed = AccountMarket(ACCOUNT, MARKET, MarketState.CLOSED, exists=False, closed_at=switch, **source)
-    got = AccountMarket(ACCOUNT, "pm-usdm", MarketState.READ, exists=True, since=switch, **source)
+    closed = replace(UNREAD, market=MARKET, state=MarketState.CLOSED, exists=False, closed_at=switch)
+    got = replace(UNREAD, market="pm-usdm", state=MarketState.READ, since=switch)
     for one in (closed, got):
         account_markets.remember(connection, one)
     assert states(connection, "2026-03-03", "2026-03-08") == {
@@ -136,9 +135,7 @@ def test_a_market_has_the_days_of_its_life_in_the_account(connection: Connection
         pytest.param("America/Santiago", "2026-03-29T03:00Z", 24, id="far south"),
     ],
 )
-def test_a_day_is_one_of_the_zone_to_the_millisecond(
-    connection: Connection, zone: str, begin: str, hours: int
-) -> None:
+def test_a_day_is_one_of_the_zone_to_the_millisecond(connection: Connection, zone: str, begin: str, hours: int) -> None:
     start = to_millis(datetime.fromisoformat(begin))
     record(connection, proven(start, start + hours * HOUR))
     assert states(connection, "2026-03-28", "2026-03-30", zone) == {(ACCOUNT, MARKET): ["not", "proven", "not"]}
@@ -186,8 +183,8 @@ def test_what_cannot_be_answered_is_an_error_and_not_an_empty_answer(
 def test_one_account_can_be_asked_for_alone(connection: Connection) -> None:
     record(connection, proven(day(3), day(5)))
     record(connection, proven(day(3), day(5)), account="other")
-    question = text("SELECT DISTINCT account FROM report_completeness('2026-03-03', '2026-03-04', of_account => 'other')")
-    assert connection.scalars(question).all() == ["other"]
+    question = "SELECT DISTINCT account FROM report_completeness('2026-03-03', '2026-03-04', of_account => 'other')"
+    assert connection.scalars(text(question)).all() == ["other"]
 
 
 def test_the_function_says_what_it_means(connection: Connection) -> None:
