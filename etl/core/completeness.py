@@ -39,11 +39,15 @@ class CalendarDay(NamedTuple):
 
 @dataclass(frozen=True)
 class Period:
-    """The days from the first to the last, both included, and how the operator wrote them."""
+    """The days from the first to the last, both included."""
 
     first: date
     last: date
-    text: str
+    text: str = ""
+    """As the operator wrote it."""
+
+    def __str__(self) -> str:
+        return self.text or _spans(self.days())
 
     def days(self) -> list[date]:
         return [date.fromordinal(day) for day in range(self.first.toordinal(), self.last.toordinal() + 1)]
@@ -98,7 +102,7 @@ def judge(
         faults[account] = f"nothing is known of {_spans(missing)}" if missing else ""
         faults |= {f"{account} {market}": "nothing is known" for market in {*markets} - {market for market, _ in known}}
     faults = {which: said for which, said in sorted(faults.items()) if said}
-    when = f"{period.text} ({zone})"
+    when = f"{period} ({zone})"
     if not accounts:
         return Verdict(False, f"not complete: {when}: nothing is stored, and no account is set")
     if faults:

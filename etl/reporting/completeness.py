@@ -20,6 +20,14 @@ def known_accounts(connection: Connection) -> list[str]:
     return sorted(found)
 
 
+def first_asked(connection: Connection) -> date | None:
+    """The first day of UTC that was ever asked for as a whole; None: none was."""
+    with store_errors():
+        first: date | None = connection.scalar(_FIRST_ASKED)
+        connection.rollback()
+    return first
+
+
 def read_days(
     connection: Connection,
     first: date,
@@ -44,6 +52,9 @@ def read_days(
     return [CalendarDay(account, market, day, DayState(state)) for account, market, day, state in rows]
 
 
+_FIRST_ASKED = text("""
+    SELECT timezone('UTC', min(asked_since) + interval '1 day' - interval '1 microsecond')::date FROM report_scopes
+""")
 _DAYS = text("""
     SELECT account, market, day, state FROM report_completeness(:first, :last, :zone)
      WHERE (account = ANY(:accounts) OR :accounts = '{}') AND (market = ANY(:markets) OR :markets = '{}')

@@ -1,6 +1,6 @@
 -- The views that left something out or took what is unknown for a zero; their columns stay as they are.
 
--- What was filled is worth something: a worth or a price of 0 beside it says that the exchange did not send one.
+-- What was filled has a price: where the exchange sends none, or 0, a worth of 0 beside it is not known.
 CREATE OR REPLACE VIEW report_force_orders AS
 SELECT o.account, o.market, o.symbol, o.order_id, o.close_type, o.side,
        CASE WHEN o.position_side IN ('LONG', 'SHORT') THEN o.position_side
@@ -30,7 +30,8 @@ SELECT o.account, o.market, o.symbol, o.order_id, o.close_type, o.side,
   FROM force_orders AS o
   LEFT JOIN instruments AS i ON i.market = instrument_market(o.market) AND i.symbol = o.symbol
  CROSS JOIN LATERAL (
-       SELECT CASE WHEN o.executed_qty > 0 THEN nullif(o.cum_quote, 0) ELSE o.cum_quote END AS quote,
+       SELECT CASE WHEN o.executed_qty > 0 AND coalesce(o.avg_price, 0) = 0 THEN nullif(o.cum_quote, 0)
+                   ELSE o.cum_quote END AS quote,
               CASE WHEN o.executed_qty > 0 THEN nullif(o.avg_price, 0) ELSE o.avg_price END AS price
        ) AS sent;
 

@@ -136,7 +136,7 @@ def test_the_fill_ratio_has_six_decimals(
         pytest.param(None, "7", None, None, id="average not sent"),
         pytest.param(None, "7", "0", None, id="filled at an unknown price"),
         pytest.param("0", "7", "0", None, id="filled, sent as worth nothing"),
-        pytest.param("0", "7", "8", "56", id="filled, sent as worth nothing at a price"),
+        pytest.param("0", "0.00000001", "8", "0", id="dust, as sent"),
     ],
 )
 def test_the_notional_is_what_was_sent_or_else_quantity_times_price(
