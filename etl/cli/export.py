@@ -9,11 +9,10 @@ import click
 from etl.cli import options
 from etl.cli.console import print_stderr, show_waits, stdout_errors
 from etl.cli.options import examples, load_settings
-from etl.core.text import many
-from etl.errors import ConfigError
+from etl.core.text import many, printable
 from etl.exchange.clock import local_now
 from etl.reporting.export import OrderFilter, export_orders
-from etl.reporting.export_check import check_export
+from etl.reporting.export_check import check_export, incomplete_line
 from etl.reporting.export_formats import FORMATS, encoder_for
 from etl.reporting.files import atomic_write
 from etl.reporting.queries import select_accounts
@@ -34,7 +33,7 @@ EVER = "1970-01-01"
         "force-orders export --format jsonl --out -",
     )
 )
-@click.option("--format", "file_format", type=click.Choice(FORMATS), help="Default: by the suffix of FILE.")
+@click.option("--format", "file_format", type=click.Choice(FORMATS), help="Default: by the suffix of FILE, before .gz.")
 @options.since
 @options.until
 @options.symbols
@@ -56,17 +55,18 @@ def export(
 ) -> None:
     """Write orders to a file: CSV, JSONL or Parquet.
 
-    By default all orders, with the columns of the view report_force_orders. Decimals keep every digit, times are UTC.
-    In CSV null is an empty cell, and a text that a spreadsheet would run as a formula gets an apostrophe in front. In
-    JSONL every value is a string or null, because many readers turn numbers into floats. Parquet uses decimal128 and
-    needs the extra 'parquet'.
+    By default all orders, with the columns of the view report_force_orders. A file whose name ends with .gz is
+    compressed. Decimals keep every digit, times are UTC. In CSV null is an empty cell, and a text that a spreadsheet
+    would run as a formula gets an apostrophe in front. In JSONL every value is a string or null, because many readers
+    turn numbers into floats. Parquet uses decimal128 and needs the extra 'parquet'. What is not complete of the days
+    that are exported is named on stderr.
     """
     settings = load_settings(context)
     rules = from_settings.rules(settings, local_now())
     span = SpanText(EVER if since is None else since, until).resolve(rules)
     bounds = None if since is None else span.start, None if until is None else span.end
     chosen = OrderFilter(*bounds, parse_symbols(symbol), account, market)
-    encode = encoder_for(file_format or _format_of(out))
+    encode = encoder_for(out, file_format)
     with nullcontext() if out == STDOUT else show_waits(), from_settings.store(settings, only_reads=True) as connection:
         if account:
             select_accounts(connection, account)
@@ -78,12 +78,8 @@ def export(
             with atomic_write(Path(out)) as file:
                 count = export_orders(connection, chosen, encode, file)
             print_stderr(f"exported {many(count, 'order')} to {out}")
+        unproven = incomplete_line(connection, chosen, span)
     for line in doubt_lines(doubted):
         print_stderr(line)
-
-
-def _format_of(out: str) -> str:
-    suffix = Path(out).suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise ConfigError(f"the suffix of {out} is not a known format; add --format {'|'.join(FORMATS)}")
-    return suffix
+    if unproven is not None:
+        print_stderr(printable(unproven))

@@ -20,6 +20,7 @@ from etl.logs import FORMATS, LEVELS, Format, Level, logger
 SUMMARIES = {
     "accounts": "List, check, retire and forget accounts.",
     "backfill": "Read past orders; skip what is already complete.",
+    "complete": "Say in one line whether a period is complete.",
     "config": "Show the settings; print example and deployment files.",
     "coverage": "Take back what is proven, or accept that an order vanished.",
     "db": "Manage the database: schema, address, queries, backups.",

@@ -98,8 +98,10 @@ def is_recent(known: Sequence[AccountMarket], now: int) -> bool:
     return bool(known) and not refused and all(since < one.seen_at <= now for one in known)
 
 
-def to_probe(before: Iterable[AccountMarket], info: AccountInfo | None) -> list[str]:
+def to_probe(before: Iterable[AccountMarket], info: AccountInfo | None, *, serves_wallets: bool = False) -> list[str]:
     """The markets to ask themselves, beside what the exchange says of the account (None: nothing).
+
+    `serves_wallets`: whether the host has the API for wallets at all, and so that of margin.
 
     Those that are said not to be there and were read or never asked: the word of one endpoint alone does not leave a
     market out. Those that refused the key. And where nothing is said, the markets of which nothing is known: COIN-M
@@ -113,7 +115,10 @@ def to_probe(before: Iterable[AccountMarket], info: AccountInfo | None) -> list[
         absent = [name for name in doubted if name not in info.markets()]
         return [*absent, *(name for name in refused if name in info.markets())]
     heirs = [market.name for market in MARKETS if market.is_portfolio_margin] if "usdm" in refused else []
-    return list(dict.fromkeys([*refused, *heirs, *(["coinm"] if former.get("coinm") is not MarketState.READ else [])]))
+    unsaid = ["coinm", "margin"] if serves_wallets else ["coinm"]
+    return list(
+        dict.fromkeys([*refused, *heirs, *(name for name in unsaid if former.get(name) is not MarketState.READ)])
+    )
 
 
 def conclude(

@@ -7,8 +7,10 @@ from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from etl.core.timeline import DAY, Window, clip, iso, subtract, window_or_none
+from etl.core.completeness import Period, judge
+from etl.core.timeline import DAY, Window, clip, iso, subtract, to_datetime, window_or_none
 from etl.errors import ConfigError
+from etl.reporting.completeness import first_asked, known_accounts, read_days
 from etl.reporting.export import OrderFilter, has_orders
 from etl.reporting.report_tables import start_of
 from etl.store.coverage import Asked, read_asked, read_gaps
@@ -47,6 +49,22 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> i
     if is_empty and (fault := never_requested(asked, chosen.symbols, span) or nothing_proven(asked, gaps, span)):
         raise ConfigError(fault)
     return len(set(doubted))
+
+
+def incomplete_line(connection: Connection, chosen: OrderFilter, span: Window) -> str | None:
+    """What is not complete of the days of an export, in one line; None where nothing is missing, or symbols are chosen.
+
+    Without a beginning the days begin with the first that was asked for as a whole; without an end they end with
+    yesterday. Raises StoreError.
+    """
+    begin = first_asked(connection) if chosen.since is None else to_datetime(chosen.since).date()
+    last = to_datetime(span.end - (DAY if chosen.until is None else 1)).date()
+    if chosen.symbols or begin is None or begin > last:
+        return None
+    days = read_days(connection, begin, last, accounts=chosen.accounts, markets=chosen.markets)
+    accounts = chosen.accounts or known_accounts(connection)
+    verdict = judge(days, Period(begin, last), "UTC", accounts, chosen.markets)
+    return None if verdict.is_complete else verdict.line
 
 
 def is_chosen(market: str, chosen: OrderFilter) -> bool:

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from itertools import islice
+from pathlib import Path
 from string import whitespace
 from typing import Any
 
@@ -19,18 +21,57 @@ from etl.reporting.export import COLUMNS, PRECISION, Chunk, Encoder
 
 # pyarrow is imported inside functions: it is optional and large.
 
+GZIP = ".gz"
+GZIP_WBITS = 16 + zlib.MAX_WBITS
+"""zlib's word for the format of gzip."""
+OTHER_COMPRESSIONS = (".zst", ".zstd", ".bz2", ".xz", ".zip", ".lz4", ".br")
 CHUNKS_PER_ROW_GROUP = 20
 """Readers of Parquet skip or read a row group as a whole."""
 
 
-def encoder_for(file_format: str) -> Encoder:
-    """The encoder of one of FORMATS; raises ConfigError if its library is not installed."""
+def encoder_for(out: str, file_format: str | None) -> Encoder:
+    """The encoder for a file of this name, in one of FORMATS or in that of its suffix; `.gz` compresses it.
+
+    Raises ConfigError where the name does not say what to write, or if the library of the format is not installed.
+    """
+    name = Path(out)
+    suffix = name.suffix.lower()
+    if suffix in OTHER_COMPRESSIONS:
+        raise ConfigError(f"{out}: only gzip can compress it; write {name.stem}.gz, or compress it afterwards")
+    is_compressed = suffix == GZIP
+    file_format = file_format or _format_of(name.stem if is_compressed else out, out)
+    if is_compressed and file_format == "parquet":
+        raise ConfigError(f"{out}: Parquet is compressed already, and no reader takes it with {GZIP}")
+    encode = _encoder_of(file_format)
+    return gzipped(encode) if is_compressed else encode
+
+
+def _format_of(name: str, out: str) -> str:
+    suffix = Path(name).suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise ConfigError(f"the suffix of {out} is not a known format; add --format {'|'.join(FORMATS)}")
+    return suffix
+
+
+def _encoder_of(file_format: str) -> Encoder:
     if file_format == "parquet":
         try:
             import pyarrow.parquet  # noqa: F401 – only whether it is installed
         except ImportError:
             raise ConfigError("Parquet needs pyarrow: pip install 'force-orders-etl[parquet]'") from None
     return FORMATS[file_format]
+
+
+def gzipped(encode: Encoder) -> Encoder:
+    """The same file, compressed. It holds neither a name nor a time, so that the same orders are the same bytes."""
+
+    def compressed(chunks: Iterable[Chunk]) -> Iterator[bytes]:
+        pack = zlib.compressobj(wbits=GZIP_WBITS)
+        for piece in encode(chunks):
+            yield pack.compress(piece)
+        yield pack.flush()
+
+    return compressed
 
 
 def as_csv(chunks: Iterable[Chunk]) -> Iterator[bytes]:

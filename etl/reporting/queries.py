@@ -29,9 +29,8 @@ from etl.reporting.report_data import (
 from etl.store.engine import store_errors
 
 NAMES_LISTED = 20
-LARGEST_OVERALL = 50
-LARGEST_PER_SYMBOL = 5
-"""For each account, market and symbol."""
+LARGEST_SHOWN = 50
+"""Of each account, market, symbol and quote asset: so the fifty largest of any choice of them are among these."""
 
 
 def stored_accounts(connection: Connection) -> list[str]:
@@ -99,9 +98,7 @@ def read_report(
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
             coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
-            largest=[
-                Largest(*row[:-1]) for row in rows(_LARGEST, overall=LARGEST_OVERALL, per_symbol=LARGEST_PER_SYMBOL)
-            ],
+            largest=[Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)],
         )
         connection.rollback()
     return data
@@ -165,7 +162,8 @@ _CASCADES = """
           FROM neighbours
     ), sized AS (
         SELECT *, count(*) OVER of_cascade AS orders, min(order_time) OVER of_cascade AS started_at,
-               count(*) OVER (PARTITION BY account, market, cascade, date_trunc('second', order_time)) AS of_second
+               count(*) OVER (PARTITION BY account, market, cascade, date_trunc('second', order_time)) AS of_second,
+               sum(notional) OVER (PARTITION BY account, market, cascade, quote_asset) AS of_asset
           FROM numbered
         WINDOW of_cascade AS (PARTITION BY account, market, cascade)
     ), ranked AS (
@@ -173,28 +171,36 @@ _CASCADES = """
           FROM sized WHERE orders > 1 AND started_at >= :since AND started_at < :until
     )
     SELECT account, market, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
-           count(DISTINCT symbol), sum(notional), string_agg(DISTINCT quote_asset, ', '), max(of_second)
+           count(DISTINCT symbol), jsonb_object_agg(coalesce(quote_asset, 'unknown'), of_asset::text), max(of_second)
       FROM ranked WHERE place <= :shown
      GROUP BY account, market, started_at, orders ORDER BY started_at, account, market
 """
+# A day without a row in report_coverage was never asked for: the calendar has it all the same.
 _COVERAGE = """
-    SELECT account, market, day, coverage, reasons, orders FROM report_coverage
-     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
-       AND day BETWEEN :first_day AND :last_day ORDER BY account, market, day
+    WITH asked AS (
+        SELECT account, market, day, coverage, reasons, orders FROM report_coverage
+         WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE AND day BETWEEN :first_day AND :last_day
+    )
+    SELECT account, market, day, coalesce(coverage, CASE state WHEN 'never asked' THEN state ELSE 'not' END), reasons,
+           coalesce(orders, (SELECT count(*) FROM report_force_orders o
+                              WHERE o.account = days.account AND (o.market = days.market) IS TRUE
+                                AND o.order_time >= timezone('UTC', day::timestamp)
+                                AND o.order_time < timezone('UTC', day::timestamp + interval '1 day')))
+      FROM report_completeness(:first_day, :last_day, 'UTC',
+                               CASE cardinality(:accounts) WHEN 1 THEN (CAST(:accounts AS text[]))[1] END) AS days
+      LEFT JOIN asked USING (account, market, day)
+     WHERE account = ANY(:accounts) AND market = ANY(:markets) ORDER BY account, market, day
 """
 _LARGEST = """
     WITH ranked AS (
         SELECT account, market, symbol, order_id, order_time, close_type, position_closed, quantity_filled,
                average_price, notional, quote_asset, slippage_bps, row_number() OVER (
-                   PARTITION BY account, market, symbol
+                   PARTITION BY account, market, CASE WHEN symbol = ANY(:named) THEN symbol END, quote_asset
                    ORDER BY notional DESC NULLS LAST, order_time, order_id) AS place
           FROM report_force_orders
          WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
            AND order_time >= :since AND order_time < :until
     )
-    (SELECT * FROM ranked
-      ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id LIMIT :overall)
-    UNION
-    SELECT * FROM ranked WHERE place <= :per_symbol
-    ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id
+    SELECT * FROM ranked WHERE place <= :shown
+     ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id
 """

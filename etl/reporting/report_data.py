@@ -1,6 +1,6 @@
 """The rows of a report, and the JSON that its page contains."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -54,8 +54,8 @@ class Cascade(NamedTuple):
     seconds: float
     orders: int
     symbols: int
-    notional: Decimal | None
-    quote_assets: str | None
+    notional_by_asset: Mapping[str, str | None]
+    """Exact decimals as text; None if it is unknown for every order. `unknown` stands for assets unheard of."""
     peak_orders_per_second: int
 
 
@@ -64,7 +64,7 @@ class DayCoverage(NamedTuple):
     market: str
     day: date
     coverage: str
-    """proven, quarantined, partly or not."""
+    """proven, quarantined, partly, not or never asked."""
     reasons: str | None
     orders: int
 

@@ -17,8 +17,10 @@ SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
 LARGEST_SHOWN = 10
 
-STATES = ("proven", "quarantined", "partly", "not")
+STATES = ("proven", "quarantined", "partly", "not", "never asked")
 """Of a day, from the best to the worst."""
+RARE_STATES = ("quarantined", "never asked")
+"""Those that have a column only where there is such a day."""
 
 FILLABLE = {"not_fetched", "failed"}
 """Gaps with these reasons can still be read, as long as the exchange keeps that time."""
@@ -39,7 +41,7 @@ class Total(NamedTuple):
 def headline(data: ReportData) -> str:
     """Accounts, span and number of orders in one line; if nothing is stored, how to begin."""
     span = f"from {to_the_second(data.span.start)} to {to_the_second(data.span.end)}"
-    if not data.orders and all(day.coverage == "not" for day in data.coverage):
+    if not data.orders and all(day.coverage in ("not", "never asked") for day in data.coverage):
         return f"nothing is stored {span}; start with: force-orders backfill"
     accounts = printable(", ".join(data.accounts))
     return f"{many(data.orders, 'order') if data.orders else 'no order'} of {accounts} {span}"
@@ -97,7 +99,13 @@ def _cascade_row(one: Cascade) -> Sequence[object]:
     length = duration(one.seconds * SECOND)
     counts = (format_number(one.symbols), format_number(one.orders), format_number(one.peak_orders_per_second))
     which = (one.account, one.market, _moment(one.started_at))
-    return *which, length, one.quote_assets, *counts, format_number(one.notional)
+    return *which, length, ", ".join(one.notional_by_asset), *counts, format_number(_lone_amount(one))
+
+
+def _lone_amount(one: Cascade) -> Decimal | None:
+    """The notional of a cascade of one asset: amounts of several are not added."""
+    amounts = [*one.notional_by_asset.values()]
+    return Decimal(amounts[0]) if len(amounts) == 1 and amounts[0] is not None else None
 
 
 def _coverage(data: ReportData) -> Table:
@@ -106,7 +114,7 @@ def _coverage(data: ReportData) -> Table:
     for day in data.coverage:
         days[day.account, day.market].append(day)
     found = {day.coverage for day in data.coverage}
-    states = [state for state in STATES if state != "quarantined" or state in found]
+    states = [state for state in STATES if state not in RARE_STATES or state in found]
     rows = [
         (*which, *_summary_of(own, retention, data.generated_at), *_counts(own, states)) for which, own in days.items()
     ]
@@ -156,7 +164,7 @@ def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> date | None:
         (
             day.day
             for day in days
-            if day.coverage not in read
+            if day.coverage not in read | {"never asked"}
             and start_of(day.day) + DAY > kept_since
             and (day.day > newest_proof or FILLABLE & set((day.reasons or "").split(", ")))
         ),

@@ -19,7 +19,7 @@ from etl.core.account_markets import (
 )
 from etl.core.markets import NAMES, USDM
 from etl.core.wallets import Wallet
-from etl.errors import CredentialsError, ExchangeError, ThrottledError
+from etl.errors import CredentialsError, ExchangeError, NotServedError, ThrottledError
 from etl.exchange.client import ExchangeClient
 from etl.logs import logger
 from etl.runs.fetchers import interruptibly
@@ -44,9 +44,9 @@ def find_markets(
     asking = reader.client(Wallet(account, USDM))
     if tries is None and is_recent(before, asking.clock.now()):
         return before
-    info = _account_info(asking, reader)
+    info, serves_wallets = _account_info(asking, reader)
     probes: dict[str, Probe] = {}
-    names = to_probe(before, info)
+    names = to_probe(before, info, serves_wallets=serves_wallets)
     if tries is not None:
         names += [name for name in NAMES if info and name in info.markets() and name not in names]
         names = [name for name in names if name in tries]
@@ -89,14 +89,15 @@ def note_refusals(connection: Connection, refused: Mapping[Wallet, ExchangeError
                     account_markets.remember(connection, now)
 
 
-def _account_info(client: ExchangeClient, reader: Reader) -> AccountInfo | None:
+def _account_info(client: ExchangeClient, reader: Reader) -> tuple[AccountInfo | None, bool]:
+    """What the exchange says that the account has, and whether its host has that API at all."""
     try:
-        return interruptibly(client.account_info, reader.stop)
+        return interruptibly(client.account_info, reader.stop), True
     except ThrottledError:
         raise
     except ExchangeError as error:
         _log.info("the exchange does not say which markets the account has: %s", error)
-        return None
+        return None, not isinstance(error, NotServedError)
 
 
 def _watermarks(connection: Connection, before: Sequence[AccountMarket]) -> dict[str, int]:

@@ -279,9 +279,8 @@ class Run:
         """Forget unknown symbols that have neither proof nor orders. Returns those forgotten, each with its market."""
         forgotten = set()
         for market, symbol in sorted(unknown):
-            self.summary.faults.append(
-                f"the exchange does not know the symbol {symbol} or has closed it; write it like BTCUSDT"
-            )
+            how = "name the market of a COIN-M symbol: --market coinm" if "_" in symbol else "write it like BTCUSDT"
+            self.summary.faults.append(f"the exchange does not know the symbol {symbol} or has closed it; {how}")
             wallets = [wallet for wallet in self._clients if wallet.market == market]
             by_wallet = [coverage.forget(self.connection, *wallet, symbol) for wallet in wallets]
             if any(by_wallet):

@@ -227,6 +227,8 @@ def test_verify_finds_what_is_missing_different_and_extra_and_repair_mends_the_f
     assert repaired.returncode == 3, "what the exchange does not show is never deleted"
     assert "missing 2, different 1, extra 1; what was missing or different is stored now" in repaired.stdout
     assert len(checked.table()) == whole + 1
+    in_ledger = "SELECT orders_new, orders_changed, orders_unchanged FROM report_runs ORDER BY run_id DESC LIMIT 1"
+    assert checked.sql(in_ledger) == [{"orders_new": 2, "orders_changed": 1, "orders_unchanged": whole - 3}]
     assert "missing 0, different 0, extra 1" in checked("verify").stdout
     assert json.loads(checked("status", "--json").stdout)["last_run"]["command"] == "verify"
 

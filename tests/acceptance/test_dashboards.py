@@ -110,7 +110,8 @@ def test_every_variable_in_a_query_is_one_of_the_dashboard_s(name: str) -> None:
 def test_only_the_report_views_are_asked() -> None:
     for query in (*SQL, *VARIABLES):
         assert set(re.findall(r"\b(?:FROM|JOIN) ([a-z_]+)", query.text)) <= {
-            *("report_force_orders", "report_daily", "report_coverage", "report_cascades")
+            *("report_force_orders", "report_daily", "report_coverage", "report_cascades", "report_scopes"),
+            *("report_completeness", "jsonb_object_keys"),
         }
 
 
@@ -123,6 +124,7 @@ def test_amounts_of_different_quote_assets_are_never_added(query: Query) -> None
 def substituted(text: str, since: str, until: str) -> str:
     """As Grafana sends it to Postgres. Its macros end at the first bracket, so that only a column may stand in one."""
     sent = re.sub(r"\$__timeFilter\((\w+)\)", rf"\1 BETWEEN '{since}' AND '{until}'", text)
+    sent = sent.replace("$__timeFrom()", f"'{since}'").replace("$__timeTo()", f"'{until}'")
     sent = sent.replace("${account:sqlstring}", "'main','it''s'").replace("${quote:sqlstring}", "'USDT'")
     sent = sent.replace("${market:sqlstring}", "'usdm','coinm'")
     assert "$" not in sent
@@ -167,6 +169,21 @@ def test_every_sql_query_runs_for_the_reader_and_most_have_an_answer(read: Lab) 
     (cascade,) = found["Cascades"]
     assert cascade[4:8] == (4, 2, None, "USDC, USDT"), "no sum of two assets"
     assert len(found["Newest orders"]) == 5
+    days = [row[3] for row in found["Days that are not complete"]]
+    assert found["Days not complete"] == [(len(days),)]
+    assert (days[0], days[-10:]) == ("partly", ["never asked"] * 10), (
+        "of the forty days that are shown thirty were read"
+    )
+
+
+def test_a_cascade_of_an_asset_and_of_one_unheard_of_has_no_sum(read: Lab) -> None:
+    start = read.now() // DAY * DAY - 10 * DAY
+    read.tell("orders", [order_row(symbol, n, start + n, cumQuote="7") for n, symbol in enumerate(("BTCUSDT", "ODD"))])
+    again = ("--account", "main", "--since", "12d", "--why", "these orders are new")
+    assert read("coverage", "reset", *again, "--yes").returncode == 0
+    assert read("backfill", "--since", "15d").returncode == 0
+    (query,) = (query for query in SQL if query.where == "Cascades")
+    assert answers(read, query.text)[0][4:8] == (2, 2, None, "USDT")
 
 
 def test_a_time_series_has_a_time_a_name_and_a_number_in_order(read: Lab) -> None:

@@ -10,12 +10,12 @@ import pytest
 from psycopg import conninfo, sql
 
 from tests.acceptance.lab import Labs
-from tests.pages import blocks, section
+from tests.pages import blocks, prose_of, section
 from tests.roles import as_role
 
 COOKBOOK = section("docs/sql.md", "Questions")
 QUESTIONS = dict(re.findall(r"\n### ([^\n]+)\n.*?```sql\n(.*?)```", COOKBOOK, re.DOTALL))
-MAY_BE_EMPTY = {"Is September complete?", "What did liquidations in Portfolio Margin move, by asset?"}
+MAY_BE_EMPTY = {"What did liquidations in Portfolio Margin move, by asset?"}
 RIGHTS = section("docs/operations.md", "Roles and rights")
 OTHER_SQL = [block for block in blocks("sql") if block.text not in RIGHTS and block.text not in QUESTIONS.values()]
 
@@ -45,6 +45,17 @@ def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi
     orders = len(one.table())
     assert sum(row[3] for row in answers["Were longs closed, or shorts?"]) == orders
     assert sum(row[2] for row in answers["At what hour of the week does it happen?"]) == orders
+
+
+def test_amounts_of_different_assets_are_never_added_nor_compared() -> None:
+    inline = re.findall(r"`(SELECT [^`]+)`", prose_of("docs/sql.md"))
+    statements = [*(block.text for block in blocks("sql")), *inline]
+    adding = [text for text in statements if re.search(r"sum\([^)]*(?:notional|price)", text)]
+    assert len(adding) >= 4
+    assert [text for text in adding if "quote_asset" not in text] == []
+    rankings = [by for text in statements for by in re.findall(r"(.*)ORDER BY \w*notional", text)]
+    assert rankings
+    assert [by for by in rankings if not by.endswith("PARTITION BY quote_asset ")] == []
 
 
 def test_all_other_sql_runs_for_the_reader_s_role(lab: Labs) -> None:

@@ -1,6 +1,7 @@
 """Orders as files: every format holds what the exchange has, to the digit, or there is no file."""
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -189,9 +190,12 @@ def test_what_only_some_markets_have_is_exported_too(
         assert margin[5:] == ["false", "update"]
 
 
-def test_a_span_begins_with_its_first_instant_and_ends_before_its_last(export: Command, store: Any) -> None:
-    store(3, order_time="2026-09-01T00:00:00Z")
-    span = ("--since", "2026-09-01T00:00:00Z", "--until", "2026-09-01T00:00:02Z")
+def test_a_span_begins_with_its_first_instant_and_ends_before_its_last(
+    export: Command, store: Any, database_url: str
+) -> None:
+    ask(database_url)
+    store(3, order_time="2026-08-31T00:00:00Z")
+    span = ("--since", "2026-08-31T00:00:00Z", "--until", "2026-08-31T00:00:02Z")
     assert [row["order_id"] for row in exported(export, "csv", *span)] == ["1", "2"]
 
 
@@ -255,6 +259,19 @@ def test_a_text_that_a_spreadsheet_would_run_is_a_text_and_can_be_had_exactly(ex
     assert {row["slippage_bps"] for row in rows} == {"-126.26"}, "a number is none"
 
 
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_a_name_that_ends_with_gz_is_compressed_and_the_same_orders_are_the_same_bytes(
+    export: Command, store: Any, file_format: str
+) -> None:
+    store(symbol="BTCUSDT")
+    plain, packed, again = (export.directory / name for name in ("x.txt", f"x.{file_format}.gz", "y.GZ"))
+    for words in (["--out", plain.name], ["--out", packed.name], ["--out", again.name]):
+        named = [] if words[1] == packed.name else ["--format", file_format]
+        assert export("export", *words, *named).returncode == 0
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes() != b""
+    assert packed.read_bytes() == again.read_bytes()
+
+
 WRONG = {
     "an unknown account": (["--out", "x.csv", "--account", "nobody"], ["nobody", "main"]),
     "a symbol that is none": (["--out", "x.csv", "--symbol", "BTC/USDT"], ["BTC/USDT"]),
@@ -263,6 +280,9 @@ WRONG = {
     "no file": (["--format", "csv"], ["--out"]),
     "a name without a format": (["--out", "orders.txt"], ["orders.txt", "--format"]),
     "no format and no name": (["--out", "-"], ["--format"]),
+    "a name of gzip without a format": (["--out", "orders.gz"], ["orders.gz", "--format"]),
+    "Parquet in gzip": (["--out", "x.parquet.gz"], ["x.parquet.gz", "compressed already"]),
+    "a compression that is none of ours": (["--out", "x.csv.zst", "--format", "csv"], ["x.csv.zst", "x.csv.gz"]),
     "a format that is none": (["--out", "x.csv", "--format", "xlsx"], ["xlsx", "parquet"]),
 }
 

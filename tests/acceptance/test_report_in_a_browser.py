@@ -28,6 +28,10 @@ FIGURES = (
     "Object.fromEntries([...document.querySelectorAll('.figures div')].map(one => [one.children[0].textContent,"
     " [one.children[1].textContent, one.children[2].textContent]]))"
 )
+BUBBLES = (
+    "[...document.querySelectorAll('#cascades .chart svg path[fill-opacity]')]"
+    ".map(one => one.getAttribute('transform').match(/[0-9.]+/)[0])"
+)
 SHAPES = "document.querySelectorAll('#{} .chart svg path').length"
 ROWS = "[...document.querySelectorAll('#{} tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
 CHOOSE = (
@@ -241,6 +245,29 @@ def test_the_day_in_which_a_history_begins_is_no_gap_and_the_last_ones_are_only_
     lines = browser.value("[...document.querySelectorAll('.gaps li')].map(line => line.textContent)")
     assert lines == ["2026-09-29 to 2026-09-30 (2 days) not read yet"]
     assert browser.value(FIGURES)["Days not proven"] == ["3", "1 history begins, 2 not read yet"]
+
+
+def test_a_cascade_of_two_assets_is_no_sum_of_them(browser: Browser, tmp_path: Path) -> None:
+    visit(browser, tmp_path, reported.of_two_assets())
+    browser.value(OPEN)
+    browser.value(DRAWN)
+    assert [row[5] for row in browser.value(ROWS.format("cascades"))] == ["5.00 USDC, 60,000 USDT", "60,000 USDT"]
+    assert len(set(browser.value(BUBBLES))) == 1, "both have the same amount of USDT"
+    choose(browser, {"asset": "USDC"})
+    browser.value(DRAWN)
+    assert len(set(browser.value(BUBBLES))) == 2, "one has none of USDC"
+
+
+def test_days_that_were_never_asked_for_are_no_proof(browser: Browser, tmp_path: Path) -> None:
+    data = reported.one_order()
+    asked = [row for row in data["coverage"] if row[2] > "2026-08-01"]
+    never = [[*row[:3], "never asked", None, 0] for row in data["coverage"] if row[2] <= "2026-08-01"]
+    visit(browser, tmp_path, data | {"coverage": [*never, *asked]})
+    figures = browser.value(FIGURES)
+    assert figures["Days not proven"][0] == str(len(never) + 1), "and today"
+    assert f"{len(never)} never asked for" in figures["Days not proven"][1]
+    gaps = browser.value("[...document.querySelectorAll('.gaps li')].map(one => one.textContent)")
+    assert gaps[0] == f"2026-07-02 to 2026-08-01 ({len(never)} days) never asked for"
 
 
 def test_a_day_that_is_not_proven_is_told_from_a_zero(browser: Browser, tmp_path: Path) -> None:

@@ -103,8 +103,9 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
         ],
         "slippage": {"bin_bps": 5, "rows": [[0, 0, 2, -5, 1], [1, 0, 0, 5, 1], [1, 0, 0, 50, 1]]},
         "hours": [[0, 0, 2, 4, 23, 1], [1, 0, 0, 3, 2, 2], [1, 0, 1, 4, 0, 1]],
-        "cascades": [[1, 0, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, "209.0070", "USDT", 1]],
+        "cascades": [[1, 0, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, {"USDT": "209.0070"}, 1]],
         "coverage": [
+            [0, 0, "2026-03-05", "never asked", None, 0],
             [0, 0, "2026-03-06", "not", None, 1],
             [1, 0, "2026-03-05", "proven", None, 2],
             [1, 0, "2026-03-06", "proven", None, 1],
@@ -135,7 +136,10 @@ def test_a_span_is_half_open_to_the_millisecond_in_every_part(history: Connectio
     assert (one.orders, one.symbols) == (1, ["BTCUSDT"])
     assert [sum(row.orders for row in part) for part in (one.daily, one.slippage, one.hours)] == [1, 1, 1]
     assert one.cascades == [], "it began before"
-    assert [(day.account, day.day) for day in one.coverage] == [("main", date(2026, 3, 5))]
+    assert [(day.account, day.day) for day in one.coverage] == [
+        ("account2", date(2026, 3, 5)),
+        ("main", date(2026, 3, 5)),
+    ]
 
 
 def test_of_the_accounts_only_those_asked_for_are_read(history: Connection) -> None:
@@ -183,14 +187,39 @@ def test_sixty_symbols_are_named_and_the_others_with_fewer_orders_share_an_entry
     assert {cells[2] for cells in found["largest"]} == set(names), "an order keeps its own name"
 
 
-def test_the_fifty_largest_are_listed_and_five_of_each_symbol_of_an_account(connection: Connection) -> None:
+def test_the_fifty_largest_of_every_account_and_symbol_are_listed(connection: Connection) -> None:
     big = [order("BTCUSDT", n, THURSDAY + n, cumQuote=str(1_000 - n)) for n in range(60)]
-    small = [order("ETHUSDT", n, THURSDAY + n, cumQuote=str(n)) for n in range(8)]
+    small = [order("ETHUSDT", n, THURSDAY + n, cumQuote=str(n + 1)) for n in range(60)]
     store(connection, "main", *big, *small)
     store(connection, "account2", *small)
     largest = [(one.account, one.symbol, one.order_id) for one in read(connection).largest]
     assert largest[:50] == [("main", "BTCUSDT", n) for n in range(50)]
-    assert largest[50:] == [(account, "ETHUSDT", n) for n in (7, 6, 5, 4, 3) for account in ("account2", "main")]
+    assert largest[50:] == [(account, "ETHUSDT", n) for n in range(59, 9, -1) for account in ("account2", "main")]
+
+
+def test_the_symbols_that_share_an_entry_have_fifty_together(connection: Connection) -> None:
+    named = [order(f"S{n:02}USDT", k, THURSDAY + n, cumQuote="1") for n in range(60) for k in range(2)]
+    rare = [order(f"RARE{n:02}USDT", 1, THURSDAY, cumQuote=str(n)) for n in range(1, 61)]
+    store(connection, "main", *named, *rare)
+    assert [one.symbol for one in read(connection).largest][:50] == [f"RARE{n:02}USDT" for n in range(60, 10, -1)]
+    assert sum(one.symbol.startswith("RARE") for one in read(connection).largest) == 50
+
+
+def test_days_that_were_never_asked_for_are_in_the_calendar(history: Connection) -> None:
+    data = read(history, Window(SPAN.start - 30 * DAY, SPAN.end))
+    assert sum(day.coverage == "never asked" for day in data.coverage if day.account == "main") == 30
+    assert "account2 – 2026-03-06 in 81.0 days 0 0 1 31" in [
+        " ".join(line.split()) for line in shown(data).splitlines()
+    ]
+    history.execute(text("DELETE FROM coverage"))
+    history.commit()
+    found = read(history)
+    assert [(day.account, day.coverage, day.orders) for day in found.coverage] == [
+        ("account2", "never asked", 0),
+        ("account2", "never asked", 1),
+        ("main", "never asked", 2),
+        ("main", "never asked", 1),
+    ]
 
 
 def test_of_more_than_five_hundred_cascades_the_largest_are_kept_oldest_first(connection: Connection) -> None:
@@ -216,7 +245,7 @@ def test_cascades_are_those_of_the_view_whatever_the_pause_and_the_span(connecti
     connection.execute(text("ANALYZE force_orders"))
     connection.execute(text("SELECT set_config('force_orders.cascade_pause', :pause, false)"), {"pause": pause})
     connection.commit()
-    columns = "account, market, started_at, duration, orders, symbols, notional, quote_assets, peak_orders_per_second"
+    columns = "account, market, started_at, duration, orders, symbols, notional_by_asset, peak_orders_per_second"
     query = f"SELECT {columns} FROM report_cascades WHERE orders > 1 ORDER BY started_at, account"
     in_view = connection.execute(text(query)).all()
     connection.rollback()
@@ -254,8 +283,8 @@ def test_what_the_tables_say_of_a_small_history(history: Connection) -> None:
     assert "2026-03 LIQUIDATION – 1 –" in lines
     assert "BTCUSDT USDT 2 1 209.007" in lines
     assert "main 2026-03-05T02:00:04Z 30 s USDT 1 2 1 209.007" in lines
-    assert "account2 – 2026-03-06 in 81.0 days 0 0 1" in lines
-    assert "main – – 2 0 0" in lines
+    assert "account2 – 2026-03-06 in 81.0 days 0 0 1 1" in lines
+    assert "main – – 2 0 0 0" in lines
     assert "main BTCUSDT 1 2026-03-05T02:00:04Z LIQUIDATION LONG USDT 0.001 199 50" in lines
 
 

@@ -15,7 +15,7 @@ from tests.postgres.samples import proven, row
 
 VIEWS = (
     *("report_cascades", "report_coverage", "report_daily", "report_force_orders", "report_liquidation_flows"),
-    *("report_runs", "report_symbols"),
+    *("report_runs", "report_scopes", "report_symbols"),
 )
 MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
 
@@ -134,6 +134,9 @@ def test_the_fill_ratio_has_six_decimals(
         pytest.param("0", "0", "0", "0", id="nothing filled, as sent"),
         pytest.param(None, None, "8", None, id="quantity not sent"),
         pytest.param(None, "7", None, None, id="average not sent"),
+        pytest.param(None, "7", "0", None, id="filled at an unknown price"),
+        pytest.param("0", "7", "0", None, id="filled, sent as worth nothing"),
+        pytest.param("0", "0.00000001", "8", "0", id="dust, as sent"),
     ],
 )
 def test_the_notional_is_what_was_sent_or_else_quantity_times_price(
@@ -200,6 +203,12 @@ def test_a_day_without_quantities_does_not_know_what_was_left(connection: Connec
     write(connection, row(time=MIDNIGHT, updateTime=MIDNIGHT, **{missing: None}))
     (day,) = found(connection, "report_daily")
     assert day["quantity_unfilled"] is None
+
+
+def test_the_days_of_an_account_that_was_never_read_are_there(connection: Connection) -> None:
+    write(connection, at(MIDNIGHT), account="imported")
+    connection.execute(text("DELETE FROM coverage"))
+    assert [(one["account"], one["orders"]) for one in found(connection, "report_daily")] == [("imported", 1)]
 
 
 def test_a_day_without_notional_has_none_and_no_mean(connection: Connection) -> None:
@@ -289,6 +298,7 @@ def test_no_comment_speaks_of_a_column_that_is_not_there(connection: Connection)
     said = connection.execute(COMMENTS).all()
     there = {(one.view, one.column) for one in said}
     relations = set(connection.scalars(text("SELECT relname FROM pg_class WHERE relkind IN ('r', 'v')")))
+    relations |= set(connection.scalars(text("SELECT proname FROM pg_proc WHERE proname LIKE 'report\\_%'")))
     spoken = {
         (one.view, word)
         for one in said

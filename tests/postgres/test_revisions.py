@@ -68,6 +68,30 @@ def test_the_past_can_be_asked_for_as_it_looked_then(connection: Connection) -> 
     assert as_of(connection, third) == ["FILLED"]
 
 
+def test_two_versions_of_one_transaction_are_never_current_at_one_moment(connection: Connection) -> None:
+    for version in (NEW, PARTLY, FILLED):
+        upsert(connection, ACCOUNT, USDM, 1, page(row(**version)).orders)
+    now = connection.scalar(text("SELECT now()"))
+    connection.commit()
+    instant = timedelta(microseconds=1)
+    assert [as_of(connection, now + n * instant) for n in range(4)] == [
+        ["NEW"],
+        ["PARTIALLY_FILLED"],
+        ["FILLED"],
+        ["FILLED"],
+    ]
+
+
+def test_a_double_write_of_an_earlier_release_gives_the_order_once(connection: Connection) -> None:
+    first, second = (write(connection, **version) for version in (NEW, FILLED))
+    connection.execute(text("ALTER TABLE force_orders DISABLE TRIGGER USER"))
+    connection.execute(text("UPDATE force_orders SET changed_at = :first"), {"first": first})
+    as_it_was = "UPDATE force_order_revisions SET valid_until = CAST(:first AS timestamptz) + interval '1 microsecond'"
+    connection.execute(text(as_it_was), {"first": first})
+    connection.commit()
+    assert [as_of(connection, moment) for moment in (first, second)] == [["NEW"], ["FILLED"]]
+
+
 def test_no_way_of_changing_a_row_forgets_it(connection: Connection) -> None:
     write(connection, **NEW)
     connection.execute(text("""UPDATE force_orders SET raw = raw || '{"by": "hand"}', changed_at = now()"""))

@@ -46,6 +46,18 @@ def covered(account: int, gaps: dict[int, tuple[str, str | None]] | None = None,
     ]
 
 
+def of_two_assets() -> dict[str, Any]:
+    """Of two cascades with the same amount of USDT, the first of which has USDC besides."""
+    data = one_order()
+    started = ["2026-09-01T02:00:00.000Z", "2026-09-01T03:00:00.000Z"]
+    amounts = [{"USDC": "5.00", "USDT": "60000"}, {"USDT": "60000"}]
+    return data | {
+        "quote_assets": ["USDC", "USDT"],
+        "daily": [[0, 0, 0, 1, 0, "2026-09-01", 3, "120000"], [0, 0, 0, 0, 0, "2026-09-01", 1, "5.00"]],
+        "cascades": [[0, 0, at, 1.5, 2, 1, of_it, 1] for at, of_it in zip(started, amounts, strict=True)],
+    }
+
+
 def one_order() -> dict[str, Any]:
     """Of an account that was liquidated once, in a covered history."""
     day = "2026-09-01"
@@ -111,7 +123,7 @@ def _day(
             sold = [f"{draw.random() * 3:.3f}", f"{draw.random() * 60_000:.2f}", amount]
             data["largest"].append([*order, *sold, asset, f"{draw.gauss(12, 30):.2f}"])
             if orders > 1:
-                worth = [1 + orders // 9, amount, asset, 1 + orders // 4]
+                worth = [1 + orders // 9, {asset: amount}, 1 + orders // 4]
                 data["cascades"].append([*wallet, started, draw.random() * 300, orders, *worth])
             stored += orders
     return stored

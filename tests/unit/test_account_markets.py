@@ -70,6 +70,7 @@ def test_an_answer_counts_for_a_night_and_not_at_all_once_a_key_was_refused() ->
 
 def test_where_the_exchange_says_nothing_usdm_is_read_and_coinm_asked() -> None:
     assert to_probe([], None) == ["coinm"]
+    assert to_probe([], None, serves_wallets=True) == ["coinm", "margin"]
     assert readable(found(None, probes={"coinm": Probe.NOT_SERVED})) == ("usdm",)
     assert readable(found(None, probes={"coinm": Probe.SILENT})) == ("usdm",)
     assert readable(found(None, probes={"coinm": Probe.ANSWERED})) == ("usdm", "coinm")

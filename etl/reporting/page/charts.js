@@ -144,7 +144,8 @@ function slippageChart(report, view, choice, look) {
 
 function cascadesChart(report, view, choice, look, width) {
   if (!view.cascades.length) return null;
-  const notional = ({ notional: known }) => Math.abs(Number(known ?? 0));
+  const asset = choice.asset === -1 ? "unknown" : report.quote_assets[choice.asset];
+  const notional = ({ amounts }) => Math.abs(Number(amounts[asset] ?? 0));
   const began = Date.parse(view.days[0]?.day ?? dayOf(view.cascades[0].startedAt));
   const days = Math.max(1, view.days.length);
   const greatest = Math.max(...view.cascades.map(notional)) || 1;
@@ -155,7 +156,7 @@ function cascadesChart(report, view, choice, look, width) {
       ...ofMarket(report, ["market", report.markets[cascade.market]]),
       ["orders", grouped(cascade.orders)],
       ["symbols", grouped(cascade.symbols)],
-      ["notional", cascade.notional === null ? "–" : `${grouped(cascade.notional)} ${cascade.assets ?? ""}`],
+      ["notional", amountsOf(cascade.amounts)],
       ["from first to last", duration(cascade.seconds)],
       ["peak per second", grouped(cascade.peak)],
     ]];

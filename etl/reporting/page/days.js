@@ -61,7 +61,11 @@ function calendarChart(report, view, choice, look, width) {
 
 function cellOf(day, { state, daysLeft }, next, look) {
   const bordered = { borderColor: look.colour("card"), borderWidth: 2, borderRadius: 4 };
-  const decals = { not: hatch(look.colour("dayline"), Math.PI / 4), lost: hatch(look.colour("dayline"), -Math.PI / 4) };
+  const decals = {
+    not: hatch(look.colour("dayline"), Math.PI / 4),
+    never: hatch(look.colour("dayline"), 0),
+    lost: hatch(look.colour("dayline"), -Math.PI / 4),
+  };
   const isNext = daysLeft !== null && daysLeft === next && state !== "unread";
   return {
     value: [day, STATES.indexOf(state)],

@@ -93,7 +93,7 @@ function showFigures() {
   const cascade = largestCascade(view);
   const days = [...view.states.values()];
   const unproven = days.filter((day) => day.state !== "proven").length;
-  const standings = ["begins", "unread", "lost"]
+  const standings = ["begins", "unread", "never", "lost"]
     .map((state) => [state, days.filter((day) => day.state === state).length])
     .filter(([, count]) => count)
     .map(([state, count]) => `${grouped(count)} ${STATE_NAMES[state]}`);

@@ -8,6 +8,7 @@ const STATE_NAMES = {
   quarantined: "unreadable row",
   partly: "partly proven",
   not: "not proven",
+  never: "never asked for",
   lost: "lost",
 };
 
@@ -107,14 +108,21 @@ function cascadesTable(report, view) {
       + `${duration(largest.seconds)} on ${spaced(largest.startedAt)}.`,
     columns: [
       text("Account"), ...ofMarket(report, text("Market")), text("First order, UTC"), number("Seconds"),
-      number("Orders"), number("Symbols"), number("Notional"), text("Asset"), number("Peak per second"),
+      number("Orders"), number("Symbols"), text("Notional"), number("Peak per second"),
     ],
-    rows: view.cascades.map(({ account, market, startedAt, seconds, orders, symbols, notional, assets, peak }) => [
+    rows: view.cascades.map(({ account, market, startedAt, seconds, orders, symbols, amounts, peak }) => [
       report.accounts[account], ...ofMarket(report, report.markets[market]), spaced(startedAt), String(seconds),
       grouped(orders), grouped(symbols),
-      notional === null ? "–" : grouped(notional), assets ?? "–", grouped(peak),
+      amountsOf(amounts), grouped(peak),
     ]),
   };
+}
+
+/** Each asset's amount by itself: different assets are never added. */
+function amountsOf(amounts) {
+  return Object.entries(amounts)
+    .map(([asset, amount]) => (amount === null ? "–" : `${grouped(amount)} ${asset}`))
+    .join(", ");
 }
 
 function largestCascade(view) {

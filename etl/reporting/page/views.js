@@ -1,7 +1,8 @@
 // What the report says under the chosen filters. Pure: from the embedded data to sums, bins and the states of days.
 
 const BARS = 40;
-const STATES = ["proven", "begins", "unread", "quarantined", "partly", "not", "lost"]; // from the best to the worst
+// From the best to the worst.
+const STATES = ["proven", "begins", "unread", "quarantined", "partly", "not", "never", "lost"];
 
 /** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
 function readReport(data) {
@@ -19,8 +20,8 @@ function readReport(data) {
       .map(([asset, rows]) => [asset, sum(rows.map((row) => row.orders))])
       .sort((one, other) => other[1] - one[1])
       .map(([asset]) => asset),
-    cascades: data.cascades.map(([account, market, startedAt, seconds, orders, symbols, notional, assets, peak]) => ({
-      account, market, startedAt, seconds, orders, symbols, notional, assets, peak,
+    cascades: data.cascades.map(([account, market, startedAt, seconds, orders, symbols, amounts, peak]) => ({
+      account, market, startedAt, seconds, orders, symbols, amounts, peak,
     })),
     coverage: coverageOf(data),
     largest: data.largest.map((row) => (
@@ -61,6 +62,7 @@ function walletOf({ account, market }) {
  */
 function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now }) {
   if (coverage === "proven" || coverage === "quarantined") return { state: coverage, daysLeft: null };
+  if (coverage === "never asked") return { state: "never", daysLeft: null };
   if (coverage === "partly" && reasons === null && isOld) return { state: "begins", daysLeft: null };
   const kept = retention === null ? Infinity : Date.parse(day) + retention * DAY - Date.parse(now);
   if (kept <= -DAY || /^beyond_retention(, quarantined)?$/.test(reasons)) return { state: "lost", daysLeft: null };
@@ -185,7 +187,7 @@ function weekOf(rows) {
   return week;
 }
 
-/** The largest orders under a choice, of which the report names enough for every account and symbol. */
+/** The fifty largest orders under a choice: the report has fifty of each account, market, symbol and asset. */
 function largestOf(report, choice) {
   const named = new Set(report.symbols);
   const symbol = choice.symbol === null ? null : report.symbols[choice.symbol];

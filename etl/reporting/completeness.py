@@ -1,0 +1,62 @@
+"""Reads the state of each day of a calendar."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+import psycopg
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from etl.core.completeness import CalendarDay, DayState
+from etl.errors import ConfigError
+from etl.store.engine import store_errors
+
+
+def known_accounts(connection: Connection) -> list[str]:
+    """Every account of which something is stored, sorted."""
+    with store_errors():
+        found = connection.scalars(text("SELECT DISTINCT account FROM report_scopes")).all()
+        connection.rollback()
+    return sorted(found)
+
+
+def first_asked(connection: Connection) -> date | None:
+    """The first day of UTC that was ever asked for as a whole; None: none was."""
+    with store_errors():
+        first: date | None = connection.scalar(_FIRST_ASKED)
+        connection.rollback()
+    return first
+
+
+def read_days(
+    connection: Connection,
+    first: date,
+    last: date,
+    zone: str = "UTC",
+    accounts: Collection[str] = (),
+    markets: Collection[str] = (),
+) -> Sequence[CalendarDay]:
+    """The days of these accounts and markets, or of all, in a time zone.
+
+    Raises ConfigError if there is no such time zone, StoreError.
+    """
+    values = {"first": first, "last": last, "zone": zone, "accounts": [*accounts], "markets": [*markets]}
+    with store_errors():
+        try:
+            rows = connection.execute(_DAYS, values).all()
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.errors.InvalidParameterValue):
+                raise ConfigError(str(error.orig.diag.message_primary)) from None
+            raise
+        connection.rollback()
+    return [CalendarDay(account, market, day, DayState(state)) for account, market, day, state in rows]
+
+
+_FIRST_ASKED = text("""
+    SELECT timezone('UTC', min(asked_since) + interval '1 day' - interval '1 microsecond')::date FROM report_scopes
+""")
+_DAYS = text("""
+    SELECT account, market, day, state FROM report_completeness(:first, :last, :zone)
+     WHERE (account = ANY(:accounts) OR :accounts = '{}') AND (market = ANY(:markets) OR :markets = '{}')
+     ORDER BY account, market, day
+""")
