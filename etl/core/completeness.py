@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -96,11 +96,15 @@ def judge(
     """
     of_wallets = {wallet: [*own] for wallet, own in groupby(sorted(days), key=lambda one: (one.account, one.market))}
     faults = {f"{account} {market}": _unproven(own) for (account, market), own in of_wallets.items()}
-    for account in accounts:
-        known = [(market, own) for (owner, market), own in of_wallets.items() if owner == account]
-        missing = sorted({*period.days()} - {one.day for _, own in known for one in own})
-        faults[account] = f"nothing is known of {_spans(missing)}" if missing else ""
-        faults |= {f"{account} {market}": "nothing is known" for market in {*markets} - {market for market, _ in known}}
+    of_accounts: dict[str, dict[str, list[CalendarDay]]] = {account: {} for account in accounts}
+    for (account, market), own in of_wallets.items():
+        of_accounts.setdefault(account, {})[market] = own
+    every_day = period.days()
+    for account, known in of_accounts.items():
+        answered = {one.day for own in known.values() for one in own}
+        if missing := [day for day in every_day if day not in answered]:
+            faults[account] = f"nothing is known of {_spans(missing)}"
+        faults |= {f"{account} {market}": "nothing is known" for market in {*markets} - known.keys()}
     faults = {which: said for which, said in sorted(faults.items()) if said}
     when = f"{period} ({zone})"
     if not accounts:
@@ -110,12 +114,6 @@ def judge(
     counted = many(sum(len(own) for own in of_wallets.values()), "day")
     names = _listed([" ".join(wallet) for wallet in of_wallets])
     return Verdict(True, f"complete: {when}: {names}; {counted} proven")
-
-
-def count_states(days: Iterable[CalendarDay]) -> Mapping[DayState, int]:
-    """How many days are in each state that there is, from the best state to the worst."""
-    found = [one.state for one in days]
-    return {state: found.count(state) for state in DayState if state in found}
 
 
 def _unproven(days: Sequence[CalendarDay]) -> str:

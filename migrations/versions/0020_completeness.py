@@ -22,15 +22,16 @@ COMMENTS = {
     "COLUMN report_scopes.ends_at": "When the account lost the market; null where it has it.",
     "COLUMN report_scopes.proven": "What is proven of every symbol.",
     "COLUMN report_scopes.partly_proven": "What is proven of some symbols and not of every one.",
-    "COLUMN report_scopes.disputed": "Where the exchange contradicted the question, or orders that are stored.",
+    "COLUMN report_scopes.disputed": "Where the exchange contradicted the question or what is stored, and "
+    "the times of orders that the newest verification found to differ and did not repair.",
     "COLUMN report_scopes.beyond_retention": "What was asked for when the exchange no longer kept it.",
     "COLUMN report_scopes.quarantined": "The days of UTC to which a row that could not be read may belong.",
     "FUNCTION report_completeness": "Each day from one date to another, both included, of each account in each of its "
     "markets. proven: every order of the day is stored. quarantined: it would be proven, but a row that could not be "
-    "read may belong to it. disputed: the exchange contradicted itself or what is stored. partly: some instants or "
-    "symbols are proven. not: none is, and it was asked for. beyond retention: the exchange no longer kept it. never "
-    "asked: nobody ever asked for it. future: it has not begun. No row says nothing: an account or market without one "
-    "is unknown.",
+    "read may belong to it. disputed: the exchange contradicted itself, or an order differs from the exchange's. "
+    "partly: some instants or symbols are proven. not: none is, and it was asked for. beyond retention: the exchange "
+    "no longer kept it. never asked: nobody ever asked for it. future: it has not begun. No row says nothing: an "
+    "account or market without one is unknown.",
     "COLUMN report_force_orders.notional": "What the fills were worth, in the quote asset: of coin-margined contracts "
     "their number times their size. Null where something was filled and the exchange sent neither worth nor price.",
     "COLUMN report_daily.notional": "What the fills were worth, in the quote asset: of coin-margined contracts their "

@@ -4,7 +4,7 @@
 CREATE VIEW report_scopes AS
 SELECT own.account, own.market, of_market.asked_since, life.since AS begins_at, life.closed_at AS ends_at,
        of_market.proven, of_market.shown - of_market.proven AS partly_proven,
-       of_market.disputed - of_market.proven AS disputed, of_market.beyond_retention - of_market.proven AS beyond_retention,
+       of_market.disputed - of_market.proven + of_orders.disputed AS disputed, of_market.beyond_retention - of_market.proven AS beyond_retention,
        coalesce((SELECT range_agg(tstzrange(timezone('UTC', first_day::timestamp),
                                             timezone('UTC', (last_day + 1)::timestamp)))
                    FROM quarantined_days AS q
@@ -28,7 +28,30 @@ SELECT own.account, own.market, of_market.asked_since, life.since AS begins_at, 
                              UNION ALL
                             SELECT false, unnest(coverage.disputed - coverage.proven)) AS pieces (is_proof, piece) ON true
         WHERE coverage.account = own.account AND coverage.market = own.market
-       ) AS of_market;
+       ) AS of_market
+ -- Orders that the newest comparison of their time found missing, different or extra, and did not repair. Where not all
+ -- of them are listed it is the whole comparison.
+ CROSS JOIN LATERAL (
+       SELECT coalesce(range_agg(doubted), '{}') AS disputed
+         FROM verifications AS own_verification
+        CROSS JOIN LATERAL (
+              SELECT difference ->> 'symbol', difference ->> 'order_id',
+                     tstzrange((difference ->> 'order_time')::timestamptz, (difference ->> 'order_time')::timestamptz, '[]')
+                FROM jsonb_array_elements(differences) AS difference
+               WHERE NOT (difference ->> 'repaired')::boolean
+               UNION ALL
+              SELECT symbol, NULL, unnest(compared)
+               WHERE missing + different + extra > greatest(repaired, jsonb_array_length(differences))
+              ) AS differing (of_symbol, order_id, doubted)
+        WHERE account = own.account AND market = own.market
+          AND NOT EXISTS (SELECT FROM verifications AS later
+                           WHERE later.account = own.account AND later.market = own.market
+                             AND later.symbol IN ('*', of_symbol) AND later.id > own_verification.id
+                             AND later.compared @> doubted)
+          AND NOT EXISTS (SELECT FROM decisions
+                           WHERE kind = 'vanished' AND decisions.account = own.account AND decisions.market = own.market
+                             AND details ->> 'symbol' = of_symbol AND details ->> 'order_id' = order_id)
+       ) AS of_orders;
 
 CREATE FUNCTION report_completeness(
     "from" date, until date, time_zone text DEFAULT 'UTC', of_account text DEFAULT NULL
@@ -54,9 +77,9 @@ BEGIN
     )
     SELECT account, market, date, CASE
            WHEN lower(whole) >= now() THEN 'future'
+           WHEN disputed && whole THEN 'disputed'
            WHEN proven @> whole AND quarantined && whole THEN 'quarantined'
            WHEN proven @> whole THEN 'proven'
-           WHEN disputed && whole THEN 'disputed'
            WHEN proven && whole OR partly_proven && whole THEN 'partly'
            WHEN asked_since IS NULL OR asked_since >= upper(whole) THEN 'never asked'
            WHEN beyond_retention @> whole THEN 'beyond retention'

@@ -8,9 +8,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from etl.core.account_markets import AccountMarket, MarketState
+from etl.core.differences import Difference, DifferenceKind
 from etl.core.findings import Finding, Verdict
 from etl.core.timeline import DAY, HOUR, Window, to_millis
-from etl.store import account_markets, coverage
+from etl.core.verifying import ScopeResult
+from etl.core.wallets import Wallet
+from etl.store import account_markets, coverage, decisions, verifications
+from etl.store.decisions import Decision
 from tests.postgres.reported import MARKET, at, write
 from tests.postgres.samples import ACCOUNT, proven
 
@@ -81,6 +85,48 @@ def test_what_a_later_answer_proves_is_disputed_no_more(connection: Connection) 
     assert states(connection, "2026-03-03", "2026-03-03") == {(ACCOUNT, MARKET): ["disputed"]}
     record(connection, proven(day(3), day(4)))
     assert states(connection, "2026-03-03", "2026-03-03") == {(ACCOUNT, MARKET): ["proven"]}
+
+
+def verified(connection: Connection, *differences: Difference, first: int = 3, last: int = 8) -> None:
+    """Record that a verification compared these days and found this."""
+    span = Window(day(first), day(last))
+    result = ScopeResult(Wallet(ACCOUNT, MARKET), None, span, [span], [], 9, [*differences], 0)
+    run_id = connection.scalar(text("SELECT count(*) FROM verifications"))
+    verifications.record(connection, run_id or 0, [result], is_sample=False)
+    connection.commit()
+
+
+MISSING = Difference(Wallet(ACCOUNT, MARKET), "BTCUSDT", 7, day(5), day(5), DifferenceKind.MISSING)
+
+
+def test_an_order_that_differs_from_the_exchange_s_is_disputed_until_a_comparison_agrees(
+    connection: Connection,
+) -> None:
+    record(connection, proven(day(3), day(9)))
+    found = ["proven", "proven", "disputed", "proven", "proven", "proven"]
+    verified(connection, MISSING)
+    assert states(connection, "2026-03-03", "2026-03-08") == {(ACCOUNT, MARKET): found}
+    verified(connection, first=6)
+    assert states(connection, "2026-03-03", "2026-03-08") == {(ACCOUNT, MARKET): found}, "it was not compared again"
+    verified(connection)
+    assert states(connection, "2026-03-03", "2026-03-08") == {(ACCOUNT, MARKET): ["proven"] * 6}
+
+
+def test_what_was_repaired_or_accepted_is_not_disputed(connection: Connection) -> None:
+    record(connection, proven(day(3), day(9)))
+    verified(connection, replace(MISSING, is_repaired=True), replace(MISSING, kind=DifferenceKind.EXTRA, order_id=8))
+    assert states(connection, "2026-03-05", "2026-03-05") == {(ACCOUNT, MARKET): ["disputed"]}
+    details = {"symbol": "BTCUSDT", "order_id": 8}
+    decisions.record(connection, Decision.VANISHED, ACCOUNT, "it was shown to me", market=MARKET, details=details)
+    assert states(connection, "2026-03-05", "2026-03-05") == {(ACCOUNT, MARKET): ["proven"]}
+
+
+def test_more_differences_than_are_listed_dispute_all_that_was_compared(connection: Connection) -> None:
+    record(connection, proven(day(3), day(9)))
+    many = [replace(MISSING, order_id=n) for n in range(verifications.DIFFERENCES_KEPT + 1)]
+    verified(connection, *many, first=4, last=6)
+    found = states(connection, "2026-03-03", "2026-03-06")
+    assert found == {(ACCOUNT, MARKET): ["proven", "disputed", "disputed", "proven"]}
 
 
 def test_today_is_never_whole_and_tomorrow_is_the_future(connection: Connection) -> None:

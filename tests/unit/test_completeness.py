@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from etl.core.completeness import CalendarDay, DayState, Period, count_states, judge, parse_period
+from etl.core.completeness import CalendarDay, DayState, Period, judge, parse_period
 
 SEPTEMBER = parse_period("2026-09")
 FIRST = date(2026, 9, 1)
@@ -93,12 +93,3 @@ def test_of_many_accounts_some_are_named_and_the_others_counted() -> None:
     assert complete.is_complete
     assert complete.line.endswith("a09 usdm; 15 more; 750 days proven")
     assert judge([], SEPTEMBER, "UTC", names).line.endswith("a09 nothing is known of 2026-09-01..2026-09-30; 15 more")
-
-
-def test_days_are_counted_by_state_from_the_best_to_the_worst() -> None:
-    found = count_states(days({3: DayState.NEVER_ASKED, 4: DayState.QUARANTINED, 5: DayState.NEVER_ASKED}))
-    assert [*found.items()] == [
-        (DayState.PROVEN, 27),
-        (DayState.QUARANTINED, 1),
-        (DayState.NEVER_ASKED, 2),
-    ]
