@@ -164,9 +164,9 @@ def test_the_columns_are_the_views_in_its_order(export: Command, database_url: s
 
 INSTRUMENT = """
     INSERT INTO instruments (market, symbol, base_asset, quote_asset, margin_asset, contract_type, contract_size,
-                             delivery_at, first_seen_at, changed_at, is_listed)
+                             delivery_at, first_seen_at, changed_at, seen_at, is_listed)
     VALUES ('coinm', 'BTCUSD_261225', 'BTC', 'USD', 'BTC', 'CURRENT_QUARTER', 100, '2026-12-25 08:00Z',
-            now(), now(), true)
+            now(), now(), now(), true)
 """
 
 

@@ -206,7 +206,7 @@ UNWRITABLE = {
     "a directory": ("folder", "Is a directory"),
     "in a directory that is not there": ("nowhere/report.html", "No such file or directory"),
     "in a file": ("file/report.html", "Not a directory"),
-    "a device": ("/dev/full", "it is no regular file"),
+    "a full device": ("/dev/full", "No space left on device"),
     "a name that is too long": ("x" * 300, "File name too long"),
 }
 
