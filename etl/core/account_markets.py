@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from etl.core.markets import MARKETS, USDM, market_named
+from etl.core.markets.margin import MARKET as MARGIN
 from etl.core.markets.market import Market
-from etl.core.timeline import DAY, HOUR
+from etl.core.timeline import DAY, HOUR, iso
 
 ASK_AGAIN = 20 * HOUR
 """Milliseconds for which an answer counts, so that every night asks once."""
@@ -93,7 +94,7 @@ class Probe(StrEnum):
 def is_recent(known: Sequence[AccountMarket], now: int) -> bool:
     """Whether what is known needs no new request. A key that was refused may have been replaced since."""
     refused = any(one.state is MarketState.NOT_PERMITTED for one in known)
-    is_told = any(one.source == ACCOUNT_INFO for one in known)
+    is_told = any(one.source in (ACCOUNT_INFO, MARGIN.path) for one in known)
     since = now - (ASK_AGAIN if is_told else ASK_A_CLONE_AGAIN)
     return bool(known) and not refused and all(since < one.seen_at <= now for one in known)
 
@@ -163,7 +164,8 @@ def _judged(
 ) -> AccountMarket:
     was_read = former is not None and former.state in (MarketState.READ, MarketState.NOT_PERMITTED)
     is_said = None if info is None else market.name in info.markets()
-    source = market.path if probe is not None else ACCOUNT_INFO if info is not None else NOBODY
+    is_of_market = probe is Probe.ANSWERED or (probe is not None and info is None)
+    source = market.path if is_of_market else ACCOUNT_INFO if info is not None else NOBODY
     known = AccountMarket(account, market.name, MarketState.UNKNOWN, None, source, now) if former is None else former
     known = replace(known, source=source, seen_at=now)
     is_silent = probe is Probe.SILENT and known.state is not MarketState.NOT_PERMITTED
@@ -215,6 +217,16 @@ def readable(known: Iterable[AccountMarket]) -> tuple[str, ...]:
     """The markets to read, in the order in which they are read and shown."""
     states = {one.market: one.state for one in known}
     return tuple(market.name for market in MARKETS if states.get(market.name) is MarketState.READ)
+
+
+def just_closed(known: Iterable[AccountMarket]) -> list[str]:
+    """A line for each market that the newest answers closed."""
+    return [
+        f"{market_named(one.market).title} ({one.market}) ended before {iso(one.closed_at)}: {one.reason}; what was "
+        "not read of it until then is a gap for ever"
+        for one in known
+        if one.state is MarketState.CLOSED and one.closed_at is not None and one.closed_at == one.seen_at
+    ]
 
 
 def unread(known: Iterable[AccountMarket]) -> list[str]:

@@ -12,7 +12,7 @@ from etl.core.clocks import Clocks
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
-from etl.core.planning import Known, Rules
+from etl.core.planning import OPENED, Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
@@ -38,7 +38,7 @@ from etl.runs.exchange_clock import set_clock
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.identities import IdentityCheck
 from etl.runs.listing import keep_listings
-from etl.runs.market_finding import note_refusals
+from etl.runs.market_finding import begins, note_refusals
 from etl.runs.reader import Reader
 from etl.runs.recorder import Recorder
 from etl.runs.selection import select_wallets
@@ -59,10 +59,13 @@ _log = logger(__name__)
 
 def plan_only(connection: Connection, wallets: Sequence[Wallet], planner: Planner, rules: Rules) -> list[Target]:
     """What a run would request. Requests and writes nothing."""
+    targets: list[Target] = []
     with store_errors():
-        known = [coverage.known(connection, *wallet) for wallet in wallets]
+        for wallet in wallets:
+            own = replace(rules, begins=begins(connection, wallet.account).get(wallet, OPENED))
+            targets += planner(coverage.known(connection, *wallet), own)
         connection.rollback()
-    return [target for of_account in known for target in planner(of_account, rules)]
+    return targets
 
 
 class Run:

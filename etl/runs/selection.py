@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from etl.core.account_markets import HAS_NONE, readable, unread
+from etl.core.account_markets import HAS_NONE, just_closed, readable, unread
 from etl.core.market_choice import NO_MARKET_OF_SYMBOLS, markets_to_read
 from etl.core.planning import OPENED
 from etl.core.wallets import Wallet
@@ -50,5 +50,5 @@ def _markets_of(connection: Connection, reader: Reader, account: str) -> tuple[S
         note_choice(connection, account, chosen)
         return chosen, []
     known = find_markets(connection, reader, account)
-    names, lines = readable(known), [f"not read: {line}" for line in unread(known)]
+    names, lines = readable(known), [*(f"not read: {line}" for line in unread(known)), *just_closed(known)]
     return names, lines if names or lines else [HAS_NONE]

@@ -47,11 +47,12 @@ KEY_CREATED_HELP = (
 
 def run(argv: Sequence[str]) -> int:
     """Serve until SIGINT or SIGTERM (0). 1: the port is in use. 2: a wrong option, found before anything else."""
+    if {"--help", "-h"} & {*argv}:
+        print(option_parser().format_help(), end="")  # argparse would keep silent where it cannot be written
+        return 0
     try:
         options = option_parser().parse_args(argv)
         simulator = simulator_from(options)
-    except SystemExit:  # --help
-        return 0
     except ValueError as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2

@@ -58,7 +58,7 @@ def test_a_failure_is_reported_with_its_reason(read: Lab, channel: Listener) -> 
     (sent,) = channel.heard
     assert (sent["title"], sent["type"]) == ("force-orders: sync failed", "failure")
     assert sent["message"].startswith(f"sync (run {read.last_run()['id']}) failed: ")
-    assert read.last_run()["error"][:200] in sent["message"]
+    assert read.last_run()["error"][:120] in sent["message"]
     assert sent["message"].endswith("Total: 1 run (1 failed); 0 new orders, 0 changed.")
 
 
