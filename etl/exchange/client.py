@@ -55,6 +55,9 @@ _LONG_WORD = re.compile(r"[A-Za-z0-9+/=%_-]{40,}")
 FEW_ATTEMPTS = 2
 """The most attempts of a request without which a run can do."""
 
+_ERROR = re.compile(rb'\s*\{\s*"code"\s*:\s*-')
+"""How the exchange's own errors begin, whatever their status."""
+
 LONGEST_ERROR = 1 << 16
 """Bytes of an error's body that are read."""
 
@@ -312,7 +315,7 @@ class ExchangeClient:
 
 def _is_answer(response: Response) -> bool:
     """Whether it is what was asked for, and no error with the status of an answer."""
-    return response.status == 200 and not response.body.lstrip()[:64].startswith(b'{"code":-')
+    return response.status == 200 and _ERROR.match(response.body) is None
 
 
 def _error_body(body: bytes) -> tuple[int | None, str]:

@@ -65,8 +65,9 @@ def test_a_pair_without_isolated_margin_is_an_answer(connect: Connecting) -> Non
     assert not isinstance(answer, Page)
 
 
-def test_a_ban_that_comes_with_the_status_of_an_answer_is_one(connect: Connecting) -> None:
-    said = f'{{"code":-1003,"msg":"Way too many requests; IP banned until {NOW + HOUR}."}}'
+@pytest.mark.parametrize("code", ['{"code":-1003,', '{ "code": -1003, '])
+def test_a_ban_that_comes_with_the_status_of_an_answer_is_one(connect: Connecting, code: str) -> None:
+    said = f'{code}"msg":"Way too many requests; IP banned until {NOW + HOUR}."}}'
     connected = connect(Fault("status", status=200, body=said, path="/fapi/v1/forceOrders"))
     assert isinstance(connected.failure(LAST_HOUR), BannedError)
     assert connected.access.cooldown_until > NOW + HOUR
