@@ -19,7 +19,6 @@ ASK_AGAIN = 20 * HOUR
 ASK_A_CLONE_AGAIN = 7 * DAY
 """The same where the host does not say which markets an account has, as that of a test or of a clone."""
 
-
 ACCOUNT_INFO = "/sapi/v1/account/info"
 NOBODY = "nobody"
 """The source of what is assumed: that an account of which nothing is said has USDⓈ-M futures."""
@@ -115,7 +114,7 @@ def to_probe(before: Iterable[AccountMarket], info: AccountInfo | None, *, serve
         doubted = [market.name for market in MARKETS if former.get(market.name) in (MarketState.READ, None)]
         absent = [name for name in doubted if name not in info.markets()]
         return [*absent, *(name for name in refused if name in info.markets())]
-    heirs = [market.name for market in MARKETS if market.is_portfolio_margin] if "usdm" in refused else []
+    heirs = [market.name for market in MARKETS if market.is_portfolio_margin] if USDM in refused else []
     unsaid = ["coinm", "margin"] if serves_wallets else ["coinm"]
     return list(
         dict.fromkeys([*refused, *heirs, *(name for name in unsaid if former.get(name) is not MarketState.READ)])

@@ -10,7 +10,6 @@ OF_SYMBOLS = (usdm.MARKET.name, pm_usdm.MARKET.name)
 WITHOUT_SYMBOLS = tuple(market.name for market in MARKETS if market.symbol_parameter is None)
 """The markets whose requests cannot name a symbol."""
 
-
 NO_MARKET_OF_SYMBOLS = "it has no USDⓈ-M futures; name the market of the symbols with --market"
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from etl.core.timeline import SECOND
 from etl.errors import ForceOrdersError
 from etl.exchange.clock import local_now
+from etl.fleet.complaints import log_complaints
 from etl.fleet.lost_database import tell_of
 from etl.fleet.nights import NEWS_AFTER_S, results
 from etl.fleet.queue import read_night
@@ -35,7 +36,7 @@ def end_of_night(
         if not is_needed:
             return True
         if calls == 0:
-            _complain(ping_start(settings))
+            log_complaints(ping_start(settings))
         try:
             with from_settings.store(settings) as connection:
                 night = read_night(connection, due_at)
@@ -49,14 +50,9 @@ def end_of_night(
                 tell_of(settings, error)
             return False
         ended = results(night)
-        _complain(ping_end(settings, ended.exit_code), *notify(settings, replace(summary, accounts=ended)))
+        log_complaints(ping_end(settings, ended.exit_code), *notify(settings, replace(summary, accounts=ended)))
         if back_up is not None:
             back_up()
         return True
 
     return end
-
-
-def _complain(*complaints: str | None) -> None:
-    for complaint in filter(None, complaints):
-        _log.warning("%s", complaint)

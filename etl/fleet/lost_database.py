@@ -7,8 +7,8 @@ from pathlib import Path
 
 from etl.errors import ForceOrdersError
 from etl.file_access import make_data_directory
+from etl.fleet.complaints import log_complaints
 from etl.fleet.nights import NEWS_AFTER_S
-from etl.logs import logger
 from etl.notifications.channels import notify
 from etl.notifications.ping import ping_end
 from etl.notifications.summary import summary_of_error
@@ -21,19 +21,17 @@ its first connection, and 14 s for its heartbeat."""
 _REMEMBERED = "schedule-told"
 """The file whose time says when the scheduler last told of a start that failed."""
 
-_log = logger(__name__)
-
 
 def tell_of(settings: Settings, error: ForceOrdersError) -> None:
     """Send an error as news, and ping its exit code. Raises nothing."""
-    _complain(ping_end(settings, error.exit_code), *notify(settings, summary_of_error("schedule", error)))
+    log_complaints(ping_end(settings, error.exit_code), *notify(settings, summary_of_error("schedule", error)))
 
 
 def tell_of_start(settings: Settings, error: ForceOrdersError) -> None:
     """The same of a scheduler that cannot start; the news once an hour, because a supervisor starts it every few
     seconds."""
     if _is_told(settings.data_dir / _REMEMBERED):
-        _complain(ping_end(settings, error.exit_code))
+        log_complaints(ping_end(settings, error.exit_code))
     else:
         tell_of(settings, error)
 
@@ -64,8 +62,3 @@ def _is_told(file: Path) -> bool:
         make_data_directory(file.parent)
         file.touch(mode=0o600)
     return False
-
-
-def _complain(*complaints: str | None) -> None:
-    for complaint in filter(None, complaints):
-        _log.warning("%s", complaint)
