@@ -129,7 +129,8 @@ class FlowReader:
         except DataError:
             # Postgres refuses a row that passed every check: try them one by one and quarantine the refused ones.
             self._connection.rollback()
-            flows, refused = self._try_each(wallet, flows)
+            write = partial(capital_flows.add, self._connection, *wallet, self._recorder.run_id)
+            flows, refused = quarantine.sift(self._connection, flows, write)
             rejects = quarantine.storable(self._connection, self._recorder.run_id, [*rejects, *refused])
             self._write(wallet, flows, rejects, findings)
 
@@ -146,21 +147,6 @@ class FlowReader:
         runs.save(connection, run_id, counts)
         connection.commit()
         self._recorder.counts, self._quarantined = counts, quarantined
-
-    def _try_each(self, wallet: Wallet, flows: Sequence[Flow]) -> tuple[list[Flow], list[Reject]]:
-        """The flows that Postgres accepts and those that it refuses: each is tried alone and rolled back."""
-        accepted: list[Flow] = []
-        refused: list[Reject] = []
-        for flow in flows:
-            attempt = self._connection.begin_nested()
-            try:
-                capital_flows.add(self._connection, *wallet, self._recorder.run_id, [flow])
-                accepted.append(flow)
-            except DataError as error:
-                reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
-                refused.append(Reject(flow.raw, f"the database cannot keep it: {reason}", is_json=True))
-            attempt.rollback()
-        return accepted, refused
 
     def _judged(self, wallet: Wallet, finding: Finding) -> Finding:
         """The finding, disputed where the pages of a proof lack a flow that is stored."""

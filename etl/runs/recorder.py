@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -101,7 +102,8 @@ class Recorder:
             known = {} if replace_equal else self._written
             fresh = [o for o in batch if o.key in first or known.get((wallet, o.key)) != o.raw]
             if one_by_one:
-                fresh, refused = self._try_each(wallet, fresh)
+                write = partial(orders.upsert, self._connection, *wallet, self.run_id)
+                fresh, refused = quarantine.sift(self._connection, fresh, write)
                 rejects += refused
                 rejects = quarantine.storable(self._connection, self.run_id, rejects)
             changes = orders.upsert(self._connection, *wallet, self.run_id, fresh, replace_equal=replace_equal)
@@ -149,21 +151,6 @@ class Recorder:
         if wallet not in self._had_waiting:
             self._had_waiting[wallet] = quarantine.is_waiting(self._connection, *wallet)
         return self._had_waiting[wallet] or any(owner == wallet for owner, _ in self._quarantined)
-
-    def _try_each(self, wallet: Wallet, batch: Sequence[Order]) -> tuple[list[Order], list[Reject]]:
-        """The orders that Postgres accepts and those that it refuses: each is tried alone and rolled back."""
-        accepted: list[Order] = []
-        refused: list[Reject] = []
-        for order in batch:
-            attempt = self._connection.begin_nested()
-            try:
-                orders.upsert(self._connection, *wallet, self.run_id, [order])
-                accepted.append(order)
-            except DataError as error:
-                reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
-                refused.append(Reject(order.raw, f"the database cannot keep it: {reason}", is_json=True))
-            attempt.rollback()
-        return accepted, refused
 
 
 def _batches(received: Iterable[Received]) -> dict[Wallet, _Batch]:

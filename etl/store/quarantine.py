@@ -1,16 +1,19 @@
 """Quarantine: rows that cannot be read, kept as received until a later version of the program can read them."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Text, case, cast, exists, func, literal_column, select, text, true, update
 from sqlalchemy.exc import DataError
 
-from etl.core.orders import Key, Reject
+from etl.core.capital_flows import Flow
+from etl.core.orders import Key, Order, Reject
 from etl.store.schema import quarantined_orders
+
+Row = TypeVar("Row", Order, Flow)
 
 # Dismissed rows are looked up by their index, then compared.
 _KEEP = text("""
@@ -68,6 +71,24 @@ def keep(connection: Connection, account: str, market: str, run_id: int, rejects
     }
     waiting = connection.scalars(_KEEP, {"account": account, "market": market, "run_id": run_id} | rows)
     return [rejects[place] for place in waiting]
+
+
+def sift(
+    connection: Connection, rows: Iterable[Row], write: Callable[[Sequence[Row]], object]
+) -> tuple[list[Row], list[Reject]]:
+    """The rows that Postgres accepts and those that it refuses: each is written alone and rolled back."""
+    accepted: list[Row] = []
+    refused: list[Reject] = []
+    for row in rows:
+        attempt = connection.begin_nested()
+        try:
+            write([row])
+            accepted.append(row)
+        except DataError as error:
+            reason = str(error.orig).splitlines()[0] if error.orig else "unreadable"
+            refused.append(Reject(row.raw, f"the database cannot keep it: {reason}", is_json=True))
+        attempt.rollback()
+    return accepted, refused
 
 
 def storable(connection: Connection, run_id: int, rejects: Sequence[Reject]) -> list[Reject]:
