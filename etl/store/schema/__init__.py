@@ -1,0 +1,46 @@
+"""The tables as the migrations create them; a test compares the two. SQL users rely on these names."""
+
+from etl.store.schema.accounts import DECISIONS, MARKET_STATES, account_markets, decisions, identities
+from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
+from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
+from etl.store.schema.columns import EVERY_SYMBOL, metadata
+from etl.store.schema.coverage import coverage
+from etl.store.schema.orders import (
+    ORDER_SOURCES,
+    force_order_revisions,
+    force_orders,
+    instruments,
+    order_counts,
+    quarantined_orders,
+)
+from etl.store.schema.runs import RUN_STATUSES, backups, run_days, runs, verifications
+from etl.store.schema.seals import newest_seals, seals
+
+__all__ = [
+    "DECISIONS",
+    "EVERY_SYMBOL",
+    "MARKET_STATES",
+    "ORDER_SOURCES",
+    "RUN_STATUSES",
+    "account_markets",
+    "backups",
+    "capital_flow_coverage",
+    "capital_flows",
+    "cooldowns",
+    "coverage",
+    "decisions",
+    "force_order_revisions",
+    "force_orders",
+    "identities",
+    "instruments",
+    "metadata",
+    "newest_seals",
+    "order_counts",
+    "quarantined_orders",
+    "run_days",
+    "runs",
+    "seals",
+    "spent_weight",
+    "verifications",
+    "weight_limits",
+]

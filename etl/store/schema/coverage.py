@@ -1,0 +1,14 @@
+"""The table of what is proven of force orders."""
+
+from sqlalchemy import Column, Table, Text
+
+from etl.store.schema.columns import known_of_a_scope, metadata
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    Column("symbol", Text, primary_key=True),
+    *known_of_a_scope(),
+)
