@@ -111,6 +111,10 @@ class RejectedError(ExchangeError):
     """The exchange refuses this account's requests, and a retry cannot help: leave the account out."""
 
 
+class MissingParameterError(RejectedError):
+    """The exchange demands a parameter that the request may do without: ask with it."""
+
+
 class NotServedError(RejectedError):
     """The host does not serve such requests, or not from this address: stop, unless it answers another account."""
 

@@ -3,10 +3,11 @@
 import msgspec
 from msgspec import Raw
 
-from etl.core.capital_flows import Flow, FlowPage, flow_page, is_liquidation
+from etl.core.capital_flows import ENDPOINT, Flow, FlowPage, flow_page, is_liquidation
 from etl.core.orders import FieldType, Reject
 from etl.core.paging import PageRequest
 from etl.exchange.pages import elements
+from etl.exchange.question import Question
 from etl.exchange.row_types import CLOCK_MARGIN, DECIMAL, TIME_NAME, TYPE_NAMES, Integer, Text, Time, decode, is_bigint
 
 _EXPECTED = {
@@ -29,10 +30,10 @@ class _Row(msgspec.Struct, rename="camel", gc=False):
 _row = msgspec.json.Decoder(_Row)
 
 
-def parameters(request: PageRequest) -> dict[str, str | int]:
+def question(request: PageRequest) -> Question[FlowPage]:
     """Of cross margin, every type: a symbol would ask for an isolated pair, which is no part of Portfolio Margin."""
     start, end = request.window.wire()
-    return {"startTime": start, "endTime": end, "limit": request.limit}
+    return Question(ENDPOINT, {"startTime": start, "endTime": end, "limit": request.limit}, read_flows)
 
 
 def read_flows(body: bytes, received_at: int) -> FlowPage:

@@ -10,7 +10,6 @@ from threading import Lock
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from etl.core import capital_flows
 from etl.core.account_markets import AccountInfo, Probe
 from etl.core.identity import host_of
 from etl.core.markets.market import Api, Endpoint, Market, Pager
@@ -31,13 +30,13 @@ from etl.errors import (
 )
 from etl.exchange.access import Access
 from etl.exchange.account_api import INFO, RESTRICTIONS, KeyLimits, read_account_info, read_key_limits
-from etl.exchange.capital_flow import parameters, read_flows
 from etl.exchange.clock import compare_clocks
 from etl.exchange.error_table import classify
 from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, read_margin_pairs, weight_limit_in
 from etl.exchange.key_refusals import KeyRefusals
 from etl.exchange.outcome_counts import ANSWERED, outcome_of
 from etl.exchange.pages import read_numbered_page, read_object, read_page
+from etl.exchange.question import Question, Told
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import Signer
@@ -125,11 +124,11 @@ class ExchangeClient:
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 
-    def flows(self, request: PageRequest) -> Answer:
-        """The response to one request for capital flows, a FlowPage or a refusal (weight 100)."""
+    def ask(self, question: Question[Told]) -> Told | Refusal:
+        """The answer to a question; a refusal that calls for another one is an answer, too."""
         try:
             return self._retried(
-                lambda: read_flows(self._get(capital_flows.ENDPOINT, parameters(request)), self.clock.now())
+                lambda: question.read(self._get(question.endpoint, question.parameters), self.clock.now())
             )
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
@@ -250,7 +249,7 @@ class ExchangeClient:
             raise ContractError("the exchange's response holds no valid serverTime")
         self._access.set_clock(self.clock, int(exchange_time))
 
-    def _get(self, endpoint: Endpoint, signed: dict[str, str | int] | None = None) -> bytes:
+    def _get(self, endpoint: Endpoint, signed: Mapping[str, str | int] | None = None) -> bytes:
         """The body of a 200; any other response is raised. Every attempt passes the rate limiter and is counted."""
         limiter = self._access.limiter(endpoint.api.pool, self.clock)
         sent = limiter.acquire(endpoint.weight)
@@ -307,9 +306,9 @@ class ExchangeClient:
                 self._transports[api.name] = Transport(options.base_urls[api.name], self._signer.api_key, *timeouts)
             return self._transports[api.name]
 
-    def _sign(self, parameters: dict[str, str | int]) -> str:
+    def _sign(self, parameters: Mapping[str, str | int]) -> str:
         now = {"recvWindow": self._options.recv_window, "timestamp": self.clock.now()}
-        query = urlencode(parameters | now, quote_via=quote, safe="")
+        query = urlencode({**parameters, **now}, quote_via=quote, safe="")
         return f"{query}&signature={self._signer.sign(query)}"
 
 

@@ -24,6 +24,7 @@ from etl.errors import (
     DoubtedKeyError,
     ExchangeError,
     MaintenanceError,
+    MissingParameterError,
     NoIsolatedMarginError,
     NotServedError,
     RejectedError,
@@ -50,6 +51,7 @@ _BY_CODE: dict[int, type[ExchangeError]] = {
     -4166: BeyondRetentionError,
     **dict.fromkeys((-1121, -1122, -4141), UnknownSymbolError),
     -11001: NoIsolatedMarginError,
+    -1102: MissingParameterError,
     **dict.fromkeys((-1109, -3003, -4109, -4402), RejectedError),
     **dict.fromkeys((-2015, -2014, -2008, -2017, -1022, -1002), CredentialsError),
 }

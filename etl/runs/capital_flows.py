@@ -4,7 +4,7 @@ The walks of the orders are over and recorded by then. What fails here leaves th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from etl.core import capital_flows as endpoint
 from etl.core.capital_flows import Flow, FlowPage
 from etl.core.dialogue import Reply, Step
 from etl.core.findings import Finding, Verdict
+from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.orders import Reject
 from etl.core.page_limits import PageLimits
@@ -24,25 +25,18 @@ from etl.core.timeline import duration, subtract
 from etl.core.walking import Target, walk
 from etl.core.wallets import Wallet
 from etl.errors import ConfigError, ContractError, ExchangeError, ThrottledError, TransientError
+from etl.exchange import capital_flow
 from etl.exchange.client import ExchangeClient
 from etl.logs import logger
 from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.fetchers import interruptibly
 from etl.runs.reader import Reader
+from etl.runs.readings import Left
 from etl.runs.recorder import Recorder
 from etl.runs.spans import Planner
 from etl.store import capital_flows, quarantine, runs
 
 _log = logger(__name__)
-
-
-@dataclass
-class FlowsLeft:
-    """What is left undone: milliseconds that are not proven, flows that the exchange left out, and a line for each."""
-
-    unproven: int = 0
-    left_out: int = 0
-    faults: list[str] = field(default_factory=list)
 
 
 def flow_rules(rules: Rules) -> Rules:
@@ -68,7 +62,10 @@ class FlowReader:
         self._reader = reader
         self._recorder = recorder
         self._quarantined: set[tuple[Wallet, str]] = set()
-        self.left = FlowsLeft()
+        self.left = Left()
+
+    def concerns(self, market: Market) -> bool:
+        return market.name == endpoint.OF_MARKET
 
     def read(self, wallet: Wallet, client: ExchangeClient, planner: Planner, rules: Rules) -> None:
         """Read what a run is to read of an account. A failure is noted, and the next run asks again.
@@ -117,7 +114,8 @@ class FlowReader:
                 return
             reply = None  # to a walk that waits for the pages of others: there are none
             if isinstance(step.request, PageRequest):
-                reply = interruptibly(partial(client.flows, step.request), self._reader.stop)
+                question = capital_flow.question(step.request)
+                reply = interruptibly(partial(client.ask, question), self._reader.stop)
 
     def _record(self, wallet: Wallet, reply: Reply, findings: Sequence[Finding]) -> None:
         """Store a page and what it proves, in one transaction."""

@@ -7,6 +7,7 @@ from threading import Event
 from sqlalchemy import Connection, Engine
 
 from etl.accounts.credentials import Credentials, Keyring
+from etl.core.cost_rules import CostRules
 from etl.core.egress import Egress, OwnEgress
 from etl.core.identity import host_of
 from etl.core.markets import market_named
@@ -20,6 +21,7 @@ from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
+from etl.runs.capital_flows import FlowReader
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
@@ -89,6 +91,7 @@ def reader(
         settings.concurrency,
         settings.page_limit,
         lambda market, now: rules(settings, now, market.weights),
+        CostRules(settings.cost_weight, settings.income_types, settings.reconcile_days),
     )
 
 
@@ -142,7 +145,8 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols), spec.span)
+    readings = [FlowReader(connection, reader, run.recorder)]
+    return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 
 def verify(

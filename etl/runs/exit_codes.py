@@ -31,6 +31,8 @@ class RunResult:
     """Stored orders that the exchange left out of answers that would else have proven their windows."""
     unproven_flows: int = 0
     """Milliseconds of the run's span of which the capital flows are not proven."""
+    disputed: int = 0
+    """Orders on which the exchange's own lists disagree."""
     proven_futures: int = 0
     """Accounts of which a time to come is recorded as proven, because a clock was wrong."""
     cut_chains: int = 0
@@ -45,7 +47,8 @@ def status_and_exit_code(result: RunResult) -> tuple[str, ExitCode]:
     A run whose end cannot be recorded keeps the status that it earned and exits as the database's failure.
     """
     left = (result.unproven, result.differences, result.unread, result.quarantined)
-    flaws = (result.unread_markets, result.unproven_flows, result.left_out, result.proven_futures, result.cut_chains)
+    doubts = (result.left_out, result.disputed, result.proven_futures, result.cut_chains)
+    flaws = (result.unread_markets, result.unproven_flows, *doubts)
     if result.error is not None:
         exit_code = result.error.exit_code
     elif result.has_no_usable_key:

@@ -10,6 +10,7 @@ from etl.core.text import many
 from etl.core.timeline import Window, subtract
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
+from etl.runs.readings import Reading
 from etl.runs.recorder import Recorder
 from etl.runs.sink import Remaining
 from etl.runs.spans import Planner, SpanText
@@ -35,9 +36,14 @@ class IngestSpec:
 class IngestSink:
     """Stores each response when it arrives. At the end the unproven part of the run's span remains."""
 
-    reads_flows = True
-
-    def __init__(self, connection: Connection, recorder: Recorder, symbols: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        recorder: Recorder,
+        symbols: Sequence[str] = (),
+        readings: Sequence[Reading] = (),
+    ) -> None:
+        self.readings = readings
         self._connection = connection
         self._recorder = recorder
         self._symbols = symbols

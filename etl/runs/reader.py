@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 
+from etl.core.cost_rules import CostRules
 from etl.core.markets.market import Market
 from etl.core.planning import Rules
 from etl.core.wallets import Wallet
@@ -35,6 +36,8 @@ class Reader:
     page_limit: int
     rules_of: Callable[[Market, int], Rules]
     """The planning rules of a market at an instant, epoch milliseconds."""
+    costs: CostRules
+    """What a nightly run reads beside the force orders."""
     _clients: dict[Wallet, ExchangeClient] = field(default_factory=dict)
 
     def client(self, wallet: Wallet) -> ExchangeClient:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from etl.core.capital_flows import OF_MARKET
 from etl.core.clocks import Clocks
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
@@ -33,13 +32,13 @@ from etl.exchange.clock import local_now
 from etl.logs import log_context, logger
 from etl.runs import weight_limit
 from etl.runs.account_locks import lock_wallets
-from etl.runs.capital_flows import FlowReader, FlowsLeft
 from etl.runs.exchange_clock import set_clock
 from etl.runs.exit_codes import RunResult, status_and_exit_code
 from etl.runs.identities import IdentityCheck
 from etl.runs.listing import keep_listings
 from etl.runs.market_finding import begins, note_refusals
 from etl.runs.reader import Reader
+from etl.runs.readings import Left, Reading
 from etl.runs.recorder import Recorder
 from etl.runs.selection import select_wallets
 from etl.runs.sink import Sink
@@ -149,7 +148,7 @@ class Run:
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
-        flows = self._read_flows(planner, rules, runner.left_out) if sink.reads_flows else FlowsLeft()
+        left = self._read(sink.readings, planner, rules, runner.left_out)
         left_out = len(selection.wallets) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
             unread_accounts=len(reader.key_faults) + left_out,
@@ -159,22 +158,32 @@ class Run:
             differences=remaining.differences,
             unread=remaining.unread,
             quarantined=sink.counts.quarantined,
-            left_out=self._report_left_out() + flows.left_out,
-            unproven_flows=flows.unproven,
+            left_out=self._report_left_out() + left.left_out,
+            unproven_flows=left.unproven,
+            disputed=left.disputed,
             proven_futures=self._proven_futures,
             cut_chains=cut_chains,
         )
 
-    def _read_flows(
-        self, planner: Planner, rules: Mapping[Wallet, Rules], refused: Mapping[Wallet, ExchangeError]
-    ) -> FlowsLeft:
-        """Read the capital flows of the accounts that have them. All that was read before is recorded."""
-        reading = FlowReader(self.connection, self._reader, self.recorder)
-        for wallet, client in self._clients.items():
-            if wallet.market == OF_MARKET and wallet not in refused:
-                reading.read(wallet, client, planner, rules[wallet])
-        self.summary.faults += reading.left.faults
-        return reading.left
+    def _read(
+        self,
+        readings: Sequence[Reading],
+        planner: Planner,
+        rules: Mapping[Wallet, Rules],
+        refused: Mapping[Wallet, ExchangeError],
+    ) -> Left:
+        """Read what else there is of the accounts that answered. All that was read before is recorded."""
+        total = Left()
+        for reading in readings:
+            for wallet, client in self._clients.items():
+                if reading.concerns(client.market) and wallet not in refused:
+                    reading.read(wallet, client, planner, rules[wallet])
+            left = reading.left
+            total.unproven += left.unproven
+            total.left_out += left.left_out
+            total.disputed += left.disputed
+            self.summary.faults += left.faults
+        return total
 
     def _prepare_markets(self) -> dict[Market, int]:
         """Learn of each market what its walks need: its clock and its weight limit.

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
+from etl.runs.readings import Reading
 from etl.runs.recorder import Received
 from etl.store import runs
 from etl.store.coverage import Gap
@@ -27,8 +28,8 @@ class Remaining:
 class Sink(Protocol):
     """Takes what a run reads: `backfill` and `sync` store it, `verify` compares it with the database."""
 
-    reads_flows: bool
-    """Whether the capital flows are read as well, which show liquidations that leave no order."""
+    readings: Sequence[Reading]
+    """What is read once the walks are over."""
 
     @property
     def counts(self) -> runs.Counts:

@@ -25,6 +25,7 @@ from etl.core.verifying import (
 )
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
+from etl.runs.readings import Reading
 from etl.runs.recorder import Received, Recorder
 from etl.runs.sink import Remaining
 from etl.runs.spans import SpanText
@@ -114,7 +115,7 @@ class _Comparison:
 class VerifySink:
     """Compares what is read with what is stored. With `repair` it stores what differs."""
 
-    reads_flows = False
+    readings: Sequence[Reading] = ()
 
     def __init__(self, connection: Connection, recorder: Recorder, spec: VerifySpec) -> None:
         self._connection = connection

@@ -71,6 +71,21 @@ def some_of(*names: str) -> Check:
     return check
 
 
+def income_types(value: Any) -> tuple[str, ...]:
+    """Kinds of income in the exchange's words, as a list or as text with commas; an empty list, or `none`: none.
+
+    The exchange adds kinds over the years, so each word of its form is accepted.
+    """
+    if value in ("none", ["none"]):
+        return ()
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(
+        isinstance(one, str) and re.fullmatch(r"[A-Z][A-Z0-9_]{0,60}", one.strip()) for one in listed
+    ):
+        raise ValueError("must be kinds of income as the exchange writes them, such as INSURANCE_CLEAR, FUNDING_FEE")
+    return tuple(dict.fromkeys(one.strip() for one in listed))
+
+
 def auto_or_some_of(*names: str) -> Check:
     """As `some_of`; the word `auto` alone gives none of them."""
     some = some_of(*names)

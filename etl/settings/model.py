@@ -61,6 +61,9 @@ class Settings:
     reread_days: Annotated[int, checks.whole(0, 60)] = 7
     window_days: Annotated[float, checks.number(0.001, 7)] = 7
     page_limit: Annotated[int, checks.whole(1, 100)] = 100
+    cost_weight: Annotated[int, checks.whole(0, 10_000_000)] = 3_000
+    income_types: Annotated[tuple[str, ...], checks.income_types] = ("INSURANCE_CLEAR",)
+    reconcile_days: Annotated[int, checks.whole(0, 90)] = 7
     concurrency: Annotated[int, checks.whole(1, 32)] = 8
     attempts: Annotated[int, checks.whole(1, 20)] = 6
     connect_timeout_seconds: Annotated[float, checks.number(0, 300)] = 5

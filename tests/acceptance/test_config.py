@@ -66,7 +66,7 @@ def test_keys_are_shown_by_where_they_are_looked_for(command: Command) -> None:
 def test_as_a_table_it_says_the_same(command: Command) -> None:
     done = command("config", "show", FORCE_ORDERS_DATABASE_URL="postgresql://u:pa55word@h/d")
     assert (done.returncode, done.stderr) == (0, "")
-    lines = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()}
+    lines = {line.split()[0]: line.rstrip().split(maxsplit=2)[1:] for line in done.stdout.splitlines()}
     assert lines["database_url"] == ["postgresql://u:***@h/d", "variable FORCE_ORDERS_DATABASE_URL"]
 
 

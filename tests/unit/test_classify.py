@@ -18,6 +18,7 @@ from etl.errors import (
     ExchangeError,
     ExitCode,
     MaintenanceError,
+    MissingParameterError,
     NotServedError,
     RejectedError,
     ThrottledError,
@@ -76,7 +77,11 @@ def classified(status: int, code: int | None = None, message: str = "") -> Excha
         *((401, code, CredentialsError) for code in (-2015, -2014, -2008, -2017, -1002)),
         (400, -1022, CredentialsError),
         (401, None, CredentialsError),
-        *((400, code, RejectedError) for code in (-1023, *range(-1106, -1099), -1111, -1116, -1130, -1131)),
+        *(
+            (400, code, RejectedError)
+            for code in (-1023, *range(-1106, -1102), -1101, -1100, -1111, -1116, -1130, -1131)
+        ),
+        (400, -1102, MissingParameterError),
         *((400, code, RejectedError) for code in (-1109, -4109, -4402)),
         *((status, code, NotServedError) for status in (404, 451) for code in (None, 0, -5000)),
         *((status, None, TransientError) for status in (103, 202, 204, 400, 405, 421, 425)),

@@ -372,3 +372,21 @@ def test_a_market_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert refusal() == (
         "FORCE_ORDERS_MARKETS: must be some of usdm, coinm, pm-usdm, pm-coinm, pm-margin, margin, or auto"
     )
+
+
+def test_kinds_of_income_are_the_exchanges_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().income_types == ("INSURANCE_CLEAR",)
+    written("income_types = ['FUNDING_FEE', 'COMMISSION', 'FUNDING_FEE']")
+    assert load().income_types == ("FUNDING_FEE", "COMMISSION")
+    written("income_types = []")
+    assert load().income_types == ()
+    monkeypatch.setenv("FORCE_ORDERS_INCOME_TYPES", "INSURANCE_CLEAR, NEW_KIND_2")
+    assert load().income_types == ("INSURANCE_CLEAR", "NEW_KIND_2")
+    monkeypatch.setenv("FORCE_ORDERS_INCOME_TYPES", "none")
+    assert load().income_types == ()
+
+
+@pytest.mark.parametrize("value", ["'insurance_clear'", "['A', 1]", "'A,,B'", "3", "'A;B'"])
+def test_what_is_no_kind_of_income_is_refused(value: str) -> None:
+    written(f"income_types = {value}")
+    assert refusal().startswith("income_types in force-orders.toml: must be kinds of income")

@@ -1,7 +1,7 @@
 """COIN-M futures. Source: the endpoint's page "User's Force Orders" of that API, with the weights of 2026-06."""
 
 from etl.core.markets.apis import DAPI, DAPI_LISTING, DAPI_TIME
-from etl.core.markets.market import FUTURES, Market
+from etl.core.markets.market import FUTURES, Endpoint, Market, Records
 
 MARKET = Market(
     name="coinm",
@@ -12,4 +12,7 @@ MARKET = Market(
     clock=DAPI_TIME,
     listing=DAPI_LISTING,
     probe_symbol="BTCUSD_PERP",
+    all_orders=Records(Endpoint(DAPI, "/dapi/v1/allOrders", 5), 100, 50, needs_symbol=True),
+    fills=Records(Endpoint(DAPI, "/dapi/v1/userTrades", 5), 1_000, 50, needs_symbol=True, takes_order_id=True),
+    income=Records(Endpoint(DAPI, "/dapi/v1/income", 20), 1_000, 100),
 )

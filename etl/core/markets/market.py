@@ -59,6 +59,24 @@ FUTURES = Weights(by_symbol=20, of_all=50)
 
 
 @dataclass(frozen=True, slots=True)
+class Records:
+    """An endpoint that lists other records of an account: all its orders, its fills or its income."""
+
+    endpoint: Endpoint
+    greatest_limit: int
+    """The most rows on a page."""
+    default_limit: int
+    """Rows on a page if the request names no limit."""
+    widest: int = 7 * DAY - 2
+    """The widest window, milliseconds: the request's ends lie one more apart, and that must be less than 7 days."""
+    keeps: int = 90 * DAY
+    """How long the exchange keeps the records, milliseconds."""
+    needs_symbol: bool = False
+    takes_order_id: bool = False
+    """Whether the records of one order can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """One kind of force orders of an account, as one endpoint shows them. An account has several."""
 
@@ -85,6 +103,10 @@ class Market:
     """Rows on a page if the request names no limit."""
     keeps: int = 90 * DAY
     """How long the exchange keeps orders, milliseconds."""
+    all_orders: Records | None = None
+    """Where every order of the account is listed, also its own. None: the market has no such list."""
+    fills: Records | None = None
+    income: Records | None = None
     is_portfolio_margin: bool = False
     """Whether only accounts in Portfolio Margin have it; the others have only markets that are not."""
 

@@ -4,7 +4,7 @@ That API has neither a clock nor a list of symbols: both are asked for at the fu
 """
 
 from etl.core.markets.apis import FAPI_LISTING, FAPI_TIME, PAPI
-from etl.core.markets.market import FUTURES, Market
+from etl.core.markets.market import FUTURES, Endpoint, Market, Records
 
 MARKET = Market(
     name="pm-usdm",
@@ -15,5 +15,8 @@ MARKET = Market(
     clock=FAPI_TIME,
     listing=FAPI_LISTING,
     probe_symbol="BTCUSDT",
+    all_orders=Records(Endpoint(PAPI, "/papi/v1/um/allOrders", 5), 1_000, 500, needs_symbol=True),
+    fills=Records(Endpoint(PAPI, "/papi/v1/um/userTrades", 5), 1_000, 500, needs_symbol=True),
+    income=Records(Endpoint(PAPI, "/papi/v1/um/income", 30), 1_000, 100),
     is_portfolio_margin=True,
 )

@@ -1,7 +1,7 @@
 """USDⓈ-M futures. Source: the endpoint's page "User's Force Orders"."""
 
 from etl.core.markets.apis import FAPI, FAPI_LISTING, FAPI_TIME
-from etl.core.markets.market import FUTURES, Market
+from etl.core.markets.market import FUTURES, Endpoint, Market, Records
 
 MARKET = Market(
     name="usdm",
@@ -12,4 +12,7 @@ MARKET = Market(
     clock=FAPI_TIME,
     listing=FAPI_LISTING,
     probe_symbol="BTCUSDT",
+    all_orders=Records(Endpoint(FAPI, "/fapi/v1/allOrders", 5), 1_000, 500),
+    fills=Records(Endpoint(FAPI, "/fapi/v1/userTrades", 5), 1_000, 500, needs_symbol=True, takes_order_id=True),
+    income=Records(Endpoint(FAPI, "/fapi/v1/income", 30), 1_000, 100),
 )
