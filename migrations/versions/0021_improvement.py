@@ -15,7 +15,7 @@ depends_on = None
 
 COMMENTS = {
     "report_force_orders": "How much better than price the fills were, in hundredths of a percent, two decimals. "
-    "Positive: sold higher or bought lower. The price of a liquidation is its bankruptcy price, so this is no slippage. "
+    "Positive: sold higher or bought lower. The price of a liquidation is its bankruptcy price: this is no slippage. "
     "Null without price or fill.",
     "report_daily": "Mean of the orders'' improvement_bps, weighted by notional, two decimals; positive is better.",
 }
