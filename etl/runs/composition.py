@@ -24,9 +24,11 @@ from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.capital_flows import FlowReader
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
+from etl.runs.mark_prices import MarkPriceReader
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
-from etl.runs.run import Run
+from etl.runs.readings import Reading
+from etl.runs.run import NIGHTLY, Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
@@ -91,7 +93,7 @@ def reader(
         settings.concurrency,
         settings.page_limit,
         lambda market, now: rules(settings, now, market.weights),
-        CostRules(settings.cost_weight, settings.income_types, settings.reconcile_days),
+        CostRules(settings.cost_weight, settings.income_types, settings.reconcile_days, settings.mark_prices),
     )
 
 
@@ -145,7 +147,9 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    readings = [FlowReader(connection, reader, run.recorder)]
+    readings: list[Reading] = [FlowReader(connection, reader, run.recorder)]
+    if spec.command == NIGHTLY:
+        readings.append(MarkPriceReader(connection, reader, run.recorder))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 

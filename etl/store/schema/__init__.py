@@ -5,6 +5,7 @@ from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
+from etl.store.schema.mark_prices import mark_prices
 from etl.store.schema.orders import (
     ORDER_SOURCES,
     force_order_revisions,
@@ -33,6 +34,7 @@ __all__ = [
     "force_orders",
     "identities",
     "instruments",
+    "mark_prices",
     "metadata",
     "newest_seals",
     "order_counts",
