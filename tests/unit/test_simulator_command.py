@@ -28,7 +28,7 @@ def test_options_set_switches() -> None:
 
 
 def test_a_switch_can_be_a_text() -> None:
-    options = option_parser().parse_args("--closed-symbols ETHUSDT,BTCUSD_PERP --closed-symbol-code -1121".split())
+    options = option_parser().parse_args(["--closed-symbols", "ETHUSDT,BTCUSD_PERP", "--closed-symbol-code", "-1121"])
     assert (options.closed_symbols, options.closed_symbol_code) == ("ETHUSDT,BTCUSD_PERP", "-1121")
     with pytest.raises(ValueError, match="closed_symbols must be a text, not 5"):
         changed(Scenario(), {"closed_symbols": 5})
