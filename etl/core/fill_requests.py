@@ -74,6 +74,11 @@ class FillRequests:
         """The exchange takes only narrower windows: as if the page had been full."""
         return self.answered(request, self._records.greatest_limit, ())
 
+    def too_old(self, request: FillRequest) -> list[DueOrder]:
+        """The exchange no longer keeps all of the window: the younger orders are asked for without the oldest."""
+        halves = _divided(request, self._unfinished(request.orders), self._records) if len(request.orders) > 1 else []
+        return self._replace(request, halves)
+
     def give_up(self, request: FillRequest) -> list[DueOrder]:
         """There is no answer to a request. Returns as `answered` does."""
         return self._replace(request, [])

@@ -90,7 +90,7 @@ class Reason(StrEnum):
     SYMBOL = "symbol refused"
     """The exchange does not answer for the symbol: it has closed the contract."""
     BEYOND_RETENTION = "beyond retention"
-    """The exchange no longer keeps them. It never will, so they are not asked for again."""
+    """The exchange says that it no longer keeps them, though it promises to."""
 
 
 def judge(order: DueOrder, sums: Sums) -> Reason | None:
