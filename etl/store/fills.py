@@ -23,7 +23,7 @@ _DUE = """
        AND o.order_time < :until AND o.update_time < :until AND o.executed_qty > 0
        AND NOT (is_same AND c.state = 'complete')
 """
-_NEXT_DUE = text(f"""
+NEXT_DUE = text(f"""
     SELECT o.symbol, o.order_id, o.order_time, o.update_time, o.executed_qty, o.cum_quote,
            CASE WHEN is_same THEN c.tries ELSE 0 END AS tries
     {_DUE} AND c.run_id IS DISTINCT FROM :run_id
@@ -128,7 +128,7 @@ def due(
     """
     values = _scope(account, market, span) | {"run_id": run_id, "limit": limit}
     values |= {"after_tries": after.tries, "after_time": to_datetime(after.time)}
-    rows = connection.execute(_NEXT_DUE, values | {"after_symbol": after.symbol, "after_id": after.order_id})
+    rows = connection.execute(NEXT_DUE, values | {"after_symbol": after.symbol, "after_id": after.order_id})
     return [
         DueOrder(symbol, order_id, to_millis(created), to_millis(changed), executed, quote, tries)
         for symbol, order_id, created, changed, executed, quote, tries in rows
