@@ -22,6 +22,7 @@ from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.capital_flows import FlowReader
+from etl.runs.fills import FillReader
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.mark_prices import MarkPriceReader
@@ -148,7 +149,9 @@ def ingest_with(
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
     readings: list[Reading] = [FlowReader(connection, reader, run.recorder)]
-    if spec.command == NIGHTLY:
+    if spec.costs or spec.command == NIGHTLY:
+        weight = None if spec.costs else reader.costs.weight
+        readings.append(FillReader(connection, reader, run.recorder, weight))
         readings.append(MarkPriceReader(connection, reader, run.recorder))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
