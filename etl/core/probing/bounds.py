@@ -7,7 +7,7 @@ from etl.core.paging import Refusal
 from etl.core.probing.findings import Found, ProbeFinding, Question, not_applicable, unsettled
 from etl.core.probing.notebook import ASIDE, NO_WEIGHT, Asking, Notebook, Refused, times_of
 from etl.core.text import many
-from etl.core.timeline import DAY
+from etl.core.timeline import DAY, Window
 
 ORDERS_ASKED = 2
 """How many orders a question is asked with, where there are so many: their answers must agree."""

@@ -65,6 +65,11 @@ class Asked:
     page: Page
 
     @property
+    def rows(self) -> int:
+        """How many rows the page has, each order once."""
+        return len({order.key for order in self.page.orders}) + len(self.page.rejects)
+
+    @property
     def is_stray(self) -> bool:
         """Whether the page has a row that no reading of the request includes."""
         start, end, symbol = self.request.start, self.request.end, self.request.symbol
@@ -102,7 +107,7 @@ class Notebook:
     @property
     def longest(self) -> int:
         """Rows of the longest page."""
-        return max((asked.page.length for asked in self.pages), default=0)
+        return max((asked.rows for asked in self.pages), default=0)
 
     def ask(self, start: int, end: int, limit: int = GREATEST_LIMIT, symbol: str | None = None) -> Asking[Reply]:
         """Send a request; without the symbol if the exchange does not know it (any more). None: no weight is left."""
@@ -132,7 +137,7 @@ class Notebook:
             return None
         if any(other.key == order.key for other in asked.page.orders):
             return True
-        return False if asked.page.length == 0 or asked.page.length < self.longest else None
+        return False if asked.rows == 0 or asked.rows < self.longest else None
 
     def usable(self) -> list[Order]:
         """The orders that neither change nor leave while the probe lasts, newest first."""

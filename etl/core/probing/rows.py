@@ -162,7 +162,7 @@ def _cuts(notebook: Notebook, pages: Iterable[Asked]) -> list[Cut]:
 def _cut(notebook: Notebook, asked: Asked) -> Cut | None:
     """What a full page kept. None where it is not full, or where it is not certain which orders match."""
     request, kept = asked.request, frozenset(order.key for order in asked.page.orders)
-    if not len(kept) == asked.page.length == request.limit:
+    if asked.page.rejects or len(kept) != request.limit:
         return None
     matching = tuple(order for order in notebook.orders.values() if is_inside(order, asked))
     touching = (

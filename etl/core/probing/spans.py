@@ -90,8 +90,8 @@ def beyond_retention(notebook: Notebook, width: Width) -> Asking[ProbeFinding]:
         if reply.why is Refusal.TOO_WIDE:
             return unsettled(question, f"{asked_for}: refused for its span")
         return ProbeFinding(question, Found.REFUSED, f"{asked_for}: {reply.said}")
-    if reply.page.length:
-        return ProbeFinding(question, Found.SHOWN, f"{asked_for}: {many(reply.page.length, 'order')}")
+    if reply.rows:
+        return ProbeFinding(question, Found.SHOWN, f"{asked_for}: {many(reply.rows, 'order')}")
     return ProbeFinding(question, Found.EMPTY, f"{asked_for}: answered without an order")
 
 
@@ -107,21 +107,21 @@ def limit_above(notebook: Notebook, window: Window) -> Asking[ProbeFinding]:
         if reply.why is not None:
             return unsettled(question, f"{reply.said} for another reason")
         return ProbeFinding(question, Found.REFUSED, reply.said)
-    rows = many(reply.page.length, "row")
-    return ProbeFinding(question, Found.MORE if reply.page.length > GREATEST_LIMIT else Found.ANSWERED, f"with {rows}")
+    rows = many(reply.rows, "row")
+    return ProbeFinding(question, Found.MORE if reply.rows > GREATEST_LIMIT else Found.ANSWERED, f"with {rows}")
 
 
 def page_size(notebook: Notebook, span: ProbeFinding) -> ProbeFinding:
     """Whether a page holds as many rows as were asked for, from the pages that there are."""
     pages = [asked for asked in notebook.pages if asked.request.limit == GREATEST_LIMIT]
-    if (most := max((asked.page.length for asked in pages), default=0)) >= GREATEST_LIMIT:
+    if (most := max((asked.rows for asked in pages), default=0)) >= GREATEST_LIMIT:
         return ProbeFinding(Question.PAGE_SIZE, Found.AS_ASKED, f"a page of {most} rows")
     if span.is_settled and span.answer is not Found.SHORTENED:
         usable = notebook.usable()
         for asked in pages:
             matching = sum(is_inside(order, asked) for order in usable)
-            if asked.page.length < matching:
-                evidence = f"{many(asked.page.length, 'row')} where {matching} match"
+            if asked.rows < matching:
+                evidence = f"{many(asked.rows, 'row')} where {matching} match"
                 return ProbeFinding(Question.PAGE_SIZE, Found.FEWER, evidence)
     return unsettled(Question.PAGE_SIZE, f"no page was full: at most {many(most, 'order')}")
 
