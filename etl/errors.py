@@ -56,7 +56,9 @@ class StoppedError(ForceOrdersError):
 
 
 class ExchangeError(ForceOrdersError):
-    """A request failed at the exchange or on the way to it."""
+    """A request failed at the exchange or on the way to it. `code` is the exchange's own number for it, if it has one."""
+
+    code: int | None = None
 
 
 class TransientError(ExchangeError):

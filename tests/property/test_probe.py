@@ -12,6 +12,8 @@ from tests.unit.desk import START, Desk, row
 
 MINUTE_MS = 60_000
 
+NEARLY_A_WEEK = (7 * DAY_MS - 1, 7 * DAY_MS, 7 * DAY_MS + 1)
+
 MOST = settings().max_examples
 probes = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 100))
 
@@ -24,9 +26,7 @@ scenarios = st.fixed_dictionaries(
         "filter_field": st.sampled_from(["time", "updateTime"]),
         "equal_ends": st.sampled_from(["accepted", "refused"]),
         "window_rule": st.sampled_from(["lt", "le", "none", "cut"]),
-        "longest_window_ms": st.sampled_from(
-            [DAY_MS, 3 * DAY_MS, 7 * DAY_MS - 1, 7 * DAY_MS, 7 * DAY_MS + 1, 30 * DAY_MS]
-        ),
+        "longest_window_ms": st.sampled_from([DAY_MS, 3 * DAY_MS, *NEARLY_A_WEEK, 30 * DAY_MS]),
         "limit_above_max": st.sampled_from(["cut", "refused"]),
         "page_limit_cap": st.sampled_from([1, 2, 7, 50, 100]),
         "retention_days": st.sampled_from([0, 30, 90, 100]),
