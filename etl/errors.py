@@ -56,7 +56,7 @@ class StoppedError(ForceOrdersError):
 
 
 class ExchangeError(ForceOrdersError):
-    """A request failed at the exchange or on the way to it. `code` is the exchange's own number for it, if it has one."""
+    """A request failed at the exchange or on the way to it. `code`: the exchange's own, if it sent one."""
 
     code: int | None = None
 

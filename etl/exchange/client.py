@@ -126,10 +126,14 @@ class ExchangeClient:
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 
-    def answer(self, request: ProbeRequest) -> Page | Refused:
-        """The response to a request for force orders with exactly these parameters, or its refusal."""
+    def answer(self, request: ProbeRequest, attempts: int) -> Page | Refused:
+        """The response to a request for force orders with exactly these parameters, or its refusal.
+
+        `attempts`: the most that there is weight for; each may also read the clock (weight 1).
+        """
+        retry = replace(self._retry, attempts=min(self._retry.attempts, attempts))
         try:
-            return self._orders(self._cursor(request.start, request.end, request.limit), request.symbol, self._retry)
+            return self._orders(self._cursor(request.start, request.end, request.limit), request.symbol, retry)
         except ExchangeError as error:
             if type(error) not in _REFUSALS and not is_of_the_request(error):
                 raise

@@ -322,6 +322,21 @@ verifications = Table(
     Index("verifications_scope_idx", "account", "market", "symbol", "id"),
 )
 
+probe_results = Table(
+    "probe_results",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("account", "market", "host")),
+    Column("probed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *(Column(name, Text, nullable=False) for name in ("question", "answer")),
+    Column("is_settled", Boolean, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("evidence", "program_version")),
+    CheckConstraint("is_settled = (answer NOT IN ('not settled', 'does not apply'))", name="is_settled"),
+    CheckConstraint("question <> '' AND answer <> '' AND evidence <> ''", name="words"),
+    Index("probe_results_question_idx", "account", "market", "question", "id"),
+)
+
 cooldowns = Table(
     "cooldowns",
     metadata,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from etl.core.probing.findings import SAFEGUARDS, Found, Question
+from etl.core.probing.findings import WORDINGS, Found, Question
 from etl.core.probing.notebook import MOST_WEIGHT
 from etl.simulator.accounts import MAIN, WALLETS
 from etl.simulator.orders import orders_from_json
@@ -185,5 +185,5 @@ def test_numbered_pages_are_asked_the_questions_that_apply(market: str, size: in
         assert settled(done) >= SETTLED_WITH_MANY - not_applicable
 
 
-def test_every_question_has_a_safeguard() -> None:
-    assert SAFEGUARDS.keys() == {*Question}
+def test_every_question_is_worded_with_what_the_program_does_either_way() -> None:
+    assert WORDINGS.keys() == {*Question}

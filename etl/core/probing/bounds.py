@@ -36,8 +36,8 @@ def filter_field(notebook: Notebook) -> Asking[ProbeFinding]:
         if {shown_after, shown_before} == {True, False}:
             is_update = shown_after == (order.update_time == last)
             found, other = (Found.UPDATE_TIME, Found.TIME) if is_update else (Found.TIME, Found.UPDATE_TIME)
-            evidence = f"an order with times {last - first} ms apart was shown by its {found} alone"
-            return ProbeFinding(question, found, f"{evidence}, and not by its {other}")
+            evidence = f"times {last - first} ms apart: shown by {found} alone, not by {other} alone"
+            return ProbeFinding(question, found, evidence)
     return unsettled(question, "the answers for an order's two times disagree" if notebook.left else NO_WEIGHT)
 
 
@@ -65,7 +65,7 @@ def bound(notebook: Notebook, question: Question, instant: Instant) -> Asking[Pr
             shown.append(is_shown)
     if not shown:
         return unsettled(question, "no page was certainly whole" if notebook.left else NO_WEIGHT)
-    seen = f"{many(len(shown), 'order')} exactly at it"
+    seen = f"{many(len(shown), 'order')} of that instant"
     if len({*shown}) > 1:
         return unsettled(question, f"of {seen} one was shown and one was not")
     found = Found.INCLUSIVE if shown[0] else Found.EXCLUSIVE

@@ -3,27 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Question(StrEnum):
-    """What nobody has published. The order is that of the tables."""
+    """What nobody has published, in the order of the tables. The values are stored: they stay."""
 
-    CUT = "rows that survive a cut"
-    CUT_OF_SYMBOL = "the same with a symbol"
-    PAGE_SIZE = "rows of a full page"
-    ROW_ORDER = "order of the rows"
-    START = "startTime"
-    END = "endTime"
-    FILTER_FIELD = "field that is filtered"
-    EQUAL_ENDS = "equal ends"
-    SPAN = "longest span"
-    BEYOND = "beyond 90 days"
-    LIMIT = "limit 101"
-    DELAY = "visibility delay"
+    CUT = "kept_rows"
+    CUT_OF_SYMBOL = "kept_rows_of_symbol"
+    PAGE_SIZE = "page_size"
+    ROW_ORDER = "row_order"
+    START = "start_time"
+    END = "end_time"
+    FILTER_FIELD = "filter_field"
+    EQUAL_ENDS = "equal_ends"
+    SPAN = "longest_span"
+    BEYOND = "beyond_retention"
+    LIMIT = "limit_101"
+    DELAY = "visibility_delay"
 
 
 class Found(StrEnum):
-    """All answers of all questions."""
+    """All answers of all questions, as they are shown and stored."""
 
     OLDEST = "oldest"
     NEWEST = "newest"
@@ -53,21 +54,28 @@ class Found(StrEnum):
     NOT_APPLICABLE = "does not apply"
 
 
-SAFEGUARDS: Mapping[Question, str] = {
-    Question.CUT: "1: a full page proves nothing, whatever it kept",
-    Question.CUT_OF_SYMBOL: "1: the same",
-    Question.PAGE_SIZE: "1: a shorter page counts only beside a longer one",
-    Question.ROW_ORDER: "1: no order is assumed",
-    Question.START: "1: a request begins 1 ms before its window",
-    Question.END: "1: a request ends 1 ms after its window",
-    Question.FILTER_FIELD: "2: either time makes a row one that was asked for",
-    Question.EQUAL_ENDS: "1: never sent",
-    Question.SPAN: "1: less than 7 days are asked for, and half where refused",
-    Question.BEYOND: "6: older than 90 days is a gap, never an empty week",
-    Question.LIMIT: "1: never more than 100 are asked for",
-    Question.DELAY: "6: the last 10 minutes are not proven, and 7 days are read again",
+class Wording(NamedTuple):
+    """A question in words, and what the program does so that its guarantees hold whatever the answer is."""
+
+    asked: str
+    safeguard: str
+    """It begins with the number of the guarantee in docs/guarantees.md."""
+
+
+WORDINGS: Mapping[Question, Wording] = {
+    Question.CUT: Wording("rows that survive a cut", "1: a full page proves nothing, whatever it kept"),
+    Question.CUT_OF_SYMBOL: Wording("the same of one symbol", "1: the same"),
+    Question.PAGE_SIZE: Wording("rows of a full page", "1: a shorter page counts only beside a longer one"),
+    Question.ROW_ORDER: Wording("order of the rows", "1: no order is assumed"),
+    Question.START: Wording("startTime itself", "1: a request begins 1 ms before its window"),
+    Question.END: Wording("endTime itself", "1: a request reaches 1 ms beyond its window"),
+    Question.FILTER_FIELD: Wording("field they filter by", "2: a row counts as asked for by either of its times"),
+    Question.EQUAL_ENDS: Wording("startTime equal to endTime", "1: never sent"),
+    Question.SPAN: Wording("longest span", "1: less than 7 days are asked for, and half where refused"),
+    Question.BEYOND: Wording("older than 90 days", "6: a gap beyond retention, never an empty week"),
+    Question.LIMIT: Wording("limit 101", "1: never more than 100 are asked for"),
+    Question.DELAY: Wording("delay until an order shows", "6: the last 10 minutes are not proven"),
 }
-"""The number of the guarantee in docs/guarantees.md, and what the program does so that it holds either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +94,16 @@ class ProbeFinding:
         return self.answer not in (Found.NOT_SETTLED, Found.NOT_APPLICABLE)
 
     @property
+    def is_applicable(self) -> bool:
+        return self.answer is not Found.NOT_APPLICABLE
+
+    @property
+    def asked(self) -> str:
+        return WORDINGS[self.question].asked
+
+    @property
     def safeguard(self) -> str:
-        return SAFEGUARDS[self.question]
+        return WORDINGS[self.question].safeguard
 
 
 def unsettled(question: Question, why: str) -> ProbeFinding:

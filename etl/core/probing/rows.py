@@ -132,7 +132,7 @@ def _kept(notebook: Notebook, question: Question, crowd: Crowd) -> Asking[ProbeF
         refused = reply.said if isinstance(reply, Refused) else NO_WEIGHT if reply is None else "no page was full"
         return unsettled(question, refused)
     most = max(len(cut.matching) for cut in cuts)
-    return _conclude(question, rules, cuts, Found.NO_RULE, f"{len(cuts)} full pages of up to {most} orders")
+    return _conclude(question, rules, cuts, Found.NO_RULE, f"{len(cuts)} pages cut from up to {most} orders")
 
 
 def _conclude(

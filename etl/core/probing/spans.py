@@ -83,7 +83,7 @@ def beyond_retention(notebook: Notebook, width: Width) -> Asking[ProbeFinding]:
     """Ask for a time that the exchange does not promise to keep."""
     question, end = Question.BEYOND, notebook.now - DOCUMENTED - DAY
     reply = yield from notebook.ask(end - min(6 * DAY, width.widest or HOUR), end, symbol=notebook.symbol)
-    asked_for = "days 91 to 97 ago" if (width.widest or 0) >= 6 * DAY else "a time 91 days ago"
+    asked_for = "91 to 97 days ago" if (width.widest or 0) >= 6 * DAY else "91 days ago"
     if reply is None:
         return unsettled(question, NO_WEIGHT)
     if isinstance(reply, Refused):
