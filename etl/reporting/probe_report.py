@@ -17,8 +17,7 @@ COLUMNS = (
     Column("guarantee", min_width=20, wraps=True),
 )
 
-
-LEGEND = "guarantee: its number in docs/guarantees.md, and why it holds whatever the answer is"
+LEGEND = "guarantee: its number in docs/guarantees.md; none rests on an answer"
 
 
 def probe_table(report: ProbeReport) -> Table:

@@ -8,11 +8,21 @@ from functools import partial
 from sqlalchemy import Connection
 
 from etl.core.probing.findings import ProbeFinding
-from etl.core.probing.notebook import MOST_WEIGHT, ProbeAnswer
+from etl.core.probing.notebook import MOST_WEIGHT, ProbeAnswer, ProbeRequest
 from etl.core.probing.probe import probe
 from etl.core.retention import DOCUMENTED
 from etl.core.wallets import Wallet
-from etl.errors import BusyError, ExchangeError, ExitCode, ForceOrdersError, StoreError, ThrottledError
+from etl.errors import (
+    BusyError,
+    ClockSkewError,
+    ContractError,
+    ExchangeError,
+    ExitCode,
+    ForceOrdersError,
+    StoreError,
+    ThrottledError,
+    TransientError,
+)
 from etl.exchange.client import ExchangeClient
 from etl.logs import log_context
 from etl.runs import weight_limit
@@ -124,18 +134,31 @@ class ProbeRun:
             except StopIteration as done:
                 findings: Sequence[ProbeFinding] = done.value
                 break
-            left = MOST_WEIGHT - (client.spent()[1] - before[1])  # the probe does not see what retries cost
-            attempts = left // (client.market.weights.of(request.symbol) + 1)
-            asking = partial(client.answer, request, attempts)
-            answer = interruptibly(asking, self._reader.stop) if attempts > 0 else None
+            answer = self._answer(client, request, before[1] + MOST_WEIGHT)
         after = client.spent()
+        cost = (after[0] - before[0], after[1] - before[1])
+        report = ProbeReport(wallet, client.host, findings, *cost, now)
+        probe_results.record(self._connection, self.summary.run_id, wallet, client.host, self._version, findings)
         weight_limit.remember_correction(self._connection, client)
-        host = client.host
-        probe_results.record(self._connection, self.summary.run_id, wallet, host, self._version, findings)
         runs.save(self._connection, self.summary.run_id, self._counts())
         self._connection.commit()
-        cost = (after[0] - before[0], after[1] - before[1])
-        self.summary.reports.append(ProbeReport(wallet, host, findings, *cost, now))
+        self.summary.reports.append(report)
+
+    def _answer(self, client: ExchangeClient, request: ProbeRequest, most: int) -> ProbeAnswer:
+        """What comes back; None once another attempt might exceed `most`. The probe does not see what retries cost."""
+        each = client.market.weights.of(request.symbol) + 1  # an attempt may read the clock as well
+
+        def affordable() -> int:
+            return (most - client.spent()[1]) // each
+
+        if affordable() < 1:
+            return None
+        try:
+            return interruptibly(partial(client.answer, request, affordable()), self._reader.stop)
+        except (TransientError, ContractError, ClockSkewError):
+            if affordable() < 1:
+                return None
+            raise
 
     def _counts(self) -> runs.Counts:
         requests, weight = self._reader.spent()
