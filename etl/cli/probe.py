@@ -1,4 +1,4 @@
-"""`force-orders probe`: find out what nobody has published about the exchange."""
+"""`force-orders probe`: settle what nobody has published about the exchange."""
 
 import json
 
@@ -24,10 +24,10 @@ from etl.runs import composition
 @options.as_json
 @click.pass_context
 def probe(context: click.Context, account: tuple[str, ...], market: tuple[str, ...], as_json: bool) -> None:
-    """Find out what the exchange does where its documentation is silent.
+    """Settle what the exchange leaves undocumented.
 
     Costs at most 1,000 weight for each account and market. No proof rests on what it finds. The JSON holds nothing that
-    identifies an account: share it.
+    identifies an account, so that it can be shared.
     """
     settings = load_settings(context)
     spec = probe_spec(settings, account, market)

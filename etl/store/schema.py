@@ -60,6 +60,10 @@ def _moment(name: str, *, required: bool = True) -> Column[object]:
     return Column(name, DateTime(timezone=True), nullable=not required)
 
 
+def _now(name: str, comment: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now(), comment=comment)
+
+
 def _one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=column)
@@ -326,15 +330,21 @@ probe_results = Table(
     "probe_results",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("run_id", BigInteger, nullable=False),
-    *(Column(name, Text, nullable=False) for name in ("account", "market", "host")),
-    Column("probed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    *(Column(name, Text, nullable=False) for name in ("question", "answer")),
-    Column("is_settled", Boolean, nullable=False),
-    *(Column(name, Text, nullable=False) for name in ("evidence", "program_version")),
+    Column("run_id", BigInteger, nullable=False, comment="The run of the command probe that asked."),
+    Column("account", Text, nullable=False, comment="Name of the account in the settings."),
+    Column("market", Text, nullable=False, comment="The market whose endpoint was asked."),
+    Column("host", Text, nullable=False, comment="The host that answered."),
+    _now("probed_at", "When the answers were stored."),
+    Column("question", Text, nullable=False, comment="What the documentation of the exchange leaves open."),
+    Column("answer", Text, nullable=False, comment="What the exchange does, or: not settled, does not apply."),
+    Column("is_settled", Boolean, nullable=False, comment="Whether the answer is one."),
+    Column("evidence", Text, nullable=False, comment="What the answer rests on, or why there is none."),
+    Column("program_version", Text, nullable=False, comment="The version of the program that asked."),
     CheckConstraint("is_settled = (answer NOT IN ('not settled', 'does not apply'))", name="is_settled"),
     CheckConstraint("question <> '' AND answer <> '' AND evidence <> ''", name="words"),
     Index("probe_results_question_idx", "account", "market", "question", "id"),
+    comment="What force-orders probe found out about the exchange. Of an account, a market and a question the newest "
+    "row counts. Nothing else in the program reads it, and no proof rests on it.",
 )
 
 cooldowns = Table(

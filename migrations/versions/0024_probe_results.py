@@ -30,28 +30,30 @@ RESULTS = """
     )
 """
 INDEX = "CREATE INDEX probe_results_question_idx ON probe_results (account, market, question, id)"
+MEANING = (
+    "What force-orders probe found out about the exchange. Of an account, a market and a question the newest row "
+    "counts. Nothing else in the program reads it, and no proof rests on it."
+)
 COMMENTS = {
-    "TABLE probe_results": "What force-orders probe found out about the exchange. Of an account, a market and a "
-    "question the newest row counts. Nothing else in the program reads them, and no proof rests on them.",
-    "COLUMN probe_results.run_id": "The run of the command probe that asked.",
-    "COLUMN probe_results.account": "Name of the account in the settings.",
-    "COLUMN probe_results.market": "The market whose endpoint was asked.",
-    "COLUMN probe_results.host": "The host that answered.",
-    "COLUMN probe_results.probed_at": "When the probe of this account and market had ended.",
-    "COLUMN probe_results.question": "What the documentation of the exchange leaves open.",
-    "COLUMN probe_results.answer": "What the exchange does; not settled: the probe could not tell; does not apply: "
-    "the market has no such question.",
-    "COLUMN probe_results.is_settled": "Whether the answer is one.",
-    "COLUMN probe_results.evidence": "What the answer rests on, or why there is none.",
-    "COLUMN probe_results.program_version": "The version of the program that asked.",
+    "run_id": "The run of the command probe that asked.",
+    "account": "Name of the account in the settings.",
+    "market": "The market whose endpoint was asked.",
+    "host": "The host that answered.",
+    "probed_at": "When the answers were stored.",
+    "question": "What the documentation of the exchange leaves open.",
+    "answer": "What the exchange does, or: not settled, does not apply.",
+    "is_settled": "Whether the answer is one.",
+    "evidence": "What the answer rests on, or why there is none.",
+    "program_version": "The version of the program that asked.",
 }
 
 
 def upgrade() -> None:
     op.execute(RESULTS)
     op.execute(INDEX)
-    for what, said in COMMENTS.items():
-        op.execute(f"COMMENT ON {what} IS '{said}'")
+    op.execute(f"COMMENT ON TABLE probe_results IS '{MEANING}'")
+    for column, said in COMMENTS.items():
+        op.execute(f"COMMENT ON COLUMN probe_results.{column} IS '{said}'")
 
 
 def downgrade() -> None:
