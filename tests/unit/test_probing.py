@@ -12,7 +12,7 @@ from etl.simulator.orders import orders_from_json
 from etl.simulator.scenario import DAY_MS, Scenario
 from etl.simulator.venue import History
 from tests.probed import ORDERS, Probed, history, probed, wrong
-from tests.unit.desk import START, Desk, row
+from tests.unit.desk import FORCE_ORDERS, START, Desk, row
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -144,6 +144,14 @@ def test_a_fresh_order_shows_how_soon_it_can_be_read() -> None:
 def test_rows_that_were_not_asked_for_leave_only_refusals_settled() -> None:
     done = run(50, {"strays": 3})
     assert {finding.answer for finding in done.findings} == {Found.REFUSED, Found.NOT_SETTLED}
+
+
+def test_where_everything_is_refused_a_refusal_says_nothing() -> None:
+    faults = [{"kind": "code", "code": -4999, "path": FORCE_ORDERS}]
+    done = probed(Desk(*history(50), faults=faults, **ROOM))
+    assert settled(done) == set()
+    assert done.of(Question.SPAN).evidence == "7 days refused (-4999), less refused (-4999)"
+    assert done.of(Question.EQUAL_ENDS).evidence == "no request at all was answered"
 
 
 def test_a_symbol_that_the_exchange_no_longer_lists_is_asked_for_without_it() -> None:

@@ -38,7 +38,7 @@ def filter_field(notebook: Notebook) -> Asking[ProbeFinding]:
             found, other = (Found.UPDATE_TIME, Found.TIME) if is_update else (Found.TIME, Found.UPDATE_TIME)
             evidence = f"times {last - first} ms apart: shown by {found} alone, not by {other} alone"
             return ProbeFinding(question, found, evidence)
-    return unsettled(question, "the answers for an order's two times disagree" if notebook.left else NO_WEIGHT)
+    return unsettled(question, NO_WEIGHT if notebook.is_spent else "the answers for an order's two times disagree")
 
 
 def instant_by(field: ProbeFinding) -> Instant:
@@ -64,7 +64,7 @@ def bound(notebook: Notebook, question: Question, instant: Instant) -> Asking[Pr
         if is_shown is not None:
             shown.append(is_shown)
     if not shown:
-        return unsettled(question, "no page was certainly whole" if notebook.left else NO_WEIGHT)
+        return unsettled(question, NO_WEIGHT if notebook.is_spent else "no page was certainly whole")
     seen = f"{many(len(shown), 'order')} of that instant"
     if len({*shown}) > 1:
         return unsettled(question, f"of {seen} one was shown and one was not")

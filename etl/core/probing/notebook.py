@@ -105,6 +105,11 @@ class Notebook:
         return self.market.pager is Pager.NUMBERED
 
     @property
+    def is_spent(self) -> bool:
+        """Whether no weight is left for the cheapest request."""
+        return self.left < self.market.weights.by_symbol
+
+    @property
     def longest(self) -> int:
         """Rows of the longest page."""
         return max((asked.rows for asked in self.pages), default=0)

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from etl.core.markets.market import Market
 from etl.core.probing.bounds import bound, equal_ends, filter_field, instant_by
-from etl.core.probing.findings import Found, ProbeFinding, Question
+from etl.core.probing.findings import Found, ProbeFinding, Question, unsettled
 from etl.core.probing.notebook import MOST_WEIGHT, Asked, Asking, Notebook
 from etl.core.probing.rows import crowds, kept_of_all, kept_of_symbol, row_order
 from etl.core.probing.spans import (
@@ -61,7 +60,9 @@ def probe(
         page_size(notebook, span),
         visibility_delay(notebook),
     ]
-    if any(asked.is_stray for asked in notebook.pages):
+    if not notebook.pages:
+        findings = [_unanswered(finding) for finding in findings]
+    elif any(asked.is_stray for asked in notebook.pages):
         findings = [_doubted(finding) for finding in findings]
     by_question = {finding.question: finding for finding in findings}
     return tuple(by_question[question] for question in Question)
@@ -95,8 +96,15 @@ def _windows(now: int, width: int, stored: Sequence[int]) -> list[Window]:
     return [Window(max(now - (number + 1) * width, oldest), now - number * width) for number in sequence]
 
 
+def _unanswered(finding: ProbeFinding) -> ProbeFinding:
+    """Where everything is refused, a refusal says nothing of what was asked for."""
+    if not finding.is_settled:
+        return finding
+    return unsettled(finding.question, "no request at all was answered")
+
+
 def _doubted(finding: ProbeFinding) -> ProbeFinding:
     """A server that adds rows nobody asked for shows nothing by its rows, only by its refusals."""
     if not finding.is_settled or finding.answer is Found.REFUSED:
         return finding
-    return replace(finding, answer=Found.NOT_SETTLED, evidence="pages had rows that were not asked for")
+    return unsettled(finding.question, "pages had rows that were not asked for")
