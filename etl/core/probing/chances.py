@@ -4,10 +4,11 @@ A rule counts as shown only once a server without any rule would have produced t
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, permutations
 from math import comb, factorial, prod
+from typing import NamedTuple
 
 from etl.core.orders import Key, Order
 
@@ -20,6 +21,9 @@ Value = Callable[[Order], int]
 
 VALUES: tuple[Value, ...] = (lambda order: order.order_time, lambda order: order.update_time)
 """What rows may be sorted by. Which of them is not known, so either will do."""
+
+Counts = Mapping[str, tuple[int, int]]
+"""By symbol, how many orders match a request and how many of them were kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,95 +42,93 @@ class Cut:
         return comb(len(self.matching), len(self.kept))
 
 
-def first_by(cut: Cut, value: Value) -> float | None:
-    """The chance that the page holds the rows of the lowest values; None: it does not hold them."""
+class Fit(NamedTuple):
+    """Whether pages look as a rule says, and with which chance they would do so without any rule."""
+
+    is_given: bool
+    chance: float
+
+
+def first_by(cut: Cut, value: Value) -> Fit:
+    """Whether the page holds the rows of the lowest values. Of equal values it may hold any."""
     kept = [value(order) for order in cut.matching if order.key in cut.kept]
     left = [value(order) for order in cut.left]
-    if left and max(kept) > min(left):
-        return None
-    return comb((kept + left).count(max(kept)), kept.count(max(kept))) / cut.choices
+    values = sorted(kept + left)
+    last = values[len(kept) - 1]
+    ways = comb(values.count(last), len(kept) - values.index(last))
+    return Fit(not left or max(kept) <= min(left), ways / cut.choices)
 
 
-def oldest(cuts: Sequence[Cut]) -> float | None:
-    return either(all_of(first_by(cut, value) for cut in cuts) for value in VALUES)
+def oldest(cuts: Sequence[Cut]) -> Fit:
+    return any_of(all_of(first_by(cut, value) for cut in cuts) for value in VALUES)
 
 
-def newest(cuts: Sequence[Cut]) -> float | None:
-    return either(all_of(first_by(cut, _negative(value)) for cut in cuts) for value in VALUES)
+def newest(cuts: Sequence[Cut]) -> Fit:
+    return any_of(all_of(first_by(cut, _negative(value)) for cut in cuts) for value in VALUES)
 
 
-def gathered(cuts: Sequence[Cut]) -> float | None:
-    """The chance that every page was filled symbol by symbol, in whatever order of symbols and rows."""
-    symbols = {order.symbol for cut in cuts for order in cut.matching}
+def gathered(cuts: Sequence[Cut]) -> Fit:
+    """Whether every page was filled symbol by symbol, in whatever order of symbols and rows."""
+    counted = [(cut, _of_symbols(cut)) for cut in cuts]
+    symbols = {symbol for _, counts in counted for symbol in counts}
     if len(symbols) > FEW_SYMBOLS:
-        return all_of(_gathered_somehow(cut) for cut in cuts)
-    return either(all_of(_gathered_like(cut, sequence) for cut in cuts) for sequence in permutations(sorted(symbols)))
+        return all_of(_gathered_somehow(cut, counts) for cut, counts in counted)
+    return any_of(
+        all_of(_gathered_like(cut, counts, sequence) for cut, counts in counted)
+        for sequence in permutations(sorted(symbols))
+    )
 
 
-def ascending(pages: Sequence[Sequence[Order]]) -> float | None:
-    return either(all_of(sorted_by(page, value) for page in pages) for value in VALUES)
+def ascending(pages: Sequence[Sequence[Order]]) -> Fit:
+    return any_of(all_of(sorted_by(page, value) for page in pages) for value in VALUES)
 
 
-def descending(pages: Sequence[Sequence[Order]]) -> float | None:
-    return either(all_of(sorted_by(page, _negative(value)) for page in pages) for value in VALUES)
+def descending(pages: Sequence[Sequence[Order]]) -> Fit:
+    return any_of(all_of(sorted_by(page, _negative(value)) for page in pages) for value in VALUES)
 
 
-def sorted_by(page: Sequence[Order], value: Value) -> float | None:
-    """The chance that the rows are in this order; None: they are not."""
+def sorted_by(page: Sequence[Order], value: Value) -> Fit:
+    """Whether the rows are in this order. Of equal values each order will do."""
     values = [value(order) for order in page]
-    if any(before > after for before, after in pairwise(values)):
-        return None
-    return prod(map(factorial, _sizes(values))) / factorial(len(values))
+    is_sorted = all(before <= after for before, after in pairwise(values))
+    return Fit(is_sorted, prod(map(factorial, Counter(values).values())) / factorial(len(values)))
 
 
-def all_of(chances: Iterable[float | None]) -> float | None:
-    """The chance of all; None if one is contradicted."""
-    product = 1.0
-    for chance in chances:
-        if chance is None:
-            return None
-        product *= chance
-    return product
+def all_of(fits: Iterable[Fit]) -> Fit:
+    fits = [*fits]
+    return Fit(all(fit.is_given for fit in fits), prod(fit.chance for fit in fits))
 
 
-def either(chances: Iterable[float | None]) -> float | None:
-    """At most the chance of any; None if all are contradicted."""
-    possible = [chance for chance in chances if chance is not None]
-    return min(1.0, sum(possible)) if possible else None
+def any_of(fits: Iterable[Fit]) -> Fit:
+    """The chance is an upper bound: of ways to fit that exclude each other it is the sum."""
+    fits = [*fits]
+    return Fit(any(fit.is_given for fit in fits), min(1.0, sum(fit.chance for fit in fits)))
 
 
 def _negative(value: Value) -> Value:
     return lambda order: -value(order)
 
 
-def _sizes(values: Iterable[Hashable]) -> list[int]:
-    return [*Counter(values).values()]
-
-
-def _of_symbols(cut: Cut) -> dict[str, tuple[int, int]]:
-    """By symbol, how many orders match and how many of them were kept."""
+def _of_symbols(cut: Cut) -> Counts:
     matching = Counter(order.symbol for order in cut.matching)
     kept = Counter(order.symbol for order in cut.matching if order.key in cut.kept)
     return {symbol: (count, kept[symbol]) for symbol, count in matching.items()}
 
 
-def _gathered_like(cut: Cut, sequence: Sequence[str]) -> float | None:
-    counts = _of_symbols(cut)
-    room, chance = len(cut.kept), 1
+def _gathered_like(cut: Cut, counts: Counts, sequence: Sequence[str]) -> Fit:
+    room, ways, is_given = len(cut.kept), 1, True
     for symbol in sequence:
         count, kept = counts.get(symbol, (0, 0))
-        if kept != min(count, room):
-            return None
-        chance *= comb(count, kept)
-        room -= kept
-    return chance / cut.choices
+        taken = min(count, room)
+        is_given = is_given and kept == taken
+        ways *= comb(count, taken)
+        room -= taken
+    return Fit(is_given, ways / cut.choices)
 
 
-def _gathered_somehow(cut: Cut) -> float | None:
-    """Whether at most one symbol was kept in part; the chance counts every such choice."""
-    counts = _of_symbols(cut)
-    if sum(0 < kept < count for count, kept in counts.values()) > 1:
-        return None
+def _gathered_somehow(cut: Cut, counts: Counts) -> Fit:
+    """Whether at most one symbol was kept in part."""
+    is_given = sum(0 < kept < count for count, kept in counts.values()) <= 1
     ways = 0
     for partial, (count, _) in counts.items():
         whole = [1] + [0] * len(cut.kept)  # in how many ways whole symbols make up so many rows
@@ -134,4 +136,4 @@ def _gathered_somehow(cut: Cut) -> float | None:
             for rows in range(len(cut.kept), size - 1, -1):
                 whole[rows] += whole[rows - size]
         ways += sum(comb(count, part) * whole[len(cut.kept) - part] for part in range(1, min(count, len(cut.kept)) + 1))
-    return min(1.0, ways / cut.choices)
+    return Fit(is_given, min(1.0, ways / cut.choices))

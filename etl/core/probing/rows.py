@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from etl.core.orders import Order
 from etl.core.paging import GREATEST_LIMIT
-from etl.core.probing.chances import COINCIDENCE, Cut, ascending, descending, gathered, newest, oldest
+from etl.core.probing.chances import COINCIDENCE, Cut, Fit, ascending, descending, gathered, newest, oldest
 from etl.core.probing.findings import Found, ProbeFinding, Question, not_applicable, unsettled
 from etl.core.probing.notebook import NO_WEIGHT, YOUNG, Asked, Asking, Notebook, Refused, Reply, times_of
 from etl.core.probing.spans import is_inside
@@ -17,8 +17,7 @@ from etl.core.timeline import SECOND, Window
 
 T = TypeVar("T")
 
-Rule = Callable[[Sequence[T]], float | None]
-"""The chance that pages fit a rule by coincidence; None: they do not fit it."""
+Rule = Callable[[Sequence[T]], Fit]
 
 MOST_PAGES = 16
 """The most requests for one of these questions."""
@@ -152,7 +151,7 @@ def _conclude(
 
 def _possible(rules: Mapping[Found, Rule[T]], pages: Sequence[T]) -> dict[Found, float]:
     """The rules that fit all pages, each with the chance that it does so by coincidence."""
-    return {found: chance for found, rule in rules.items() if (chance := rule(pages)) is not None}
+    return {found: fit.chance for found, rule in rules.items() if (fit := rule(pages)).is_given}
 
 
 def _cuts(notebook: Notebook, pages: Iterable[Asked]) -> list[Cut]:
@@ -185,7 +184,7 @@ def _tells_gathering(crowd: Crowd) -> bool:
     for direction in (1, -1):
         rows = sorted(crowd.orders, key=lambda order: order.order_time)[::direction]
         cuts = [Cut(frozenset(row.key for row in rows[:limit]), tuple(rows)) for limit in _limits(len(rows))]
-        if not cuts or gathered(cuts) is not None:
+        if not cuts or gathered(cuts).is_given:
             return False
     return True
 
