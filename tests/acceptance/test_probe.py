@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, FORCE_ORDERS, HOUR, Lab, Labs, order_row
 from tests.acceptance.several_accounts import many_accounts, secret_file
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
+from tests.waiting import wait_until
 
 USDM = {"FORCE_ORDERS_MARKETS": "usdm"}
 
@@ -182,6 +184,17 @@ def test_a_ban_ends_it_with_4_and_stores_nothing_half_done(lab: Labs) -> None:
     sent = made.stats()["requests"]
     assert made("probe", **USDM).returncode == 4
     assert made.stats()["requests"] == sent
+
+
+def test_a_signal_stops_it_between_two_requests(lab: Labs) -> None:
+    made = with_orders(lab, latency_ms=100)
+    process = made.command.start("probe", "--market", "usdm")
+    wait_until(lambda: made.stats()["requests_by_path"].get(FORCE_ORDERS, 0) >= 3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert made.last_run()["status"] == "stopped"
+    assert made.sql("SELECT FROM probe_results") == []
 
 
 def test_requests_that_are_sent_again_count_towards_the_weight(lab: Labs) -> None:
