@@ -14,6 +14,7 @@ from etl.core.account_markets import AccountInfo, Probe
 from etl.core.identity import host_of
 from etl.core.markets.market import Api, Endpoint, Market, Pager
 from etl.core.paging import Answer, Page, PageRequest, Refusal
+from etl.core.probing.notebook import ProbeRequest, Refused
 from etl.core.timeline import SECOND, Window
 from etl.errors import (
     BeyondRetentionError,
@@ -31,7 +32,7 @@ from etl.errors import (
 from etl.exchange.access import Access
 from etl.exchange.account_api import INFO, RESTRICTIONS, KeyLimits, read_account_info, read_key_limits
 from etl.exchange.clock import compare_clocks
-from etl.exchange.error_table import classify
+from etl.exchange.error_table import classify, is_of_the_request
 from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, read_margin_pairs, weight_limit_in
 from etl.exchange.key_refusals import KeyRefusals
 from etl.exchange.outcome_counts import ANSWERED, outcome_of
@@ -124,6 +125,19 @@ class ExchangeClient:
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 
+    def answer(self, request: ProbeRequest, attempts: int) -> Page | Refused:
+        """The response to a request for force orders with exactly these parameters, or its refusal.
+
+        `attempts`: the most that there is weight for; each may also read the clock (weight 1).
+        """
+        retry = replace(self._retry, attempts=min(self._retry.attempts, attempts))
+        try:
+            return self._orders(self._cursor(request.start, request.end, request.limit), request.symbol, retry)
+        except ExchangeError as error:
+            if type(error) not in _REFUSALS and not is_of_the_request(error):
+                raise
+            return Refused(_REFUSALS.get(type(error)), error.code)
+
     def ask(self, question: Question[Told]) -> Told | Refusal:
         """The answer to a question; a refusal that calls for another one is an answer, too."""
         try:
@@ -132,22 +146,22 @@ class ExchangeClient:
             return _REFUSALS[type(refusal)]
 
     def _page(self, request: PageRequest, retry: RetryPolicy) -> Page:
-        market, parameters = self.market, self._parameters(request)
-        endpoint = Endpoint(market.api, market.path, market.weights.of(request.symbol))
-        return self._retried(lambda: self._read_page(self._get(endpoint, parameters)), retry)
-
-    def _parameters(self, request: PageRequest) -> dict[str, str | int]:
-        start, end = request.window.wire()
-        parameters: dict[str, str | int] = {"startTime": start, "endTime": end}
-        if self.market.pager is Pager.NUMBERED:
-            parameters |= {"current": request.number or 1, "size": request.limit}
-        else:
-            parameters["limit"] = request.limit
-        if request.symbol is not None and self.market.symbol_parameter is not None:
-            parameters[self.market.symbol_parameter] = request.symbol
+        parameters = self._cursor(*request.window.wire(), request.limit, request.number)
         if request.close_type is not None:
             parameters["autoCloseType"] = request.close_type.value
-        return parameters
+        return self._orders(parameters, request.symbol, retry)
+
+    def _cursor(self, start: int, end: int, limit: int, number: int | None = None) -> dict[str, str | int]:
+        is_numbered = self.market.pager is Pager.NUMBERED
+        paging: dict[str, str | int] = {"current": number or 1, "size": limit} if is_numbered else {"limit": limit}
+        return {"startTime": start, "endTime": end, **paging}
+
+    def _orders(self, parameters: dict[str, str | int], symbol: str | None, retry: RetryPolicy) -> Page:
+        market = self.market
+        endpoint = Endpoint(market.api, market.path, market.weights.of(symbol))
+        if symbol is not None and market.symbol_parameter is not None:
+            parameters = parameters | {market.symbol_parameter: symbol}
+        return self._retried(lambda: self._read_page(self._get(endpoint, parameters)), retry)
 
     def _read_page(self, body: bytes) -> Page:
         read = read_numbered_page if self.market.pager is Pager.NUMBERED else read_page
@@ -269,6 +283,7 @@ class ExchangeClient:
         now = self.clock.now()
         key_worked = partial(refusals.is_doubtful, sent)
         error = classify(response.status, code, message, response.headers, now, key_worked)
+        error.code = code
         self._access.outcomes.add(outcome_of(type(error)))
         if isinstance(error, DoubtedKeyError):
             refusals.doubt(error.cooldown_until)

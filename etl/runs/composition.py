@@ -27,6 +27,7 @@ from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.mark_prices import MarkPriceReader
 from etl.runs.old_runs import fold_old_runs
+from etl.runs.probing import ProbeRun, ProbeSummary
 from etl.runs.reader import Reader
 from etl.runs.readings import Reading
 from etl.runs.run import NIGHTLY, Run
@@ -169,3 +170,9 @@ def verify(
         sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span
         return run.execute(sink.plan, sink, span), sink.verification()
+
+
+def probe(settings: Settings, keys: Keyring, markets: Sequence[str], version: str, stop: Event) -> ProbeSummary:
+    """Run `probe`; raises StoreError if it cannot begin. `version`: of the program."""
+    with store(settings) as connection, reading(settings, keys, connection, stop, markets=markets) as reader:
+        return ProbeRun(connection, reader, version).execute()

@@ -43,6 +43,8 @@ WRITER_AND_READER = {
     **{f"procrastinate_{name}": (KEEP, NOTHING) for name in ("jobs", "events", "periodic_defers")},
     "procrastinate_workers": (KEEP, READ),
     **{f"procrastinate_{name}_id_seq": (READ, NOTHING) for name in ("jobs", "events", "periodic_defers", "workers")},
+    "probe_results": ({"SELECT", "INSERT"}, READ),
+    "probe_results_id_seq": (READ, NOTHING),
     "quarantined_days": (READ, READ),
     "quarantined_orders": (ADD, READ),
     "quarantined_orders_id_seq": (READ, NOTHING),

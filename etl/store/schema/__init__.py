@@ -15,7 +15,7 @@ from etl.store.schema.orders import (
     order_counts,
     quarantined_orders,
 )
-from etl.store.schema.runs import RUN_STATUSES, backups, run_days, runs, verifications
+from etl.store.schema.runs import RUN_STATUSES, backups, probe_results, run_days, runs, verifications
 from etl.store.schema.seals import newest_seals, seals
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "metadata",
     "newest_seals",
     "order_counts",
+    "probe_results",
     "quarantined_orders",
     "run_days",
     "runs",
