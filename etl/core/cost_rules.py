@@ -13,3 +13,5 @@ class CostRules:
     """The kinds of income that are read, in the exchange's words."""
     reconcile_days: int = 0
     """How many days back the force orders are held against the list of all orders; 0: not at all."""
+    mark_prices: bool = False
+    """Whether the mark price at each order is read, so that its slippage is known."""

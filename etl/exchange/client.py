@@ -127,9 +127,7 @@ class ExchangeClient:
     def ask(self, question: Question[Told]) -> Told | Refusal:
         """The answer to a question; a refusal that calls for another one is an answer, too."""
         try:
-            return self._retried(
-                lambda: question.read(self._get(question.endpoint, question.parameters), self.clock.now())
-            )
+            return self._retried(lambda: question.read(self._put(question), self.clock.now()))
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 
@@ -281,6 +279,12 @@ class ExchangeClient:
         elif isinstance(error, ClockSkewError) and endpoint != self.market.clock:
             self._read_time()
         raise error
+
+    def _put(self, question: Question[Told]) -> bytes:
+        if not question.is_public:
+            return self._get(question.endpoint, question.parameters)
+        path = f"{question.endpoint.path}?{urlencode(question.parameters, quote_via=quote, safe='')}"
+        return self._get(replace(question.endpoint, path=path))
 
     def _refusals(self, api: Api) -> KeyRefusals:
         with self._lock:

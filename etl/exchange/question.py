@@ -1,4 +1,4 @@
-"""A signed request for anything but force orders: its endpoint, its parameters, and how its answer is read."""
+"""A request for anything but force orders: its endpoint, its parameters, and how its answer is read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,3 +16,5 @@ class Question(Generic[Told]):
     endpoint: Endpoint
     parameters: Mapping[str, str | int]
     read: Callable[[bytes, int], Told]
+    is_public: bool = False
+    """Whether the exchange answers anyone, so that nothing is signed."""

@@ -41,7 +41,7 @@ report_force_orders = Table(
     _decimal("fill_ratio", 6),
     _decimal("price"),
     _decimal("average_price"),
-    _decimal("slippage_bps", 2),
+    _decimal("improvement_bps", 2),
     _decimal("notional"),
     *(Column(name, Text) for name in ("quote_asset", "base_asset", "margin_asset")),
     _decimal("coin_notional"),

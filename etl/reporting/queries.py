@@ -22,9 +22,9 @@ from etl.reporting.report_data import (
     Daily,
     DayCoverage,
     Hour,
+    Improvement,
     Largest,
     ReportData,
-    Slippage,
 )
 from etl.store.engine import store_errors
 
@@ -91,9 +91,9 @@ def read_report(
             accounts=sorted(accounts),
             symbols=[*named, shared] if others else named,
             daily=[Daily._make(row) for row in rows(_DAILY, **names)],
-            slippage=[
-                Slippage(row.account, row.market, row.symbol, int(row.lower_edge), row.orders)
-                for row in rows(_SLIPPAGE, **names, bin=BIN_BPS)
+            improvements=[
+                Improvement(row.account, row.market, row.symbol, int(row.lower_edge), row.orders)
+                for row in rows(_IMPROVEMENTS, **names, bin=BIN_BPS)
             ],
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
@@ -130,12 +130,12 @@ _DAILY = """
        AND order_time >= :since AND order_time < :until
      GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 6, 1, 2, 3, 5, 4
 """
-_SLIPPAGE = """
+_IMPROVEMENTS = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
-           floor(slippage_bps / :bin) * :bin AS lower_edge, count(*) AS orders
+           floor(improvement_bps / :bin) * :bin AS lower_edge, count(*) AS orders
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
-       AND order_time >= :since AND order_time < :until AND slippage_bps IS NOT NULL
+       AND order_time >= :since AND order_time < :until AND improvement_bps IS NOT NULL
      GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
 """
 _HOURS = """
@@ -194,7 +194,7 @@ _COVERAGE = """
 _LARGEST = """
     WITH ranked AS (
         SELECT account, market, symbol, order_id, order_time, close_type, position_closed, quantity_filled,
-               average_price, notional, quote_asset, slippage_bps, row_number() OVER (
+               average_price, notional, quote_asset, improvement_bps, row_number() OVER (
                    PARTITION BY account, market, CASE WHEN symbol = ANY(:named) THEN symbol END, quote_asset
                    ORDER BY notional DESC NULLS LAST, order_time, order_id) AS place
           FROM report_force_orders

@@ -28,12 +28,12 @@ class Daily(NamedTuple):
     """In the quote asset; None if it is unknown for every order."""
 
 
-class Slippage(NamedTuple):
+class Improvement(NamedTuple):
     account: str
     market: str
     symbol: str
     lower_edge: int
-    """Of a bin of width BIN_BPS, basis points; positive is worse for the account."""
+    """Of a bin of width BIN_BPS, basis points; positive is better for the account than the order's price."""
     orders: int
 
 
@@ -81,7 +81,7 @@ class Largest(NamedTuple):
     average_price: Decimal | None
     notional: Decimal | None
     quote_asset: str | None
-    slippage_bps: Decimal | None
+    improvement_bps: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ReportData:
     symbols: Sequence[str]
     """At most SYMBOLS_NAMED, sorted; if there are more, a last name stands for all others."""
     daily: Sequence[Daily]
-    slippage: Sequence[Slippage]
+    improvements: Sequence[Improvement]
     hours: Sequence[Hour]
     cascades: Sequence[Cascade]
     """Cascades of two or more orders: the CASCADES_SHOWN largest, oldest first."""
@@ -135,10 +135,11 @@ class ReportData:
                 [account[one], market[where], symbol[of], asset[quoted], kind[why], *_plain(rest)]
                 for one, where, of, quoted, why, *rest in self.daily
             ],
-            "slippage": {
+            "improvements": {
                 "bin_bps": BIN_BPS,
                 "rows": [
-                    [account[row.account], market[row.market], symbol[row.symbol], *row[3:]] for row in self.slippage
+                    [account[row.account], market[row.market], symbol[row.symbol], *row[3:]]
+                    for row in self.improvements
                 ],
             },
             "hours": [[account[row.account], market[row.market], symbol[row.symbol], *row[3:]] for row in self.hours],

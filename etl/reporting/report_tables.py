@@ -188,7 +188,7 @@ def _largest(data: ReportData) -> Table:
             Column("close type", 6),
         ),
         *(Column("closed", 2), _text("asset", 1)),
-        *(_number("filled", 5), _number("notional"), _number("slippage, bps", 3)),
+        *(_number("filled", 5), _number("notional"), _number("better by, bps", 3)),
     )
     largest = map(_largest_row, data.largest[:LARGEST_SHOWN])
     return table("largest orders", columns, largest, lone_market(data.markets))
@@ -206,7 +206,7 @@ def _largest_row(one: Largest) -> Sequence[object]:
         one.quote_asset,
         format_number(one.quantity_filled),
         format_number(one.notional),
-        format_number(one.slippage_bps),
+        format_number(one.improvement_bps),
     )
 
 

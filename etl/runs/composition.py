@@ -25,6 +25,7 @@ from etl.runs.capital_flows import FlowReader
 from etl.runs.fills import FillReader
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
+from etl.runs.mark_prices import MarkPriceReader
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
 from etl.runs.readings import Reading
@@ -93,7 +94,7 @@ def reader(
         settings.concurrency,
         settings.page_limit,
         lambda market, now: rules(settings, now, market.weights),
-        CostRules(settings.cost_weight, settings.income_types, settings.reconcile_days),
+        CostRules(settings.cost_weight, settings.income_types, settings.reconcile_days, settings.mark_prices),
     )
 
 
@@ -151,6 +152,7 @@ def ingest_with(
     if spec.costs or spec.command == NIGHTLY:
         weight = None if spec.costs else reader.costs.weight
         readings.append(FillReader(connection, reader, run.recorder, weight))
+        readings.append(MarkPriceReader(connection, reader, run.recorder))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 

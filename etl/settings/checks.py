@@ -47,6 +47,14 @@ def number(above: float, greatest: float) -> Check:
     return check
 
 
+def yes_or_no(value: Any) -> bool:
+    """`true` or `false`, in a variable as text."""
+    found = {"true": True, "false": False}.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("must be true or false")
+    return found
+
+
 def text(longest: int) -> Check:
     """A text of 1 to `longest` characters."""
 

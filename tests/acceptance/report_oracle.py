@@ -28,9 +28,9 @@ def reader_row(account: str, row: Row) -> Row:
         for key in ("price", "avgPrice", "origQty", "executedQty", "cumQuote")
     )
     side, hedged = row["side"], row.get("positionSide")
-    slippage = None
+    improvement = None
     if side and price and average:
-        slippage = half_up((price - average if side == "SELL" else average - price) / price * 10_000, 2)
+        improvement = half_up((average - price if side == "SELL" else price - average) / price * 10_000, 2)
     if quote is None and filled is not None and average is not None:
         quote = filled * average
     asset = next((name for name in ENDINGS if row["symbol"].split("_")[0].endswith(name)), None)
@@ -50,7 +50,7 @@ def reader_row(account: str, row: Row) -> Row:
         "fill_ratio": half_up(filled / ordered, 6) if ordered and filled is not None else None,
         "price": price or None,
         "average_price": average or None,
-        "slippage_bps": slippage,
+        "improvement_bps": improvement,
         "notional": quote,
         "quote_asset": asset,
         "base_asset": row["symbol"].split("_")[0].removesuffix(asset) if asset else None,
@@ -89,14 +89,14 @@ def daily(orders: list[Row]) -> Iterator[Row]:
     names = ("account", "market", "day", "symbol", "close_type", "quote_asset", "base_asset", "margin_asset")
     with_day = [order | {"day": day_of(order["order_time"])} for order in orders]
     for key, group in grouped(with_day, lambda order: tuple(order[name] for name in names)).items():
-        weighed = [o for o in group if o["slippage_bps"] is not None and o["notional"] is not None]
+        weighed = [o for o in group if o["improvement_bps"] is not None and o["notional"] is not None]
         weight = total(o["notional"] for o in weighed)
-        weighted = total(o["slippage_bps"] * o["notional"] for o in weighed)
+        weighted = total(o["improvement_bps"] * o["notional"] for o in weighed)
         yield dict(zip(names, key, strict=True)) | {
             "orders": len(group),
             "quantity_filled": total(o["quantity_filled"] for o in group),
             "notional": total(o["notional"] for o in group),
-            "slippage_bps": half_up(weighted / weight, 2) if weighted is not None and weight else None,
+            "improvement_bps": half_up(weighted / weight, 2) if weighted is not None and weight else None,
             "largest_notional": max((o["notional"] for o in group if o["notional"] is not None), default=None),
             "quantity_unfilled": total(
                 max(o["quantity_ordered"] - o["quantity_filled"], Fraction(0))

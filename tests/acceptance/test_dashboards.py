@@ -117,7 +117,7 @@ def test_only_the_report_views_are_asked() -> None:
 
 @pytest.mark.parametrize("query", SQL, ids=str)
 def test_amounts_of_different_quote_assets_are_never_added(query: Query) -> None:
-    if re.search(r"(?:sum|max)\((?:slippage_bps \* )?(?:largest_)?notional\)", query.text):
+    if re.search(r"(?:sum|max)\((?:improvement_bps \* )?(?:largest_)?notional\)", query.text):
         assert "quote_asset = ${quote:sqlstring}" in query.text or "GROUP BY market, symbol, quote_asset" in query.text
 
 

@@ -16,6 +16,7 @@ from tests.roles import as_role
 COOKBOOK = section("docs/sql.md", "Questions")
 QUESTIONS = dict(re.findall(r"\n### ([^\n]+)\n.*?```sql\n(.*?)```", COOKBOOK, re.DOTALL))
 MAY_BE_EMPTY = {"What did liquidations in Portfolio Margin move, by asset?"}
+COSTS = {"FORCE_ORDERS_MARK_PRICES": "true", "FORCE_ORDERS_COST_WEIGHT": "1000000"}
 RIGHTS = section("docs/operations.md", "Roles and rights")
 OTHER_SQL = [block for block in blocks("sql") if block.text not in RIGHTS and block.text not in QUESTIONS.values()]
 
@@ -36,6 +37,7 @@ def test_each_question_of_the_cookbook_has_its_sql() -> None:
 def test_each_question_is_answered_for_a_role_that_may_read_the_reports_alone(bi: str, lab: Labs) -> None:
     one = lab()
     assert one("backfill").returncode == 0
+    assert one("sync", **COSTS).returncode == 0
     owner = as_role("owner", one.database_url)
     assert one("db", "grant-reader", bi, FORCE_ORDERS_DATABASE_URL=owner).returncode == 0
     with psycopg.connect(conninfo.make_conninfo(one.database_url, user=bi)) as connection:

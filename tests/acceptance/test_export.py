@@ -29,7 +29,7 @@ DECIMALS = {
     "fill_ratio": 6,
     "price": 18,
     "average_price": 18,
-    "slippage_bps": 2,
+    "improvement_bps": 2,
     "notional": 18,
     "coin_notional": 18,
     "contract_size": 18,
@@ -59,7 +59,7 @@ def expected(lab: Lab) -> Rows:
 
 def expected_row(order: dict[str, Any]) -> dict[str, Any]:
     price, average = (Decimal(order[name]) or None for name in ("price", "avg_price"))
-    worse = (price - average) * (1 if order["side"] == "SELL" else -1) if price and average else None
+    better = (average - price) * (1 if order["side"] == "SELL" else -1) if price and average else None
     return {
         "account": "main",
         "market": "usdm",
@@ -76,7 +76,7 @@ def expected_row(order: dict[str, Any]) -> dict[str, Any]:
         "fill_ratio": rounded(Decimal(order["executed_qty"]) / Decimal(order["orig_qty"]), 6),
         "price": order["price"] if price else None,
         "average_price": order["avg_price"] if average else None,
-        "slippage_bps": None if worse is None or price is None else rounded(worse * 10_000 / price, 2),
+        "improvement_bps": None if better is None or price is None else rounded(better * 10_000 / price, 2),
         "notional": order["cum_quote"],
         "quote_asset": order["symbol"][-4:],
         "base_asset": order["symbol"][:-4],
@@ -250,13 +250,13 @@ HOSTILE = ["=1+1", "+1", "-1", "@x", "\t=1", " =1", "＝1", "'quoted", 'a"b,c\r\
 
 def test_a_text_that_a_spreadsheet_would_run_is_a_text_and_can_be_had_exactly(export: Command, store: Any) -> None:
     for number, status in enumerate(HOSTILE):
-        store(order_id=number, order_time="2026-09-01", status=status, price="99", side="SELL")
+        store(order_id=number, order_time="2026-09-01", status=status, price="99", side="BUY")
     for file_format in ("jsonl", "parquet"):
         assert [row["status"] for row in exported(export, file_format)] == HOSTILE
     rows = exported(export, "csv")
     assert [row["status"] for row in rows] == [f"'{text}" for text in HOSTILE[:8]] + HOSTILE[8:]
     assert [row["status"].removeprefix("'") for row in rows] == HOSTILE
-    assert {row["slippage_bps"] for row in rows} == {"-126.26"}, "a number is none"
+    assert {row["improvement_bps"] for row in rows} == {"-126.26"}, "a number is none"
 
 
 @pytest.mark.parametrize("file_format", ["csv", "jsonl"])

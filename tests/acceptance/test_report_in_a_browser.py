@@ -14,7 +14,7 @@ from tests.unit import reported
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 
-CHARTS = ("daily", "symbols", "slippage", "cascades", "hours", "coverage")
+CHARTS = ("daily", "symbols", "improvement", "cascades", "hours", "coverage")
 RICH = reported.rich()
 CHOICES = [
     {},
@@ -119,8 +119,8 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     }
     accounts = {place for place, name in enumerate(RICH["accounts"]) if choice.get("account") in (None, name)}
     left = {(*row[:3],) for row in rows}
-    in_bins = sum(row[4] for row in RICH["slippage"]["rows"] if (*row[:3],) in left)
-    assert sum(int(row[2].replace(",", "")) for row in browser.value(ROWS.format("slippage"))) == in_bins
+    in_bins = sum(row[4] for row in RICH["improvements"]["rows"] if (*row[:3],) in left)
+    assert sum(int(row[2].replace(",", "")) for row in browser.value(ROWS.format("improvement"))) == in_bins
     in_hours = sum(row[5] for row in RICH["hours"] if (*row[:3],) in left)
     assert sum(int(row[-1].replace(",", "")) for row in browser.value(ROWS.format("hours"))) == in_hours
     cascades = [row for row in RICH["cascades"] if row[0] in accounts]
@@ -165,7 +165,14 @@ def test_markets_are_chosen_apart_and_a_symbol_of_each_stands_by_itself(browser:
 def test_every_chart_is_drawn_named_and_nothing_is_loaded(browser: Browser, tmp_path: Path) -> None:
     visit(browser, tmp_path, RICH)
     shapes = {name: browser.value(SHAPES.format(name)) for name in CHARTS}
-    marks = {"daily": 91, "symbols": 3, "slippage": 20, "cascades": len(RICH["cascades"]), "hours": 168, "coverage": 91}
+    marks = {
+        "daily": 91,
+        "symbols": 3,
+        "improvement": 20,
+        "cascades": len(RICH["cascades"]),
+        "hours": 168,
+        "coverage": 91,
+    }
     assert {name: shapes[name] for name in CHARTS if shapes[name] < marks[name]} == {}
     labels = browser.value("[...document.querySelectorAll('.chart')].map(chart => chart.getAttribute('aria-label'))")
     assert len(labels) == len(CHARTS)

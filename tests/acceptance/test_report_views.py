@@ -194,7 +194,7 @@ def test_the_orders_are_those_of_the_exchange(reading: Reading) -> None:
 
 def test_the_days_add_up(reading: Reading) -> None:
     expected = keyed("report_daily", report_oracle.daily(reading.orders()))
-    assert sum(row["slippage_bps"] is not None for row in expected.values()) > 50
+    assert sum(row["improvement_bps"] is not None for row in expected.values()) > 50
     assert shown(reading, "report_daily")[0] == expected
 
 

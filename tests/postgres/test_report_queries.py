@@ -80,11 +80,11 @@ def history(connection: Connection) -> Connection:
 
 
 def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
-    # filled, average price, notional, quote asset, slippage
-    first = ["0.001", "99.50", "199.00", "USDT", "50.00"]
-    second = ["0.001", "100.07", "10.0070", "USDT", "7.00"]
+    # filled, average price, notional, quote asset, improvement
+    first = ["0.001", "99.50", "199.00", "USDT", "-50.00"]
+    second = ["0.001", "100.07", "10.0070", "USDT", "-7.00"]
     third = ["0", None, "0", "USDC", None]
-    fourth = [None, "100.01", None, None, "-1.00"]
+    fourth = [None, "100.01", None, None, "1.00"]
     assert read(history).as_json() == {
         "generated_at": "2026-03-15T00:00:00.000Z",
         "since": "2026-03-05T00:00:00.000Z",
@@ -101,7 +101,7 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
             [0, 0, 2, None, 0, "2026-03-06", 1, None],
             [1, 0, 1, 0, 0, "2026-03-06", 1, "0"],
         ],
-        "slippage": {"bin_bps": 5, "rows": [[0, 0, 2, -5, 1], [1, 0, 0, 5, 1], [1, 0, 0, 50, 1]]},
+        "improvements": {"bin_bps": 5, "rows": [[0, 0, 2, 0, 1], [1, 0, 0, -50, 1], [1, 0, 0, -10, 1]]},
         "hours": [[0, 0, 2, 4, 23, 1], [1, 0, 0, 3, 2, 2], [1, 0, 1, 4, 0, 1]],
         "cascades": [[1, 0, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, {"USDT": "209.0070"}, 1]],
         "coverage": [
@@ -134,7 +134,7 @@ def test_a_span_is_half_open_to_the_millisecond_in_every_part(history: Connectio
     one = read(history, Window(second, third))
     assert [row.order_id for row in one.largest] == [2]
     assert (one.orders, one.symbols) == (1, ["BTCUSDT"])
-    assert [sum(row.orders for row in part) for part in (one.daily, one.slippage, one.hours)] == [1, 1, 1]
+    assert [sum(row.orders for row in part) for part in (one.daily, one.improvements, one.hours)] == [1, 1, 1]
     assert one.cascades == [], "it began before"
     assert [(day.account, day.day) for day in one.coverage] == [
         ("account2", date(2026, 3, 5)),
@@ -183,7 +183,7 @@ def test_sixty_symbols_are_named_and_the_others_with_fewer_orders_share_an_entry
     assert found["symbols"] == [*(name for name in names if name not in rare), "others (3 symbols)"]
     assert [cells for cells in found["daily"] if cells[2] == 60] == [[1, 0, 60, 0, 0, "2026-03-05", 3, "15"]]
     assert [cells for cells in found["hours"] if cells[2] == 60] == [[1, 0, 60, 3, 1, 3]]
-    assert sum(cells[4] for cells in found["slippage"]["rows"] if cells[2] == 60) == 3
+    assert sum(cells[4] for cells in found["improvements"]["rows"] if cells[2] == 60) == 3
     assert {cells[2] for cells in found["largest"]} == set(names), "an order keeps its own name"
 
 
@@ -268,10 +268,10 @@ def test_sums_beyond_twenty_eight_digits_are_exact(connection: Connection) -> No
     assert "12,345,678,901,234,567,890,123,456,789.00000000000000000001" in shown(data)
 
 
-def test_a_slippage_beyond_every_integer_of_the_database_has_a_bin(connection: Connection) -> None:
+def test_an_improvement_beyond_every_integer_of_the_database_has_a_bin(connection: Connection) -> None:
     store(connection, "main", order("BTCUSDT", 1, THURSDAY, side="BUY", price="0." + "0" * 29 + "1", avgPrice="1"))
-    (bin_of,) = read(connection).as_json()["slippage"]["rows"]
-    assert bin_of[3] == 10**34 - 10**4
+    (bin_of,) = read(connection).as_json()["improvements"]["rows"]
+    assert bin_of[3] == 10**4 - 10**34
 
 
 def test_what_the_tables_say_of_a_small_history(history: Connection) -> None:
@@ -285,7 +285,7 @@ def test_what_the_tables_say_of_a_small_history(history: Connection) -> None:
     assert "main 2026-03-05T02:00:04Z 30 s USDT 1 2 1 209.007" in lines
     assert "account2 – 2026-03-06 in 81.0 days 0 0 1 1" in lines
     assert "main – – 2 0 0 0" in lines
-    assert "main BTCUSDT 1 2026-03-05T02:00:04Z LIQUIDATION LONG USDT 0.001 199 50" in lines
+    assert "main BTCUSDT 1 2026-03-05T02:00:04Z LIQUIDATION LONG USDT 0.001 199 -50" in lines
 
 
 def test_a_narrow_terminal_loses_no_digit(history: Connection) -> None:

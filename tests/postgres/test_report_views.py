@@ -15,7 +15,7 @@ from tests.postgres.samples import proven, row
 
 VIEWS = (
     *("report_cascades", "report_coverage", "report_daily", "report_force_orders", "report_liquidation_flows"),
-    *("report_runs", "report_scopes", "report_symbols"),
+    *("report_runs", "report_scopes", "report_slippage", "report_symbols"),
 )
 MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
 
@@ -48,7 +48,7 @@ def test_every_column_of_the_documented_row_in_a_readers_terms(connection: Conne
         "fill_ratio": 1,
         "price": Decimal("10871.09"),
         "average_price": Decimal("10913.21"),
-        "slippage_bps": Decimal("-38.74"),
+        "improvement_bps": Decimal("38.74"),
         "notional": Decimal("10.91321"),
         "quote_asset": "USDT",
         "base_asset": "BTC",
@@ -87,16 +87,16 @@ def test_a_sell_closes_a_long_and_a_buy_a_short(
 @pytest.mark.parametrize(
     ("side", "price", "average", "bps"),
     [
-        pytest.param("SELL", "100", "99", "100.00", id="sold lower"),
-        pytest.param("SELL", "100", "101.5", "-150.00", id="sold higher"),
-        pytest.param("BUY", "100", "101", "100.00", id="bought higher"),
-        pytest.param("BUY", "100", "98.5", "-150.00", id="bought lower"),
+        pytest.param("SELL", "100", "99", "-100.00", id="sold lower"),
+        pytest.param("SELL", "100", "101.5", "150.00", id="sold higher"),
+        pytest.param("BUY", "100", "101", "-100.00", id="bought higher"),
+        pytest.param("BUY", "100", "98.5", "150.00", id="bought lower"),
         pytest.param("SELL", "100", "100", "0.00", id="as ordered"),
-        pytest.param("SELL", "1000000", "999999.5", "0.01", id="half of the last digit, worse"),
-        pytest.param("BUY", "1000000", "999999.5", "-0.01", id="half of the last digit, better"),
+        pytest.param("SELL", "1000000", "999999.5", "-0.01", id="half of the last digit, worse"),
+        pytest.param("BUY", "1000000", "999999.5", "0.01", id="half of the last digit, better"),
         pytest.param("SELL", "1000000", "999999.50001", "0.00", id="less than half of it"),
-        pytest.param("SELL", "3", "2", "3333.33", id="a third"),
-        pytest.param("BUY", "3", "5", "6666.67", id="two thirds"),
+        pytest.param("SELL", "3", "2", "-3333.33", id="a third"),
+        pytest.param("BUY", "3", "5", "-6666.67", id="two thirds"),
         pytest.param("SELL", "0", "99", None, id="no limit"),
         pytest.param("SELL", None, "99", None, id="limit not sent"),
         pytest.param("BUY", "100", "0.00000", None, id="no fill"),
@@ -105,10 +105,10 @@ def test_a_sell_closes_a_long_and_a_buy_a_short(
         pytest.param(None, "100", "99", None, id="side not sent"),
     ],
 )
-def test_slippage_is_positive_where_the_fill_was_worse_than_the_limit(
+def test_an_improvement_is_positive_where_the_fill_was_better_than_the_limit(
     connection: Connection, side: str | None, price: str | None, average: str | None, bps: str | None
 ) -> None:
-    assert digits(order(connection, side=side, price=price, avgPrice=average)["slippage_bps"]) == bps
+    assert digits(order(connection, side=side, price=price, avgPrice=average)["improvement_bps"]) == bps
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_the_quote_asset_is_read_off_the_symbols_end(connection: Connection, sym
     assert [one["quote_assets"] for one in found(connection, "report_cascades")] == [asset]
 
 
-def test_a_day_weighs_slippage_by_notional_and_adds_up_what_was_not_filled(connection: Connection) -> None:
+def test_a_day_weighs_improvements_by_notional_and_adds_up_what_was_not_filled(connection: Connection) -> None:
     sold = {"side": "SELL", "price": "100"}
     write(
         connection,
@@ -187,14 +187,14 @@ def test_a_day_weighs_slippage_by_notional_and_adds_up_what_was_not_filled(conne
         "orders": "3",
         "quantity_filled": "1004.5",
         "notional": "1400",
-        "slippage_bps": "62.50",
+        "improvement_bps": "-62.50",
         "largest_notional": "1000",
         "quantity_unfilled": "2",
         "base_asset": "BTC",
         "margin_asset": "USDT",
         "coin_notional": "None",
     }
-    assert (adl["close_type"], adl["slippage_bps"], adl["notional"]) == ("ADL", None, 0)
+    assert (adl["close_type"], adl["improvement_bps"], adl["notional"]) == ("ADL", None, 0)
     assert adl["quantity_unfilled"] == Decimal("0.001")
 
 
@@ -214,7 +214,7 @@ def test_the_days_of_an_account_that_was_never_read_are_there(connection: Connec
 def test_a_day_without_notional_has_none_and_no_mean(connection: Connection) -> None:
     write(connection, at(MIDNIGHT, cumQuote=None, executedQty=None))
     (day,) = found(connection, "report_daily")
-    assert (day["orders"], day["notional"], day["slippage_bps"], day["largest_notional"]) == (1, None, None, None)
+    assert (day["orders"], day["notional"], day["improvement_bps"], day["largest_notional"]) == (1, None, None, None)
 
 
 def test_thirty_days_end_thirty_days_ago(connection: Connection) -> None:

@@ -49,6 +49,8 @@ WRITER_AND_READER = {
     **{f"report_{name}": (READ, READ) for name in ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")},
     "report_liquidation_flows": (READ, READ),
     "report_scopes": (READ, READ),
+    "report_slippage": (READ, READ),
+    "mark_prices": ({"SELECT", "INSERT"}, READ),
     "newest_seals": (ADD, READ),
     "run_days": (ADD, READ),
     "runs": (KEEP, READ),

@@ -29,7 +29,7 @@ def empty(**changes: Any) -> dict[str, Any]:
         "quote_assets": [],
         "close_types": CLOSE_TYPES,
         "daily": [],
-        "slippage": {"bin_bps": 5, "rows": []},
+        "improvements": {"bin_bps": 5, "rows": []},
         "hours": [],
         "cascades": [],
         "coverage": [],
@@ -68,7 +68,7 @@ def one_order() -> dict[str, Any]:
         symbols=["BTCUSDT"],
         quote_assets=["USDT"],
         daily=[[0, 0, 0, 0, 0, day, 1, "61234.50000000"]],
-        slippage={"bin_bps": 5, "rows": [[0, 0, 0, 10, 1]]},
+        improvements={"bin_bps": 5, "rows": [[0, 0, 0, 10, 1]]},
         hours=[[0, 0, 0, 1, 2, 1]],
         coverage=[[*row[:5], 1 if row[2] == day else 0] for row in covered(0)],
         largest=[
@@ -116,7 +116,7 @@ def _day(
             hour = int(draw.gauss(14, 5)) % 24
             data["hours"].append([*wallet, symbol, date.fromisoformat(day).weekday(), hour, orders])
             for _ in range(orders):
-                data["slippage"]["rows"].append([*wallet, symbol, 5 * int(draw.gauss(3, 6) // 1), 1])
+                data["improvements"]["rows"].append([*wallet, symbol, 5 * int(draw.gauss(20, 6) // 1), 1])
             started = f"{day}T{hour:02}:{draw.randrange(60):02}:{draw.randrange(60):02}.{draw.randrange(1000):03}Z"
             asset = data["quote_assets"][assets[symbol]]
             order = [*wallet, name, f"{draw.randrange(10**11)}", started, CLOSE_TYPES[kind], "LONG"]

@@ -121,5 +121,5 @@ def test_an_empty_page_is_small_enough_to_be_sent_by_mail() -> None:
 def test_each_order_costs_the_page_little() -> None:
     empty, rich = (len(page(data).encode()) for data in (reported.empty(), reported.rich()))
     rows = sum(len(reported.rich()[name]) for name in ("daily", "hours", "cascades", "coverage", "largest"))
-    rows += len(reported.rich()["slippage"]["rows"])
+    rows += len(reported.rich()["improvements"]["rows"])
     assert (rich - empty) / rows < 100

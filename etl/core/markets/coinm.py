@@ -14,5 +14,6 @@ MARKET = Market(
     probe_symbol="BTCUSD_PERP",
     all_orders=Records(Endpoint(DAPI, "/dapi/v1/allOrders", 5), 100, 50, needs_symbol=True),
     fills=Records(Endpoint(DAPI, "/dapi/v1/userTrades", 5), 1_000, 50, needs_symbol=True, takes_order_id=True),
+    mark_prices=Endpoint(DAPI, "/dapi/v1/markPriceKlines"),
     income=Records(Endpoint(DAPI, "/dapi/v1/income", 20), 1_000, 100),
 )

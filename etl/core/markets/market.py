@@ -107,6 +107,8 @@ class Market:
     """Where every order of the account is listed, also its own. None: the market has no such list."""
     fills: Records | None = None
     income: Records | None = None
+    mark_prices: Endpoint | None = None
+    """Where the mark prices of each minute are listed, for anyone; the weight of fewer than 100 minutes."""
     is_portfolio_margin: bool = False
     """Whether only accounts in Portfolio Margin have it; the others have only markets that are not."""
 

@@ -3,7 +3,7 @@
 That API has neither a clock nor a list of symbols: both are asked for at the futures API.
 """
 
-from etl.core.markets.apis import FAPI_LISTING, FAPI_TIME, PAPI
+from etl.core.markets.apis import FAPI, FAPI_LISTING, FAPI_TIME, PAPI
 from etl.core.markets.market import FUTURES, Endpoint, Market, Records
 
 MARKET = Market(
@@ -17,6 +17,7 @@ MARKET = Market(
     probe_symbol="BTCUSDT",
     all_orders=Records(Endpoint(PAPI, "/papi/v1/um/allOrders", 5), 1_000, 500, needs_symbol=True),
     fills=Records(Endpoint(PAPI, "/papi/v1/um/userTrades", 5), 1_000, 500, needs_symbol=True),
+    mark_prices=Endpoint(FAPI, "/fapi/v1/markPriceKlines"),
     income=Records(Endpoint(PAPI, "/papi/v1/um/income", 30), 1_000, 100),
     is_portfolio_margin=True,
 )

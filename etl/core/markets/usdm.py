@@ -14,5 +14,6 @@ MARKET = Market(
     probe_symbol="BTCUSDT",
     all_orders=Records(Endpoint(FAPI, "/fapi/v1/allOrders", 5), 1_000, 500),
     fills=Records(Endpoint(FAPI, "/fapi/v1/userTrades", 5), 1_000, 500, needs_symbol=True, takes_order_id=True),
+    mark_prices=Endpoint(FAPI, "/fapi/v1/markPriceKlines"),
     income=Records(Endpoint(FAPI, "/fapi/v1/income", 30), 1_000, 100),
 )

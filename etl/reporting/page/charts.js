@@ -102,9 +102,9 @@ function symbolsChart(report, view, choice, look, width) {
   };
 }
 
-function slippageChart(report, view, choice, look) {
+function improvementChart(report, view, choice, look) {
   if (!view.bins.length) return null;
-  const bars = barsOf(view.bins, report.slippage.bin_bps);
+  const bars = barsOf(view.bins, report.improvements.bin_bps);
   const all = sum(bars.map((bar) => bar.orders));
   const span = ({ from, to, open }) =>
     ({ below: `below ${to} bps`, above: `${from} bps and above` })[open] ?? `${from} to below ${to} bps`;
@@ -116,14 +116,14 @@ function slippageChart(report, view, choice, look) {
   return {
     height: 300,
     legend: [
-      ...(bars[0].from < 0 ? [["better than the order's price", look.colour("better")]] : []),
-      ...(bars.at(-1).from >= 0 ? [["at that price or worse", look.colour("worse")]] : []),
+      ...(bars.at(-1).from >= 0 ? [["at the order's price or better", look.colour("better")]] : []),
+      ...(bars[0].from < 0 ? [["worse than the order's price", look.colour("worse")]] : []),
     ],
     option: {
       ...base,
       xAxis: categoryAxis(look, {
         data: bars.map(({ from, to, open }) => ({ below: `<${to}`, above: `≥${from}` })[open] ?? `${from}`),
-        name: "← better · basis points · worse →",
+        name: "← worse · basis points · better →",
         nameLocation: "middle",
         nameGap: 28,
         nameTextStyle: { color: look.colour("quiet") },
@@ -135,7 +135,7 @@ function slippageChart(report, view, choice, look) {
         barMaxWidth: 40,
         data: bars.map(({ from, orders }) => ({
           value: orders,
-          itemStyle: { color: look.colour(from < 0 ? "better" : "worse") },
+          itemStyle: { color: look.colour(from < 0 ? "worse" : "better") },
         })),
       }],
     },

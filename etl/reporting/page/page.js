@@ -3,13 +3,13 @@
 const CHARTS = {
   daily: dailyChart,
   symbols: symbolsChart,
-  slippage: slippageChart,
+  improvement: improvementChart,
   cascades: cascadesChart,
   hours: hoursChart,
   coverage: calendarChart,
 };
 const GAPS_SHOWN = 6;
-const PAPER = { daily: 640, coverage: 310, symbols: 310, slippage: 310, cascades: 310, hours: 310 }; // pixels on A4
+const PAPER = { daily: 640, coverage: 310, symbols: 310, improvement: 310, cascades: 310, hours: 310 }; // pixels on A4
 
 const report = readReport(JSON.parse(document.getElementById("report-data").textContent));
 const filters = document.forms[0].elements;

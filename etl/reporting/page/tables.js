@@ -22,7 +22,7 @@ function tablesOf(report, view, choice) {
   return {
     daily: dailyTable(report, view, asset, amount),
     symbols: symbolsTable(report, view, asset, amount),
-    slippage: slippageTable(report, view),
+    improvement: improvementTable(report, view),
     cascades: cascadesTable(report, view),
     hours: hoursTable(view),
     coverage: coverageTable(report, view),
@@ -87,14 +87,14 @@ function symbolsTable(report, view, asset, amount) {
   };
 }
 
-function slippageTable(report, view) {
-  const width = report.slippage.bin_bps;
+function improvementTable(report, view) {
+  const width = report.improvements.bin_bps;
   const all = sum(view.bins.map((bin) => bin.orders));
-  const better = sum(view.bins.filter((bin) => bin.edge < 0).map((bin) => bin.orders));
+  const better = sum(view.bins.filter((bin) => bin.edge >= 0).map((bin) => bin.orders));
   const middle = all && quantile(view.bins, 0.5);
   return {
-    gist: all && `${many(all, "order")} with a price and a fill: ${percent(better, all)} filled at a better price `
-      + `than the order's, ${percent(all - better, all)} at that price or a worse one; the median is between `
+    gist: all && `${many(all, "order")} with a price and a fill: ${percent(better, all)} filled at the order's `
+      + `price or a better one, ${percent(all - better, all)} at a worse one; the median is between `
       + `${middle} and ${middle + width} bps.`,
     columns: [number("From, bps"), number("to below, bps"), number("Orders"), number("Share")],
     rows: view.bins.map(({ edge, orders }) => [edge, edge + width, grouped(orders), percent(orders, all)].map(String)),
@@ -166,13 +166,13 @@ function largestTable(report, view) {
     columns: [
       text("Time, UTC"), text("Account"), ...ofMarket(report, text("Market")), text("Symbol"), text("Type"),
       text("Closed"), number("Notional"), text("Asset"), number("Quantity"), number("Average price"),
-      number("Slippage, bps"), number("Order id"),
+      number("Better by, bps"), number("Order id"),
     ],
     rows: view.largest.map(({ cells }) => {
-      const [account, market, symbol, id, time, type, closed, quantity, price, notional, asset, slippage] = cells;
+      const [account, market, symbol, id, time, type, closed, quantity, price, notional, asset, improvement] = cells;
       return [
         spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, type, cell(closed),
-        amount(notional), cell(asset), amount(quantity), amount(price), amount(slippage), String(id),
+        amount(notional), cell(asset), amount(quantity), amount(price), amount(improvement), String(id),
       ];
     }),
   };
@@ -206,7 +206,7 @@ function nothingOf(name, report, view) {
     const none = proven ? `; ${many(proven, "day")} proven to have none` : "";
     return `No force order is stored in this span${none}.`;
   }
-  if (name === "slippage") return "No order of this choice has both a price and a fill.";
+  if (name === "improvement") return "No order of this choice has both a price and a fill.";
   if (name === "cascades") return "No cascade: no two orders came in quick succession.";
   return "No force order is stored for this choice.";
 }

@@ -91,7 +91,7 @@ function viewOf(report, choice) {
     symbols: [...groupedBy(daily, listedAs).values()]
       .map((rows) => ({ market: rows[0].market, symbol: rows[0].symbol, ...tally(rows) }))
       .sort((one, other) => (other.units > one.units ? 1 : other.units < one.units ? -1 : other.orders - one.orders)),
-    bins: binned(report.slippage.rows.filter(isCounted)),
+    bins: binned(report.improvements.rows.filter(isCounted)),
     hours: weekOf(report.hours.filter(isCounted)),
     cascades: report.cascades.filter(ofWallet),
     coverage,

@@ -5,8 +5,8 @@ What is known of the fills of an order stands in a table of its own, so that rea
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

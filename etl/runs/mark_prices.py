@@ -1,0 +1,73 @@
+"""Reads the mark price at each order, for what its fill was worse than the market. Public, and cached for ever."""
+
+from functools import partial
+
+from sqlalchemy import Connection
+
+from etl.core.mark_prices import PriceRequest, price_requests
+from etl.core.markets.market import Market
+from etl.core.paging import Refusal
+from etl.core.planning import Rules
+from etl.core.wallets import Wallet
+from etl.errors import ExchangeError, ThrottledError
+from etl.exchange.client import ExchangeClient
+from etl.exchange.mark_prices import question
+from etl.logs import logger
+from etl.runs.fetchers import interruptibly
+from etl.runs.reader import Reader
+from etl.runs.readings import Left
+from etl.runs.recorder import Recorder
+from etl.runs.spans import Planner
+from etl.store import mark_prices, runs
+
+MOST_MINUTES = 2_000
+"""Of an account and market in one run, the newest first."""
+
+_log = logger(__name__)
+
+
+class MarkPriceReader:
+    """Asks for the minutes of the orders that the exchange still keeps. A minute without a price is asked again."""
+
+    def __init__(self, connection: Connection, reader: Reader, recorder: Recorder) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._recorder = recorder
+        self.left = Left()
+
+    def concerns(self, market: Market) -> bool:
+        return self._reader.costs.mark_prices and market.mark_prices is not None
+
+    def read(self, wallet: Wallet, client: ExchangeClient, _planner: Planner, rules: Rules) -> None:
+        """Raises ThrottledError, StoppedError and StoreError; what else fails is left to the next run."""
+        missing = mark_prices.missing(self._connection, *wallet, rules.floor, MOST_MINUTES)
+        self._connection.rollback()
+        unknown: set[str] = set()
+        for request in price_requests(missing):
+            if request.symbol in unknown:
+                continue
+            try:
+                if not self._read_one(wallet, client, request):
+                    unknown.add(request.symbol)
+            except ThrottledError:
+                raise
+            except ExchangeError as error:
+                _log.info("account %s: mark prices: %s", wallet, error)
+                self.left.faults.append(f"account {wallet}: mark prices could not be read; the next run asks again")
+                return
+
+    def _read_one(self, wallet: Wallet, client: ExchangeClient, request: PriceRequest) -> bool:
+        """Whether the exchange knows the symbol. Stores the prices and what the run has spent."""
+        endpoint = client.market.mark_prices
+        assert endpoint is not None  # noqa: S101 – `concerns` looks
+        answer = interruptibly(partial(client.ask, question(endpoint, request)), self._reader.stop)
+        if isinstance(answer, Refusal):
+            return answer is not Refusal.UNKNOWN_SYMBOL
+        wanted = set(request.wanted)
+        prices = [one for one in answer if one.minute in wanted]
+        mark_prices.add(self._connection, wallet.market, request.symbol, prices)
+        counts = self._recorder.counts
+        counts.requests, counts.weight = self._reader.spent()
+        runs.save(self._connection, self._recorder.run_id, counts)
+        self._connection.commit()
+        return True
