@@ -44,6 +44,10 @@ class SettingsByName(TypedDict, total=False):
     reread_days: int
     window_days: float
     page_limit: int
+    cost_weight: int
+    income_types: Sequence[str]
+    reconcile_days: int
+    mark_prices: bool
     concurrency: int
     attempts: int
     connect_timeout_seconds: float

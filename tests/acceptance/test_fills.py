@@ -405,3 +405,26 @@ def test_a_row_that_can_be_read_later_completes_its_order(lab: Labs) -> None:
     assert done.returncode == 0, done.stderr
     assert states(made) == {"complete": 1}
     assert stored(made) == expected(made)
+
+
+def test_a_time_that_the_exchange_refuses_costs_only_its_own_orders(lab: Labs) -> None:
+    made = with_orders(lab)
+    made.tell("orders", [filled_row(1, made.now() - 40 * DAY), filled_row(2, made.now() - 39 * DAY)])
+    fault(made, "code", at=[1, 2], code=-4166, msg="Search window is restricted to recent 30 days only.")
+    done = made("sync", FORCE_ORDERS_CONCURRENCY="1")
+    assert done.returncode == 0
+    assert "the fills of 1 order are still to be read" in done.stderr
+    assert [(row["state"], row["reason"]) for row in checks(made)] == [
+        ("incomplete", "beyond retention"),
+        ("complete", None),
+    ]
+    assert requested(made) == 3
+
+
+def test_a_window_that_is_too_wide_is_asked_for_in_pieces(lab: Labs) -> None:
+    made = with_orders(lab)
+    made.tell("orders", [filled_row(number, made.now() - (30 - number) * HOUR) for number in range(1, 5)])
+    fault(made, "code", at=1, code=-4165, msg="Invalid time interval.")
+    done = made("sync", FORCE_ORDERS_CONCURRENCY="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert states(made) == {"complete": 4}
