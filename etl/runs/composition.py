@@ -16,10 +16,11 @@ from etl.core.timeline import SECOND
 from etl.core.wallets import Wallet
 from etl.exchange.access import Access
 from etl.exchange.budget import Budget
-from etl.exchange.client import ExchangeClient, HttpOptions
+from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
+from etl.exchange.sender import HttpOptions
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.capital_flows import FlowReader
 from etl.runs.fills import FillReader
