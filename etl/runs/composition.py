@@ -26,6 +26,7 @@ from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
+from etl.runs.record_reader import RecordReader
 from etl.runs.run import Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
@@ -145,7 +146,7 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    readings = [FlowReader(connection, reader, run.recorder)]
+    readings = [FlowReader(RecordReader(connection, reader, run.recorder))]
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 
