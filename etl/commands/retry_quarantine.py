@@ -1,19 +1,22 @@
 """`quarantine retry`: reads quarantined rows again, as an upgraded program may understand them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.capital_flows import OF_MARKET, QUARANTINE, Flow
-from etl.core.orders import Order
+from etl.core.income import Income, market_of
+from etl.core.orders import Order, Reject
 from etl.core.timeline import to_millis
 from etl.core.wallets import Wallet
 from etl.errors import ExitCode
 from etl.exchange.capital_flow import read_flow
+from etl.exchange.income import read_row as read_income
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
-from etl.store import capital_flows, coverage, locks, orders, quarantine, runs, seals
+from etl.store import capital_flows, coverage, income, locks, orders, quarantine, runs, seals
 from etl.store.engine import store_errors
 from etl.store.orders import Tally
 from etl.store.quarantine import Quarantined
@@ -54,22 +57,36 @@ def retry_quarantine(connection: Connection) -> Retried:
 
 
 def _wallet_of(row: Quarantined) -> Wallet:
-    return Wallet(row.account, OF_MARKET if row.market == QUARANTINE else row.market)
+    return Wallet(row.account, OF_MARKET if row.market == QUARANTINE else market_of(row.market) or row.market)
 
 
 def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
     """Returns what it counts, None where the row still cannot be read."""
-    return (_store_flow if row.market == QUARANTINE else _store_order)(connection, run_id, row)
+    if row.market == QUARANTINE:
+        return _store_flow(connection, run_id, row)
+    return (_store_order if market_of(row.market) is None else _store_income)(connection, run_id, row)
 
 
 def _store_flow(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
-    """A flow is no order, and counts as none."""
     flow = read_flow(row.raw.encode(), to_millis(row.seen_at))
     if not isinstance(flow, Flow):
         return None
+    flows = [flow] if flow.is_liquidation else []
+    return _add(connection, lambda: capital_flows.add(connection, *_wallet_of(row), run_id, flows))
+
+
+def _store_income(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
+    read = read_income(row.raw.encode(), to_millis(row.seen_at))
+    if not isinstance(read, Income):
+        return None
+    return _add(connection, lambda: income.add(connection, *_wallet_of(row), run_id, [read]))
+
+
+def _add(connection: Connection, add: Callable[[], list[Reject]]) -> Tally | None:
+    """What is no order counts as none. None where Postgres refuses it, or where it contradicts what is stored."""
     attempt = connection.begin_nested()
     try:
-        others = capital_flows.add(connection, *_wallet_of(row), run_id, [flow] if flow.is_liquidation else [])
+        others = add()
     except DataError:
         attempt.rollback()
         return None

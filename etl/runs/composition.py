@@ -23,11 +23,13 @@ from etl.exchange.retries import RetryPolicy
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.capital_flows import FlowReader
 from etl.runs.from_settings import rules, store
+from etl.runs.income import IncomeReader
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
+from etl.runs.readings import Reading
 from etl.runs.record_reader import RecordReader
-from etl.runs.run import Run
+from etl.runs.run import NIGHTLY, Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
@@ -146,7 +148,10 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    readings = [FlowReader(RecordReader(connection, reader, run.recorder))]
+    records = RecordReader(connection, reader, run.recorder)
+    readings: list[Reading] = [FlowReader(records)]
+    if spec.command == NIGHTLY and reader.costs.weight:
+        readings.append(IncomeReader(records, reader.costs.income_types))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 

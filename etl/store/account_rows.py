@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, delete, func, select, text, union
 from sqlalchemy.exc import ProgrammingError
 
-from etl.core.capital_flows import QUARANTINE
+from etl.core import capital_flows, income
 from etl.errors import StoreError
 from etl.store.schema import coverage, decisions, force_orders, metadata, order_counts, quarantined_orders
 
@@ -29,7 +29,12 @@ def names(connection: Connection) -> list[str]:
 def markets(connection: Connection, account: str) -> list[str]:
     """Every market in which the account was read, sorted."""
     of_account = (select(table.c.market).where(table.c.account == account) for table in _OF_RUNS)
-    return sorted({*connection.scalars(union(*of_account))} - {QUARANTINE})
+    return sorted(market for market in connection.scalars(union(*of_account)) if _is_market(market))
+
+
+def _is_market(market: str) -> bool:
+    """Not one of the other lists whose rows may be quarantined."""
+    return market != capital_flows.QUARANTINE and income.market_of(market) is None
 
 
 def count_orders(connection: Connection, account: str) -> int:

@@ -5,6 +5,7 @@ from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
+from etl.store.schema.income import income, income_coverage
 from etl.store.schema.orders import (
     ORDER_SOURCES,
     force_order_revisions,
@@ -32,6 +33,8 @@ __all__ = [
     "force_order_revisions",
     "force_orders",
     "identities",
+    "income",
+    "income_coverage",
     "instruments",
     "metadata",
     "newest_seals",
