@@ -12,6 +12,7 @@ depends_on = None
 
 INCOME = """
     CREATE TABLE income (
+        id bigint GENERATED ALWAYS AS IDENTITY,
         account text NOT NULL,
         market text NOT NULL,
         income_type text NOT NULL,
@@ -25,6 +26,7 @@ INCOME = """
         raw jsonb NOT NULL,
         first_seen_at timestamptz NOT NULL DEFAULT now(),
         first_run_id bigint NOT NULL,
+        CONSTRAINT income_pkey PRIMARY KEY (id),
         CONSTRAINT income_copy_check CHECK (copy >= 0 AND (copy = 0 OR tran_id = 0))
     )
 """
@@ -76,9 +78,10 @@ COMMENTS = {
     "TABLE income": "What changed the balance of an account in a market, of the types that are read: INSURANCE_CLEAR "
     "is the fee for the clearance of a liquidation. A row names no order. Of a time that income_gaps names some rows "
     "may be missing. Unique by account, market, income_type and tran_id or, where that is 0, by all that a row says.",
+    "COLUMN income.id": "Ours: the order in which rows were stored.",
     "COLUMN income.account": "Name of the account in the settings.",
     "COLUMN income.market": "The market in whose balance it is.",
-    "COLUMN income.income_type": "The word of the exchange, such as INSURANCE_CLEAR, FUNDING_FEE, COMMISSION, REALIZED_PNL.",
+    "COLUMN income.income_type": "The word of the exchange, such as INSURANCE_CLEAR or FUNDING_FEE.",
     "COLUMN income.tran_id": "The id that the exchange gave, unique within the type; 0: none.",
     "COLUMN income.time": "When the balance changed, to the millisecond.",
     "COLUMN income.asset": "The asset of the balance.",

@@ -37,6 +37,7 @@ WRITER_AND_READER = {
     "income": ({"SELECT", "INSERT"}, READ),
     "income_coverage": (ADD, NOTHING),
     "income_gaps": (READ, READ),
+    "income_id_seq": (READ, NOTHING),
     "instruments": (ADD, READ),
     "jobs": (READ, READ),
     "order_counts": (ADD, READ),
