@@ -29,15 +29,17 @@ WINDOWS = 13
 
 
 def income_lab(
-    lab: Labs, market: str = "usdm", scenario: Scenario | None = None, of: Generated | None = SPARSE, **set_to: str
+    lab: Labs,
+    market: str = "usdm",
+    scenario: Scenario | None = None,
+    of: Generated | None = SPARSE,
+    named: Sequence[str] = (CLEARANCE,),
 ) -> Lab:
+    """An account that has this market, and a command that reads these types of income."""
     made = market_lab(lab, market, of, scenario)
-    made.command.environment.update({"FORCE_ORDERS_COST_WEIGHT": "3000", "FORCE_ORDERS_ATTEMPTS": "1", **set_to})
+    settings = {"FORCE_ORDERS_COST_WEIGHT": "3000", "FORCE_ORDERS_INCOME_TYPES": ",".join(named)}
+    made.command.environment.update({"FORCE_ORDERS_ATTEMPTS": "1", **settings})
     return made
-
-
-def types(*names: str) -> dict[str, str]:
-    return {"FORCE_ORDERS_INCOME_TYPES": ",".join(names)}
 
 
 def books(lab: Lab, market: str = "usdm", named: Sequence[str] = (CLEARANCE,)) -> list[dict[str, Any]]:
@@ -83,7 +85,7 @@ def said_of_income(done: Any) -> list[str]:
 
 @pytest.mark.parametrize("market", PATHS)
 def test_the_table_equals_the_books_and_the_next_night_costs_one_request_a_type(lab: Labs, market: str) -> None:
-    one = income_lab(lab, market, Scenario(income_tran_id="unique"), LONG, **types(*SEVERAL))
+    one = income_lab(lab, market, Scenario(income_tran_id="unique"), LONG, SEVERAL)
     done = one("sync")
     assert done.returncode == 0, done.stderr
     assert requested(one, PATHS[market]) == 3 * WINDOWS
@@ -110,7 +112,7 @@ def test_only_the_clearance_of_liquidations_is_read_unless_more_is_set(lab: Labs
 @pytest.mark.parametrize("market", ["usdm", "pm-coinm"])
 def test_rows_without_an_id_are_all_kept_also_those_that_are_equal(lab: Labs, market: str) -> None:
     scenario = Scenario(income_tran_id="0", clearance_trade_id=False)
-    one = income_lab(lab, market, scenario, LONG, **types(CLEARANCE, "TRANSFER"))
+    one = income_lab(lab, market, scenario, LONG, (CLEARANCE, "TRANSFER"))
     assert one("sync").returncode == 0
     assert stored(one, market) == books(one, market, (CLEARANCE, "TRANSFER"))
     assert one.sql("SELECT DISTINCT copy FROM income ORDER BY copy") == [{"copy": 0}, {"copy": 1}]
@@ -161,7 +163,7 @@ def test_a_night_that_was_killed_keeps_what_it_proved(lab: Labs) -> None:
 
 
 def test_a_host_without_income_is_asked_once_and_makes_no_noise(lab: Labs) -> None:
-    one = income_lab(lab, **types(*SEVERAL))
+    one = income_lab(lab, named=SEVERAL)
     fault(one, "status", status=404)
     done = one("--log-level", "warning", "sync")
     assert (done.returncode, said_of_income(done)) == (0, [])
@@ -172,7 +174,7 @@ def test_a_host_without_income_is_asked_once_and_makes_no_noise(lab: Labs) -> No
 
 
 def test_a_type_that_the_exchange_refuses_is_one_line_and_the_others_are_read(lab: Labs) -> None:
-    one = income_lab(lab, **types("NO_SUCH_INCOME", CLEARANCE))
+    one = income_lab(lab, named=("NO_SUCH_INCOME", CLEARANCE))
     fault(one, "code", at=1, code=-1130, msg="Data sent for parameter 'incomeType' is not valid.")
     done = one("--log-level", "warning", "sync")
     assert done.returncode == 0
@@ -184,7 +186,7 @@ def test_a_type_that_the_exchange_refuses_is_one_line_and_the_others_are_read(la
 
 
 def test_a_key_that_may_not_read_income_is_one_line(lab: Labs) -> None:
-    one = income_lab(lab, **types(*SEVERAL))
+    one = income_lab(lab, named=SEVERAL)
     fault(one, "code", code=-1002, msg="You are not authorized to execute this request.")
     done = one("--log-level", "warning", "sync")
     assert done.returncode == 0
@@ -204,7 +206,7 @@ def test_a_ban_ends_the_night_and_takes_no_proof_of_orders(lab: Labs) -> None:
 
 
 def test_an_exchange_that_leaves_out_stored_income_is_not_believed(lab: Labs) -> None:
-    one = income_lab(lab, **types("FUNDING_FEE"))
+    one = income_lab(lab, named=("FUNDING_FEE",))
     assert one("sync").returncode == 0
     one.tell("clock", {"advance_ms": HOUR})
     one.tell("scenario", {"records_delay_ms": 20 * HOUR})
@@ -259,7 +261,7 @@ def test_neither_a_backfill_nor_a_verification_nor_a_night_without_costs_asks_fo
     assert one("backfill").returncode == 0
     assert one("verify").returncode == 0
     assert one("sync", FORCE_ORDERS_COST_WEIGHT="0").returncode == 0
-    assert one("sync", **types("none")).returncode == 0
+    assert one("sync", FORCE_ORDERS_INCOME_TYPES="none").returncode == 0
     assert requested(one) == 0
     assert one.sql("SELECT FROM income_coverage") == []
 

@@ -134,3 +134,15 @@ def test_a_request_whose_page_was_longer_settles_a_doubt_and_there_may_be_none()
 def test_under_the_smallest_limit_an_empty_page_is_whole() -> None:
     assert note(PageLimits(1), 0) is None
     assert not is_whole(note(PageLimits(1), 1))
+
+
+@pytest.mark.parametrize("rows", [99, 101])
+def test_a_default_below_a_fifth_of_the_limit_is_in_doubt(rows: int) -> None:
+    limits = PageLimits(1_000, 100)
+    request = PageRequest(WINDOW, 1_000)
+    assert (note(limits, rows, request) is None) is (rows < 100)
+    doubt = note(limits, 100, request)
+    assert doubt is not None
+    note(limits, 1_000, request)
+    assert not limits.may_be_lone(doubt)
+    assert not is_whole(doubt), "a server that ignores the limit returns just the default"
