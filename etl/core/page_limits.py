@@ -5,9 +5,9 @@ of requests only, counted in rows or in bytes, and it may change that while a ru
 whole if a longer page, with room for two more rows, came before it and another one after it: then the server could have
 returned more than it did. Without such pages its window is requested in parts.
 
-From half the limit on, where the documented default lies, the longer pages must be full ones of the same kind: a server
-that ignores the limit for a kind of requests returns the default, and pages that are cut by bytes differ by a row or
-two.
+From half the limit on the longer pages must be full ones of the same kind, because pages that are cut by bytes differ
+by a row or two. A page of exactly the documented default is never whole: a server that ignores the limit for a kind of
+requests returns it.
 
 Where no longer page came, a page of less than a third of the limit is in doubt only if another one has its very length,
 as pages that are cut at the same number have. A page of less than a fifth is taken for whole. Doubting every small page
