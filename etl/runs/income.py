@@ -85,17 +85,19 @@ class IncomeReader:
 
 
 def lines(wallet: Wallet, income_type: str, outcome: Outcome) -> list[str]:
-    """What to say of income that is not proven.
+    """The line that says what of a type is not proven; none where nothing is to be said.
 
-    A host that does not have it is no fault: it is the same every night, and the log says it.
+    A host that does not have income is no fault: it is the same every night, and the log says it.
     """
     whose, error = f"account {wallet}: the income {income_type}", outcome.error
-    left_out = [f"{whose} {row} is stored, and the exchange left it out" for row in outcome.left_out]
-    if isinstance(error, NotServedError) or not outcome.unproven:
-        return left_out
+    if isinstance(error, NotServedError):
+        return []
     if isinstance(error, CredentialsError):
-        return [*left_out, f"account {wallet}: the key may not read income ({error})"]
+        return [f"account {wallet}: the key may not read income ({error})"]
     if isinstance(error, RejectedError):
-        return [*left_out, f"{whose} is refused; take it out of income_types if it is no type of income ({error})"]
-    missing = f"of {duration(outcome.unproven)} is not proven ({outcome.why}); the next run asks again"
-    return [*left_out, f"{whose} {missing}"]
+        return [f"{whose} is refused; take it out of income_types if it is no type of income ({error})"]
+    if outcome.left_out:
+        return [f"{whose} {outcome.left_out[0]} is stored, but the exchange left it out, so its answer proves nothing"]
+    if outcome.unproven:
+        return [f"{whose} of {duration(outcome.unproven)} is not proven ({outcome.why}); the next run asks again"]
+    return []

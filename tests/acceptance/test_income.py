@@ -212,7 +212,8 @@ def test_an_exchange_that_leaves_out_stored_income_is_not_believed(lab: Labs) ->
     one.tell("scenario", {"records_delay_ms": 20 * HOUR})
     done = one("sync")
     assert done.returncode == 0
-    assert "is stored, and the exchange left it out" in done.stderr
+    (line,) = said_of_income(done)
+    assert "is stored, but the exchange left it out" in line
     (gap,) = gaps(one)
     assert gap["reason"] == "disputed"
     assert gap["gap_end"] - gap["gap_start"] < timedelta(hours=2), "what was proven before stays proven"
