@@ -57,7 +57,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
-            *("unread_markets", "capital_flow_gaps", "income_gaps", "shared_weight", "alembic_version"),
+            *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
         ),
         ("SELECT",),
     ),
