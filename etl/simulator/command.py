@@ -229,6 +229,8 @@ def _form_of(switch: Switch) -> Mapping[str, Any]:
         return {"choices": switch.choices}
     if switch.kind is bool:
         return {"action": argparse.BooleanOptionalAction}
+    if switch.kind is str:
+        return {"metavar": "S,…"}
     return {"type": instant, "metavar": "T"} if switch.optional else {"type": switch.kind, "metavar": "N"}
 
 

@@ -12,6 +12,7 @@ from etl.simulator.faults import Script, faults_from
 from etl.simulator.markets import USDM, Market, market_named
 from etl.simulator.messages import Reply, Request, json_reply
 from etl.simulator.orders import json_array, orders_from_json
+from etl.simulator.record_endpoints import books_document
 from etl.simulator.scenario import changed, switches
 from etl.simulator.stats import Stats
 
@@ -31,8 +32,12 @@ def control(exchange: Exchange, request: Request, real_ms: float) -> Reply:
 
 
 def _history(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
-    """Every order of a market that can be read now, oldest first, whatever the retention and the account's rights."""
-    book = exchange.books.shown(_account(exchange, params), _market(params), exchange.scenario)
+    """Every order of a market that can be read now, oldest first, whatever the retention and the account's rights.
+
+    With lost=true also those that the list of forced orders lost.
+    """
+    read = exchange.books.recorded if params.get("lost") == "true" else exchange.books.shown
+    book = read(_account(exchange, params), _market(params), exchange.scenario)
     return Reply(200, json_array(book.readable(_readable_by_ms(exchange, real_ms))))
 
 
@@ -40,6 +45,24 @@ def _flows(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: f
     """Every capital flow of an account that can be read now, oldest first."""
     orders = exchange.books.in_margin(_account(exchange, params), exchange.scenario)
     return json_reply([flow.document() for flow in flows_of(orders, _readable_by_ms(exchange, real_ms))])
+
+
+def _books(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
+    """All orders, fills and income of an account in a market of futures up to now, whatever the retention."""
+    market = _market(params)
+    if market.wallet == "margin":
+        raise ValueError(f"{market.name} has no books, only markets of futures have")
+    return json_reply(books_document(exchange, _account(exchange, params), market, exchange.now_ms(real_ms)))
+
+
+def _lose(exchange: Exchange, params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
+    """Take one order out of the list of forced orders; allOrders, userTrades and income keep it."""
+    match body:
+        case {"symbol": str(symbol), "orderId": int(order_id)}:
+            exchange.books.lose(_account(exchange, params), _market(params), symbol, order_id, exchange.scenario)
+            return json_reply({"lost": 1})
+        case _:
+            raise ValueError('what is lost is {"symbol": name, "orderId": number}')
 
 
 def _add_orders(exchange: Exchange, params: Mapping[str, str], body: Any, _real_ms: float) -> Reply:
@@ -120,11 +143,13 @@ def _account(exchange: Exchange, params: Mapping[str, str]) -> str:
 _ACTIONS: Mapping[tuple[str, str], Callable[[Exchange, Mapping[str, str], Any, float], Reply]] = {
     ("GET", "/sim/history"): _history,
     ("GET", "/sim/capital-flows"): _flows,
+    ("GET", "/sim/books"): _books,
     ("GET", "/sim/stats"): _stats,
     ("GET", "/sim/scenario"): _scenario,
     ("GET", "/sim/accounts"): _accounts,
     ("POST", "/sim/accounts"): _change_account,
     ("POST", "/sim/orders"): _add_orders,
+    ("POST", "/sim/lose"): _lose,
     ("POST", "/sim/reset-stats"): _reset_stats,
     ("POST", "/sim/scenario"): _change_scenario,
     ("POST", "/sim/faults"): _set_faults,

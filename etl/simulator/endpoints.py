@@ -1,41 +1,21 @@
 """Every path of the exchange: the pool and the weight it costs, and how it is answered."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 
 from etl.simulator import access, listings, rules
 from etl.simulator.accounts import Account
+from etl.simulator.calls import Call, Endpoint
 from etl.simulator.capital_flow import flows_of, selected
-from etl.simulator.faults import Fault
 from etl.simulator.markets import MARKETS, SIGNED, Market
-from etl.simulator.messages import Reply, Request, json_reply
+from etl.simulator.messages import Reply, json_reply
 from etl.simulator.numbered import numbered_body, numbered_page
 from etl.simulator.orders import json_array
 from etl.simulator.page import page
-from etl.simulator.pools import API, FUTURES, PAPI, SAPI, Pool, Price, flat
+from etl.simulator.pools import API, FUTURES, PAPI, SAPI, flat
+from etl.simulator.record_endpoints import RECORD_ENDPOINTS
 from etl.simulator.scenario import Scenario
 from etl.simulator.venue import Venue
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An exchange request with its parameters, the fault that hits it and the server time."""
-
-    request: Request
-    pairs: list[tuple[str, str]]
-    params: dict[str, str]
-    fault: Fault | None
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """What one path costs, and the function that answers it; that raises RefusedError."""
-
-    pool: Pool
-    price: Price
-    answer: Callable[[Venue, Call], Reply]
 
 
 def served(path: str, scenario: Scenario) -> Endpoint | None:
@@ -44,10 +24,10 @@ def served(path: str, scenario: Scenario) -> Endpoint | None:
     return None if absent.get(path.split("/")[1] if "/" in path else "") else ENDPOINTS.get(path)
 
 
-def price(path: str, has_symbol: bool, scenario: Scenario) -> int:
+def price(path: str, params: Mapping[str, str], scenario: Scenario) -> int:
     """The weight of one request; of one to no endpoint 1."""
     endpoint = served(path, scenario)
-    return endpoint.price(scenario, has_symbol) if endpoint else 1
+    return endpoint.price(scenario, params) if endpoint else 1
 
 
 def _ping(_venue: Venue, _call: Call) -> Reply:
@@ -126,6 +106,7 @@ def _force_orders(market: Market, venue: Venue, call: Call) -> Reply:
 
 
 ENDPOINTS: Mapping[str, Endpoint] = {
+    **RECORD_ENDPOINTS,
     **{one.path: Endpoint(one.pool, one.price, partial(_force_orders, one)) for one in MARKETS.values()},
     "/fapi/v1/time": Endpoint(FUTURES, flat(1), _time),
     "/fapi/v1/ping": Endpoint(FUTURES, flat(1), _ping),

@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl
 
 from etl.simulator import weights
 from etl.simulator.accounts import Account
+from etl.simulator.calls import Call
 from etl.simulator.clock import MINUTE_MS
-from etl.simulator.endpoints import Call, price, served
+from etl.simulator.endpoints import price, served
 from etl.simulator.faults import Fault, Script, replacement, spoiled
 from etl.simulator.markets import BY_PATH
 from etl.simulator.messages import RefusedError, Reply, Request
@@ -60,7 +61,7 @@ class Exchange(Venue):
     def _charge(self, call: Call, before: Usage) -> Usage:
         if call.now_ms < before.banned_until_ms:
             return before
-        weight = price(call.request.path, bool(call.params.get("symbol")), self.scenario)
+        weight = price(call.request.path, call.params, self.scenario)
         usage = weights.charged(before, weight, self.scenario, call.now_ms)
         if call.fault and call.fault.kind == "ban":
             usage = weights.banned(usage, call.fault.seconds, call.now_ms)

@@ -46,8 +46,21 @@ MARGIN_INSTRUMENTS = (
     Instrument("DOGEUSDC", 0.32, 5, 0),
 )
 
+BNB = Instrument("BNBUSDT", 640.0, 2, 2)
+"""What fees can be paid in. It has no history of its own."""
+
 ISOLATED_SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBBTC")
 """The margin pairs that can be isolated."""
+
+
+def usdm_instrument(symbol: str) -> Instrument:
+    """The USDⓈ-M instrument of that name; one that is only known from a row is worth about 1."""
+    return _USDM.get(symbol) or Instrument(symbol, 1.0, 4, 1)
+
+
+def coinm_instrument(symbol: str) -> Instrument:
+    """The COIN-M contract of that name; one that is only known from a row is worth about 1 and has the usual size."""
+    return _COINM.get(symbol) or Instrument(symbol, 1.0, 4, 0, 100 if symbol.startswith("BTC") else 10)
 
 
 def assets_of(symbol: str) -> tuple[str, str]:
@@ -56,3 +69,7 @@ def assets_of(symbol: str) -> tuple[str, str]:
     known = ("USD",) if is_contract else QUOTES
     quote = next((quote for quote in known if pair.endswith(quote)), "USDT")
     return pair.removesuffix(quote), quote
+
+
+_USDM = {one.symbol: one for one in (*USDM_INSTRUMENTS, BNB)}
+_COINM = {one.symbol: one for one in COINM_INSTRUMENTS}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from etl.simulator.instruments import COINM_INSTRUMENTS, USDM_INSTRUMENTS, Instrument, assets_of
+from etl.simulator.instruments import Instrument, assets_of, coinm_instrument, usdm_instrument
 
 FAR_DELIVERY_MS = 4_133_404_800_000  # 2100-12-25: how Binance writes "perpetual"
 DELIVERY_HOUR = 8  # UTC
@@ -66,7 +66,7 @@ def _rate_limits(weight_limit: int) -> list[dict[str, Any]]:
 
 def _usdm_symbol(symbol: str) -> dict[str, Any]:
     base, quote = assets_of(symbol)
-    instrument = _USDM.get(symbol, Instrument(symbol, 1.0, 4, 1))
+    instrument = usdm_instrument(symbol)
     return {
         "symbol": symbol,
         "pair": symbol,
@@ -82,7 +82,7 @@ def _usdm_symbol(symbol: str) -> dict[str, Any]:
 
 def _coinm_symbol(symbol: str) -> dict[str, Any]:
     base, quote = assets_of(symbol)
-    instrument = _COINM.get(symbol, Instrument(symbol, 1.0, 4, 0, 10))
+    instrument = coinm_instrument(symbol)
     pair, _, expiry = symbol.partition("_")
     return {
         "symbol": symbol,
@@ -128,7 +128,3 @@ def _assets_and_scales(base: str, quote: str, margin: str, instrument: Instrumen
 
 def _step(decimals: int) -> str:
     return f"{10**-decimals:.{decimals}f}"
-
-
-_USDM = {one.symbol: one for one in USDM_INSTRUMENTS}
-_COINM = {one.symbol: one for one in COINM_INSTRUMENTS}

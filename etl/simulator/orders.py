@@ -31,6 +31,10 @@ class Order:
         """The first instant at which this version of the order exists."""
         return max(self.time, self.update_time)
 
+    def document(self) -> Any:
+        """The row as JSON."""
+        return json.loads(self.rendered)
+
 
 def order_from_row(row: Mapping[str, Any]) -> Order:
     """The order of an exchange row; a missing time equals the other. Raises ValueError without any time."""

@@ -1,12 +1,12 @@
 """Pools of weight: which paths share a limit, the header that tells its use, and what one request costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from etl.simulator.scenario import Scenario
 
-Price = Callable[[Scenario, bool], int]
-"""The weight of a request under a scenario, with a symbol or without."""
+Price = Callable[[Scenario, Mapping[str, str]], int]
+"""The weight of a request under a scenario, with its parameters as sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,19 @@ API = Pool("api", "X-MBX-USED-WEIGHT-1M", lambda it: it.api_weight_limit)
 POOLS = (FUTURES, PAPI, SAPI, API)
 
 
-def by_symbol(scenario: Scenario, has_symbol: bool) -> int:
+def by_symbol(scenario: Scenario, params: Mapping[str, str]) -> int:
     """The price of force orders at fapi, dapi and papi."""
-    return scenario.weight_with_symbol if has_symbol else scenario.weight_without_symbol
+    return scenario.weight_with_symbol if params.get("symbol") else scenario.weight_without_symbol
 
 
 def flat(weight: int) -> Price:
     """The same price for every request."""
-    return lambda _scenario, _has_symbol: weight
+    return lambda _scenario, _params: weight
+
+
+def with_symbol(weight: int, without: int) -> Price:
+    """One price with a symbol, and another without."""
+    return lambda _scenario, params: weight if params.get("symbol") else without
 
 
 def pool_of(path: str) -> Pool:

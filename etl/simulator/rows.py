@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from math import sin
 from random import Random
 from typing import Any
 
 from etl.simulator.instruments import ISOLATED_SYMBOLS, Instrument
-from etl.simulator.scenario import DAY_MS, RowShape
+from etl.simulator.mark_prices import level
+from etl.simulator.scenario import RowShape
 
 RowMaker = Callable[[Random, Instrument, int, int, RowShape], dict[str, Any]]
 """Makes a row: the source of chance, the instrument, the order id, the instant in milliseconds, the shape."""
@@ -133,7 +133,7 @@ def _drawn(random: Random, instrument: Instrument, time_ms: int) -> Draw:
     is_adl, is_settlement = kind < ADL_SHARE, ADL_SHARE <= kind < ADL_SHARE + SETTLEMENT_SHARE
     closes_long = random.random() < 0.6
     side = "BUY" if closes_long is is_adl else "SELL"  # an ADL order takes the other side of the liquidation
-    average = Decimal(f"{_level(instrument, time_ms) * random.uniform(0.995, 1.005):.{instrument.price_decimals}f}")
+    average = Decimal(f"{level(instrument, time_ms) * random.uniform(0.995, 1.005):.{instrument.price_decimals}f}")
     # The limit of a liquidation is the bankruptcy price: worse than the market for the account.
     limit = average * Decimal("0.985" if side == "SELL" else "1.015")
     quantity = _quantity(random, instrument)
@@ -164,13 +164,6 @@ def _with_passing_keys(random: Random, row: dict[str, Any]) -> dict[str, Any]:
     elif chance < 0.29:
         row |= {"pair": row["symbol"], "priceProtect": False}
     return row
-
-
-def _level(instrument: Instrument, time_ms: int) -> float:
-    """The market price around an instant: slow waves that depend on the instant only."""
-    day = time_ms / DAY_MS
-    phase = len(instrument.symbol) + instrument.price_decimals
-    return instrument.price * (1 + 0.12 * sin(day / 17 + phase) + 0.04 * sin(day * 1.9 + 2 * phase))
 
 
 def _quantity(random: Random, instrument: Instrument) -> Decimal:

@@ -5,6 +5,7 @@ Codes and messages: Binance's error-code page; windows and retention as sister e
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from etl.simulator.accounts import KEY_LENGTH, Account
@@ -14,7 +15,7 @@ from etl.simulator.messages import RefusedError, Request
 from etl.simulator.numbered import NumberedQuery
 from etl.simulator.orders import CloseType
 from etl.simulator.page import Query
-from etl.simulator.scenario import DAY_MS, WEEK_MS, Scenario
+from etl.simulator.scenario import DAY_MS, WEEK_MS, Scenario, WindowRule
 from etl.simulator.signatures import is_signed_by, signed_part
 
 DEFAULT_LIMIT = 50
@@ -23,6 +24,20 @@ GREATEST_LIMIT = 100
 DEFAULT_RECV_WINDOW_MS = 5_000
 GREATEST_RECV_WINDOW_MS = 60_000
 GREATEST_LEAD_MS = 1_000  # a timestamp must be less than this ahead of the server, whatever recvWindow is
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The windows that an endpoint answers. `default_ms`: the length of one with an end alone, or with none.
+
+    `rule` and `longest_ms` bound a length; `kept_days`: how far back a window may begin, 0: any.
+    """
+
+    rule: WindowRule
+    longest_ms: int
+    kept_days: int
+    default_ms: int = WEEK_MS
+    longest_name: str = "7 days"
 
 
 def signer_of(request: Request, params: Mapping[str, str], accounts: Mapping[str, Account], now_ms: int) -> Account:
@@ -35,7 +50,7 @@ def signer_of(request: Request, params: Mapping[str, str], accounts: Mapping[str
             raise RefusedError(400, -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
     if key not in accounts:
         raise RefusedError(401, -2015, f"Invalid API-key, IP, or permissions for action, request ip: {request.ip}")
-    check_clock(_number(params, "timestamp") or 0, _number(params, "recvWindow"), now_ms)
+    check_clock(number_of(params, "timestamp") or 0, number_of(params, "recvWindow"), now_ms)
     payload, signature = signed_part(request.query)
     if not is_signed_by(accounts[key], payload, signature):
         raise RefusedError(400, -1022, "Signature for this request is not valid.")
@@ -82,8 +97,8 @@ def query_of(params: Mapping[str, str], symbols: Collection[str], scenario: Scen
         raise RefusedError(400, -1121, "Invalid symbol.")
     if close_type not in (None, "LIQUIDATION", "ADL"):
         raise RefusedError(400, -1130, "Data sent for parameter 'autoCloseType' is not valid.")
-    limit = _limit(params, "limit", DEFAULT_LIMIT, scenario)
-    start_ms, end_ms = _window(_number(params, "startTime"), _number(params, "endTime"), scenario, now_ms)
+    limit = limit_of(params, "limit", DEFAULT_LIMIT, GREATEST_LIMIT, scenario)
+    start_ms, end_ms = window_of(params, _reach(scenario), scenario, now_ms)
     return Query(start_ms, end_ms, limit, symbol, cast(CloseType | None, close_type))
 
 
@@ -91,22 +106,22 @@ def numbered_query_of(
     params: Mapping[str, str], pairs: Collection[str], scenario: Scenario, now_ms: int
 ) -> NumberedQuery:
     """The query of these parameters of a margin endpoint, of which `pairs` can be isolated; raises RefusedError."""
-    isolated_symbol, current = params.get("isolatedSymbol"), _number(params, "current")
+    isolated_symbol, current = params.get("isolatedSymbol"), number_of(params, "current")
     if isolated_symbol is not None and isolated_symbol not in pairs:
         raise RefusedError(400, -1121, "Invalid symbol.")
     if current is not None and current < 1:
         raise RefusedError(400, -1130, "Data sent for parameter 'current' is not valid.")
-    size = _limit(params, "size", DEFAULT_SIZE, scenario)
-    start_ms, end_ms = _window(_number(params, "startTime"), _number(params, "endTime"), scenario, now_ms)
+    size = limit_of(params, "size", DEFAULT_SIZE, GREATEST_LIMIT, scenario)
+    start_ms, end_ms = window_of(params, _reach(scenario), scenario, now_ms)
     return NumberedQuery(start_ms, end_ms, 1 if current is None else current, size, isolated_symbol)
 
 
 def flow_query_of(params: Mapping[str, str], scenario: Scenario, now_ms: int) -> FlowQuery:
     """The query of these parameters of capital-flow; raises RefusedError."""
-    limit = _number(params, "limit")
+    limit = number_of(params, "limit")
     if limit is not None and limit < 1:
         raise RefusedError(400, -1130, "Data sent for parameter 'limit' is not valid.")
-    start_ms, end_ms = _number(params, "startTime"), _number(params, "endTime")
+    start_ms, end_ms = number_of(params, "startTime"), number_of(params, "endTime")
     if start_ms is None:
         end_ms = now_ms if end_ms is None else end_ms
         start_ms = end_ms - WEEK_MS
@@ -120,49 +135,58 @@ def flow_query_of(params: Mapping[str, str], scenario: Scenario, now_ms: int) ->
         start_ms,
         end_ms,
         limit=min(limit or DEFAULT_FLOWS, GREATEST_FLOWS),
-        after_id=_number(params, "fromId"),
+        after_id=number_of(params, "fromId"),
         symbol=params.get("symbol"),
         asset=params.get("asset"),
         kind=params.get("type"),
     )
 
 
-def _limit(params: Mapping[str, str], name: str, default: int, scenario: Scenario) -> int:
-    asked = _number(params, name)
+def limit_of(params: Mapping[str, str], name: str, default: int, greatest: int, scenario: Scenario) -> int:
+    """The most rows of a page; raises RefusedError."""
+    asked = number_of(params, name)
     if asked is None:
         return default
-    if asked < 1 or (asked > GREATEST_LIMIT and scenario.limit_above_max == "refused"):
+    if asked < 1 or (asked > greatest and scenario.limit_above_max == "refused"):
         raise RefusedError(400, -1130, f"Data sent for parameter '{name}' is not valid.")
-    return min(asked, GREATEST_LIMIT)
+    return min(asked, greatest)
 
 
-def _window(start_ms: int | None, end_ms: int | None, scenario: Scenario, now_ms: int) -> tuple[int, int]:
+def window_of(params: Mapping[str, str], reach: Reach, scenario: Scenario, now_ms: int) -> tuple[int, int]:
+    """Both ends in milliseconds, with the defaults filled in; raises RefusedError."""
+    start_ms, end_ms = number_of(params, "startTime"), number_of(params, "endTime")
     if start_ms is None:
         end_ms = now_ms if end_ms is None else end_ms
-        start_ms = end_ms - WEEK_MS
+        start_ms = end_ms - reach.default_ms
     elif end_ms is None:  # observed: startTime alone is silently shortened to 7 days
-        end_ms = min(now_ms, start_ms + WEEK_MS)
+        end_ms = min(now_ms, start_ms + reach.default_ms)
     elif end_ms < start_ms:
         raise RefusedError(400, -4188, "startTime can not be later than endTime.")
     elif end_ms == start_ms and scenario.equal_ends == "refused":
         raise RefusedError(400, -1102, "Mandatory parameter 'endTime' was not sent, was empty/null, or malformed.")
-    elif _too_long(end_ms - start_ms, scenario):
-        raise RefusedError(400, -4165, "Maximum time interval is 7 days.")
-    if scenario.window_rule == "cut":
-        end_ms = min(end_ms, start_ms + scenario.longest_window_ms)
-    oldest_ms = now_ms - scenario.retention_days * DAY_MS
-    if scenario.retention_days and scenario.beyond_retention == "error" and start_ms < oldest_ms:
-        raise RefusedError(400, -4166, f"Search window is restricted to recent {scenario.retention_days} days only.")
+    elif _too_long(end_ms - start_ms, reach):
+        raise RefusedError(400, -4165, f"Maximum time interval is {reach.longest_name}.")
+    if reach.rule == "cut":
+        end_ms = min(end_ms, start_ms + reach.longest_ms)
+    oldest_ms = now_ms - reach.kept_days * DAY_MS
+    if reach.kept_days and scenario.beyond_retention == "error" and start_ms < oldest_ms:
+        raise RefusedError(400, -4166, f"Search window is restricted to recent {reach.kept_days} days only.")
     return start_ms, end_ms
 
 
-def _too_long(length_ms: int, scenario: Scenario) -> bool:
-    if scenario.window_rule == "lt":
-        return length_ms >= scenario.longest_window_ms
-    return scenario.window_rule == "le" and length_ms > scenario.longest_window_ms
+def _reach(scenario: Scenario) -> Reach:
+    """That of forced orders."""
+    return Reach(scenario.window_rule, scenario.longest_window_ms, scenario.retention_days)
 
 
-def _number(params: Mapping[str, str], name: str) -> int | None:
+def _too_long(length_ms: int, reach: Reach) -> bool:
+    if reach.rule == "lt":
+        return length_ms >= reach.longest_ms
+    return reach.rule == "le" and length_ms > reach.longest_ms
+
+
+def number_of(params: Mapping[str, str], name: str) -> int | None:
+    """A parameter that is a whole number, None where it was not sent; raises RefusedError."""
     text = params.get(name)
     if text is None:
         return None

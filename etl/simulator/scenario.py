@@ -78,6 +78,37 @@ class Scenario:
     risk_based_liquidations: Annotated[
         Hidden, "liquidations in Portfolio Margin that leave no order, only capital flows: of margin, or of all markets"
     ] = "none"
+    settlements_in: Annotated[
+        Literal["both", "force_orders", "all_orders"], "which list shows settlements: that of forced orders, of all"
+    ] = "both"
+    own_orders_a_day: Annotated[
+        int, "orders a day that the owner placed in each market of futures; 0: then no funding and transfers either"
+    ] = 2
+    own_autoclose_a_day: Annotated[int, "further ones a day whose client order id the owner began with autoclose-"] = 0
+    own_autoclose_layout: Annotated[
+        Literal["other", "exchange"], "what follows in those ids; exchange: 13 and 6 digits, as in forced orders"
+    ] = "other"
+    unfilled_kept_days: Annotated[
+        int, "days until allOrders drops cancelled and expired orders without a fill; 0: it keeps them"
+    ] = 3
+    all_orders_filter: Annotated[FilterField, "the field that the window of allOrders filters and sorts by"] = "time"
+    all_orders_without_symbol: Annotated[
+        Literal["accepted", "-1102"], "what allOrders of fapi says to a request without symbol"
+    ] = "accepted"
+    trades_kept: Annotated[Literal["oldest", "newest"], "which trades remain when more match than the limit allows"] = (
+        "oldest"
+    )
+    trades_retention_days: Annotated[int, "how many days back userTrades answers; 0: no limit"] = 90
+    income_retention_days: Annotated[int, "the same of income; at papi cm 200 days in any case; 0: no limit"] = 90
+    records_delay_ms: Annotated[int, "milliseconds after its time until a trade or an income can be read"] = 0
+    late_trades_ms: Annotated[
+        int, "the same of the last trade of every third order, while its income can be read: sums do not match"
+    ] = 0
+    closed_symbols: Annotated[str, "symbols with commas that allOrders and userTrades refuse, and list nowhere"] = ""
+    closed_symbol_code: Annotated[Literal["-4141", "-1121"], "how they are refused"] = "-4141"
+    fee_in_bnb: Annotated[bool, "whether fees of USDⓈ-M are paid in BNB"] = False
+    income_tran_id: Annotated[Literal["unique", "0"], "the tranId of income; 0: of every row"] = "unique"
+    clearance_trade_id: Annotated[bool, "whether INSURANCE_CLEAR names the last trade of its order"] = True
     order_id_offset: Annotated[int, "added to each random order id; 8389766251307928000: beyond 2^53"] = 0
     seed: Annotated[int, "the seed of all random choices, random histories included"] = 1
 
@@ -118,6 +149,8 @@ def _problem(value: object, switch: Switch) -> str | None:
         return None if isinstance(value, bool) else "must be true or false"
     if value is None and switch.optional:
         return None
+    if switch.kind is str:
+        return None if isinstance(value, str) else "must be a text"
     if isinstance(value, bool) or not isinstance(value, (int, float) if switch.kind is float else int):
         return "must be a number" if switch.kind is float else "must be a whole number"
     return f"must be at least {switch.least:g}" if switch.least is not None and value < switch.least else None
@@ -130,7 +163,7 @@ def _switch(name: str, default: Any, hint: Any) -> Switch:
         return Switch(name, str, default, meaning, choices=get_args(bare))
     if isinstance(bare, UnionType):
         return Switch(name, get_args(bare)[0], default, meaning, least=least, optional=True)
-    return Switch(name, bare, default, meaning, least=None if bare is bool else least)
+    return Switch(name, bare, default, meaning, least=None if bare in (bool, str) else least)
 
 
 def _switches() -> Mapping[str, Switch]:

@@ -8,10 +8,13 @@ from etl.simulator.accounts import Account, changed_account
 from etl.simulator.books import Books
 from etl.simulator.clock import followed, started
 from etl.simulator.history import Form, Generated, day_number, generate
+from etl.simulator.ledger import Basis, Ledger, Owner
 from etl.simulator.markets import Market, market_named
 from etl.simulator.numbered import Arrivals
 from etl.simulator.orders import Order
 from etl.simulator.scenario import DAY_MS, Scenario
+
+OWN_DAYS = 100  # how long before the start of the simulator an owner began to trade
 
 History = Generated | Sequence[Order]
 Histories = Mapping[str, History | Mapping[str, History]]
@@ -38,9 +41,10 @@ class Venue:
         self.by_key = {account.key: account for account in accounts}
         self.clock = started(scenario, real_ms)
         self.books = Books()
+        self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._arrivals: dict[tuple[str, str], Arrivals] = {}
         self._growing: list[Growth] = []
-        now_ms = self.clock.read(real_ms)
+        now_ms = self._began_ms = self.clock.read(real_ms)
         for name, given in histories.items():
             by_market = given if isinstance(given, Mapping) else {"usdm": given}
             for market, history in by_market.items():
@@ -71,6 +75,30 @@ class Venue:
     def arrivals(self, account: str, market: Market) -> Arrivals:
         """The rows of an account's market that arrive while its pages are read."""
         return self._arrivals.setdefault((account, market.name), Arrivals())
+
+    def ledger(self, account: str, market: Market, now_ms: int) -> Ledger:
+        """What an account did in a market of futures; derived again only when something has changed."""
+        last_day = day_number(now_ms, self._origin_ms(account, market)) + 1
+        basis = Basis(self.scenario, self.accounts[account], self.books.changes[account], last_day)
+        key = account, market.name
+        before = self._ledgers.get(key)
+        if before is None or before.basis != basis:
+            self._ledgers[key] = self._derived(market, basis, before)
+        return self._ledgers[key]
+
+    def _derived(self, market: Market, basis: Basis, before: Ledger | None) -> Ledger:
+        account, scenario = basis.account, basis.scenario
+        origin_ms = self._origin_ms(account.name, market)
+        days = range(day_number(self._began_ms, origin_ms) - OWN_DAYS, basis.last_day + 1)
+        owner = Owner(account, market, days, origin_ms, scenario)
+        recorded = self.books.recorded(account.name, market, scenario).all()
+        unrecorded = self.books.unrecorded(account.name, market, scenario)
+        return Ledger(basis, market, owner, recorded, unrecorded, before)
+
+    def _origin_ms(self, account: str, market: Market) -> int:
+        """The instant from which days are counted: that of the account's random history in this market."""
+        alike = (one for one in self._growing if (one.account, one.market.wallet) == (account, market.wallet))
+        return next((one.origin_ms for one in alike), self._began_ms)
 
     def _begin(self, account: str, market: Market, history: History, now_ms: int) -> None:
         if not isinstance(history, Generated):

@@ -24,10 +24,10 @@ def status(usage: Usage, scenario: Scenario, at_ms: int = AT) -> int:
 
 
 def test_force_orders_cost_twenty_with_a_symbol_and_fifty_without() -> None:
-    assert price(FORCE_ORDERS, True, Scenario()) == 20
-    assert price(FORCE_ORDERS, False, Scenario()) == 50
-    assert price("/fapi/v1/time", False, Scenario()) == 1
-    assert price(FORCE_ORDERS, False, Scenario(weight_without_symbol=7)) == 7
+    assert price(FORCE_ORDERS, {"symbol": "BTCUSDT"}, Scenario()) == 20
+    assert price(FORCE_ORDERS, {}, Scenario()) == 50
+    assert price("/fapi/v1/time", {}, Scenario()) == 1
+    assert price(FORCE_ORDERS, {}, Scenario(weight_without_symbol=7)) == 7
 
 
 def test_the_limit_itself_may_be_reached_and_not_passed() -> None:
