@@ -31,6 +31,7 @@ SUMMARIES = {
     "metrics": "Print Prometheus metrics about the stored data.",
     "notify": "Test the notification channels.",
     "quarantine": "List, retry and dismiss rows that could not be read.",
+    "reconcile": "Hold the force orders against the list of all orders.",
     "report": "Show stored orders as tables or as a page with charts.",
     "schedule": "Run the nightly job of each account on a schedule.",
     "simulator": "Run the exchange simulator on a loopback port.",

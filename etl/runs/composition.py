@@ -26,7 +26,9 @@ from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
-from etl.runs.run import Run
+from etl.runs.readings import Reading
+from etl.runs.reconciliation import Reconciler, ReconcileSink, ReconcileSpec, asked, nightly, no_walks
+from etl.runs.run import NIGHTLY, Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
@@ -145,7 +147,9 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    readings = [FlowReader(connection, reader, run.recorder)]
+    readings: list[Reading] = [FlowReader(connection, reader, run.recorder)]
+    if spec.command == NIGHTLY and reader.costs.reconcile_days:
+        readings.append(Reconciler(connection, reader, run.recorder, nightly(reader.costs.reconcile_days)))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 
@@ -162,3 +166,17 @@ def verify(
         sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span
         return run.execute(sink.plan, sink, span), sink.verification()
+
+
+def reconcile(
+    settings: Settings, spec: ReconcileSpec, stop: Event, watching: AbstractContextManager[Watcher]
+) -> tuple[Summary, Reconciler]:
+    """Run `reconcile`: its summary, and what it compared and found; raises StoreError if it cannot begin."""
+    with (
+        watching as watch,
+        store(settings) as connection,
+        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
+    ):
+        run = Run(connection, reader, "reconcile", watch)
+        reconciler = Reconciler(connection, reader, run.recorder, asked(spec.span), must_compare=True)
+        return run.execute(no_walks, ReconcileSink(run.recorder, [reconciler])), reconciler

@@ -38,7 +38,8 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
-    "capital_flows": ("SELECT", "INSERT"),
+    **dict.fromkeys(("capital_flows", "reconciliations"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("reconciled_days", "reconciliation_orders"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -56,6 +57,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
             *("unread_markets", "capital_flow_gaps", "shared_weight", "alembic_version"),
+            *("disputed_orders", "reconciliation_days"),
         ),
         ("SELECT",),
     ),

@@ -13,11 +13,18 @@ from etl.store.schema.orders import (
     order_counts,
     quarantined_orders,
 )
+from etl.store.schema.reconciliations import (
+    DISCREPANCIES,
+    reconciled_days,
+    reconciliation_orders,
+    reconciliations,
+)
 from etl.store.schema.runs import RUN_STATUSES, backups, run_days, runs, verifications
 from etl.store.schema.seals import newest_seals, seals
 
 __all__ = [
     "DECISIONS",
+    "DISCREPANCIES",
     "EVERY_SYMBOL",
     "MARKET_STATES",
     "ORDER_SOURCES",
@@ -37,6 +44,9 @@ __all__ = [
     "newest_seals",
     "order_counts",
     "quarantined_orders",
+    "reconciled_days",
+    "reconciliation_orders",
+    "reconciliations",
     "run_days",
     "runs",
     "seals",
