@@ -1,7 +1,7 @@
 """Which days a reconciliation compares, what it has to read for that, and its verdict on each of them. Pure.
 
-It compares whole days of UTC, because completeness is told in days. It reads a minute beyond them on either side, as one
-list may filter by the time of an order and the other by that of its last change.
+It compares whole days of UTC, because completeness is told in days. It reads a minute beyond them on either side, as
+one list may filter by the time of an order and the other by that of its last change.
 """
 
 from collections.abc import Collection, Iterable, Sequence
