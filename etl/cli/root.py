@@ -22,7 +22,7 @@ SUMMARIES = {
     "backfill": "Read past orders; skip what is already complete.",
     "complete": "Say in one line whether a period is complete.",
     "config": "Show the settings; print example and deployment files.",
-    "coverage": "Take back what is proven, or accept that an order vanished.",
+    "coverage": "Take back what is proven, or accept what an order leaves open.",
     "db": "Manage the database: schema, address, queries, backups.",
     "demo": "Run the main job against a simulated exchange; needs no key.",
     "doctor": "Check everything that the nightly job needs.",

@@ -5,7 +5,7 @@ one list may filter by the time of an order and the other by that of its last ch
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -81,6 +81,13 @@ def last_days(days: int, rules: Rules, keeps: int) -> Span | None:
 def days_of(asked: Window, rules: Rules, keeps: int) -> Span | None:
     """Every day that a window touches. `keeps`: how long the list of all orders is kept, milliseconds."""
     return _span(asked.start // DAY * DAY, -(-asked.end // DAY) * DAY, rules, keeps)
+
+
+def proven_days(proven: Iterable[Window], rules: Rules, keeps: int) -> Span | None:
+    """Every whole day from the first one that is proven, as far as it is still kept; None: there is none."""
+    since = min((window.start for window in proven), default=rules.now)
+    found = _span(since if since == rules.begins else -(-since // DAY) * DAY, rules.now, rules, keeps)
+    return None if found is None else replace(found, too_old=None)
 
 
 def _span(since: int, until: int, rules: Rules, keeps: int) -> Span | None:

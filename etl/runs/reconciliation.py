@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from etl.accounts.credentials import Keyring
 from etl.core.markets.market import Market
 from etl.core.planning import Known, Rules
-from etl.core.reconciling import Span, days_of, last_days
+from etl.core.reconciling import Span, days_of, last_days, proven_days
 from etl.core.text import many
 from etl.core.timeline import Window
 from etl.core.walking import Target
@@ -58,8 +58,7 @@ def asked(span: SpanText) -> Choose:
     def choose(known: Mapping[str | None, Known], rules: Rules, keeps: int) -> Span | None:
         if span != SpanText():
             return days_of(span.resolve(rules), rules, keeps)
-        since = min((window.start for one in known.values() for window in one.proven), default=rules.now)
-        return days_of(Window(since, rules.now), rules, keeps) if since < rules.now else None
+        return proven_days((window for one in known.values() for window in one.proven), rules, keeps)
 
     return choose
 

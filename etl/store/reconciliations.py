@@ -21,8 +21,10 @@ from sqlalchemy import (
     and_,
     cast,
     func,
+    literal,
     select,
     text,
+    true,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import Range, insert
@@ -60,8 +62,16 @@ class Disputed(NamedTuple):
     kind: str
     detail: str
 
+    @property
+    def key(self) -> Key:
+        return self.symbol, self.order_id
 
-class Newest(NamedTuple):
+    @property
+    def wallet(self) -> Wallet:
+        return Wallet(self.account, self.market)
+
+
+class NewestReconciliation(NamedTuple):
     """The newest reconciliation of an account in a market; `reason`: why not all of its span was compared."""
 
     account: str
@@ -148,7 +158,9 @@ def _keep(connection: Connection, of_wallet: Mapping[str, Any], one: Discrepancy
         attempt = connection.begin_nested()
         try:
             statement = insert(reconciliation_orders).values(
-                own | found | {"raw": None if raw is None else cast(raw, reconciliation_orders.c.raw.type)}
+                own
+                | found
+                | {"raw": None if raw is None else cast(literal(raw, Text), reconciliation_orders.c.raw.type)}
             )
             changed = {name: statement.excluded[name] for name in (*found, "raw")}
             connection.execute(
@@ -190,12 +202,12 @@ def accept(connection: Connection, account: str, market: str, key: Key) -> None:
     connection.execute(_ACCEPT, {"account": account, "market": market, "symbol": key[0], "order_id": key[1]})
 
 
-def accepted(connection: Connection, account: str, market: str) -> set[Key]:
-    """The orders of which an operator accepted that the exchange's lists disagree."""
+def accepted(connection: Connection, account: str, market: str | None = None) -> set[Key]:
+    """The orders of a market (None: of any) of which an operator accepted that the exchange's lists disagree."""
     own = decisions.c
     rows = connection.execute(
         select(own.details["symbol"].astext, own.details["order_id"].astext).where(
-            own.kind == Decision.DISPUTED, own.account == account, own.market == market
+            own.kind == Decision.DISPUTED, own.account == account, own.market == market if market else true()
         )
     )
     return {(symbol, int(order_id)) for symbol, order_id in rows}
@@ -229,10 +241,10 @@ def symbols(connection: Connection, account: str, market: str) -> list[str]:
     return [*rows]
 
 
-def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newest]:
+def newest(connection: Connection, accounts: Collection[str] = ()) -> list[NewestReconciliation]:
     """The newest reconciliation of each account (without any, of all) and market."""
     rows = connection.execute(_NEWEST, {"accounts": [*accounts]})
-    return [Newest(*row) for row in rows]
+    return [NewestReconciliation(*row) for row in rows]
 
 
 def verdicts(connection: Connection, first: date, last: date, accounts: Collection[str]) -> dict[str, int]:

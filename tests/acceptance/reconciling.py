@@ -1,0 +1,74 @@
+"""What the tests of reconciliations share: histories, what is lost of them, and what was said of it."""
+
+import json
+from subprocess import CompletedProcess
+from typing import Any
+
+import requests
+
+from etl.simulator.scenario import Scenario
+from tests.acceptance.lab import DAY, HOUR, Lab, Labs, order_row
+
+ALL_ORDERS = "/fapi/v1/allOrders"
+ON = {"FORCE_ORDERS_RECONCILE_DAYS": "7", "FORCE_ORDERS_ATTEMPTS": "1"}
+THREE = ({"number": 1}, {"number": 2, "days": 3}, {"number": 3, "days": 5, "symbol": "ETHUSDT"})
+"""Forced orders, by the arguments of `forced`."""
+OFF = {"FORCE_ORDERS_RECONCILE_DAYS": "0"}
+
+
+def midday(lab: Lab, days: int) -> int:
+    """Noon of UTC, so many days ago."""
+    return (lab.now() // DAY - days) * DAY + 12 * HOUR
+
+
+def forced(lab: Lab, number: int, days: int = 2, symbol: str = "BTCUSDT", **changes: Any) -> dict[str, Any]:
+    """A forced order at noon of a day that is over."""
+    return order_row(symbol, number, midday(lab, days) + number, **changes)
+
+
+def traded(lab: Labs, *rows: Any, scenario: Scenario | None = None, **options: Any) -> Lab:
+    """An account with forced orders: `rows` of (number, days ago) or changes of such a row; backfilled once."""
+    made = lab(scenario or Scenario(), histories={"main": []}, **options)
+    made.command.environment.update(ON)
+    for row in rows or THREE:
+        made.tell("orders", [forced(made, **row)])
+    return made
+
+
+def backfilled(made: Lab, since: str = "20d") -> Lab:
+    done = made("backfill", "--since", since)
+    assert (done.returncode, done.stderr) == (0, "")
+    return made
+
+
+def lose(lab: Lab, number: int, symbol: str = "BTCUSDT", market: str = "usdm") -> None:
+    """The list of force orders loses an order; the list of all orders keeps it."""
+    lab.tell(f"lose?market={market}", {"symbol": symbol, "orderId": number})
+
+
+def reconciled(lab: Lab, *arguments: str, code: int = 0, **environment: str) -> dict[str, Any]:
+    """What `reconcile --json` says of the only account, and its faults."""
+    done: CompletedProcess[str] = lab("reconcile", "--json", *arguments, **environment)
+    assert done.returncode == code, done.stdout + done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+def verdicts(lab: Lab) -> set[str]:
+    return {row["verdict"] for row in lab.sql("SELECT verdict FROM reconciliation_days")}
+
+
+def orders_found(lab: Lab) -> list[tuple[str, int, str]]:
+    rows = lab.sql("SELECT symbol, order_id, kind FROM reconciliation_orders ORDER BY symbol, order_id")
+    return [(row["symbol"], row["order_id"], row["kind"]) for row in rows]
+
+
+def requests_to(lab: Lab, path: str) -> int:
+    return int(lab.stats()["requests_by_path"].get(path, 0))
+
+
+def whole_history(lab: Lab, market: str = "usdm") -> list[dict[str, Any]]:
+    """Every order of the account, its own among them."""
+    books = requests.get(f"{lab.simulator.url}/sim/books", {"market": market}, timeout=30).json()
+    rows: list[dict[str, Any]] = books["orders"]
+    return rows
