@@ -93,9 +93,9 @@ class AllOrders:
         for symbol in asked:
             if not self._read(windows, symbol):
                 break
-        more = f" and {many(len(known) - SYMBOLS, 'symbol')} more were not" if known[SYMBOLS:] else ""
-        compared = f"{', '.join(asked)} were compared{more}" if asked else "the account has no order yet that names one"
-        self.listing.unread += [Unread(window, f"{BY_SYMBOL}: {compared}") for window in windows]
+        more = f", and {many(len(known) - SYMBOLS, 'symbol')} were not" if known[SYMBOLS:] else ""
+        compared = f"compared: {', '.join(asked)}{more}" if asked else "no order of the account names one yet"
+        self.listing.unread += [Unread(window, f"{BY_SYMBOL}; {compared}") for window in windows]
 
     def read_symbol(self, window: Window, symbol: str) -> None:
         """Read a window of one symbol, for orders that the list of every symbol did not show."""

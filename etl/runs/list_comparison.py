@@ -80,7 +80,7 @@ class ListComparison:
 
         def lists() -> Lists:
             rows = {key: row for key, row in listed.listing.rows.items() if _belongs(row, span.window)}
-            return Lists(rows, self._stored, reach(listed.listing.whole, span.window.end), here)
+            return Lists(rows, dict(self._stored), reach(listed.listing.whole, span.window.end), here)
 
         self._renew(lists().listed.keys() - self._stored.keys())
         self._ask_by_symbol(listed, lists(), rules)

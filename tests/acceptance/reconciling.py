@@ -1,11 +1,13 @@
 """What the tests of reconciliations share: histories, what is lost of them, and what was said of it."""
 
 import json
+from collections.abc import Sequence
 from subprocess import CompletedProcess
 from typing import Any
 
 import requests
 
+from etl.core.timeline import to_datetime
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, HOUR, Lab, Labs, order_row
 
@@ -13,6 +15,7 @@ ALL_ORDERS = "/fapi/v1/allOrders"
 ON = {"FORCE_ORDERS_RECONCILE_DAYS": "7", "FORCE_ORDERS_ATTEMPTS": "1"}
 THREE = ({"number": 1}, {"number": 2, "days": 3}, {"number": 3, "days": 5, "symbol": "ETHUSDT"})
 """Forced orders, by the arguments of `forced`."""
+UNFILLED = {"executedQty": "0", "status": "EXPIRED", "avgPrice": "0.00000", "cumQuote": "0"}
 OFF = {"FORCE_ORDERS_RECONCILE_DAYS": "0"}
 
 
@@ -26,11 +29,15 @@ def forced(lab: Lab, number: int, days: int = 2, symbol: str = "BTCUSDT", **chan
     return order_row(symbol, number, midday(lab, days) + number, **changes)
 
 
-def traded(lab: Labs, *rows: Any, scenario: Scenario | None = None, **options: Any) -> Lab:
-    """An account with forced orders: `rows` of (number, days ago) or changes of such a row; backfilled once."""
+def forced_day(lab: Lab, days: int) -> str:
+    return to_datetime(midday(lab, days)).date().isoformat()
+
+
+def traded(lab: Labs, scenario: Scenario | None = None, rows: Sequence[dict[str, Any]] = THREE, **options: Any) -> Lab:
+    """An account with forced orders, which nothing has read yet; each of `rows` holds the arguments of `forced`."""
     made = lab(scenario or Scenario(), histories={"main": []}, **options)
     made.command.environment.update(ON)
-    for row in rows or THREE:
+    for row in rows:
         made.tell("orders", [forced(made, **row)])
     return made
 
