@@ -13,34 +13,20 @@ branch_labels = None
 depends_on = None
 
 COMMENTS = {
-    "TABLE reconciliations": "Each comparison of the stored force orders of an account with all its orders.",
-    "COLUMN reconciliations.span": "The instants that were to be compared.",
-    "COLUMN reconciliations.compared": "What of them was compared, of every symbol.",
-    "COLUMN reconciliations.reason": "Why the rest was not; null where all was.",
-    "COLUMN reconciliations.orders_listed": "Rows of the list of all orders that were read, the own ones among them.",
-    "COLUMN reconciliations.orders_compared": "Stored force orders that the list showed as well.",
-    "COLUMN reconciliations.missing": "Orders that are listed as forced, and that the force orders lack.",
-    "COLUMN reconciliations.conflicting": "Orders of which both lists have the same version, with other values.",
-    "COLUMN reconciliations.late": "Orders that were missing, and stored when they were asked for again.",
-    "COLUMN reconciliations.different": "Orders of which the lists had two versions. The later one is stored.",
-    "COLUMN reconciliations.unseen": "Stored orders that the list does not show, although nothing known explains it.",
-    "COLUMN reconciliations.namesake": "Orders of the owner with a name that begins as that of a forced order does.",
-    "COLUMN reconciliations.expected": "Stored orders that the list need not show: unfilled and three days old, "
-    "settlements, closed contracts.",
-    "COLUMN reconciliations.accepted": "Orders that would be disputed, had an operator not accepted them.",
-    "TABLE reconciled_days": "What the newest comparison of each day found, without regard to disputed orders. Read "
-    "the view reconciliation_days.",
-    "TABLE reconciliation_orders": "Orders on which the two lists differed. A row stays; resolved_at ends a dispute.",
-    "COLUMN reconciliation_orders.kind": "missing and conflicting are disputes; late, different, unseen and namesake "
-    "are told, and doubt nothing.",
-    "COLUMN reconciliation_orders.detail": "What was seen, in words.",
-    "COLUMN reconciliation_orders.raw": "The row of the list of all orders as received; null where it has none.",
-    "COLUMN reconciliation_orders.found_at": "When it was last found so.",
-    "COLUMN reconciliation_orders.resolved_at": "When the dispute ended: it is stored or agrees, or was accepted.",
     "VIEW disputed_orders": "Orders on which the exchange contradicts itself, until they are stored or agree, or an "
     "operator accepts that (force-orders coverage accept).",
-    "VIEW reconciliation_days": "Each day of UTC that was held against the list of all orders. agreed: all of it, of "
-    "every symbol. not checkable: a part could not be compared; reason says why. disputed: reason names the orders.",
+    "COLUMN disputed_orders.order_time": "As the list of all orders shows it.",
+    "COLUMN disputed_orders.kind": "missing: listed as forced, and not among the force orders. conflicting: both lists "
+    "have the same version of it, with other values.",
+    "COLUMN disputed_orders.detail": "What was seen, in words.",
+    "COLUMN disputed_orders.found_at": "When it was last found so.",
+    "COLUMN disputed_orders.run_id": "The run that found it so.",
+    "VIEW reconciliation_days": "Each day of UTC that was held against the list of all orders of the account.",
+    "COLUMN reconciliation_days.verdict": "agreed: all of the day was compared, of every symbol, and both lists have "
+    "each order that they must have. not checkable: a part could not be compared. disputed: an order of it is in "
+    "disputed_orders, whatever else was compared.",
+    "COLUMN reconciliation_days.reason": "Why it is not checkable, or which orders are disputed; null where it agreed.",
+    "COLUMN reconciliation_days.run_id": "The run that compared it. A later one that could not leaves it.",
 }
 BEFORE = (
     "Where the exchange contradicted the question or what is stored, and the times of orders that the newest "
