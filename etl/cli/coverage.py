@@ -102,10 +102,10 @@ def _print_taken(reach: Reach, taken: Sequence[Window], rules: Rules) -> None:
 @options.why
 @click.pass_context
 def coverage_accept(context: click.Context, account: str, symbol: str, order_id: int, why: str) -> None:
-    """Accept that the exchange no longer shows an order, or that its own lists disagree on it.
+    """Accept that an order vanished or is disputed.
 
-    No order is stored or removed. Until it is accepted, an answer that leaves a stored order out proves nothing, and a
-    disputed order makes its day disputed.
+    No order is stored or removed. Until it is accepted, an answer that leaves a stored order out proves nothing, and an
+    order on which the exchange's own lists disagree makes its day disputed.
     """
     with show_waits(), from_settings.store(load_settings(context)) as connection:
         accepted, is_new = accept_order(connection, account, symbol, order_id, why)

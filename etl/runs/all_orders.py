@@ -31,6 +31,7 @@ from etl.errors import (
 )
 from etl.exchange.all_orders import question
 from etl.exchange.client import ExchangeClient
+from etl.runs.account_failures import FAILURES_IN_A_ROW
 from etl.runs.fetchers import interruptibly
 
 REQUESTS = 20
@@ -102,11 +103,13 @@ class AllOrders:
         self._read([window], symbol)
 
     def _read(self, windows: Sequence[Window], symbol: str | None) -> bool:
-        """Whether another symbol can be asked for. Ends early where the exchange refuses all of it."""
+        """Whether another symbol can be asked for. Ends early where the exchange refuses, or does not answer."""
         observations = Observations(TruncationSide(), self._limits, self._retention)
+        in_a_row = 0
         for place, window in enumerate(windows):
             try:
                 left, reason = self._walk(Target(window, window, symbol), observations)
+                in_a_row = 0
             except MissingParameterError:
                 if symbol is None:
                     raise
@@ -114,7 +117,8 @@ class AllOrders:
             except ExchangeError as error:
                 if isinstance(error, ThrottledError) and not isinstance(error, DoubtedKeyError):
                     raise
-                if not isinstance(error, TransientError | ContractError):
+                in_a_row += 1
+                if in_a_row == FAILURES_IN_A_ROW or not isinstance(error, TransientError | ContractError):
                     self._miss(windows[place:], symbol, str(error))
                     return False
                 left, reason = [window], str(error)

@@ -1,7 +1,9 @@
 """What the tests of reconciliations share: histories, what is lost of them, and what was said of it."""
 
 import json
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -17,6 +19,13 @@ THREE = ({"number": 1}, {"number": 2, "days": 3}, {"number": 3, "days": 5, "symb
 """Forced orders, by the arguments of `forced`."""
 UNFILLED = {"executedQty": "0", "status": "EXPIRED", "avgPrice": "0.00000", "cumQuote": "0"}
 OFF = {"FORCE_ORDERS_RECONCILE_DAYS": "0"}
+
+
+def at_one_o_clock(scenario: Scenario | None = None) -> Scenario:
+    """The exchange's clock stands at 13:00 UTC, at most a day ago: so the numbers of days are always the same."""
+    now = time.time_ns() // 1_000_000
+    at = (now - 13 * HOUR) // DAY * DAY + 13 * HOUR
+    return replace(scenario or Scenario(), clock_offset_ms=at - now)
 
 
 def midday(lab: Lab, days: int) -> int:
@@ -35,7 +44,7 @@ def forced_day(lab: Lab, days: int) -> str:
 
 def traded(lab: Labs, scenario: Scenario | None = None, rows: Sequence[dict[str, Any]] = THREE, **options: Any) -> Lab:
     """An account with forced orders, which nothing has read yet; each of `rows` holds the arguments of `forced`."""
-    made = lab(scenario or Scenario(), histories={"main": []}, **options)
+    made = lab(at_one_o_clock(scenario), histories={"main": []}, **options)
     made.command.environment.update(ON)
     for row in rows:
         made.tell("orders", [forced(made, **row)])

@@ -5,7 +5,7 @@ import pytest
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import HOUR, Lab, Labs
 from tests.acceptance.market_tables import CLASSIC, account_of, row_of
-from tests.acceptance.reconciling import ON, backfilled, lose, midday, reconciled, verdicts
+from tests.acceptance.reconciling import ON, at_one_o_clock, backfilled, forced_day, lose, midday, reconciled, verdicts
 
 LISTS = {
     "usdm": "/fapi/v1/allOrders",
@@ -17,7 +17,7 @@ LISTS = {
 
 def traded_in(lab: Labs, market: str, scenario: Scenario | None = None) -> Lab:
     """An account with three forced orders of one symbol in a market."""
-    made = lab(scenario or Scenario(), (account_of(market),), histories={"main": {}})
+    made = lab(at_one_o_clock(scenario), (account_of(market),), histories={"main": {}})
     made.command.environment.update(ON | {"FORCE_ORDERS_MARKETS": market})
     for number in (1, 2, 3):
         add(made, market, number, midday(made, number))
@@ -70,7 +70,7 @@ def test_a_market_without_such_a_list_is_not_checkable_and_said(lab: Labs) -> No
 def test_an_account_that_trades_too_much_is_not_checkable_and_says_why(lab: Labs) -> None:
     one = backfilled(traded_in(lab, "coinm", Scenario(own_orders_a_day=1_200)), since="8d")
     one.tell("reset-stats", {})
-    said = reconciled(one, "--since", "7d")
+    said = reconciled(one, "--since", forced_day(one, 6), "--until", forced_day(one, 1))
     (found,) = said["reconciliations"]
     assert "BTCUSD_PERP: more orders than 20 requests show" in found["reason"]
     assert one.stats()["requests_by_path"][LISTS["coinm"]] == 20
