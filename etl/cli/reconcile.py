@@ -9,6 +9,7 @@ from etl.cli.console import keep_exit_code, print_line, print_tables, show_progr
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import print_faults
 from etl.commands.reconcile import reconcile_spec
+from etl.core.text import printable
 from etl.reporting.reconcile_json import reconcile_json
 from etl.reporting.reconcile_lines import discrepancy_table, reconcile_lines
 from etl.runs import composition
@@ -50,7 +51,7 @@ def reconcile(
             print_line(json.dumps(reconcile_json(summary, done), indent=2))
         else:
             for line in reconcile_lines(summary, done):
-                print_line(line)
+                print_line(printable(line))
             if any(one.discrepancies for one in done.done):
                 print_tables([discrepancy_table(done.done, summary.markets)])
     print_faults(summary)

@@ -143,7 +143,7 @@ def quarantine_lines(data: ReportData) -> list[str]:
 def reconciliation_lines(data: ReportData) -> list[str]:
     """A line about the days that were held against the list of all orders, if there are any."""
     said = [f"{one.days} {one.verdict}{f' ({one.orders})' if one.orders else ''}" for one in data.reconciled]
-    return [f"days held against the list of all orders: {', '.join(said)}"] if said else []
+    return [printable(f"days held against the list of all orders: {', '.join(said)}")] if said else []
 
 
 def doubt_lines(days: int) -> list[str]:

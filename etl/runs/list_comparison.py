@@ -22,7 +22,7 @@ from etl.core.order_lists import (
     why_unlisted,
 )
 from etl.core.orders import Key, Order
-from etl.core.paging import Page, PageRequest
+from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.planning import Known, Rules
 from etl.core.reconciling import MARGIN, Span, Unread, compared_of, judge, reach, why_not_all, windows_to_read
 from etl.core.timeline import SECOND, Window, fill
@@ -158,8 +158,8 @@ class ListComparison:
             if isinstance(answer, Page):
                 self._recorder.commit([Received(self._wallet, answer, ())])
                 self._renew({one.key for one in answer.orders})
-                if answer.length >= request.limit or answer.rejects:
-                    self._doubt(order, f"not all force orders around {order.symbol} {order.order_id} could be read")
+            if not _is_conclusive(answer, request):
+                self._doubt(order, f"not all force orders around {order.symbol} {order.order_id} could be read")
 
     def _doubt(self, order: Order, reason: str) -> None:
         if order.key not in self._stored:
@@ -190,6 +190,16 @@ class ListComparison:
             now = self._stored[listed.key]
             found.append(difference(listed, now if differences(listed, now) else stored))
         return found
+
+
+def _is_conclusive(answer: Answer, request: PageRequest) -> bool:
+    """Whether an order that an answer does not show is not there: then it is whole, and answers this request.
+
+    A refusal is as good: the exchange lists an order that it no longer gives out, or of a symbol that it closed.
+    """
+    if not isinstance(answer, Page):
+        return answer is not Refusal.TOO_WIDE
+    return answer.length < request.limit and not answer.rejects and all(map(request.asks_for, answer.orders))
 
 
 def _namesake(order: Order) -> Discrepancy:

@@ -117,13 +117,18 @@ class Reconciler:
             return
         self.disputed += found
         self.left.disputed += len(found)
-        names = ", ".join(f"{one.symbol} {one.order_id} ({one.kind})" for one in found[:NAMED])
-        more = f" and {len(found) - NAMED} more" if found[NAMED:] else ""
-        first = f"--account {wallet.account} --symbol {found[0].symbol} --order {found[0].order_id}"
-        self.left.faults.append(
-            f"account {wallet}: the exchange's own lists disagree on {many(len(found), 'order')}: {names}{more}; "
-            f"the next night asks again; if it stays so: force-orders coverage accept {first} --why TEXT"
-        )
+        self.left.faults.append(dispute_line(wallet, found))
+
+
+def dispute_line(wallet: Wallet, found: Sequence[Disputed]) -> str:
+    """Which orders of an account are disputed, and what to do. The first come early: a notification is short."""
+    names = ", ".join(f"{one.symbol} {one.order_id} ({one.kind})" for one in found[:NAMED])
+    more = f" and {len(found) - NAMED} more" if found[NAMED:] else ""
+    first = f"--account {wallet.account} --symbol {found[0].symbol} --order {found[0].order_id}"
+    return (
+        f"account {wallet}: the exchange's own lists disagree on {many(len(found), 'order')}: {names}{more}; "
+        f"the next night asks again; if it stays so: force-orders coverage accept {first} --why TEXT"
+    )
 
 
 class ReconcileSink:

@@ -23,14 +23,19 @@ from etl.core.reconciling import (
     proven_days,
     windows_to_read,
 )
-from etl.core.timeline import DAY, HOUR, MINUTE, Window
+from etl.core.timeline import DAY, HOUR, MINUTE, Window, to_datetime
 from etl.exchange.rows import read_row
+from etl.notifications.message import message_of
+from etl.notifications.summary import NotificationSummary, RunResult
+from etl.runs.reconciliation import dispute_line
+from etl.store.reconciliations import Disputed
 from tests.documented import ROW
 
 NOON = 20_000 * DAY + 12 * HOUR
 KEPT = 90 * DAY
 RULES = Rules(now=NOON, settle_lag=10 * MINUTE, keeps=KEPT, widest=7 * DAY - 2)
 AT = NOON - 2 * DAY
+LONG_AGO = to_datetime(AT)
 
 
 def order(order_id: int = 1, at: int = AT, **changes: Any) -> Order:
@@ -186,3 +191,18 @@ def test_reasons_are_said_once_and_not_all_of_many() -> None:
     assert in_short([]) is None
     assert in_short(["a", "b", "a"]) == "a; b"
     assert in_short(["a", "b", "c", "d", "e"]) == "a; b; c; and 2 more reasons"
+
+
+def test_a_notification_names_the_first_disputed_orders() -> None:
+    found = [
+        Disputed(
+            "a-long-name-of-an-account", "pm-coinm", "BTCUSD_PERP", 8389766251307928000 + n, LONG_AGO, "missing", ""
+        )
+        for n in range(5)
+    ]
+    line = dispute_line(found[0].wallet, found)
+    summary = NotificationSummary((RunResult("sync", "incomplete", (line,), 7),))
+    message = message_of(summary, ("failure",), 14)
+    assert message is not None
+    assert "disagree on 5 orders: BTCUSD_PERP 8389766251307928000 (missing)" in message.body
+    assert line.endswith("--symbol BTCUSD_PERP --order 8389766251307928000 --why TEXT")
