@@ -107,7 +107,7 @@ class Ledger:
         known = self._unfilled.get(id(order))
         if known is None:
             row = json.loads(order.rendered)
-            ended = isinstance(row, dict) and row.get("status") in ENDED
+            ended = isinstance(row, dict) and str(row.get("status")) in ENDED
             known = self._unfilled[id(order)] = order, ended and not str(row.get("executedQty", "0")).strip("0.")
         return known[1]
 

@@ -132,8 +132,11 @@ def test_a_closed_contract_is_refused_by_name_and_listed_nowhere(code: str) -> N
 
 
 def test_rows_that_cannot_be_read_are_listed_as_they_are_and_have_no_fills() -> None:
-    desk = desk_of({"at_ms": AT, "row": {"symbol": 5}}, {"at_ms": AT + 1, "row": "no order"}, order(1, AT + 2))
-    assert desk.read(ALL_ORDERS) == [{"symbol": 5}, "no order", order(1, AT + 2)]
+    at_ms = START - 5 * DAY_MS
+    odd = [{"symbol": 5, "status": []}, "no order", None]
+    rows = [{"at_ms": at_ms + number, "row": row} for number, row in enumerate(odd)]
+    desk = desk_of(*rows, order(1, AT + 2))
+    assert desk.read(ALL_ORDERS) == [*odd, order(1, AT + 2)]
     assert {*ids(desk.read(TRADES, **BTC))} == {1}
     assert ids(desk.read(ALL_ORDERS, **BTC)) == [1]
 
