@@ -28,7 +28,10 @@ def reconcile_lines(summary: Summary, done: Reconciler) -> list[str]:
         f"{many(summary.counts.requests, 'request')} (weight {summary.counts.weight})"
     )
     lines = [head, *(_line(one, done.disputed) for one in done.done)]
-    lines += [f"{_named(wallet)}: nothing of it is proven that the exchange still lists" for wallet in done.skipped]
+    lines += [
+        f"{_named(wallet)}: nothing of that time can be compared: it is not proven, too young, or no longer listed"
+        for wallet in done.skipped
+    ]
     without = summary.markets - {wallet.market for wallet in [*(one.wallet for one in done.done), *done.skipped]}
     lines += [
         f"{market}: nothing to compare with: not read, or there is no list of all orders"

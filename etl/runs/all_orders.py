@@ -3,7 +3,7 @@
 Nothing is stored here. What cannot be read is told with its reason; it makes days not checkable, and no run fail.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -79,8 +79,8 @@ class AllOrders:
         self._retention = Retention(records.keeps, present)
         self.listing = Listing()
 
-    def read(self, windows: Sequence[Window], known: Sequence[str]) -> None:
-        """Read windows, without symbol if the exchange allows that, else by `known`: symbols that the account had.
+    def read(self, windows: Sequence[Window], symbols: Callable[[], Sequence[str]]) -> None:
+        """Read windows, without symbol if the exchange allows that, else by those that the account had.
 
         Raises ThrottledError and StoppedError.
         """
@@ -90,6 +90,7 @@ class AllOrders:
                 return
             except MissingParameterError:
                 pass  # nothing was read yet
+        known = symbols()
         asked = known[:SYMBOLS]
         for symbol in asked:
             if not self._read(windows, symbol):

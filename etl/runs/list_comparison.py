@@ -71,12 +71,11 @@ class ListComparison:
         proven = [(symbol, window) for symbol, one in known.items() for window in one.proven]
         here = reach(proven, span.window.end)
         self._stored = reconciliations.stored_between(self._connection, *self._wallet, span.window)
-        symbols = reconciliations.symbols(self._connection, *self._wallet)
         accepted = reconciliations.accepted(self._connection, *self._wallet)
         self._connection.rollback()
         listed = AllOrders(self._client, self._records, rules.present, self._stored.keys(), self._reader.stop)
         if windows := windows_to_read(span, [window for _, window in proven], self._records.widest):
-            listed.read(windows, symbols)
+            listed.read(windows, self._symbols)
 
         def lists() -> Lists:
             rows = {key: row for key, row in listed.listing.rows.items() if _belongs(row, span.window)}
@@ -115,6 +114,11 @@ class ListComparison:
             len(settled),
             has_compared=bool(listing.whole and after.here.windows),
         )
+
+    def _symbols(self) -> list[str]:
+        symbols = reconciliations.symbols(self._connection, *self._wallet)
+        self._connection.rollback()
+        return symbols
 
     def _renew(self, keys: set[Key]) -> None:
         self._stored |= reconciliations.stored(self._connection, *self._wallet, keys)

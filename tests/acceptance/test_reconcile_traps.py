@@ -249,3 +249,14 @@ def test_an_order_that_cannot_be_asked_for_again_is_neither_lost_nor_agreed(lab:
     assert "BTCUSDT 1 could not be read again" in day["reason"]
     one.tell("faults", [])
     assert reconciled(one, code=3)["disputed"][0]["order_id"] == 1
+
+
+def test_a_full_page_is_asked_for_in_pieces_and_a_lost_order_in_it_is_found(lab: Labs) -> None:
+    one = traded(lab, scenario=Scenario(own_orders_a_day=350))
+    lose(one, 1)
+    backfilled(one)
+    one.tell("reset-stats", {})
+    assert one("sync").returncode == 3
+    assert 2 < requests_to(one, ALL_ORDERS) <= 20
+    assert verdicts(one) == {"agreed", "disputed"}
+    assert orders_found(one) == [("BTCUSDT", 1, "missing")]
