@@ -140,16 +140,20 @@ class ListComparison:
     def _read_again(self, lists: Lists) -> None:
         """Ask for the force orders around each order that is missing or was seen in a later version."""
         later = [listed for listed, stored in lists.differing() if listed.version > stored.version]
-        wanted = [*lists.missing(), *later]
-        sent = 0
+        known = {one.key for one in reconciliations.disputed(self._connection, wallet=self._wallet)}
+        self._connection.rollback()
+        # Those that are disputed already come last, so that the limit leaves no order out for ever.
+        wanted = sorted([*lists.missing(), *later], key=lambda order: order.key in known)
+        sent, given_up = 0, ""
         for order in wanted:
             stored = self._stored.get(order.key)
             if stored is not None and stored.version >= order.version:
                 continue  # a page for another order has shown it
-            if sent == READ_AGAIN:
-                self._doubt(order, f"more than {READ_AGAIN} orders were missing")
+            if given_up:
+                self._doubt(order, given_up)
                 continue
             sent += 1
+            given_up = f"more than {READ_AGAIN} orders were missing" if sent == READ_AGAIN else ""
             window = Window(_first(order) - SECOND, _last(order) + SECOND)
             request = PageRequest(window, self._reader.page_limit, order.symbol)
             try:
@@ -157,7 +161,8 @@ class ListComparison:
             except ExchangeError as error:
                 if isinstance(error, ThrottledError) and not isinstance(error, DoubtedKeyError):
                     raise
-                self._doubt(order, f"{order.symbol} {order.order_id} could not be read again: {error}")
+                given_up = f"{order.symbol} {order.order_id} could not be read again: {error}"
+                self._doubt(order, given_up)
                 continue
             if isinstance(answer, Page):
                 self._recorder.commit([Received(self._wallet, answer, ())])

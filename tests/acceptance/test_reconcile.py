@@ -230,3 +230,16 @@ def test_a_killed_reconciliation_is_made_anew(lab: Labs) -> None:
     running.end()
     assert one.sql("SELECT * FROM reconciliations") == []
     assert "BTCUSDT 1 (missing)" in one("reconcile").stderr
+
+
+def test_many_lost_orders_are_asked_for_again_over_several_nights(lab: Labs) -> None:
+    one = traded(lab, rows=[{"number": number} for number in range(1, 24)])
+    for number in range(1, 24):
+        lose(one, number)
+    backfilled(one)
+    one.tell("reset-stats", {})
+    assert one("sync").returncode == 3
+    assert len(one.sql("SELECT * FROM disputed_orders")) == 20
+    assert "and 17 more" in one.last_run()["error"]
+    assert one("sync").returncode == 3
+    assert len(one.sql("SELECT * FROM disputed_orders")) == 23
