@@ -16,7 +16,7 @@ from etl.reporting.files import atomic_write
 from etl.reporting.html import page
 from etl.reporting.queries import first_day, read_report, select_accounts
 from etl.reporting.report_data import ReportData
-from etl.reporting.report_tables import headline, quarantine_lines, report_tables
+from etl.reporting.report_tables import headline, quarantine_lines, reconciliation_lines, report_tables
 from etl.runs import from_settings
 from etl.runs.arguments import check_span
 from etl.runs.spans import SpanText
@@ -60,7 +60,7 @@ def report(
     if html is None:
         print_line(headline(data))
         print_tables(report_tables(data))
-        for line in quarantine_lines(data):
+        for line in [*quarantine_lines(data), *reconciliation_lines(data)]:
             print_line(line)
     else:
         _write_page(data, html)

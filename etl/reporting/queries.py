@@ -24,6 +24,7 @@ from etl.reporting.report_data import (
     Hour,
     Improvement,
     Largest,
+    Reconciled,
     ReportData,
 )
 from etl.store.engine import store_errors
@@ -98,12 +99,20 @@ def read_report(
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
             coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
+            reconciled=[Reconciled._make(row) for row in rows(_RECONCILED)],
             largest=[Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)],
         )
         connection.rollback()
     return data
 
 
+_RECONCILED = """
+    SELECT verdict, count(*) AS days,
+           string_agg(reason, ', ' ORDER BY day, account, market) FILTER (WHERE verdict = 'disputed') AS orders
+      FROM reconciliation_days
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE AND day BETWEEN :first_day AND :last_day
+     GROUP BY verdict ORDER BY verdict
+"""
 # IS TRUE keeps the planner off the primary key, with which it would read the account's whole history.
 _ACCOUNTS = "SELECT account FROM effective_coverage UNION SELECT account FROM order_counts WHERE orders > 0"
 # One subquery for each account: for the minimum of several accounts Postgres does not use the index.

@@ -84,6 +84,15 @@ class Largest(NamedTuple):
     improvement_bps: Decimal | None
 
 
+class Reconciled(NamedTuple):
+    """How many days have a verdict of a reconciliation."""
+
+    verdict: str
+    days: int
+    orders: str | None
+    """The disputed orders, in words."""
+
+
 @dataclass(frozen=True)
 class ReportData:
     """Everything that a report shows. Times are epoch milliseconds, days are UTC."""
@@ -102,6 +111,8 @@ class ReportData:
     """Cascades of two or more orders: the CASCADES_SHOWN largest, oldest first."""
     coverage: Sequence[DayCoverage]
     largest: Sequence[Largest]
+    reconciled: Sequence[Reconciled] = ()
+    """Not on the page."""
 
     @property
     def orders(self) -> int:

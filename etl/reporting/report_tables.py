@@ -140,6 +140,12 @@ def quarantine_lines(data: ReportData) -> list[str]:
     return doubt_lines(sum("quarantined" in (day.reasons or "").split(", ") for day in data.coverage))
 
 
+def reconciliation_lines(data: ReportData) -> list[str]:
+    """A line about the days that were held against the list of all orders, if there are any."""
+    said = [f"{one.days} {one.verdict}{f' ({one.orders})' if one.orders else ''}" for one in data.reconciled]
+    return [printable(f"days held against the list of all orders: {', '.join(said)}")] if said else []
+
+
 def doubt_lines(days: int) -> list[str]:
     return [f"{many(days, 'day')} may have an unreadable row: force-orders quarantine list"] if days else []
 

@@ -39,8 +39,9 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
     **dict.fromkeys(("capital_flows", "income", "mark_prices", "force_order_fills"), ("SELECT", "INSERT")),
-    "probe_results": ("SELECT", "INSERT"),
+    **dict.fromkeys(("probe_results", "reconciliations"), ("SELECT", "INSERT")),
     **dict.fromkeys(("fill_checks", "income_coverage"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("reconciled_days", "reconciliation_orders"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -58,6 +59,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
             *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
+            *("disputed_orders", "reconciliation_days"),
         ),
         ("SELECT",),
     ),

@@ -16,11 +16,18 @@ from etl.store.schema.orders import (
     order_counts,
     quarantined_orders,
 )
+from etl.store.schema.reconciliations import (
+    DISCREPANCIES,
+    reconciled_days,
+    reconciliation_orders,
+    reconciliations,
+)
 from etl.store.schema.runs import RUN_STATUSES, backups, probe_results, run_days, runs, verifications
 from etl.store.schema.seals import newest_seals, seals
 
 __all__ = [
     "DECISIONS",
+    "DISCREPANCIES",
     "EVERY_SYMBOL",
     "FILL_STATES",
     "MARKET_STATES",
@@ -47,6 +54,9 @@ __all__ = [
     "order_counts",
     "probe_results",
     "quarantined_orders",
+    "reconciled_days",
+    "reconciliation_orders",
+    "reconciliations",
     "run_days",
     "runs",
     "seals",
