@@ -65,8 +65,8 @@ def _sentence(verdict: Verdict) -> str:
 
 
 def _calendar(calendar: Calendar, months: Iterable[Month]) -> str:
-    head = "".join(f"<th>{day}</th>" for day in range(1, DAYS_OF_A_MONTH + 1))
-    rows = "\n".join(f"<tr><th>{month.name}</th>{''.join(_cells(month))}</tr>" for month in months)
+    head = "".join(f'<th scope="col">{day}</th>' for day in range(1, DAYS_OF_A_MONTH + 1))
+    rows = "\n".join(f'<tr><th scope="row">{month.name}</th>{"".join(_cells(month))}</tr>' for month in months)
     return (
         f'<table class="calendar">\n<caption>{_text(calendar_title(calendar))}</caption>\n'
         f"<thead><tr><th></th>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
@@ -98,11 +98,11 @@ def _section(section: Section) -> str:
 def _table(of: Table) -> str:
     kinds = [' class="number"' if column.align_right else "" for column in of.columns]
     names = [_text(column.heading) for column in of.columns]
-    head = "".join(f"<th{kind}>{name}</th>" for kind, name in zip(kinds, names, strict=True))
+    head = "".join(f'<th scope="col"{kind}>{name}</th>' for kind, name in zip(kinds, names, strict=True))
     rows = "\n".join(
         "<tr>"
         + "".join(
-            f'<td{kind} data-label="{name}">{_text(cell)}</td>'
+            f'<td{kind} data-label="{name}"><span>{_text(cell)}</span></td>'
             for kind, name, cell in zip(kinds, names, row, strict=True)
         )
         + "</tr>"
