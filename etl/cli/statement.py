@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from etl import __version__
 from etl.accounts.key_sources import account_names
 from etl.cli import options
 from etl.cli.console import keep_exit_code, print_line, print_tables, show_waits
@@ -74,7 +75,7 @@ def statement(
     attached = None if export is None else describe_export(export)
     with show_waits(), from_settings.store(settings, only_reads=True) as connection:
         found = read_statement(
-            connection, period, zone or settings.time_zone, account, account_names(settings), attached
+            connection, period, zone or settings.time_zone, account, account_names(settings), __version__, attached
         )
     said = document(found)
     if out:

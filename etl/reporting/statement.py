@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from etl import __version__
 from etl.core.account_markets import AccountMarket
 from etl.core.completeness import Period
 from etl.core.markets import NAMES
@@ -43,17 +42,20 @@ def read_statement(
     zone: str,
     asked: Collection[str],
     configured: Collection[str],
+    version: str,
     export: ExportFile | None = None,
 ) -> Statement:
     """The statement of the accounts `asked` for or, without any, of all that are stored or `configured`.
 
-    Raises ConfigError for an account that is neither and for an unknown time zone, StoreError.
+    `version` is the program's. Raises ConfigError for an account that is neither stored nor configured and for an
+    unknown time zone, StoreError.
     """
     check_zone(connection, zone)
     with store_errors():
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         try:
-            return _read(connection, period, zone, asked, configured, export)
+            accounts = _accounts(connection, asked, configured)
+            return _read(connection, period, zone, accounts, _origin(connection, zone, version), export)
         finally:
             connection.rollback()
 
@@ -70,22 +72,25 @@ def describe_export(path: Path) -> ExportFile:
         raise ConfigError(f"--export: {path} cannot be read: {error.strerror}") from None
 
 
-def _read(
-    connection: Connection,
-    period: Period,
-    zone: str,
-    asked: Collection[str],
-    configured: Collection[str],
-    export: ExportFile | None,
-) -> Statement:
+def _accounts(connection: Connection, asked: Collection[str], configured: Collection[str]) -> list[str]:
     known = sorted({*stored_accounts(connection), *configured})
     for name in asked:
         if name not in known:
             raise ConfigError(f"there is no account {name!r}, neither in the database nor in the settings")
-    accounts = sorted({*asked}) or known
+    return sorted({*asked}) or known
+
+
+def _read(
+    connection: Connection,
+    period: Period,
+    zone: str,
+    accounts: Sequence[str],
+    origin: Origin,
+    export: ExportFile | None,
+) -> Statement:
     ends = connection.execute(_ENDS, {"zone": zone, "first": period.first, "last": period.last}).one()
     span = Window(to_millis(ends.starts_at), to_millis(ends.ends_at))
-    scope = {"accounts": accounts, "starts_at": ends.starts_at, "ends_at": ends.ends_at}
+    scope = {"accounts": [*accounts], "starts_at": ends.starts_at, "ends_at": ends.ends_at}
 
     def rows(query: str) -> Sequence[Any]:
         return connection.execute(text(query), scope).all()
@@ -106,7 +111,7 @@ def _read(
         seals=[SealLine._make((*row[:5], to_millis(row[5]), *row[6:])) for row in rows(_SEALS)],
         orders=[OrderLine._make(row) for row in rows(_ORDERS)],
         export=export,
-        origin=_origin(connection, zone),
+        origin=origin,
     )
 
 
@@ -114,7 +119,7 @@ def _markets(connection: Connection, accounts: Sequence[str]) -> list[MarketLine
     """Every market of every account, also one of which nothing is known."""
     known = account_markets.of_accounts(connection, accounts)
     told = {(own.account, own.market): own for of_account in known.values() for own in of_account}
-    scopes = {(row.account, row.market): row for row in connection.execute(_SCOPES, {"accounts": accounts})}
+    scopes = {(row.account, row.market): row for row in connection.execute(_SCOPES, {"accounts": [*accounts]})}
     others = {market for _, market in told | scopes} - {*NAMES}
     wallets = [Wallet(account, market) for account in accounts for market in (*NAMES, *sorted(others))]
     return [_market(wallet, told.get(wallet), scopes.get(wallet)) for wallet in wallets]
@@ -144,9 +149,9 @@ def _gaps(connection: Connection, accounts: Sequence[str], span: Window) -> list
     return sorted(found, key=lambda gap: (gap.account, gap.market, gap.start, gap.symbols))
 
 
-def _origin(connection: Connection, zone: str) -> Origin:
+def _origin(connection: Connection, zone: str, version: str) -> Origin:
     row = connection.execute(_ORIGIN, {"zone": zone}).one()
-    return Origin(to_millis(row.at), row.at_local, _user(), gethostname(), __version__, row.schema, row.server)
+    return Origin(to_millis(row.at), row.at_local, _user(), gethostname(), version, row.schema, row.server)
 
 
 def _user(number: int | None = None) -> str:
