@@ -44,6 +44,10 @@ class SettingsByName(TypedDict, total=False):
     reread_days: int
     window_days: float
     page_limit: int
+    cost_weight: int
+    income_types: Sequence[str]
+    reconcile_days: int
+    mark_prices: bool
     concurrency: int
     attempts: int
     connect_timeout_seconds: float
@@ -116,6 +120,7 @@ def run_backfill(
     since: datetime | str | None = None,
     until: datetime | str | None = None,
     beyond_retention: bool = False,
+    costs: bool = False,
     stop: Event | None = None,
     **changes: Unpack[SettingsByName],
 ) -> RunSummary:
@@ -129,7 +134,8 @@ def run_backfill(
     A symbol without a market is one of USDⓈ-M futures. `since` and `until` are aware datetimes or texts as on the
     command line (`2026-09-01`, `90d`; UTC; a bare date as `until` includes its day); the default of `since` is as far
     back as the exchange keeps. An earlier part of the span is left out with a warning; `beyond_retention` records it as
-    a gap instead. When `stop` is set the run ends as soon as the requests and statements in flight allow.
+    a gap instead. `costs` also reads what the orders cost, their fills and fees, as `run_sync` does within the setting
+    `cost_weight`. When `stop` is set the run ends as soon as the requests and statements in flight allow.
 
     A run that leaves gaps returns, with the gaps in the summary. Otherwise raises ConfigError (wrong settings or
     arguments), ThrottledError (no request before its `cooldown_until`), StoreError (the database),
@@ -139,7 +145,7 @@ def run_backfill(
     """
     chosen = _settings(settings, changes)
     span = SpanText(_instant("since", since), _instant("until", until), beyond_retention)
-    spec = backfill_spec(chosen, _names(accounts), _names(symbols), span, _markets(markets))
+    spec = backfill_spec(chosen, _names(accounts), _names(symbols), span, _markets(markets), costs=costs)
     return _run(chosen, spec, stop)
 
 

@@ -56,7 +56,9 @@ class StoppedError(ForceOrdersError):
 
 
 class ExchangeError(ForceOrdersError):
-    """A request failed at the exchange or on the way to it."""
+    """A request failed at the exchange or on the way to it. `code`: the exchange's own, if it sent one."""
+
+    code: int | None = None
 
 
 class TransientError(ExchangeError):

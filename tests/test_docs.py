@@ -15,6 +15,7 @@ import pytest
 from etl.cli.root import cli
 from etl.core.markets import MARKETS
 from etl.core.markets.market import Market
+from etl.core.probing.findings import Found, Question
 from etl.errors import ExitCode
 from etl.settings.loading import PREFIX, load
 from etl.settings.model import AccountKeys, Settings
@@ -154,6 +155,15 @@ def test_every_metric_is_explained() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "etl" / "monitoring").glob("*.py"))
     assert explained
     assert {name for name in explained if f'"{name}"' not in code and f'"force_orders_{name}"' not in code} == set()
+
+
+def test_every_question_of_a_probe_is_explained_with_its_answers() -> None:
+    rows = re.findall(r"^\| (`.*`) \|.*\| ([^|]*) \|$", section("docs/operations.md", "Probe"), re.MULTILINE)
+    assert {name for names, _ in rows for name in re.findall(r"`(\w+)`", names)} == {*Question}
+    shown = {answer.strip() for _, answers in rows for answer in answers.split(",")}
+    assert shown == {*Found} - {Found.NOT_SETTLED, Found.NOT_APPLICABLE}
+    settles = section("docs/guarantees.md", "Whichever way the exchange behaves")
+    assert [question for question in Question if f"`{question}`" not in settles] == []
 
 
 def test_nothing_is_installed_from_a_package_index() -> None:

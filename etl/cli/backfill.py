@@ -11,6 +11,7 @@ from etl.cli.options import examples, load_settings
 from etl.cli.runs import store
 from etl.commands.backfill import backfill_spec
 from etl.core.text import many
+from etl.errors import ConfigError
 from etl.exchange.clock import local_now
 from etl.reporting.plan_lines import plan_lines
 from etl.runs import from_settings
@@ -37,6 +38,7 @@ from etl.settings.model import Settings
     is_flag=True,
     help="Also request what is older than the exchange's retention; what it no longer has becomes a permanent gap.",
 )
+@click.option("--costs", is_flag=True, help="Also read what the orders cost: their fills and fees.")
 @click.option("--plan", is_flag=True, help="Print the cost, send no request.")
 @click.option("--distributed", is_flag=True, help="Enqueue one job for each account, market and week, for workers.")
 @click.pass_context
@@ -48,15 +50,18 @@ def backfill(
     account: tuple[str, ...],
     market: tuple[str, ...],
     beyond_retention: bool,
+    costs: bool,
     plan: bool,
     distributed: bool,
 ) -> None:
     """Read past orders; skip what is already complete."""
     settings, span = load_settings(context), SpanText(since, until, beyond_retention)
+    if costs and distributed:
+        raise ConfigError("--costs does not go with --distributed: the nightly jobs of the workers read the costs")
     if distributed and not plan:
         _enqueue(settings, account, market, symbol, span)
         return
-    spec = backfill_spec(settings, account, symbol, span, market)
+    spec = backfill_spec(settings, account, symbol, span, market, costs=costs)
     if plan:
         _print_plan(settings, spec, span)
     else:

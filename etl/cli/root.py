@@ -30,6 +30,7 @@ SUMMARIES = {
     "init": "Check a key, write the settings file, print a crontab line.",
     "metrics": "Print Prometheus metrics about the stored data.",
     "notify": "Test the notification channels.",
+    "probe": "Settle what the exchange leaves undocumented.",
     "quarantine": "List, retry and dismiss rows that could not be read.",
     "report": "Show stored orders as tables or as a page with charts.",
     "schedule": "Run the nightly job of each account on a schedule.",

@@ -15,10 +15,12 @@ def backfill_spec(
     symbols: Sequence[str],
     span: SpanText,
     markets: Sequence[str] = (),
+    *,
+    costs: bool = False,
 ) -> IngestSpec:
-    """Raises ConfigError before anything is requested or opened."""
+    """Raises ConfigError before anything is requested or opened. `costs`: also read what the orders cost."""
     names = parse_symbols(symbols)
     check_readable(settings, span)
     keys = keyring(settings, accounts)
     check_markets(settings, [one.account for one in keys.usable], names, markets)
-    return IngestSpec("backfill", keys, backfill_planner(span, names), names, markets, span)
+    return IngestSpec("backfill", keys, backfill_planner(span, names), names, markets, span, costs)

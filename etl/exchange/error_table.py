@@ -119,6 +119,11 @@ def classify(
     return RejectedError(f"the exchange refused the request ({said})")
 
 
+def is_of_the_request(error: ExchangeError) -> bool:
+    """Whether the exchange refused what was asked for, and neither the account nor the host."""
+    return type(error) is RejectedError and error.code not in _BY_CODE
+
+
 def cooldown_until(headers: Mapping[str, str], message: str, now: int, *, is_ban: bool = False) -> int:
     """When a request may be sent again: the latest of Retry-After, "banned until …" and the next full minute.
 

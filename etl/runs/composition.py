@@ -16,16 +16,19 @@ from etl.core.timeline import SECOND
 from etl.core.wallets import Wallet
 from etl.exchange.access import Access
 from etl.exchange.budget import Budget
-from etl.exchange.client import ExchangeClient, HttpOptions
+from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
+from etl.exchange.sender import HttpOptions
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.capital_flows import FlowReader
+from etl.runs.fills import FillReader
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.mark_prices import MarkPriceReader
 from etl.runs.old_runs import fold_old_runs
+from etl.runs.probing import ProbeRun, ProbeSummary
 from etl.runs.reader import Reader
 from etl.runs.readings import Reading
 from etl.runs.run import NIGHTLY, Run
@@ -148,7 +151,9 @@ def ingest_with(
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
     readings: list[Reading] = [FlowReader(connection, reader, run.recorder)]
-    if spec.command == NIGHTLY:
+    if spec.costs or spec.command == NIGHTLY:
+        weight = None if spec.costs else reader.costs.weight
+        readings.append(FillReader(connection, reader, run.recorder, weight))
         readings.append(MarkPriceReader(connection, reader, run.recorder))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
@@ -166,3 +171,9 @@ def verify(
         sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span
         return run.execute(sink.plan, sink, span), sink.verification()
+
+
+def probe(settings: Settings, keys: Keyring, markets: Sequence[str], version: str, stop: Event) -> ProbeSummary:
+    """Run `probe`; raises StoreError if it cannot begin. `version`: of the program."""
+    with store(settings) as connection, reading(settings, keys, connection, stop, markets=markets) as reader:
+        return ProbeRun(connection, reader, version).execute()

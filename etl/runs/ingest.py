@@ -31,6 +31,8 @@ class IngestSpec:
     """Markets requested by name; none: those of each account."""
     span: SpanText | None = None
     """The requested span as typed. None: no span was requested."""
+    costs: bool = False
+    """Whether all that the orders cost is read, without the bound of a nightly run."""
 
 
 class IngestSink:

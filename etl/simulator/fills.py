@@ -90,8 +90,9 @@ def _fills(order: Order, row: dict[str, Any], market: Market, opens: bool, fee_i
     executed, average = Decimal(row["executedQty"]), Decimal(row["avgPrice"])
     if not (executed.is_finite() and average.is_finite() and executed > 0 and average > 0):
         return []
-    random = Random(f"{order.symbol}/{order.order_id}/{order.time}")
-    step, tick = _unit(executed), _unit(Decimal(row.get("price", average)))
+    random = Random(f"{order.symbol}/{order.order_id}")  # not by its time: a history may begin on any date
+    step = _unit(executed)
+    tick = min(_unit(Decimal(row.get("price", average))), _unit(average.normalize()))
     parts = _parts(random, int(executed / step), 5 if average > 5 * tick else 0)
     quantities = [count * step for count, _ in parts]
     prices = [average.normalize() + ticks * tick for _, ticks in parts]

@@ -72,15 +72,18 @@ def of_fill(fill: Fill) -> Iterator[Income]:
             yield Income(order.symbol, kind, amount, asset, fill.time, fill.readable_from, trade_id, source)
 
 
-def of_liquidation(order: Order, fills: list[Fill], market: Market, scenario: Scenario) -> Iterator[Income]:
-    """The clearance of a liquidation that was filled, and of every other one that was not."""
+def of_liquidation(order: Order, fills: list[Fill], market: Market, *, names_trade: bool) -> Iterator[Income]:
+    """The clearance of a liquidation that was filled, and of every other one that was not.
+
+    `names_trade`: it has the id of the last fill.
+    """
     if not order.order_id or (not fills and order.order_id % 2):
         return
     base, quote = assets_of(order.symbol)
     is_linear = market.wallet == "usdm"
     worth = sum((fill.quote if is_linear else fill.base for fill in fills), Decimal(0))
     amount = (worth * CLEARANCE).quantize(EIGHT_PLACES) or LEAST_CLEARANCE
-    trade_id = str(fills[-1].trade_id) if fills and scenario.clearance_trade_id else ""
+    trade_id = str(fills[-1].trade_id) if fills and names_trade else ""
     at_ms = order.readable_from
     asset, source = quote if is_linear else base, f"{order.symbol}/{order.order_id}"
     yield Income(order.symbol, "INSURANCE_CLEAR", -amount, asset, at_ms, at_ms, trade_id, source)

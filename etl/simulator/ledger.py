@@ -107,7 +107,7 @@ class Ledger:
         known = self._unfilled.get(id(order))
         if known is None:
             row = json.loads(order.rendered)
-            ended = isinstance(row, dict) and row.get("status") in ENDED
+            ended = isinstance(row, dict) and str(row.get("status")) in ENDED
             known = self._unfilled[id(order)] = order, ended and not str(row.get("executedQty", "0")).strip("0.")
         return known[1]
 
@@ -131,10 +131,12 @@ class Ledger:
         yield from self._owner.income()
         for fill in self.fills.rows:
             yield from income.of_fill(fill)
-        for order in (*self._recorded, *self._unrecorded):
+        names_trade = self._scenario.clearance_trade_id
+        for order in self._recorded:
             if order.close_type == "LIQUIDATION":
-                fills = self._fills_of(order)
-                yield from income.of_liquidation(order, fills, self._market, self._scenario)
+                yield from income.of_liquidation(order, self._fills_of(order), self._market, names_trade=names_trade)
+        for order in self._unrecorded:
+            yield from income.of_liquidation(order, self._fills_of(order), self._market, names_trade=False)
 
     def _fills_of(self, order: Order) -> list[Fill]:
         if id(order) not in self._known:

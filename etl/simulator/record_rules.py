@@ -7,7 +7,7 @@ from etl.simulator.mark_prices import DEFAULT_KLINES, GREATEST_KLINES, KlineQuer
 from etl.simulator.markets import Wallet
 from etl.simulator.messages import RefusedError
 from etl.simulator.record_lists import RecordList
-from etl.simulator.records import RecordQuery
+from etl.simulator.records import RecordQuery, is_closed
 from etl.simulator.rules import limit_of, number_of, window_of
 from etl.simulator.scenario import Scenario
 
@@ -82,7 +82,7 @@ def _check_symbol(symbol: str, symbols: Collection[str]) -> None:
 
 
 def _check_open(symbol: str, scenario: Scenario) -> None:
-    if symbol in scenario.closed_symbols.split(","):
+    if is_closed(symbol, scenario):
         message = "Symbol is closed." if scenario.closed_symbol_code == "-4141" else "Invalid symbol."
         raise RefusedError(400, int(scenario.closed_symbol_code), message)
 

@@ -35,7 +35,12 @@ class RecordQuery:
     def names(self, symbol: str, scenario: Scenario) -> bool:
         """Whether a row of that symbol is asked for, and its contract is not closed."""
         asked = self.symbol in (None, symbol) and self.pair in (None, symbol.partition("_")[0])
-        return asked and symbol not in scenario.closed_symbols.split(",")
+        return asked and not is_closed(symbol, scenario)
+
+
+def is_closed(symbol: str, scenario: Scenario) -> bool:
+    """Whether the contract of that name is closed; a row without a symbol has none."""
+    return bool(symbol) and symbol in scenario.closed_symbols.split(",")
 
 
 def orders_page(ledger: Ledger, query: RecordQuery, scenario: Scenario, now_ms: int) -> list[Order]:

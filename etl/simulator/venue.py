@@ -44,6 +44,7 @@ class Venue:
         self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._arrivals: dict[tuple[str, str], Arrivals] = {}
         self._growing: list[Growth] = []
+        self._origins: dict[tuple[str, str], int] = {}
         now_ms = self._began_ms = self.clock.read(real_ms)
         for name, given in histories.items():
             by_market = given if isinstance(given, Mapping) else {"usdm": given}
@@ -97,14 +98,14 @@ class Venue:
 
     def _origin_ms(self, account: str, market: Market) -> int:
         """The instant from which days are counted: that of the account's random history in this market."""
-        alike = (one for one in self._growing if (one.account, one.market.wallet) == (account, market.wallet))
-        return next((one.origin_ms for one in alike), self._began_ms)
+        return self._origins.get((account, market.wallet), self._began_ms)
 
     def _begin(self, account: str, market: Market, history: History, now_ms: int) -> None:
         if not isinstance(history, Generated):
             self.add(account, market, history)
             return
         origin_ms = now_ms if history.origin_ms is None else history.origin_ms
+        self._origins[account, market.wallet] = origin_ms
         first_day = day_number(now_ms, origin_ms) - history.days
         self._growing.append(Growth(account, market, history, origin_ms, first_day))
 

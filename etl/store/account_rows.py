@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, delete, func, select, text, union
 from sqlalchemy.exc import ProgrammingError
 
-from etl.core.capital_flows import QUARANTINE
+from etl.core import capital_flows, fills
 from etl.errors import StoreError
 from etl.store.schema import coverage, decisions, force_orders, metadata, order_counts, quarantined_orders
 
@@ -11,6 +11,9 @@ _TABLES = [table for table in metadata.sorted_tables if "account" in table.c and
 
 _OF_RUNS = (coverage, order_counts, quarantined_orders)
 """The tables to which a run adds a row for each account, and which every writer may read."""
+
+_NO_MARKETS = {capital_flows.QUARANTINE, fills.QUARANTINE}
+"""What stands in the column `market` of `quarantined_orders` for rows that are no orders."""
 
 # A job that is running belongs to its worker, and ends by itself: without a key in the settings nothing is read.
 _DELETE_JOBS = text("""
@@ -29,7 +32,7 @@ def names(connection: Connection) -> list[str]:
 def markets(connection: Connection, account: str) -> list[str]:
     """Every market in which the account was read, sorted."""
     of_account = (select(table.c.market).where(table.c.account == account) for table in _OF_RUNS)
-    return sorted({*connection.scalars(union(*of_account))} - {QUARANTINE})
+    return sorted({*connection.scalars(union(*of_account))} - _NO_MARKETS)
 
 
 def count_orders(connection: Connection, account: str) -> int:

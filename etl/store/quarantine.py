@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Text, case, cast, exists, func, literal_colum
 from sqlalchemy.exc import DataError
 
 from etl.core.capital_flows import Flow
+from etl.core.fills import Fill
 from etl.core.orders import Key, Order, Reject
 from etl.store.schema import quarantined_orders
 
-Row = TypeVar("Row", Order, Flow)
+Row = TypeVar("Row", Order, Flow, Fill)
 
 # Dismissed rows are looked up by their index, then compared.
 _KEEP = text("""

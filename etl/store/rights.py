@@ -38,7 +38,8 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
-    **dict.fromkeys(("capital_flows", "mark_prices"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("capital_flows", "mark_prices", "force_order_fills", "probe_results"), ("SELECT", "INSERT")),
+    "fill_checks": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(
         (
             "procrastinate_jobs",

@@ -14,10 +14,11 @@ from etl.core.timeline import DAY, HOUR, MINUTE, Window
 from etl.errors import ForceOrdersError
 from etl.exchange.access import Access
 from etl.exchange.budget import Budget
-from etl.exchange.client import ExchangeClient, HttpOptions
+from etl.exchange.client import ExchangeClient
 from etl.exchange.clock import ExchangeClock, local_now
 from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
+from etl.exchange.sender import HttpOptions
 from etl.exchange.signing import HmacSigner
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET, Account, demo_account
 from etl.simulator.faults import Fault

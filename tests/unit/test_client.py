@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from etl.core.orders import CloseType
-from etl.core.paging import PageRequest, Refusal
+from etl.core.paging import Page, PageRequest, Refusal
+from etl.core.probing.notebook import ProbeRequest, Refused
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND, Window
-from etl.errors import CredentialsError, TransientError
+from etl.errors import CredentialsError, ExchangeError, RejectedError, TransientError
 from etl.exchange.clock import local_now
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.simulator.faults import Fault, When
@@ -193,3 +194,35 @@ def test_the_limit_in_a_refusal_s_text_counts_at_once_and_is_kept(connect: Conne
 @pytest.mark.parametrize("kind", ["object", "garbage", "reset"])
 def test_symbols_that_cannot_be_had_are_none(kind: Any, connect: Connecting) -> None:
     assert connect(Fault(kind)).client.symbols() is None
+
+
+def test_a_probe_s_request_is_sent_exactly_as_it_is(connect: Connecting) -> None:
+    connected = connect()
+    start, end = NOW - 3 * DAY, NOW - DAY
+    page = connected.client.answer(ProbeRequest(start, end, 1, "BTCUSDT"), attempts=1)
+    assert isinstance(page, Page)
+    assert [order.symbol for order in page.orders] == ["BTCUSDT"]
+    (entry,) = connected.stats.log
+    assert entry[:5] == (str(start), str(end), "BTCUSDT", None, "1")
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [(-4165, Refusal.TOO_WIDE), (-4166, Refusal.BEYOND_RETENTION), (-1130, None), (-4999, None)]
+)
+def test_a_refusal_of_a_probe_s_request_is_an_answer_with_its_code(
+    code: int, why: Refusal | None, connect: Connecting
+) -> None:
+    connected = connect(Fault("code", code=code))
+    assert connected.client.answer(ProbeRequest(NOW - DAY, NOW, 101), attempts=3) == Refused(why, code)
+    assert connected.stats.requests == 1
+
+
+@pytest.mark.parametrize(("code", "kind"), [(-2015, CredentialsError), (-4109, RejectedError), (-1001, TransientError)])
+def test_a_refusal_of_the_account_or_the_host_is_none(
+    code: int, kind: type[ExchangeError], connect: Connecting
+) -> None:
+    connected = connect(Fault("code", code=code))
+    with pytest.raises(kind) as refused:
+        connected.client.answer(ProbeRequest(NOW - DAY, NOW, 1), attempts=1)
+    assert refused.value.code == code
+    assert connected.stats.requests == 1

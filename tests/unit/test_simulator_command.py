@@ -27,6 +27,13 @@ def test_options_set_switches() -> None:
     )
 
 
+def test_a_switch_can_be_a_text() -> None:
+    options = option_parser().parse_args(["--closed-symbols", "ETHUSDT,BTCUSD_PERP", "--closed-symbol-code", "-1121"])
+    assert (options.closed_symbols, options.closed_symbol_code) == ("ETHUSDT,BTCUSD_PERP", "-1121")
+    with pytest.raises(ValueError, match="closed_symbols must be a text, not 5"):
+        changed(Scenario(), {"closed_symbols": 5})
+
+
 def test_an_instant_is_milliseconds_or_iso_in_utc() -> None:
     for text in ("1724025600000", "2024-08-19", "2024-08-19T00:00Z", "2024-08-19T02:00+02:00"):
         assert option_parser().parse_args(["--clock-at", text]).clock_at_ms == 1_724_025_600_000

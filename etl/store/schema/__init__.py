@@ -5,6 +5,7 @@ from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
+from etl.store.schema.fills import FILL_STATES, fill_checks, force_order_fills
 from etl.store.schema.mark_prices import mark_prices
 from etl.store.schema.orders import (
     ORDER_SOURCES,
@@ -14,12 +15,13 @@ from etl.store.schema.orders import (
     order_counts,
     quarantined_orders,
 )
-from etl.store.schema.runs import RUN_STATUSES, backups, run_days, runs, verifications
+from etl.store.schema.runs import RUN_STATUSES, backups, probe_results, run_days, runs, verifications
 from etl.store.schema.seals import newest_seals, seals
 
 __all__ = [
     "DECISIONS",
     "EVERY_SYMBOL",
+    "FILL_STATES",
     "MARKET_STATES",
     "ORDER_SOURCES",
     "RUN_STATUSES",
@@ -30,6 +32,8 @@ __all__ = [
     "cooldowns",
     "coverage",
     "decisions",
+    "fill_checks",
+    "force_order_fills",
     "force_order_revisions",
     "force_orders",
     "identities",
@@ -38,6 +42,7 @@ __all__ = [
     "metadata",
     "newest_seals",
     "order_counts",
+    "probe_results",
     "quarantined_orders",
     "run_days",
     "runs",

@@ -1,4 +1,4 @@
-"""The tables of what was done: runs, verifications, backups."""
+"""The tables of what was done: runs, verifications, backups, probes."""
 
 from sqlalchemy import (
     BigInteger,
@@ -92,4 +92,19 @@ backups = Table(
     Column("newest_seal", Text),
     moment("verified_at", required=False),
     CheckConstraint("bytes > 0 AND orders >= 0", name="counts"),
+)
+
+probe_results = Table(
+    "probe_results",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("run_id", BigInteger, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("account", "market", "host")),
+    Column("probed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    *(Column(name, Text, nullable=False) for name in ("question", "answer")),
+    Column("is_settled", Boolean, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("evidence", "program_version")),
+    CheckConstraint("is_settled = (answer NOT IN ('not settled', 'does not apply'))", name="is_settled"),
+    CheckConstraint("question <> '' AND answer <> '' AND evidence <> ''", name="words"),
+    Index("probe_results_question_idx", "account", "market", "question", "id"),
 )
