@@ -15,12 +15,12 @@ from etl.store.engine import store_errors
 def known_accounts(connection: Connection) -> list[str]:
     """Every account of which something is stored, sorted."""
     with store_errors():
-        found = stored_accounts(connection)
+        found = scoped_accounts(connection)
         connection.rollback()
     return found
 
 
-def stored_accounts(connection: Connection) -> list[str]:
+def scoped_accounts(connection: Connection) -> list[str]:
     """The same inside the caller's transaction."""
     return sorted(connection.scalars(text("SELECT DISTINCT account FROM report_scopes")).all())
 

@@ -28,7 +28,7 @@ from etl.core.timeline import Window, to_millis
 from etl.core.wallets import Wallet
 from etl.errors import ConfigError
 from etl.monitoring.gaps import shared
-from etl.reporting.completeness import calendar_days, stored_accounts
+from etl.reporting.completeness import calendar_days, scoped_accounts
 from etl.reporting.time_zones import check_zone
 from etl.store import account_markets
 from etl.store.coverage import read_gaps
@@ -72,8 +72,16 @@ def describe_export(path: Path) -> ExportFile:
         raise ConfigError(f"--export: {path} cannot be read: {error.strerror}") from None
 
 
+def user_name(uid: int) -> str:
+    """The name that the system has for a user, whatever the environment says."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in many containers
+        return f"user {uid}"
+
+
 def _accounts(connection: Connection, asked: Collection[str], configured: Collection[str]) -> list[str]:
-    known = sorted({*stored_accounts(connection), *configured})
+    known = sorted({*scoped_accounts(connection), *configured})
     for name in asked:
         if name not in known:
             raise ConfigError(f"there is no account {name!r}, neither in the database nor in the settings")
@@ -151,16 +159,9 @@ def _gaps(connection: Connection, accounts: Sequence[str], span: Window) -> list
 
 def _origin(connection: Connection, zone: str, version: str) -> Origin:
     row = connection.execute(_ORIGIN, {"zone": zone}).one()
-    return Origin(to_millis(row.at), row.at_local, _user(), gethostname(), version, row.schema, row.server)
-
-
-def _user(number: int | None = None) -> str:
-    """The name of this process's user as the system knows it, whatever the environment says."""
-    uid = os.getuid() if number is None else number
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:  # a user id without a name, as in many containers
-        return f"user {uid}"
+    return Origin(
+        to_millis(row.at), row.at_local, user_name(os.getuid()), gethostname(), version, row.schema, row.server
+    )
 
 
 _ENDS = text("""

@@ -22,6 +22,7 @@ from etl.core.statement import (
     stated_period,
 )
 from etl.core.timeline import iso
+from etl.reporting.statement import user_name
 from etl.reporting.statement_html import statement_page
 from etl.reporting.statement_json import document, encoded, identify
 from etl.reporting.statement_sections import facts, legend, sections
@@ -218,6 +219,11 @@ def _leaves(value: Any) -> list[Any]:
     if isinstance(value, dict | list):
         return [leaf for one in (value.values() if isinstance(value, dict) else value) for leaf in _leaves(one)]
     return [value]
+
+
+def test_a_user_without_a_name_has_a_number() -> None:
+    assert user_name(0) == "root"
+    assert user_name(2_000_000_011) == "user 2000000011"
 
 
 def test_instants_and_days_are_iso_in_the_document() -> None:
