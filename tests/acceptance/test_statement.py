@@ -1,67 +1,25 @@
 """`force-orders statement`: the verdict of `complete`, every figure as in the tables, and files that are whole."""
 
 import hashlib
-import json
-import os
-import re
-import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from html import unescape
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 
-from tests.acceptance.browsing import Browser, chromium
 from tests.acceptance.endings import assert_one_line
 from tests.acceptance.exporting import exporting, put
 from tests.acceptance.lab import Labs, ask
+from tests.acceptance.stating import AUGUST, cells_of, change, quarantine, text_of, told
 from tests.command import Command
-
-AUGUST = ("--from", "2026-08-01", "--until", "2026-08-31")
-LETTERS = "PQDHNBUF-"
 
 
 @pytest.fixture
 def state(command: Command, writer_url: str) -> Command:
     return exporting(command, writer_url)
-
-
-def change(database_url: str, statement: str) -> None:
-    with psycopg.connect(database_url) as connection:
-        connection.execute(statement.encode())
-
-
-def told(state: Command, *words: str, **environment: str) -> tuple[int, dict[str, Any], str, str]:
-    """Exit code, document, page and text of a statement, of which the document and the page are one."""
-    done = state("statement", *words, "--out", "s.json", "--out", "s.html", **environment)
-    assert done.stderr == ""
-    said: dict[str, Any] = json.loads((state.directory / "s.json").read_text())
-    page = (state.directory / "s.html").read_text()
-    assert done.stdout == f"{said['verdict']}\nwrote s.json, s.html (statement {said['id']})\n"
-    plain = state("statement", *words, **environment)
-    assert (plain.returncode, plain.stderr) == (done.returncode, "")
-    assert said["complete"] == (done.returncode == 0)
-    for shown in (plain.stdout, text_of(page)):
-        assert said["verdict"] in " ".join(shown.split())
-    assert f"Completeness statement {said['id']}" in page
-    return done.returncode, said, page, plain.stdout
-
-
-def text_of(html: str) -> str:
-    return unescape(re.sub(r"<[^>]*>", "", html))
-
-
-def cells_of(page: str, title: str) -> list[list[str]]:
-    """The rows of a section's table."""
-    section = page.partition(f"<h2>{title}</h2>")[2].partition("</section>")[0]
-    rows = re.findall(r"<tr>(<td.*?)</tr>", section)
-    return [[text_of(cell) for cell in re.findall(r"<td.*?</td>", row)] for row in rows]
 
 
 def test_a_month_that_is_proven_is_complete(state: Command, database_url: str) -> None:
@@ -80,14 +38,6 @@ def hole(database_url: str) -> None:
         database_url,
         "UPDATE coverage SET proven = proven - '{[2026-08-10 12:00Z, 2026-08-12Z)}'::tstzmultirange,"
         " failed = '{[2026-08-10 12:00Z, 2026-08-12Z)}'",
-    )
-
-
-def quarantine(database_url: str) -> None:
-    change(
-        database_url,
-        "INSERT INTO quarantined_orders (account, market, raw, reason, run_id, seen_at) VALUES ('main', 'usdm',"
-        """ '{"time": 1786017600000, "secret": "raw"}', 'price is no number', 1, '2026-08-10Z')""",
     )
 
 
@@ -243,18 +193,6 @@ def state_of(done: Any) -> tuple[int, str]:
     return done.returncode, done.stdout.strip()
 
 
-def test_it_names_no_secret_no_path_and_no_address(state: Command, database_url: str, writer_url: str) -> None:
-    ask(database_url)
-    (state.directory / "deep").mkdir()
-    (state.directory / "deep" / "orders.csv").write_text("x")
-    keys = {"BINANCE_API_KEY": "k" * 64, "BINANCE_API_SECRET": "s" * 64}
-    code, said, page, text = told(state, *AUGUST, "--export", str(state.directory / "deep/orders.csv"), **keys)
-    for shown in (json.dumps(said), page, text):
-        for secret in (str(state.directory), "deep", "pa55word", "k" * 64, "s" * 64, "postgresql://", "fo_writer"):
-            assert secret not in shown
-    assert code == 0
-
-
 def test_accounts_are_chosen_by_name(state: Command, database_url: str) -> None:
     for account in ("desk", "main", "third"):
         ask(database_url, account=account)
@@ -281,57 +219,3 @@ def test_what_cannot_be_stated_ends_with_2(state: Command, database_url: str, wo
     ask(database_url)
     assert_one_line(state("statement", *words), 2, why)
     assert [*state.directory.glob("*.html")] == []
-
-
-def test_a_file_is_replaced_through_a_link_and_a_device_stays(state: Command, database_url: str) -> None:
-    ask(database_url)
-    (state.directory / "target").write_text("older")
-    (state.directory / "link.json").symlink_to("target")
-    (state.directory / "null.html").symlink_to("/dev/null")
-    assert state("statement", *AUGUST, "--out", "link.json", "--out", "null.html").returncode == 0
-    assert (state.directory / "link.json").is_symlink()
-    assert json.loads((state.directory / "target").read_text())["complete"] is True
-    assert Path("/dev/null").is_char_device()
-    (state.directory / "full.html").symlink_to("/dev/full")
-    failed = state("statement", *AUGUST, "--out", "full.html")
-    assert_one_line(failed, 1, "full.html cannot be written: No space left on device")
-
-
-def test_a_pipe_gets_the_bytes(state: Command, database_url: str) -> None:
-    ask(database_url)
-    pipe, read = state.directory / "pipe.json", []
-    os.mkfifo(pipe)
-    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
-    reader.start()
-    assert state("statement", *AUGUST, "--out", "pipe.json").returncode == 0
-    reader.join(30)
-    assert json.loads(read[0])["complete"] is True
-
-
-def test_a_reader_of_the_tables_may_make_one(command: Command, reader_url: str, database_url: str) -> None:
-    ask(database_url)
-    assert exporting(command, reader_url)("statement", *AUGUST).returncode == 0
-
-
-@pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
-def test_a_browser_has_nothing_to_complain_about(state: Command, database_url: str, tmp_path: Path) -> None:
-    for account in ("main", "<b>desk</b>"):
-        ask(database_url, account=account)
-    quarantine(database_url)
-    _, said, _, _ = told(state, "--from", "2026-01-01", "--until", "2026-12-31")
-    program = chromium()
-    assert program is not None
-    with Browser(program, tmp_path / "profile", width=500) as browser:
-        browser.call("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
-        browser.open(f"file://{state.directory}/s.html")
-        assert browser.complaints() == []
-        assert len(browser.requests()) == 1
-        assert browser.value("document.documentElement.scrollWidth") == 390
-        for calendar in said["calendar"]:
-            letters = browser.value(
-                f"[...document.querySelectorAll('.calendar')].find(one => one.caption.textContent.startsWith("
-                f"{json.dumps(calendar['account'])})).tBodies[0].innerText"
-            )
-            assert len([sign for sign in letters if sign in LETTERS]) == 365 + 12, "a letter a day, and a dash a month"
-        background = browser.value("getComputedStyle(document.querySelector('td.quarantined')).backgroundColor")
-        assert background != "rgba(0, 0, 0, 0)", "the policy lets its own style through"
