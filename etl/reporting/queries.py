@@ -124,8 +124,7 @@ _ACCOUNTS = "SELECT account FROM effective_coverage UNION SELECT account FROM or
 # One subquery for each account: for the minimum of several accounts Postgres does not use the index.
 _FIRST_DAY = """
     SELECT timezone(:zone, date_trunc('day', timezone(:zone, least(
-               (SELECT min(least(asked_since, lower(proven))) FROM coverage
-                 WHERE account = ANY(:accounts) AND market = ANY(:markets)),
+               (SELECT min(asked_since) FROM report_scopes WHERE account = ANY(:accounts) AND market = ANY(:markets)),
                (SELECT min(gap_start) FROM unread_markets WHERE account = ANY(:accounts) AND market = ANY(:markets)),
                (SELECT min((SELECT min(order_time) FROM report_force_orders
                              WHERE account = chosen AND (market = ANY(:markets)) IS TRUE))

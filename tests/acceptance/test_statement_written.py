@@ -59,11 +59,6 @@ def test_a_pipe_gets_the_bytes(state: Command, database_url: str) -> None:
     assert json.loads(read[0])["complete"] is True
 
 
-def test_a_reader_of_the_tables_may_make_one(command: Command, reader_url: str, database_url: str) -> None:
-    ask(database_url)
-    assert exporting(command, reader_url)("statement", *AUGUST).returncode == 0
-
-
 @pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 def test_a_browser_has_nothing_to_complain_about(state: Command, database_url: str, tmp_path: Path) -> None:
     for account in ("main", "<b>desk</b>"):
