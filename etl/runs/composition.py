@@ -25,12 +25,14 @@ from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.capital_flows import FlowReader
 from etl.runs.fills import FillReader
 from etl.runs.from_settings import rules, store
+from etl.runs.income import IncomeReader
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.mark_prices import MarkPriceReader
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.probing import ProbeRun, ProbeSummary
 from etl.runs.reader import Reader
 from etl.runs.readings import Reading
+from etl.runs.record_reader import RecordReader
 from etl.runs.run import NIGHTLY, Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
@@ -150,10 +152,13 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    readings: list[Reading] = [FlowReader(connection, reader, run.recorder)]
+    records = RecordReader(connection, reader, run.recorder)
+    readings: list[Reading] = [FlowReader(records)]
     if spec.costs or spec.command == NIGHTLY:
         weight = None if spec.costs else reader.costs.weight
         readings.append(FillReader(connection, reader, run.recorder, weight))
+        if spec.costs or reader.costs.weight:
+            readings.append(IncomeReader(records, reader.costs.income_types))
         readings.append(MarkPriceReader(connection, reader, run.recorder))
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 

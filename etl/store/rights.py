@@ -38,8 +38,9 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
-    **dict.fromkeys(("capital_flows", "mark_prices", "force_order_fills", "probe_results"), ("SELECT", "INSERT")),
-    "fill_checks": ("SELECT", "INSERT", "UPDATE"),
+    **dict.fromkeys(("capital_flows", "income", "mark_prices", "force_order_fills"), ("SELECT", "INSERT")),
+    "probe_results": ("SELECT", "INSERT"),
+    **dict.fromkeys(("fill_checks", "income_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -56,7 +57,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
-            *("unread_markets", "capital_flow_gaps", "shared_weight", "alembic_version"),
+            *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
         ),
         ("SELECT",),
     ),

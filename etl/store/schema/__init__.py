@@ -6,6 +6,7 @@ from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
 from etl.store.schema.fills import FILL_STATES, fill_checks, force_order_fills
+from etl.store.schema.income import income, income_coverage
 from etl.store.schema.mark_prices import mark_prices
 from etl.store.schema.orders import (
     ORDER_SOURCES,
@@ -37,6 +38,8 @@ __all__ = [
     "force_order_revisions",
     "force_orders",
     "identities",
+    "income",
+    "income_coverage",
     "instruments",
     "mark_prices",
     "metadata",
