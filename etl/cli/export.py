@@ -56,10 +56,10 @@ def export(
     """Write orders to a file: CSV, JSONL or Parquet.
 
     By default all orders, with the columns of the view report_force_orders. A file whose name ends with .gz is
-    compressed. Decimals keep every digit, times are UTC. In CSV null is an empty cell, and a text that a spreadsheet
-    would run as a formula gets an apostrophe in front. In JSONL every value is a string or null, because many readers
-    turn numbers into floats. Parquet uses decimal128 and needs the extra 'parquet'. What is not complete of the days
-    that are exported is named on stderr.
+    compressed. Decimals keep every digit, times are UTC, whatever time_zone is. In CSV null is an empty cell, and a
+    text that a spreadsheet would run as a formula gets an apostrophe in front. In JSONL every value is a string or
+    null, because many readers turn numbers into floats. Parquet uses decimal128 and needs the extra 'parquet'. What is
+    not complete of the days that are exported is named on stderr.
     """
     settings = load_settings(context)
     rules = from_settings.rules(settings, local_now())

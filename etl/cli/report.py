@@ -36,6 +36,7 @@ from etl.runs.spans import SpanText
 @options.until
 @options.accounts
 @options.markets
+@options.time_zone
 @click.pass_context
 def report(
     context: click.Context,
@@ -44,19 +45,22 @@ def report(
     until: str | None,
     account: tuple[str, ...],
     market: tuple[str, ...],
+    zone: str | None,
 ) -> None:
     """Show stored orders as tables or as a page with charts.
 
-    Totals, symbols, cascades, coverage and the largest orders. By default everything that is stored.
+    Totals, symbols, cascades, coverage and the largest orders. By default everything that is stored. Months, days,
+    weekdays and hours are those of the time zone; instants are UTC, and so are --since and --until.
     """
     settings = load_settings(context)
+    zone = zone or settings.time_zone
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
     rules = from_settings.rules(settings, local_now())
     with show_waits(), from_settings.store(settings, only_reads=True) as connection:
         accounts = select_accounts(connection, account)
-        if since is None and (first := first_day(connection, accounts, market)) is not None:
+        if since is None and (first := first_day(connection, accounts, market, zone)) is not None:
             since = iso(first)
-        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market)
+        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone)
     if html is None:
         print_line(headline(data))
         print_tables(report_tables(data))

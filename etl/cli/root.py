@@ -36,6 +36,7 @@ SUMMARIES = {
     "report": "Show stored orders as tables or as a page with charts.",
     "schedule": "Run the nightly job of each account on a schedule.",
     "simulator": "Run the exchange simulator on a loopback port.",
+    "statement": "State how complete a period is, for an auditor.",
     "status": "Show how complete the history is, by account and symbol.",
     "sync": "Nightly job: read from each watermark to now.",
     "verify": "Read history again and compare it with the database.",

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
 from etl.core.completeness import Period, judge
-from etl.core.timeline import DAY, Window, clip, iso, subtract, to_datetime, window_or_none
+from etl.core.timeline import DAY, Window, clip, iso, subtract, to_datetime, to_millis, window_or_none
 from etl.errors import ConfigError
 from etl.reporting.completeness import first_asked, known_accounts, read_days
 from etl.reporting.export import OrderFilter, has_orders
-from etl.reporting.report_tables import start_of
 from etl.store.coverage import Asked, read_asked, read_gaps
 from etl.store.engine import store_errors
 from etl.store.quarantine import doubted_days
@@ -72,7 +71,8 @@ def is_chosen(market: str, chosen: OrderFilter) -> bool:
 
 
 def window_of(day: date) -> Window:
-    return Window(start_of(day), start_of(day) + DAY)
+    start = to_millis(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    return Window(start, start + DAY)
 
 
 def unknown_symbol(symbol: str, names: Sequence[str]) -> str:

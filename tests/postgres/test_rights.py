@@ -196,6 +196,7 @@ READER_S_COMMANDS = {
     "metrics": 0,
     "report": 0,
     "complete 2026-09": 3,
+    "statement --from 2026-09 --until 2026-09": 3,
     "export --out orders.csv": 2,
     "accounts list": 0,
     "db query 'SELECT * FROM jobs'": 0,
