@@ -95,6 +95,22 @@ class VerificationLine(NamedTuple):
         return "; ".join([*said, *([f"not all was read: {self.unread_reason}"] if self.unread_reason else [])])
 
 
+class ReconciliationLine(NamedTuple):
+    """The days of an account in a market that were held against the list of all orders, days of UTC."""
+
+    account: str
+    market: str
+    days: int
+    """Days of UTC that have an instant of the period."""
+    agreed: int
+    not_checkable: int
+    disputed: int
+    reconciled_at: int
+    """When the newest of these verdicts was found."""
+    reasons: str | None
+    """Why days were not checkable, and the orders in dispute; None where all agreed."""
+
+
 class SealLine(NamedTuple):
     """The seals of an account in a market. A seal is of a day of UTC, whatever the zone of the statement."""
 
@@ -162,6 +178,7 @@ class Statement:
     gaps: Sequence[GapLine]
     quarantined: Sequence[QuarantinedLine]
     verifications: Sequence[VerificationLine]
+    reconciliations: Sequence[ReconciliationLine]
     seals: Sequence[SealLine]
     orders: Sequence[OrderLine]
     export: ExportFile | None

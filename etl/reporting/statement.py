@@ -20,6 +20,7 @@ from etl.core.statement import (
     OrderLine,
     Origin,
     QuarantinedLine,
+    ReconciliationLine,
     SealLine,
     Statement,
     VerificationLine,
@@ -116,6 +117,9 @@ def _read(
         verifications=[
             VerificationLine._make((*row[:4], *map(to_millis, row[4:7]), *row[7:])) for row in rows(_VERIFICATIONS)
         ],
+        reconciliations=[
+            ReconciliationLine._make((*row[:6], to_millis(row[6]), *row[7:])) for row in rows(_RECONCILIATIONS)
+        ],
         seals=[SealLine._make((*row[:5], to_millis(row[5]), *row[6:])) for row in rows(_SEALS)],
         orders=[OrderLine._make(row) for row in rows(_ORDERS)],
         export=export,
@@ -192,6 +196,17 @@ _VERIFICATIONS = """
       FROM verifications
      WHERE account = ANY(:accounts) AND compared && tstzrange(:starts_at, :ends_at)
      ORDER BY account, market, symbol, id DESC
+"""
+_RECONCILIATIONS = """
+    SELECT account, market, last_day - first_day + 1, count(*) FILTER (WHERE verdict = 'agreed'),
+           count(*) FILTER (WHERE verdict = 'not checkable'), count(*) FILTER (WHERE verdict = 'disputed'),
+           max(reconciled_at), string_agg(DISTINCT reason, '; ' ORDER BY reason)
+      FROM reconciliation_days
+     CROSS JOIN (SELECT timezone('UTC', CAST(:starts_at AS timestamptz))::date AS first_day,
+                        timezone('UTC', CAST(:ends_at AS timestamptz) - interval '1 millisecond')::date AS last_day
+                ) AS days
+     WHERE account = ANY(:accounts) AND day BETWEEN first_day AND last_day
+     GROUP BY account, market, first_day, last_day ORDER BY account, market
 """
 _SEALS = """
     SELECT account, market, last_day - first_day + 1,

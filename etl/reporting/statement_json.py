@@ -18,7 +18,7 @@ ID_DIGITS = 16
 
 INSTANTS = frozenset(
     ("at", "start", "end", "since", "until", "told_at", "asked_since", "proven_until", "seen_at", "verified_at")
-) | {"sealed_at"}
+) | {"sealed_at", "reconciled_at"}
 """Columns that hold epoch milliseconds."""
 
 
@@ -51,6 +51,7 @@ def document(statement: Statement) -> dict[str, Any]:
         "gaps": _rows(statement.gaps),
         "quarantined": _rows(statement.quarantined),
         "verifications": [_plain(one) | {"result": one.result} for one in statement.verifications],
+        "reconciliations": _rows(statement.reconciliations),
         "seals": _rows(statement.seals),
         "orders": _rows(statement.orders),
         "export": None if statement.export is None else _plain(statement.export),

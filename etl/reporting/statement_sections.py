@@ -149,6 +149,23 @@ def _verifications(statement: Statement) -> Section:
     return Section("Verifications", note, table(None, columns, rows), "No part of the period was ever verified.")
 
 
+def _reconciliations(statement: Statement) -> Section:
+    columns = (
+        *(_ACCOUNT, MARKET, Column("days agreed", align_right=True), Column("not checkable", align_right=True)),
+        *(Column("disputed", align_right=True), Column("of days", align_right=True), Column("newest at", 1)),
+        Column("why", 2, MIN_WIDTH, wraps=True),
+    )
+    rows = [
+        (
+            *(one.account, one.market, format_number(one.agreed), format_number(one.not_checkable)),
+            *(format_number(one.disputed), format_number(one.days), _moment(one.reconciled_at), one.reasons),
+        )
+        for one in statement.reconciliations
+    ]
+    note = "Days of UTC that were held against the list of all orders of the account, a second witness of the exchange."
+    return Section("Reconciliations", note, table(None, columns, rows), "No day of the period was ever reconciled.")
+
+
 def _seals(statement: Statement) -> Section:
     columns = (
         *(_ACCOUNT, MARKET, Column("days sealed", align_right=True), Column("of days", align_right=True)),
@@ -202,6 +219,7 @@ _SECTIONS: Sequence[Callable[[Statement], Section]] = (
     _gaps,
     _quarantined,
     _verifications,
+    _reconciliations,
     _seals,
     _orders,
     _export,

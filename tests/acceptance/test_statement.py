@@ -193,6 +193,33 @@ def state_of(done: Any) -> tuple[int, str]:
     return done.returncode, done.stdout.strip()
 
 
+def test_reconciliations_of_the_period_are_counted_by_verdict(state: Command, database_url: str) -> None:
+    ask(database_url)
+    code, said, page, _ = told(state, *AUGUST)
+    assert (code, said["reconciliations"]) == (0, [])
+    assert "No day of the period was ever reconciled." in page
+    change(
+        database_url,
+        "INSERT INTO reconciled_days (account, market, day, verdict, reason, run_id, reconciled_at)"
+        " SELECT 'main', 'usdm', day, CASE WHEN day < '2026-08-20' THEN 'agreed' ELSE 'not checkable' END,"
+        " CASE WHEN day >= '2026-08-20' THEN 'too many orders' END, 1, '2026-09-02Z'"
+        " FROM generate_series(date '2026-07-20', date '2026-08-25', interval '1 day') AS day",
+    )
+    change(
+        database_url,
+        "INSERT INTO reconciliation_orders (account, market, symbol, order_id, order_time, kind, detail, found_at,"
+        " run_id) VALUES ('main', 'usdm', 'BTCUSDT', 42, '2026-08-03 01:00Z', 'missing', 'listed', '2026-09-02Z', 1)",
+    )
+    code, said, page, _ = told(state, *AUGUST)
+    assert (code, said["calendar"][0]["counts"]) == (3, {"proven": "30", "disputed": "1"})
+    (line,) = said["reconciliations"]
+    counts = {"days": "31", "agreed": "18", "not_checkable": "6", "disputed": "1"}
+    assert {name: line[name] for name in counts} == counts
+    assert cells_of(page, "Reconciliations") == [
+        [*["main", "usdm", "18", "6", "1", "31", "2026-09-02T00:00Z"], "BTCUSDT 42 missing; too many orders"]
+    ]
+
+
 def test_accounts_are_chosen_by_name(state: Command, database_url: str) -> None:
     for account in ("desk", "main", "third"):
         ask(database_url, account=account)

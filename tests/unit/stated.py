@@ -14,6 +14,7 @@ from etl.core.statement import (
     OrderLine,
     Origin,
     QuarantinedLine,
+    ReconciliationLine,
     SealLine,
     Statement,
     VerificationLine,
@@ -50,6 +51,7 @@ def stated(accounts: Sequence[str] = ("main",), **changes: Any) -> Statement:
         gaps=[GapLine(account, "usdm", "*", AT, AT + 1, "failed")],
         quarantined=[QuarantinedLine(account, "usdm", 7, "price is no number", AT, None, date(2026, 9, 3))],
         verifications=[VerificationLine(account, "usdm", "*", 1, AT, AT, AT + 1, 12_345, 0, 0, 0, 0, None, False)],
+        reconciliations=[ReconciliationLine(account, "usdm", 30, 28, 1, 1, AT, "BTCUSDT 42 missing")],
         seals=[SealLine(account, "usdm", 30, 12, date(2026, 9, 12), AT, DIGEST)],
         orders=[
             OrderLine(account, "usdm", "ADL", "USDT", 12_345, Decimal("98765432109876543210.123456789"), 2),

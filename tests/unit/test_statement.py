@@ -171,7 +171,7 @@ def test_page_and_text_say_all_that_the_document_says() -> None:
         *(said["id"], said["verdict"], *said["proven_means"], "12,345", "98,765,432,109,876,543,210.123456789", DIGEST),
         *("orders.csv", "1,234", "auditee on host", "force-orders 1.2.3, schema 0022, PostgreSQL 16.1", "failed"),
         *("price is no number", "any day to 2026-09-03", "nobody asked whether the account has it", "both sides agree"),
-        *(iso(AT), "2026-09-12", "Place and date", "Signature", "12", "30", "gone"),
+        *(iso(AT), "BTCUSDT 42 missing", "2026-09-12", "Place and date", "Signature", "12", "30", "gone"),
     ]
     for text in shown:
         assert [words for words in expected if words not in text] == []
