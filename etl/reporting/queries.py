@@ -125,7 +125,8 @@ _RECONCILED = """
     SELECT verdict, count(*) AS days,
            string_agg(reason, ', ' ORDER BY day, account, market) FILTER (WHERE verdict = 'disputed') AS orders
       FROM reconciliation_days
-     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE AND day BETWEEN :first_day AND :last_day
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND timezone('UTC', (day + 1)::timestamp) > :since AND timezone('UTC', day::timestamp) < :until
      GROUP BY verdict ORDER BY verdict
 """
 # IS TRUE keeps the planner off the primary key, with which it would read the account's whole history.
