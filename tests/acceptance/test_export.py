@@ -36,6 +36,7 @@ DECIMALS = {
 }
 """And their scale in Parquet."""
 TIMES = ("order_time", "update_time", "delivery_at")
+OWN_TIMES = ("changed_at", "first_seen_at")
 
 
 @pytest.fixture
@@ -51,8 +52,9 @@ def store(database_url: str) -> Callable[..., None]:
 def expected(lab: Lab) -> Rows:
     """The view's rows as texts, worked out from the simulator's own history."""
     orders = lab.expected(int(lab.watermark()["covered_since"].timestamp() * 1000))
+    stored = own_times(lab.database_url)
     return [
-        expected_row(order)
+        expected_row(order) | stored[order["symbol"], order["order_id"]]
         for order in sorted(orders.values(), key=lambda o: (o["order_ms"], o["symbol"], o["order_id"]))
     ]
 
@@ -86,7 +88,18 @@ def expected_row(order: dict[str, Any]) -> dict[str, Any]:
         **dict.fromkeys(("contract_type", "contract_size", "delivery_at", "is_isolated")),
         "order_time_source": "time",
         "source": "api",
+        **dict.fromkeys(OWN_TIMES),
+        "client_order_id": order["client_order_id"],
+        "position_side": order["position_side"],
     }
+
+
+def own_times(database_url: str) -> dict[tuple[str, int], dict[str, str]]:
+    """When each order was stored and changed, which nobody but the database knows."""
+    names = ", ".join(f"to_char(timezone('UTC', {name}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')" for name in OWN_TIMES)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(f"SELECT symbol, order_id, {names} FROM force_orders".encode()).fetchall()
+    return {(symbol, number): dict(zip(OWN_TIMES, times, strict=True)) for symbol, number, *times in found}
 
 
 def instant(milliseconds: int) -> str:
@@ -111,7 +124,11 @@ def read(file_format: str, content: bytes) -> Rows:
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:
     """A row of texts as Parquet should have it."""
-    kinds = dict.fromkeys(DECIMALS, Decimal) | dict.fromkeys(TIMES, datetime.fromisoformat) | {"order_id": int}
+    kinds = (
+        dict.fromkeys(DECIMALS, Decimal)
+        | dict.fromkeys((*TIMES, *OWN_TIMES), datetime.fromisoformat)
+        | {"order_id": int}
+    )
     return {name: None if text is None else kinds.get(name, str)(text) for name, text in row.items()}
 
 
@@ -158,6 +175,8 @@ def test_the_columns_are_the_views_in_its_order(export: Command, database_url: s
         assert empty.schema.field(name).type == pyarrow.decimal128(38, scale)
     for name in TIMES:
         assert empty.schema.field(name).type == pyarrow.timestamp("ms", tz="UTC")
+    for name in OWN_TIMES:
+        assert empty.schema.field(name).type == pyarrow.timestamp("us", tz="UTC")
     assert empty.schema.field("order_id").type == pyarrow.int64()
     assert empty.schema.field("is_isolated").type == pyarrow.bool_()
 
@@ -282,8 +301,32 @@ WRONG = {
     "no format and no name": (["--out", "-"], ["--format"]),
     "a name of gzip without a format": (["--out", "orders.gz"], ["orders.gz", "--format"]),
     "Parquet in gzip": (["--out", "x.parquet.gz"], ["x.parquet.gz", "compressed already"]),
-    "a compression that is none of ours": (["--out", "x.csv.zst", "--format", "csv"], ["x.csv.zst", "x.csv.gz"]),
-    "a format that is none": (["--out", "x.csv", "--format", "xlsx"], ["xlsx", "parquet"]),
+    "a compression that is none of ours": (["--out", "x.csv.xz", "--format", "csv"], ["x.csv.xz", "x.csv.gz"]),
+    "two compressions": (["--out", "x.csv.gz", "--format", "csv.zst"], ["x.csv.gz", "csv.zst"]),
+    "a format that is none": (["--out", "x.csv", "--format", "orc"], ["orc", "parquet"]),
+    "a workbook in Zstandard": (["--out", "x.xlsx.zst"], ["x.xlsx.zst", "compressed already"]),
+    "a byte order mark in JSONL": (["--out", "x.jsonl", "--bom"], ["--bom", "CSV"]),
+    "a column that is none": (["--out", "x.csv", "--columns", "symbol,cost"], ["'cost'", "account, market, symbol"]),
+    "no column": (["--out", "x.csv", "--columns", ""], ["--columns", "''"]),
+    "a column twice": (["--out", "x.csv", "--columns", "side,symbol,side"], ["--columns", "side twice"]),
+    "a time that is none": (["--out", "x.csv", "--changed-since", "lately"], ["--changed-since", "'lately'", "last"]),
+    "a change in the future": (["--out", "x.csv", "--changed-since", "2099-01-01"], ["--changed-since", "future"]),
+    "a name of nothing": (["--out", "x.csv", "--name", "nightly"], ["--name", "--changed-since last"]),
+    "an empty name": (["--out", "x.csv", "--changed-since", "last", "--name", " "], ["--name"]),
+    "a mark with an end": (["--out", "x.csv", "--changed-since", "last", "--until", "2026-09-01"], ["--until"]),
+    "a mark of a pipe": (["--format", "csv", "--changed-since", "last", "--out", "-"], ["--changed-since last"]),
+    "a mark of a device": (["--format", "csv", "--changed-since", "last", "--out", "/dev/null"], ["/dev/null"]),
+    "a pipe with something beside it": (["--format", "csv", "--provenance", "--out", "-"], ["--provenance"]),
+    "partitions of a pipe": (["--partition", "day", "--out", "-"], ["--partition"]),
+    "half a partition": (
+        ["--partition", "day", "--out", "x", "--since", "2026-09-01T12:00Z"],
+        ["--since", "whole days"],
+    ),
+    "half a month": (
+        ["--partition", "month", "--out", "x", "--since", "2026-09-01", "--until", "2026-09-29"],
+        ["--until"],
+    ),
+    "a partition that is none": (["--partition", "year", "--out", "x"], ["year", "month"]),
 }
 
 

@@ -31,6 +31,7 @@ WRITER_AND_READER = {
     "decisions": ({"SELECT", "INSERT"}, READ),
     "decisions_id_seq": (READ, NOTHING),
     "effective_coverage": (READ, READ),
+    "export_marks": (ADD, READ),
     "force_order_revisions": ({"SELECT", "INSERT"}, READ),
     "force_orders": (ADD, READ),
     "identities": (ADD, NOTHING),

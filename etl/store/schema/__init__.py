@@ -5,6 +5,7 @@ from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
+from etl.store.schema.exports import export_marks
 from etl.store.schema.mark_prices import mark_prices
 from etl.store.schema.orders import (
     ORDER_SOURCES,
@@ -30,6 +31,7 @@ __all__ = [
     "cooldowns",
     "coverage",
     "decisions",
+    "export_marks",
     "force_order_revisions",
     "force_orders",
     "identities",
