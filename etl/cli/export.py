@@ -37,12 +37,9 @@ OF_A_LAKE = "parquet"
 
 @click.command(
     epilog=examples(
-        "force-orders export --out orders.csv",
-        "force-orders export --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT --out october.parquet",
-        "force-orders export --format jsonl --out -",
-        "force-orders export --changed-since last --columns symbol,order_id,notional --out new.csv.gz",
-        "force-orders export --partition day --changed-since last --out lake",
-        "force-orders export --since 2026-09-01 --until 2026-09-30 --provenance --out september.xlsx",
+        "force-orders export --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT --out october.xlsx",
+        "force-orders export --format jsonl --columns symbol,order_id,notional --out -",
+        "force-orders export --changed-since last --partition day --out lake",
     )
 )
 @click.option(
@@ -90,9 +87,10 @@ def export(
     provenance: bool,
     out: str,
 ) -> None:
-    """Write orders to a file: CSV, JSONL, Parquet or xlsx.
+    """Write orders to a file for other programs.
 
-    By default all orders, with the columns of the view report_force_orders. A file whose name ends with .gz or .zst is
+    The formats are CSV, JSONL, Parquet and xlsx. By default all orders, with the columns of the view
+    report_force_orders. A file whose name ends with .gz or .zst is
     compressed. Decimals keep every digit, times are UTC. In CSV null is an empty cell, and a text that a spreadsheet
     would run as a formula gets an apostrophe in front. In JSONL every value is a string or null, because many readers
     turn numbers into floats. Parquet uses decimal128. In xlsx ids are text, and so are numbers that Excel would round.

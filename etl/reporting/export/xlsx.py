@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,7 +11,6 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, DateTime, Numeric, Text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from etl.core.text import many
 from etl.errors import ConfigError, OutputError
 from etl.reporting.export.content import Content
 from etl.reporting.export.texts import to_the_millisecond
@@ -45,7 +45,7 @@ def too_many(orders: int) -> str | None:
     if orders <= MAX_ORDERS:
         return None
     return (
-        f"{many(orders, 'order')} do not fit into a sheet of Excel, which has 1,048,576 rows; narrow the span with "
+        f"{orders:,} orders do not fit into a sheet of Excel, which has 1,048,576 rows; narrow the span with "
         "--since and --until, or use --partition day, csv or parquet"
     )
 
@@ -78,14 +78,14 @@ def as_xlsx(content: Content) -> Generator[bytes, None, None]:
                 sheet.set_column(place, place, DATE_WIDTH)
             sheet.write_string(0, place, column.name)
         cells = [(place, writers[type(column.type)]) for place, column in enumerate(content.columns)]
-        number = 0
-        for chunk in content.chunks:
-            for row in chunk:
-                number += 1
+        try:
+            for number, row in enumerate(chain.from_iterable(content.chunks), start=1):
                 for place, write in cells:
                     if (value := row[place]) is not None:
                         write(number, place, value)
-        book.close()
+            book.close()
+        finally:
+            sheet.row_data_fh.close()
         with file.open("rb") as made:
             while piece := made.read(PIECE):
                 yield piece
