@@ -86,12 +86,14 @@ _MAY_WRITE = text("""
 """)
 
 # The clock is read before the sessions. A second less, because a transaction takes its time a moment before it shows.
-# Every transaction holds a lock of its own virtual id, which all roles see.
+# A session without a state is another role's, and one with the state "disabled" tells nobody when it began. Every
+# transaction holds a lock of its own virtual id, which all roles see.
 _SAFE_UNTIL = text("""
     WITH writing AS MATERIALIZED (
         SELECT pid, usename, xact_start FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
-           AND (xact_start IS NOT NULL OR pid IN (SELECT pid FROM pg_locks WHERE locktype = 'virtualxid'))
+           AND (xact_start IS NOT NULL OR coalesce(state, 'disabled') = 'disabled'
+                AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'virtualxid'))
            AND EXISTS (SELECT FROM pg_roles
                         WHERE pg_has_role(usesysid, pg_roles.oid, 'MEMBER')
                           AND has_table_privilege(pg_roles.oid, 'force_orders', 'INSERT, UPDATE'))

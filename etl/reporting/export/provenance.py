@@ -20,7 +20,7 @@ class Provenance:
     chosen: OrderFilter
     columns: Columns
     completeness: str | None
-    """In one line; None where symbols are chosen, of which nothing is said."""
+    """In one line; None where nothing is known of the days: symbols are chosen, or they were never asked for."""
     is_closed: bool
     """Whether the span has an end: else the completeness line says another thing each day."""
 
