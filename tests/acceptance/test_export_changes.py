@@ -156,6 +156,24 @@ def test_a_failed_export_leaves_the_old_mark_and_the_old_file(export: Command, s
     assert ids(export) == [1]
 
 
+REFUSING = """
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no more marks'; END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON export_marks FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def test_an_export_that_dies_before_its_mark_is_delivered_again(export: Command, store: Any, database_url: str) -> None:
+    ask(database_url)
+    store(order_id=1)
+    with psycopg.connect(database_url) as owner:
+        owner.execute(REFUSING)
+    assert_one_line(export(*LAST), 5, "no more marks")
+    with psycopg.connect(database_url) as owner:
+        owner.execute("DROP TRIGGER refuse ON export_marks")
+    assert marks(database_url) == []
+    assert ids(export) == [1]
+
+
 def test_a_stopped_export_leaves_the_old_mark(export: Command, store: Any, database_url: str) -> None:
     ask(database_url)
     store(20_000)
