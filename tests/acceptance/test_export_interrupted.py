@@ -58,6 +58,21 @@ def test_a_signal_leaves_the_old_file_and_nothing_of_the_new_one(
     assert old.read_text() == "what was here before"
 
 
+def test_a_signal_leaves_nothing_of_a_workbook_where_its_rows_wait(export: Command, database_url: str) -> None:
+    put(database_url, 3, order_id=14_999)
+    waiting = export.directory / "waiting"
+    waiting.mkdir()
+    with psycopg.connect(database_url) as holding:
+        holding.execute(HALTING)
+        holding.commit()
+        holding.execute("SELECT pg_advisory_lock(7)")
+        process = export.start("export", "--out", "orders.xlsx", TMPDIR=str(waiting))
+        wait_until(lambda: waits_for_a_lock(database_url))
+        assert "stopped" in ended(process)
+    assert [*export.directory.iterdir()] == [waiting]
+    assert [*waiting.iterdir()] == []
+
+
 HALTING = """
     ANALYZE force_orders;
     ALTER VIEW report_force_orders RENAME TO plain;
