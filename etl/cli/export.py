@@ -37,7 +37,7 @@ OF_A_LAKE = "parquet"
 
 @click.command(
     epilog=examples(
-        "force-orders export --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT --out october.xlsx",
+        "force-orders export --since 2026-10-01 --until 2026-10-31 --symbol BTCUSDT --out october.parquet",
         "force-orders export --format jsonl --columns symbol,order_id,notional --out -",
         "force-orders export --changed-since last --partition day --out lake",
     )
