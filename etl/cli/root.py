@@ -26,7 +26,7 @@ SUMMARIES = {
     "db": "Manage the database: schema, address, queries, backups.",
     "demo": "Run the main job against a simulated exchange; needs no key.",
     "doctor": "Check everything that the nightly job needs.",
-    "export": "Write orders to a file: CSV, JSONL or Parquet.",
+    "export": "Write orders to a file for other programs.",
     "init": "Check a key, write the settings file, print a crontab line.",
     "metrics": "Print Prometheus metrics about the stored data.",
     "notify": "Test the notification channels.",

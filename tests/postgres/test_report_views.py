@@ -39,7 +39,9 @@ def digits(value: Decimal | None) -> str | None:
 
 
 def test_every_column_of_the_documented_row_in_a_readers_terms(connection: Connection) -> None:
-    assert order(connection) == {
+    found = order(connection)
+    assert found.pop("changed_at") == found.pop("first_seen_at") == connection.scalar(STORED_AT)
+    assert found == {
         "account": "main",
         "market": "usdm",
         "symbol": "BTCUSDT",
@@ -68,7 +70,12 @@ def test_every_column_of_the_documented_row_in_a_readers_terms(connection: Conne
         "is_isolated": None,
         "order_time_source": "time",
         "source": "api",
+        "client_order_id": "autoclose-1596107620040000020",
+        "position_side": "BOTH",
     }
+
+
+STORED_AT = text("SELECT changed_at FROM force_orders")
 
 
 @pytest.mark.parametrize(

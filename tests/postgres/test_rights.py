@@ -32,6 +32,7 @@ WRITER_AND_READER = {
     "decisions_id_seq": (READ, NOTHING),
     "disputed_orders": (READ, READ),
     "effective_coverage": (READ, READ),
+    "export_marks": (ADD, READ),
     "fill_checks": (ADD, READ),
     "force_order_fills": ({"SELECT", "INSERT"}, READ),
     "force_order_revisions": ({"SELECT", "INSERT"}, READ),

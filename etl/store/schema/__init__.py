@@ -5,6 +5,7 @@ from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
+from etl.store.schema.exports import export_marks
 from etl.store.schema.fills import FILL_STATES, fill_checks, force_order_fills
 from etl.store.schema.income import income, income_coverage
 from etl.store.schema.mark_prices import mark_prices
@@ -40,6 +41,7 @@ __all__ = [
     "cooldowns",
     "coverage",
     "decisions",
+    "export_marks",
     "fill_checks",
     "force_order_fills",
     "force_order_revisions",
