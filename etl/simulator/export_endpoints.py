@@ -93,6 +93,7 @@ def _link(asked: OrderExport, venue: Venue, call: Call) -> Reply:
     export = venue.exports.of(account.name, asked.market.name, download_id)
     if export is None:
         raise RefusedError(400, -1130, "Data sent for parameter 'downloadId' is not valid.")
+    expired = True if venue.scenario.export_expired_as == "true" else "true"
     now_ms, is_processed = call.now_ms, export.status(call.now_ms) == "completed"
     s3_link = {"s3Link": None} if asked.market.portfolio_margin else {}
     return json_reply(
@@ -103,7 +104,7 @@ def _link(asked: OrderExport, venue: Venue, call: Call) -> Reply:
             **s3_link,
             "notified": is_processed,
             "expirationTimestamp": export.expires_ms if is_processed else NOT_PROCESSED,
-            "isExpired": True if export.is_expired(now_ms) else None,
+            "isExpired": expired if export.is_expired(now_ms) else None,
         }
     )
 

@@ -120,6 +120,9 @@ class Scenario:
     export_processing_ms: Annotated[int, "how long an export is processed, milliseconds of the server clock"] = 300_000
     export_outcome: Annotated[Literal["completed", "failed"], "the status of an export after that"] = "completed"
     export_link_days: Annotated[int, "days from then on until the link of an export expires"] = 7
+    export_expired_as: Annotated[
+        Literal["true", "text"], "isExpired from then on: true, or the text that the official clients expect"
+    ] = "true"
     export_url_scheme: Annotated[bool, "whether the link begins with http://"] = True
     export_container: Annotated[Literal["zip", "gzip", "bare"], "what the CSV of an order file is packed into"] = "zip"
     export_bom: Annotated[bool, "whether an order file begins with a byte order mark"] = True
