@@ -54,25 +54,26 @@ SELECT o.account, o.market, o.symbol, o.order_id, o.close_type, o.order_time,
        nullif(concat_ws(', ', 'fills ' || replace(fills.missing, '_', ' '), fees.missing), '') AS incomplete_because,
        o.order_time AS booked_at
   FROM report_force_orders AS o
-  JOIN fill_states AS fills USING (account, market, symbol, order_id)
+  JOIN fill_states AS fills ON (fills.account, fills.market, fills.symbol, fills.order_id)
+                             = (o.account, o.market, o.symbol, o.order_id)
   LEFT JOIN LATERAL (
        SELECT asset, sum(pnl) AS realized_pnl, sum(paid) AS commission, sum(fee) AS clearance_fee,
               sum(coalesce(pnl, 0) + coalesce(paid, 0) + coalesce(fee, 0)) AS total
-         FROM (SELECT coalesce(f.margin_asset, o.margin_asset), f.realized_pnl, NULL::numeric, NULL::numeric
+         FROM (SELECT coalesce(f.margin_asset, o.margin_asset) AS asset, f.realized_pnl AS pnl, NULL::numeric AS paid,
+                      NULL::numeric AS fee
                  FROM force_order_fills AS f
                 WHERE (f.account, f.market, f.symbol, f.order_id) = (o.account, o.market, o.symbol, o.order_id)
                 UNION ALL
-               SELECT f.commission_asset, NULL, -f.commission, NULL
+               SELECT f.commission_asset AS asset, NULL::numeric AS pnl, -f.commission AS paid, NULL::numeric AS fee
                  FROM force_order_fills AS f
                 WHERE (f.account, f.market, f.symbol, f.order_id) = (o.account, o.market, o.symbol, o.order_id)
                 UNION ALL
-               SELECT fee.asset, NULL, NULL, fee.amount
+               SELECT i.asset, NULL::numeric AS pnl, NULL::numeric AS paid, i.amount AS fee
                  FROM force_order_fills AS f
-                 JOIN income AS fee ON fee.account = f.account AND fee.market = f.market
-                                   AND fee.symbol = f.symbol AND fee.trade_id = f.trade_id
+                 JOIN income AS i ON i.account = f.account AND i.market = f.market AND i.symbol = f.symbol
+                                 AND i.trade_id = f.trade_id AND is_clearance_fee(i.income_type)
                 WHERE (f.account, f.market, f.symbol, f.order_id) = (o.account, o.market, o.symbol, o.order_id)
-                  AND is_clearance_fee(fee.income_type)
-              ) AS moved (asset, pnl, paid, fee)
+              ) AS moved
         GROUP BY asset
        ) AS cost ON true
  CROSS JOIN LATERAL (
