@@ -30,8 +30,8 @@ COMMENTS = {
             "total": "Their sum.",
             "is_attributed": "Whether a clearance fee without a link belongs to order_time by symbol and time alone, "
             "within a minute. It is then no fact of one order.",
-            "is_complete": "Whether all fills of the order, with what they cost, and all clearance fees of its time are "
-            "stored.",
+            "is_complete": "Whether all fills of the order, with what they cost, and all clearance fees of its time "
+            "are stored.",
             "incomplete_because": "Why not; null where it is complete.",
             "booked_at": "When the fee was booked; of an order the same as order_time.",
         },

@@ -207,6 +207,18 @@ def test_an_earlier_version_in_the_list_of_all_orders_replaces_nothing(lab: Labs
     assert one.table()["BTCUSDT", 1]["avg_price"] == "10000.0"
 
 
+def test_a_stored_order_that_the_list_of_all_orders_calls_the_owners_own_is_disputed_and_kept(lab: Labs) -> None:
+    one = backfilled(traded(lab))
+    before = one.table()["BTCUSDT", 1]
+    lose(one, 1)
+    one.tell("orders", [forced(one, 1, updateTime=midday(one, 2) + 900, clientOrderId="web_1", avgPrice="1.0")])
+    lose(one, 1)
+    said = reconciled(one, code=3)
+    assert [(found["order_id"], found["kind"]) for found in said["disputed"]] == [(1, "conflicting")]
+    assert "clientOrderId web_1 there" in said["disputed"][0]["detail"]
+    assert one.table()["BTCUSDT", 1] == before
+
+
 def test_one_version_with_two_values_is_disputed_until_they_agree(lab: Labs) -> None:
     one = backfilled(traded(lab))
     one.tell("orders", [forced(one, 1, avgPrice="10000.0")])
