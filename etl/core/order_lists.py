@@ -113,6 +113,13 @@ class Lists:
         """Stored orders that the list of all orders reaches and does not show, the oldest first."""
         return _oldest_first(o for o in self.stored.values() if o.key not in self.listed and self.there.holds(o))
 
+    def is_blind(self) -> bool:
+        """Whether the list of all orders shows none of the stored orders.
+
+        If it should show one, then that it shows no other forced order says nothing.
+        """
+        return not self.listed.keys() & self.stored.keys()
+
     def namesakes(self) -> list[Order]:
         """The owner's orders with a name like that of a forced one, the oldest first."""
         return _oldest_first(o for o in self._not_stored() if placed_by(o) is PlacedBy.NAMESAKE)

@@ -44,6 +44,8 @@ READ_AGAIN = 20
 ASKED_BY_SYMBOL = 10
 """The most symbols that are asked for by name because the list of every symbol lacks a stored order of theirs."""
 
+BLIND = "the list of all orders shows none of the stored orders"
+
 
 class ListComparison:
     """One account in one market. Only `compare` is called, once; the caller records what it returns."""
@@ -101,6 +103,8 @@ class ListComparison:
                 found.append(of_order(order, Kind.UNSEEN, "stored, and not in the list of all orders of its time"))
             else:
                 expected[reason] += 1
+        if after.is_blind() and any(one.kind is Kind.UNSEEN for one in found):
+            self._doubts.append(Unread(span.window, BLIND))
         settled = {one.key for one in found if one.kind in DISPUTED and one.key in accepted}
         compared = compared_of(span, after)
         return Reconciled(

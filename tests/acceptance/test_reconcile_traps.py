@@ -132,6 +132,17 @@ def test_an_order_that_only_the_list_of_a_symbol_lacks_is_told_and_doubts_nothin
     assert orders_found(one) == [("BTCUSDT", 77, "unseen")]
 
 
+def test_a_list_of_all_orders_that_shows_no_stored_order_is_no_witness(lab: Labs) -> None:
+    one = backfilled(traded(lab))
+    one.tell("faults", [{"kind": "status", "status": 200, "body": "[]", "path": ALL_ORDERS}])
+    (said,) = reconciled(one)["reconciliations"]
+    assert {kind for _, kind in kinds(said)} == {"unseen"}
+    assert {day["verdict"] for day in said["days"]} == {"not checkable"}
+    assert {day["reason"] for day in said["days"]} == {"the list of all orders shows none of the stored orders"}
+    one.tell("faults", [])
+    assert all_agreed(innocent(one))
+
+
 def with_an_extra(lab: Lab) -> None:
     """A stored order that the exchange does not have."""
     query = """
