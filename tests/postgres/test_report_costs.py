@@ -10,23 +10,23 @@ from tests.postgres.reported import at, found, write
 
 T = 1_788_264_000_000
 """2026-09-01T12:00Z"""
-ORDER = {"orderId": 1, "executedQty": "2", "cumQuote": "200", "avgPrice": "100"}
-FILL = {"realized_pnl": "-5", "commission": "0.04", "commission_asset": "USDT"}
+ORDER: dict[str, Any] = {"orderId": 1, "executedQty": "2", "cumQuote": "200", "avgPrice": "100"}
+FILL: dict[str, str | None] = {"realized_pnl": "-5", "commission": "0.04", "commission_asset": "USDT"}
 SCOPE = "'main', 'usdm', 'BTCUSDT'"
 
 
 def filled(connection: Connection, **changes: str | None) -> None:
     """An order with two fills, complete; the second one with these changes."""
     write(connection, at(T, **ORDER))
-    for trade, columns in enumerate((FILL, FILL | changes), start=10):
+    for trade, columns in enumerate([FILL, FILL | changes], start=10):
         connection.execute(
             text(f"""
                 INSERT INTO force_order_fills (account, market, symbol, order_id, trade_id, time, price, qty, quote_qty,
                                                realized_pnl, commission, commission_asset, raw, first_run_id)
-                SELECT {SCOPE}, 1, :trade, order_time, 100, 1, 100, CAST(:realized_pnl AS numeric),
+                SELECT {SCOPE}, 1, CAST(:trade AS bigint), order_time, 100, 1, 100, CAST(:realized_pnl AS numeric),
                        CAST(:commission AS numeric), :commission_asset, '{{}}', 1 FROM force_orders
             """),
-            columns | {"trade": trade},
+            columns | {"trade": str(trade)},
         )
     connection.execute(
         text(f"""
