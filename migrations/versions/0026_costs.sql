@@ -92,6 +92,11 @@ SELECT o.account, o.market, o.symbol, o.order_id, o.close_type, o.order_time,
                  JOIN income AS i ON i.account = f.account AND i.market = f.market AND i.symbol = f.symbol
                                  AND i.trade_id = f.trade_id AND is_clearance_fee(i.income_type)
                 WHERE (f.account, f.market, f.symbol, f.order_id) = (o.account, o.market, o.symbol, o.order_id)
+                  -- Two force orders that traded with each other share a trade, and its fee is counted once.
+                  AND NOT EXISTS (SELECT FROM force_order_fills AS other
+                                   WHERE other.account = f.account AND other.market = f.market
+                                     AND other.symbol = f.symbol AND other.trade_id = f.trade_id
+                                     AND other.order_id < f.order_id)
               ) AS moved
         GROUP BY asset
        ) AS cost ON true

@@ -126,3 +126,29 @@ def test_a_clearance_fee_that_cannot_be_read_is_a_gap(connection: Connection) ->
     quarantined(connection, '{"incomeType": "INSURANCE_CLEAR"}')
     expected = {"what": "INSURANCE_CLEAR", "reason": "quarantined", "detail": "tranId is not an integer"}
     assert gap(connection) == expected
+
+
+def test_a_fee_for_a_trade_that_two_orders_share_is_counted_once(connection: Connection) -> None:
+    filled(connection)
+    write(connection, at(T, **ORDER | {"orderId": 2}))
+    for table in ("force_order_fills", "fill_checks"):
+        names = ", ".join(
+            connection.scalars(
+                text("""
+                    SELECT column_name FROM information_schema.columns
+                     WHERE table_name = :table AND column_name <> 'order_id' ORDER BY ordinal_position
+                """),
+                {"table": table},
+            )
+        )
+        connection.execute(text(f"INSERT INTO {table} (order_id, {names}) SELECT 2, {names} FROM {table}"))
+    connection.execute(
+        text(f"""
+            INSERT INTO income (account, market, symbol, income_type, tran_id, time, asset, amount, trade_id, copy, raw,
+                                first_run_id)
+            SELECT {SCOPE}, 'INSURANCE_CLEAR', 7, order_time, 'USDT', -1, 10, 0, '{{}}', 1
+              FROM force_orders WHERE order_id = 1
+        """)
+    )
+    fees = connection.execute(text("SELECT order_id, clearance_fee FROM report_costs ORDER BY order_id")).all()
+    assert [tuple(fee) for fee in fees] == [(1, -1), (2, 0)]
