@@ -175,9 +175,8 @@ def test_fills_that_are_late_are_read_in_a_later_night(lab: Labs) -> None:
     done = made("sync")
     assert done.returncode == 0, "the orders are complete all the same"
     (line,) = done.stderr.splitlines()
-    assert line.endswith(
-        "account main: the fills of 2 orders are still to be read (what came is not all of them); the next run goes on"
-    )
+    why = "what came does not add up to them"
+    assert line.endswith(f"account main: the fills of 2 orders are still to be read ({why}); the next run goes on")
     assert made.last_run()["status"] == "succeeded"
     late = [(row["order_id"], row["reason"], row["tries"]) for row in checks(made) if row["state"] == "incomplete"]
     assert late == [(3, "too few", 1), (6, "too few", 1)]

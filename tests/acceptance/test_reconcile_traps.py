@@ -283,3 +283,12 @@ def test_a_full_page_is_asked_for_in_pieces_and_a_lost_order_in_it_is_found(lab:
     assert 2 < requests_to(one, ALL_ORDERS) <= 20
     assert verdicts(one) == {"agreed", "disputed"}
     assert orders_found(one) == [("BTCUSDT", 1, "missing")]
+
+
+def test_a_reconciliation_that_a_ban_ends_blames_no_market(lab: Labs) -> None:
+    one = backfilled(traded(lab))
+    one.tell("faults", [{"kind": "ban", "path": ALL_ORDERS, "seconds": 3_600}])
+    done = one("reconcile", FORCE_ORDERS_PATIENCE_SECONDS="0")
+    assert done.returncode == 4
+    assert "usdm: not compared, because the run ended before" in done.stdout
+    assert "no list of all orders" not in done.stdout
