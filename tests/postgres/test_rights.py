@@ -67,6 +67,7 @@ WRITER_AND_READER = {
     "cost_gaps": (READ, READ),
     "fill_states": (NOTHING, NOTHING),
     "unlinked_fees": (NOTHING, NOTHING),
+    "unread_fees": (NOTHING, NOTHING),
     "mark_prices": ({"SELECT", "INSERT"}, READ),
     "newest_seals": (ADD, READ),
     "run_days": (ADD, READ),
