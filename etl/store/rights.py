@@ -39,7 +39,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
     **dict.fromkeys(("capital_flows", "mark_prices", "force_order_fills", "probe_results"), ("SELECT", "INSERT")),
-    "fill_checks": ("SELECT", "INSERT", "UPDATE"),
+    **dict.fromkeys(("fill_checks", "archive_files"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(
         (
             "procrastinate_jobs",

@@ -16,9 +16,9 @@ from etl.core.planning import OPENED
 from etl.core.seals import FIRST, Content, Seal, canonical, row_of
 from etl.core.timeline import to_datetime
 from etl.store import stored_orders
-from etl.store.orders import Change
 from etl.store.schema import newest_seals, seals
 from etl.store.stored_orders import StoredOrder
+from etl.store.upserting import Change
 
 DAYS_AT_ONCE = 92
 """Days that are read in one query. Nearly every run seals fewer."""

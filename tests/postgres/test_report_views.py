@@ -15,6 +15,7 @@ from tests.postgres.samples import proven, row
 
 VIEWS = (
     *("report_cascades", "report_coverage", "report_daily", "report_force_orders", "report_liquidation_flows"),
+    "report_archives",
     *("report_runs", "report_scopes", "report_slippage", "report_symbols"),
 )
 MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))

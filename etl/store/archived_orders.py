@@ -1,0 +1,112 @@
+"""The orders of archive files in `force_orders`: their upsert, and what the API says of the same orders and time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, text, tuple_
+from sqlalchemy import select as select_columns
+
+from etl.core.archive.rows import ArchivedOrder
+from etl.core.orders import Key, TimeSource
+from etl.core.timeline import Window, to_datetime
+from etl.store.orders import IS_OF_API
+from etl.store.ranges import windows_of
+from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
+from etl.store.upserting import Change, upsert_statement
+
+AT_ONCE = 5_000
+"""Orders in one statement."""
+
+
+def upsert(
+    connection: Connection, account: str, market: str, run_id: int, file_id: int, orders: Sequence[ArchivedOrder]
+) -> dict[Key, Change]:
+    """Write the orders of a file, one version of each; returns the change of each key that was written.
+
+    A row of the API always stays. Raises DBAPIError (DataError) where Postgres cannot read a row.
+    """
+    changes: dict[Key, Change] = {}
+    ordered = sorted(orders, key=lambda order: order.key)  # so that two writers lock the same rows in the same order
+    for i in range(0, len(ordered), AT_ONCE):
+        page = ",".join(map(_as_json, ordered[i : i + AT_ONCE]))
+        values = {"account": account, "market": market, "run_id": run_id, "file_id": file_id, "page": f"[{page}]"}
+        written = connection.execute(_UPSERT, values)
+        changes |= {(symbol, order_id): Change(change) for symbol, order_id, change in written}
+    return changes
+
+
+def _as_json(order: ArchivedOrder) -> str:
+    times = f'"order_time":{order.order_time},"update_time":{order.update_time}'
+    return f'{{{times},"close_type":"{order.close_type}","fields":{json.dumps(order.fields)},"raw":{order.raw}}}'
+
+
+def of_api(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:
+    """The orders of the API among these keys, all their columns but `raw`."""
+    table = force_orders.c
+    columns = [column for column in table if column is not table.raw]
+    found: dict[Key, Mapping[str, Any]] = {}
+    for i in range(0, len(keys), AT_ONCE):
+        rows = connection.execute(
+            select_columns(*columns).where(
+                table.account == account,
+                table.market == market,
+                IS_OF_API,
+                tuple_(table.symbol, table.order_id).in_(keys[i : i + AT_ONCE]),
+            )
+        )
+        found |= {(row["symbol"], row["order_id"]): dict(row) for row in rows.mappings()}
+    return found
+
+
+def of_api_within(
+    connection: Connection, account: str, market: str, windows: Sequence[Window]
+) -> dict[Key, Mapping[str, Any]]:
+    """The orders of the API whose order time lies in these windows, all their columns but `raw`."""
+    table = force_orders.c
+    columns = [column for column in table if column is not table.raw]
+    found: dict[Key, Mapping[str, Any]] = {}
+    for window in windows:
+        rows = connection.execute(
+            select_columns(*columns).where(
+                table.account == account,
+                table.market == market,
+                IS_OF_API,
+                table.order_time >= to_datetime(window.start),
+                table.order_time < to_datetime(window.end),
+            )
+        )
+        found |= {(row["symbol"], row["order_id"]): dict(row) for row in rows.mappings()}
+    return found
+
+
+def known_windows(connection: Connection, account: str, market: str) -> tuple[list[Window], list[Window]]:
+    """What is proven of every symbol, and what is archived."""
+    own = coverage.c
+    scope = (own.account == account, own.market == market, own.symbol == EVERY_SYMBOL)
+    row = connection.execute(select_columns(own.proven, own.archived).where(*scope)).first()
+    return (windows_of(row.proven), windows_of(row.archived)) if row else ([], [])
+
+
+def uid_of(connection: Connection, account: str) -> str | None:
+    """The exchange's number of the account in the files that were imported for it. None: none was."""
+    uid: str | None = connection.scalar(_UID, {"account": account})
+    return uid
+
+
+_UPSERT = upsert_statement(
+    "order_time bigint, update_time bigint, close_type text, fields jsonb, raw jsonb",
+    "fields",
+    {
+        "close_type": "page.close_type",
+        "order_time_source": f"'{TimeSource.TIME}'",
+        "source": "'archive'",
+        "time_precision": "'s'",
+        "archive_file_id": "CAST(:file_id AS bigint)",
+    },
+    """
+               stored.source = 'archive'
+           AND (excluded.update_time > stored.update_time
+                OR excluded.update_time = stored.update_time AND excluded.executed_qty > stored.executed_qty)""",
+)
+_UID = text("SELECT raw ->> 'Uid' FROM force_orders WHERE account = :account AND source = 'archive' LIMIT 1")
