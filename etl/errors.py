@@ -45,6 +45,12 @@ class BackupError(ForceOrdersError):
     """A backup cannot be written, read or restored, or is not what it should be."""
 
 
+class ArchiveError(ForceOrdersError):
+    """An archive file is not what the exchange gives, or not of this account; nothing of it was stored."""
+
+    exit_code = ExitCode.WRONG_INPUT
+
+
 class OutputError(ForceOrdersError):
     """The result cannot be printed; what was stored stays stored."""
 

@@ -15,6 +15,9 @@ from etl.store.ranges import windows_of
 from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
 from etl.store.upserting import Change, upsert_statement
 
+Columns = Mapping[str, Any]
+"""The columns of an order by name, all but `raw`."""
+
 AT_ONCE = 5_000
 """Orders in one statement."""
 
@@ -41,11 +44,11 @@ def _as_json(order: ArchivedOrder) -> str:
     return f'{{{times},"close_type":"{order.close_type}","fields":{json.dumps(order.fields)},"raw":{order.raw}}}'
 
 
-def of_api(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, Mapping[str, Any]]:
+def of_api(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, Columns]:
     """The orders of the API among these keys, all their columns but `raw`."""
     table = force_orders.c
     columns = [column for column in table if column is not table.raw]
-    found: dict[Key, Mapping[str, Any]] = {}
+    found: dict[Key, Columns] = {}
     for i in range(0, len(keys), AT_ONCE):
         rows = connection.execute(
             select_columns(*columns).where(
@@ -59,13 +62,11 @@ def of_api(connection: Connection, account: str, market: str, keys: Sequence[Key
     return found
 
 
-def of_api_within(
-    connection: Connection, account: str, market: str, windows: Sequence[Window]
-) -> dict[Key, Mapping[str, Any]]:
+def of_api_within(connection: Connection, account: str, market: str, windows: Sequence[Window]) -> dict[Key, Columns]:
     """The orders of the API whose order time lies in these windows, all their columns but `raw`."""
     table = force_orders.c
     columns = [column for column in table if column is not table.raw]
-    found: dict[Key, Mapping[str, Any]] = {}
+    found: dict[Key, Columns] = {}
     for window in windows:
         rows = connection.execute(
             select_columns(*columns).where(
