@@ -19,6 +19,7 @@ from etl.simulator.accounts import (
     demo_account,
     demo_accounts,
 )
+from etl.simulator.exports import route_of
 from etl.simulator.faults import Fault, faults_from
 from etl.simulator.history import Generated, Profile, Shape
 from etl.simulator.messages import Reply, Request
@@ -163,7 +164,8 @@ def announcement(url: str, accounts: Sequence[Account]) -> list[str]:
 
 def _log_access(request: Request, reply: Reply) -> None:
     query = request.query.partition("&signature=")[0]
-    target = f"{request.path}?{query}" if query else request.path
+    path = route_of(request.path)  # without the token of a link
+    target = f"{path}?{query}" if query else path
     rows = "" if reply.rows is None else f" rows={reply.rows}"
     print(f"{request.ip} {request.method} {target} {reply.label}{rows}", file=sys.stderr, flush=True)
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 
 from etl.simulator.capital_flow import flows_of
 from etl.simulator.exchange import Exchange
+from etl.simulator.export_endpoints import ORDER_EXPORTS, file_between
+from etl.simulator.export_rows import ASYN, web_layout
 from etl.simulator.faults import Script, faults_from
 from etl.simulator.markets import USDM, Market, market_named
 from etl.simulator.messages import Reply, Request, json_reply
@@ -73,6 +75,25 @@ def _add_orders(exchange: Exchange, params: Mapping[str, str], body: Any, _real_
     orders = orders_from_json(body)
     exchange.add(_account(exchange, params), _market(params), orders)
     return json_reply({"added": len(orders)})
+
+
+def _exports(exchange: Exchange, _params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
+    """Every order export that was accepted, oldest first, and how many of each account, market and month."""
+    return json_reply(exchange.exports.document(exchange.now_ms(real_ms)))
+
+
+def _export_file(exchange: Exchange, params: Mapping[str, str], _body: Any, real_ms: float) -> Reply:
+    """An order file at once, without quota: format=asyn or web (in the zone utc_offset, hours), startTime, endTime."""
+    account, market, now_ms = _account(exchange, params), _market(params), exchange.now_ms(real_ms)
+    start_ms, end_ms = int(params.get("startTime", 0)), int(params.get("endTime", now_ms))
+    match params.get("format", "asyn"):
+        case "asyn" if any(one.market is market for one in ORDER_EXPORTS):
+            layout = ASYN
+        case "web" if market.wallet != "margin":
+            layout = web_layout(int(params.get("utc_offset", -6)))
+        case other:
+            raise ValueError(f"{market.name} has no order file in the format {other!r}")
+    return file_between(exchange, account, market, start_ms, end_ms, now_ms, layout).reply
 
 
 def _stats(exchange: Exchange, _params: Mapping[str, str], _body: Any, _real_ms: float) -> Reply:
@@ -144,6 +165,8 @@ _ACTIONS: Mapping[tuple[str, str], Callable[[Exchange, Mapping[str, str], Any, f
     ("GET", "/sim/history"): _history,
     ("GET", "/sim/capital-flows"): _flows,
     ("GET", "/sim/books"): _books,
+    ("GET", "/sim/exports"): _exports,
+    ("GET", "/sim/export-file"): _export_file,
     ("GET", "/sim/stats"): _stats,
     ("GET", "/sim/scenario"): _scenario,
     ("GET", "/sim/accounts"): _accounts,

@@ -7,6 +7,7 @@ from etl.simulator import access, listings, rules
 from etl.simulator.accounts import Account
 from etl.simulator.calls import Call, Endpoint
 from etl.simulator.capital_flow import flows_of, selected
+from etl.simulator.export_endpoints import EXPORT_ENDPOINTS
 from etl.simulator.markets import MARKETS, SIGNED, Market
 from etl.simulator.messages import Reply, json_reply
 from etl.simulator.numbered import numbered_body, numbered_page
@@ -107,6 +108,7 @@ def _force_orders(market: Market, venue: Venue, call: Call) -> Reply:
 
 ENDPOINTS: Mapping[str, Endpoint] = {
     **RECORD_ENDPOINTS,
+    **EXPORT_ENDPOINTS,
     **{one.path: Endpoint(one.pool, one.price, partial(_force_orders, one)) for one in MARKETS.values()},
     "/fapi/v1/time": Endpoint(FUTURES, flat(1), _time),
     "/fapi/v1/ping": Endpoint(FUTURES, flat(1), _ping),

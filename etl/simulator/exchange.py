@@ -9,6 +9,8 @@ from etl.simulator.accounts import Account
 from etl.simulator.calls import Call
 from etl.simulator.clock import MINUTE_MS
 from etl.simulator.endpoints import price, served
+from etl.simulator.export_endpoints import EXPORT_PATHS, download
+from etl.simulator.exports import DOWNLOADS, route_of
 from etl.simulator.faults import Fault, Script, replacement, spoiled
 from etl.simulator.markets import BY_PATH
 from etl.simulator.messages import RefusedError, Reply, Request
@@ -41,8 +43,10 @@ class Exchange(Venue):
         now_ms = self.now_ms(real_ms)
         pairs = parse_qsl(request.query, keep_blank_values=True)
         account = self.by_key.get(request.headers.get("x-mbx-apikey", ""))
-        fault = self.script.next(request.path, account.name if account else None)
+        fault = self.script.next(route_of(request.path), account.name if account else None)
         call = Call(request, pairs, dict(pairs), fault, now_ms)
+        if route_of(request.path) == DOWNLOADS:
+            return self._file(call)
         before = self._usage_of(request)
         usage = self._charge(call, before)
         refused = weights.refusal(request.ip, usage, self.scenario, now_ms)
@@ -51,6 +55,12 @@ class Exchange(Venue):
         reply = replace(reply, headers=(*reply.headers, used), delay_ms=reply.delay_ms + self.scenario.latency_ms)
         self._count(call, reply, was_banned=now_ms < before.banned_until_ms)
         return reply
+
+    def _file(self, call: Call) -> Reply:
+        """An exported file. In truth another host has it, which neither counts weight nor knows of bans."""
+        reply = self._faulty(call)
+        self._count_request(DOWNLOADS, reply)
+        return replace(reply, delay_ms=reply.delay_ms + self.scenario.latency_ms)
 
     def _usage_of(self, request: Request) -> Usage:
         """What the address has used of the pool that pays for this path; a ban holds in all of them."""
@@ -63,6 +73,8 @@ class Exchange(Venue):
             return before
         weight = price(call.request.path, call.params, self.scenario)
         usage = weights.charged(before, weight, self.scenario, call.now_ms)
+        if call.request.path in EXPORT_PATHS:
+            usage = weights.exported(usage, self.scenario, call.now_ms)
         if call.fault and call.fault.kind == "ban":
             usage = weights.banned(usage, call.fault.seconds, call.now_ms)
         if call.fault and call.fault.kind == "throttle":
@@ -89,6 +101,8 @@ class Exchange(Venue):
 
     def _honest(self, call: Call) -> Reply:
         request, endpoint = call.request, served(call.request.path, self.scenario)
+        if route_of(request.path) == DOWNLOADS and request.method == "GET":
+            return download(self, call)
         if endpoint is None or request.method != "GET":
             status = 405 if endpoint else 404
             raise RefusedError(status, -5000, f"Path {request.path}, Method {request.method} is invalid")
@@ -96,10 +110,8 @@ class Exchange(Venue):
 
     def _count(self, call: Call, reply: Reply, was_banned: bool) -> None:
         stats, path = self.stats, call.request.path
-        stats.requests += 1
+        self._count_request(path, reply)
         stats.pools[pool_of(path).name].requests += 1
-        stats.by_path[path] += 1
-        stats.statuses[reply.label] += 1
         stats.throttled += reply.status == 429
         stats.requests_during_ban += was_banned
         if path in BY_PATH:
@@ -107,6 +119,11 @@ class Exchange(Venue):
                 stats.pages += 1
                 stats.rows += reply.rows
             stats.log.append(_log_entry(call, reply))
+
+    def _count_request(self, path: str, reply: Reply) -> None:
+        self.stats.requests += 1
+        self.stats.by_path[path] += 1
+        self.stats.statuses[reply.label] += 1
 
 
 def _log_entry(call: Call, reply: Reply) -> LogEntry:

@@ -1,9 +1,9 @@
 """What an account did in one market of futures: its orders, forced or not, their fills, and its income."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from etl.simulator import income
 from etl.simulator.accounts import Account
@@ -57,6 +57,12 @@ class Owner:
         return self.account.in_portfolio_margin(at_ms) is self.market.portfolio_margin
 
 
+def ended_unfilled(row: Any) -> bool:
+    """Whether the order of a row ended without a fill."""
+    ended = isinstance(row, dict) and str(row.get("status")) in ENDED
+    return ended and not str(row.get("executedQty", "0")).strip("0.")
+
+
 class Ledger:
     """Each part is derived when it is first asked for; fills of forced orders are taken over from the one before."""
 
@@ -106,9 +112,7 @@ class Ledger:
         """Whether an order ended without a fill."""
         known = self._unfilled.get(id(order))
         if known is None:
-            row = json.loads(order.rendered)
-            ended = isinstance(row, dict) and str(row.get("status")) in ENDED
-            known = self._unfilled[id(order)] = order, ended and not str(row.get("executedQty", "0")).strip("0.")
+            known = self._unfilled[id(order)] = order, ended_unfilled(order.document())
         return known[1]
 
     @property

@@ -109,6 +109,45 @@ class Scenario:
     fee_in_bnb: Annotated[bool, "whether fees of USDⓈ-M are paid in BNB"] = False
     income_tran_id: Annotated[Literal["unique", "0"], "the tranId of income; 0: of every row"] = "unique"
     clearance_trade_id: Annotated[bool, "whether INSURANCE_CLEAR names the last trade of its order"] = True
+    export_quota: Annotated[int, "order exports of fapi that an account may request in a calendar month (UTC)"] = 10
+    dapi_export_quota: Annotated[int, "the same of dapi"] = 8
+    papi_export_quota: Annotated[int, "the same of papi um"] = 10
+    export_quota_code: Annotated[int, "the code of the refusal beyond that, with HTTP 400", None] = -4190
+    export_calls_a_minute: Annotated[
+        int, "requests for order exports per minute, pool and address; one more: a ban"
+    ] = 2
+    export_span_code: Annotated[Literal["-4165", "-1130"], "how an export of more than a year is refused"] = "-4165"
+    export_processing_ms: Annotated[int, "how long an export is processed, milliseconds of the server clock"] = 300_000
+    export_outcome: Annotated[Literal["completed", "failed"], "the status of an export after that"] = "completed"
+    export_link_days: Annotated[int, "days from then on until the link of an export expires"] = 7
+    export_expired_as: Annotated[
+        Literal["true", "text"], "isExpired from then on: true, or the text that the official clients expect"
+    ] = "true"
+    export_url_scheme: Annotated[bool, "whether the link begins with http://"] = True
+    export_container: Annotated[Literal["zip", "gzip", "bare"], "what the CSV of an order file is packed into"] = "zip"
+    export_bom: Annotated[bool, "whether an order file begins with a byte order mark"] = True
+    export_line_end: Annotated[Literal["CRLF", "LF"], "how its lines end"] = "CRLF"
+    export_header: Annotated[
+        Literal["known", "extra", "renamed"], "its columns; extra: also Strategy Id, renamed: Order ID for Order No"
+    ] = "known"
+    export_states: Annotated[
+        Literal["last", "all"], "rows of an order in it; all: first as NEW, then as it ended, also within one second"
+    ] = "last"
+    export_unfilled: Annotated[bool, "whether it has orders that ended without a fill"] = True
+    export_forced_type: Annotated[Literal["LIMIT", "LIQUIDATION"], "the Type of liquidations in an export"] = "LIMIT"
+    web_forced_type: Annotated[Literal["Liquidation", "LIMIT"], "the same in a file of the web page"] = "Liquidation"
+    export_empty: Annotated[
+        Literal["message", "header"], 'a file without orders; message: "No data matches the criteria." as its row'
+    ] = "message"
+    export_ids: Annotated[
+        Literal["exact", "exponent", "zeros"],
+        "Order No as saved by a spreadsheet; exponent: 8.38977E+18 from 12 digits on, zeros: after 15 digits",
+    ] = "exact"
+    export_cut: Annotated[
+        Literal["none", "csv", "file"], "a damaged file; csv: it ends in the middle of a row, file: half of the bytes"
+    ] = "none"
+    export_foreign_rows: Annotated[int, "how many of its last rows have the Uid of another account"] = 0
+    export_delay_ms: Annotated[int, "milliseconds until an order is in the files"] = 0
     order_id_offset: Annotated[int, "added to each random order id; 8389766251307928000: beyond 2^53"] = 0
     seed: Annotated[int, "the seed of all random choices, random histories included"] = 1
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from etl.simulator.accounts import Account, changed_account
+from etl.simulator.book import Book
 from etl.simulator.books import Books
 from etl.simulator.clock import followed, started
+from etl.simulator.exports import Exports
 from etl.simulator.history import Form, Generated, day_number, generate
 from etl.simulator.ledger import Basis, Ledger, Owner
 from etl.simulator.markets import Market, market_named
@@ -41,6 +43,7 @@ class Venue:
         self.by_key = {account.key: account for account in accounts}
         self.clock = started(scenario, real_ms)
         self.books = Books()
+        self.exports = Exports()
         self._ledgers: dict[tuple[str, str], Ledger] = {}
         self._arrivals: dict[tuple[str, str], Arrivals] = {}
         self._growing: list[Growth] = []
@@ -86,6 +89,25 @@ class Venue:
         if before is None or before.basis != basis:
             self._ledgers[key] = self._derived(market, basis, before)
         return self._ledgers[key]
+
+    def orders_between(
+        self, account: str, market: Market, start_ms: int, end_ms: int, readable_by_ms: int
+    ) -> list[Order]:
+        """All orders of an account with start ≤ time ≤ end, forced or not, however old; oldest first.
+
+        The owner's are derived for these days alone: an owner trades as long as the history reaches back.
+        """
+        recorded = self.books.recorded(account, market, self.scenario).series("time", None, None)
+        origin_ms = self._origin_ms(account, market)
+        first_day = day_number(self._began_ms, origin_ms) - OWN_DAYS
+        if recorded.times:
+            first_day = min(first_day, day_number(recorded.times[0], origin_ms))
+        last_ms = min(end_ms, readable_by_ms)
+        days = range(max(first_day, day_number(start_ms, origin_ms)), day_number(last_ms, origin_ms) + 1)
+        owner = Owner(self.accounts[account], market, days, origin_ms, self.scenario)
+        forced = recorded.between(start_ms, end_ms + 1, readable_by_ms)
+        orders = Book([*owner.orders(), *forced]).series("time", None, None)
+        return orders.between(start_ms, end_ms + 1, readable_by_ms)
 
     def _derived(self, market: Market, basis: Basis, before: Ledger | None) -> Ledger:
         account, scenario = basis.account, basis.scenario

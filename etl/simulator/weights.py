@@ -16,7 +16,8 @@ ADVICE = "Please use the websocket for live updates"
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one address did in a pool in one minute of the server clock. `refusals` counts its 429s of that minute.
+    """What one address did in a pool in one minute of the server clock. `refusals` counts its 429s of that minute,
+    `exports` its requests for order exports.
 
     A ban is of the address: it holds in every pool.
     """
@@ -26,6 +27,7 @@ class Usage:
     refusals: int = 0
     banned_until_ms: int = 0
     pool: Pool = FUTURES
+    exports: int = 0
 
     def standing(self, scenario: Scenario, now_ms: int) -> Standing:
         """How the exchange treats the request that led to this usage."""
@@ -41,7 +43,7 @@ class Usage:
 def current(usage: Usage, now_ms: int) -> Usage:
     """The usage in the minute of `now_ms`: a new minute begins at 0, a ban continues."""
     minute = now_ms // MINUTE_MS
-    return usage if usage.minute == minute else replace(usage, minute=minute, own=0, refusals=0)
+    return usage if usage.minute == minute else replace(usage, minute=minute, own=0, refusals=0, exports=0)
 
 
 def charged(usage: Usage, weight: int, scenario: Scenario, now_ms: int) -> Usage:
@@ -54,6 +56,13 @@ def charged(usage: Usage, weight: int, scenario: Scenario, now_ms: int) -> Usage
         return usage
     usage = replace(usage, refusals=usage.refusals + 1)
     return banned(usage, scenario.ban_seconds, now_ms) if usage.refusals > scenario.strikes + 1 else usage
+
+
+def exported(usage: Usage, scenario: Scenario, now_ms: int) -> Usage:
+    """The usage, already charged, of a request for an order export: one too many in a minute earns a ban at once."""
+    usage = replace(usage, exports=usage.exports + 1)
+    too_many = usage.exports > scenario.export_calls_a_minute
+    return banned(usage, scenario.ban_seconds, now_ms) if too_many else usage
 
 
 def banned(usage: Usage, seconds: int, now_ms: int) -> Usage:

@@ -1,6 +1,7 @@
 """An exchange without sockets, a clock that only the test moves, and a client that signs."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,7 +30,7 @@ class Desk:
         self,
         *rows: dict[str, Any],
         faults: Any = (),
-        history: History | dict[str, History] | None = None,
+        history: History | Mapping[str, History] | None = None,
         accounts: tuple[Account, ...] = (MAIN,),
         **switches: Any,
     ) -> None:

@@ -170,3 +170,8 @@ def test_a_secret_that_may_be_a_real_one_is_not_announced() -> None:
     said = "\n".join(announcement("http://127.0.0.1:8000", [main, other]))
     assert "a real one" not in said
     assert '[accounts."desk"]' in said
+
+
+def test_a_code_is_a_negative_number_on_the_command_line() -> None:
+    options = option_parser().parse_args(["--export-quota-code", "-1015", "--export-span-code", "-1130"])
+    assert (options.export_quota_code, options.export_span_code) == (-1015, "-1130")
