@@ -161,7 +161,15 @@ def test_optional_fields_may_be_missing_or_null(connection: Connection) -> None:
     (order,) = stored(connection)
     assert order["close_type"] == "UNKNOWN"
     required = ("account", "market", "symbol", "order_id", "close_type", "order_time", "update_time", "raw")
-    ours = ("source", "order_time_source", "time_precision", "first_seen_at", "changed_at", "first_run_id", "last_run_id")
+    ours = (
+        "source",
+        "order_time_source",
+        "time_precision",
+        "first_seen_at",
+        "changed_at",
+        "first_run_id",
+        "last_run_id",
+    )
     assert {name for name, value in order.items() if value is not None} == {*required, *ours}
 
 
