@@ -51,6 +51,10 @@ class ArchiveError(ForceOrdersError):
     exit_code = ExitCode.WRONG_INPUT
 
 
+class EmptyArchiveError(ArchiveError):
+    """An archive file has no orders: nobody knows whether there were none, so it covers no time."""
+
+
 class OutputError(ForceOrdersError):
     """The result cannot be printed; what was stored stays stored."""
 

@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 
+from etl.core.archive.plan import used
+from etl.core.markets import market_named
 from etl.core.text import many
-from etl.core.timeline import DAY, Window, iso
+from etl.core.timeline import DAY, SECOND, iso
+from etl.core.wallets import Wallet
 from etl.reporting.layout import Column
 from etl.reporting.table import Table, table
 from etl.runs.archive_import import ImportResult
+from etl.runs.archive_preview import ArchivePlan
 from etl.store.archive_files import ArchiveFile
 
 DISAGREEMENTS_SHOWN = 20
+
+_ELSEWHERE = "; files that the web page was asked for count too, and are not known here"
 
 
 def import_lines(result: ImportResult, *, dry_run: bool = False) -> list[str]:
@@ -59,16 +65,40 @@ def files_table(files: Sequence[ArchiveFile]) -> Table:
     return table("archive files", columns, cells)
 
 
-def quota_line(account: str, market: str, used: int, monthly: int) -> str:
-    return f"account {account} {market}: {used} of {monthly} files of the last 31 days used, as far as known here"
+def quota_lines(files: Sequence[ArchiveFile], now: int) -> list[str]:
+    """How much of the quota of each account and market the files have used; `now`: epoch milliseconds."""
+    of_wallets: dict[Wallet, list[int]] = {}
+    for file in files:
+        asked = of_wallets.setdefault(Wallet(file.account, file.market), [])
+        asked += [file.requested_at] if file.requested_at is not None else []
+    return [
+        f"account {wallet}: {len(used(asked, now))} of {archive.monthly} files used in 31 days{_ELSEWHERE}"
+        for wallet, asked in sorted(of_wallets.items())
+        if (archive := market_named(wallet.market).archive) is not None
+    ]
 
 
-def planned_line(account: str, market: str, span: Window) -> str:
-    return f"account {account} {market}: {iso(span.start)} to {iso(span.end)}, {span.width / DAY:.0f} days"
+def plan_lines(plan: ArchivePlan) -> list[str]:
+    """What will be asked for, gone on with and left."""
+    lines = [*plan.without]
+    for one in plan.wallets:
+        named = f"account {one.wallet}"
+        lines += [f"{named}: goes on with the file of {file.span} ({file.state})" for file in one.under_way]
+        asked, later = one.to_ask[: one.asks], one.to_ask[one.asks :]
+        lines += [f"{named}: will ask for {span}, {many(round(span.width / DAY), 'day')}" for span in asked]
+        if later:
+            room = f"the quota has room at {iso(one.next_room_at // SECOND * SECOND)}"
+            lines.append(f"{named}: {many(len(later), 'older file')} must wait; {room}")
+        for file in one.in_vain:
+            lines.append(f"{named}: the file of {file.span} gave nothing: {file.error or 'no answer came'}")
+        if not (one.to_ask or one.under_way):
+            lines.append(f"{named}: nothing to ask for: all of that span is proven, archived or too new")
+        lines.append(f"{named}: {one.used} of {one.monthly} files used in 31 days{_ELSEWHERE}")
+    return lines
 
 
 def _moment(instant: int | None) -> str:
-    return "" if instant is None else iso(instant // 1000 * 1000)
+    return "" if instant is None else iso(instant // SECOND * SECOND)
 
 
 def _count(number: int | None) -> str:

@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.archive.comparison import Comparison, compare
+from etl.core.archive.formats import NoOrdersError
 from etl.core.archive.plan import BLUR, archived_by
 from etl.core.archive.reading import ArchiveContent, check_span, read_file
 from etl.core.markets import market_named
 from etl.core.orders import Key
 from etl.core.timeline import SECOND, Window, clip, to_millis, window_or_none
 from etl.core.wallets import Wallet
-from etl.errors import ArchiveError
+from etl.errors import ArchiveError, EmptyArchiveError
 from etl.runs.archive_content import Original, opened, original_of
 from etl.store import archive_files, archived_orders, coverage, orders, seals
 from etl.store.archive_files import Imported
@@ -67,7 +68,8 @@ def import_file(
     try:
         content = _read(path, wallet, zone, asked)
     except ValueError as error:
-        raise ArchiveError(f"{path.name}: {error}; nothing of it was stored") from None
+        refuse = EmptyArchiveError if isinstance(error, NoOrdersError) else ArchiveError
+        raise refuse(f"{path.name}: {error}; nothing of it was stored") from None
     result = ImportResult(path.name, wallet, content)
     result.same_as = archive_files.imported_before(connection, *wallet, original.sha256)
     if result.same_as is not None and asked is None:

@@ -2,10 +2,20 @@
 
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import pytest
 import requests
 
+from etl.accounts.credentials import keyring
+from etl.exchange.clock import ExchangeClock
+from etl.runs import composition, from_settings
+from etl.runs.archive_preview import plan_archives
+from etl.runs.archive_request import ArchiveSummary
+from etl.runs.archive_steps import Pace
+from etl.runs.spans import SpanText
+from etl.settings.loading import load
 from etl.simulator.history import Generated, Profile
 from tests.acceptance.lab import DAY, Lab
 
@@ -60,3 +70,42 @@ def states(lab: Lab, since: int, until: int) -> dict[str, int]:
     first, last = (f"to_timestamp({at} / 1000.0)::date" for at in (since, until - DAY))
     found = lab.sql(f"SELECT state, count(*) AS days FROM report_completeness({first}, {last}) GROUP BY state")
     return {row["state"]: row["days"] for row in found}
+
+
+def exports(lab: Lab) -> list[dict[str, Any]]:
+    """Every export that the simulator accepted, oldest first."""
+    answer: dict[str, Any] = requests.get(f"{lab.simulator.url}/sim/exports", timeout=30).json()
+    made: list[dict[str, Any]] = answer["exports"]
+    return made
+
+
+class VirtualTime:
+    """Time that passes only when somebody sleeps, for the exchange and the program alike."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.clock = ExchangeClock()
+        self.slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+        self._lab.tell("clock", {"advance_ms": round(seconds * 1_000)})
+        self.clock.set(self.clock.now() + round(seconds * 1_000))
+
+
+def request(
+    lab: Lab, environment: pytest.MonkeyPatch, since: int, *markets: str, again: bool = False
+) -> tuple[ArchiveSummary, VirtualTime]:
+    """`archive request --since … --yes` in this process and in virtual time."""
+    for name, value in lab.command.environment.items():
+        environment.setenv(name, value)
+    settings, time = load(), VirtualTime(lab)
+    keys = keyring(settings)
+    with from_settings.store(settings) as connection:
+        plan = plan_archives(connection, settings, keys, markets, SpanText(str(since)), again=again)
+    return composition.request_archives(settings, keys, plan, Event(), Pace(time.sleep), time.clock), time
+
+
+def downloads(lab: Lab) -> Path:
+    """Where the command keeps its files."""
+    return Path(lab.command.environment["HOME"]) / ".local/share/force-orders/archive"

@@ -53,6 +53,10 @@ WEB = Format("web", _WEB, "Time", is_utc=False, has_client_order_ids=False)
 FORMATS = (ASKED, WEB)
 
 
+class NoOrdersError(ValueError):
+    """A file without orders. It says nothing of its time: no rows is no answer."""
+
+
 def format_of(header: Sequence[str]) -> Format:
     """Raises ValueError with one line for any other header."""
     names = tuple(name.strip() for name in header)
@@ -60,7 +64,7 @@ def format_of(header: Sequence[str]) -> Format:
         if names == one.columns:
             return one
     if any(NO_DATA in name for name in names):
-        raise ValueError(f"the file has no orders: {NO_DATA[:-1]!r} is all that it says")
+        raise NoOrdersError(f"the file has no orders: {NO_DATA[:-1]!r} is all that it says")
     for what, columns in _OTHERS.items():
         if {*columns} & {*names}:
             raise ValueError(f"this is a file of {what}, which does not tell force orders; export the order history")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
-from etl.core.archive.formats import NO_DATA, Format, format_of
+from etl.core.archive.formats import NO_DATA, Format, NoOrdersError, format_of
 from etl.core.archive.rounded_ids import RoundedIds
 from etl.core.archive.rows import ArchivedOrder, Row, close_type_in, read_order, read_row
 from etl.core.orders import Key
@@ -73,7 +73,7 @@ def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo) -> ArchiveConte
         if not any(cells):
             continue
         if NO_DATA in cells[0]:
-            raise ValueError(f"the file has no orders: {NO_DATA[:-1]!r} is all that it says")
+            raise NoOrdersError(f"the file has no orders: {NO_DATA[:-1]!r} is all that it says")
         if len(cells) != len(of.columns):
             raise ValueError(
                 f"line {number} has {len(cells)} columns instead of {len(of.columns)}: the file is cut off or changed"
@@ -120,7 +120,7 @@ def _keep(content: ArchiveContent, row: Row, zone: tzinfo) -> None:
 def _refuse_untold(content: ArchiveContent) -> None:
     """Raise ValueError where the file cannot show a force order: no rows is no answer."""
     if not content.rows:
-        raise ValueError("the file has a header and no orders; without one it says nothing of its time")
+        raise NoOrdersError("the file has a header and no orders; without one it says nothing of its time")
     if content.format.has_client_order_ids and not content.has_client_order_id:
         raise ValueError("no row has a Client Order Id, so force orders cannot be told from others")
     if not content.format.has_client_order_ids and not content.orders:
