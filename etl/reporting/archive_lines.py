@@ -92,7 +92,10 @@ def plan_lines(plan: ArchivePlan) -> list[str]:
         for file in one.in_vain:
             lines.append(f"{named}: the file of {file.span} gave nothing: {file.error or 'no answer came'}")
         if not (one.to_ask or one.under_way):
-            lines.append(f"{named}: nothing to ask for: all of that span is proven, archived or too new")
+            lines.append(
+                f"{named}: nothing to ask for: all of that span is proven, archived or still kept by the API, which "
+                "'force-orders backfill' reads"
+            )
         lines.append(f"{named}: {one.used} of {one.monthly} files used in 31 days{_ELSEWHERE}")
     return lines
 

@@ -125,7 +125,7 @@ def _plan(
         counted,
         max(0, monthly - counted),
         allowed_at(requests, monthly, rules.now),
-        plan_files(wanted, proven, archived, known, rules.settled, again=again),
+        plan_files(wanted, proven, archived, known, rules.floor, rules.settled, again=again),
         [file for file in files if file.state is FileState.PLANNED],
         under_way,
         [] if again else in_vain,

@@ -23,7 +23,7 @@ PROVEN = Window(NOW - 90 * DAY, NOW)
 
 
 def test_three_years_beyond_what_is_proven_are_three_files_newest_first() -> None:
-    spans = plan_files(YEARS, [PROVEN], [], [], NOW)
+    spans = plan_files(YEARS, [PROVEN], [], [], NOW, NOW)
     assert len(spans) == 3
     assert spans == sorted(spans, reverse=True)
     assert merge([PROVEN, *map(archived_by, spans)]) == [YEARS]
@@ -31,34 +31,41 @@ def test_three_years_beyond_what_is_proven_are_three_files_newest_first() -> Non
 
 
 def test_the_newest_file_reaches_into_what_is_proven_as_far_as_its_width_allows() -> None:
-    newest = plan_files(YEARS, [PROVEN], [], [], NOW)[0]
+    newest = plan_files(YEARS, [PROVEN], [], [], NOW, NOW)[0]
     assert newest.end > PROVEN.start + 20 * DAY
-    assert plan_files(Window(NOW - 100 * DAY, NOW), [PROVEN], [], [], NOW)[0].end == NOW
+    assert plan_files(Window(NOW - 100 * DAY, NOW), [PROVEN], [], [], NOW, NOW)[0].end == NOW
 
 
 def test_what_is_proven_or_archived_is_not_asked_for() -> None:
-    assert plan_files(YEARS, [PROVEN], [Window(YEARS.start, PROVEN.start)], [], NOW) == []
+    assert plan_files(YEARS, [PROVEN], [Window(YEARS.start, PROVEN.start)], [], NOW, NOW) == []
 
 
 def test_a_file_that_waits_is_not_planned_again() -> None:
-    spans = plan_files(YEARS, [PROVEN], [], [], NOW)
+    spans = plan_files(YEARS, [PROVEN], [], [], NOW, NOW)
     for state in FileState:
         files = [KnownFile(span, state, NOW) for span in spans]
-        replanned = plan_files(YEARS, [PROVEN], [], files, NOW)
+        replanned = plan_files(YEARS, [PROVEN], [], files, NOW, NOW)
         is_done = state in (FileState.IMPORTED, FileState.EXPIRED)  # an imported one counts by what is archived
         assert replanned == (spans if is_done else [])
 
 
 def test_what_was_asked_for_in_vain_is_only_asked_for_again_on_demand() -> None:
-    spans = plan_files(YEARS, [PROVEN], [], [], NOW)
+    spans = plan_files(YEARS, [PROVEN], [], [], NOW, NOW)
     for state in (FileState.REQUESTED, FileState.FAILED):
         files = [KnownFile(span, state, NOW) for span in spans]
-        assert plan_files(YEARS, [PROVEN], [], files, NOW, again=True) == spans
+        assert plan_files(YEARS, [PROVEN], [], files, NOW, NOW, again=True) == spans
+
+
+def test_what_the_api_still_keeps_is_no_hole() -> None:
+    assert plan_files(Window(NOW - 80 * DAY, NOW), [], [], [], NOW - 90 * DAY, NOW) == []
+    (span,) = plan_files(Window(NOW - 100 * DAY, NOW), [], [], [], NOW - 90 * DAY, NOW)
+    assert span.start == NOW - 100 * DAY - SECOND
+    assert span.end == NOW
 
 
 def test_nothing_is_asked_for_that_has_not_happened() -> None:
-    assert plan_files(Window(NOW + DAY, NOW + 2 * DAY), [], [], [], NOW) == []
-    assert plan_files(Window(NOW - DAY, NOW + DAY), [], [], [], NOW)[0].end <= NOW + SECOND
+    assert plan_files(Window(NOW + DAY, NOW + 2 * DAY), [], [], [], NOW, NOW) == []
+    assert plan_files(Window(NOW - DAY, NOW + DAY), [], [], [], NOW, NOW)[0].end <= NOW + SECOND
 
 
 _SPANS = st.tuples(st.integers(0, 2_000), st.integers(1, 900)).map(
@@ -68,7 +75,7 @@ _SPANS = st.tuples(st.integers(0, 2_000), st.integers(1, 900)).map(
 
 @given(_SPANS, st.lists(_SPANS, max_size=3), st.lists(_SPANS, max_size=3))
 def test_the_files_cover_exactly_what_is_missing(wanted: Window, proven: list[Window], archived: list[Window]) -> None:
-    spans = plan_files(wanted, proven, archived, [], NOW)
+    spans = plan_files(wanted, proven, archived, [], NOW, NOW)
     covered = [archived_by(span) for span in spans]
     assert subtract([wanted], [*proven, *archived, *covered]) == []
     assert all(0 < span.width <= WIDEST and span.end <= NOW + SECOND for span in spans)

@@ -63,6 +63,7 @@ def plan_files(
     proven: Iterable[Window],
     archived: Iterable[Window],
     files: Sequence[KnownFile],
+    kept_since: int,
     settled: int,
     *,
     again: bool = False,
@@ -70,13 +71,14 @@ def plan_files(
     """The spans of the fewest files that cover what is wanted and neither proven nor archived, newest first.
 
     Newest first, so that the first file overlaps what the API proved and is compared with it before the others take
-    quota: each last file of a hole reaches as far beyond it as its width allows. Nothing reaches beyond `settled`.
-    `again`: also what was asked for in vain.
+    quota: each last file of a hole reaches as far beyond it as its width allows. What the API keeps, since
+    `kept_since`, is no hole: it is proven by reading it. Nothing reaches beyond `settled`. `again`: also what was asked
+    for in vain.
     """
-    readable = clip([wanted], Window(0, settled)) if settled > 0 else []
+    forgotten = clip([wanted], Window(0, kept_since)) if kept_since > 0 else []
     waiting = [one.span for one in files if one.state in OPEN or (one.state in IN_VAIN and not again)]
     taken = [*proven, *archived, *map(archived_by, waiting)]
-    holes = [hole for hole in subtract(readable, taken) if hole.width > 2 * BLUR]
+    holes = [hole for hole in subtract(forgotten, taken) if hole.width > 2 * BLUR]
     spans: list[Window] = []
     for hole in holes:
         pieces = divide(hole, WIDEST - 2 * BLUR)
