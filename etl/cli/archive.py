@@ -31,7 +31,7 @@ from etl.store.engine import store_errors
     )
 )
 def archive() -> None:
-    """Fetch and import the exchange's files of orders older than 90 days."""
+    """Fetch and import files of orders older than 90 days."""
 
 
 @archive.command(
@@ -57,7 +57,7 @@ def archive_request(
     again: bool,
     yes: bool,
 ) -> None:
-    """Ask the exchange for files of orders, wait for them, download and import them.
+    """Ask the exchange for files of orders, and import them.
 
     A file holds at most a year, and the exchange gives few a month, so the command shows the plan and asks. What was
     interrupted goes on. Exit code 3 if something is left to a later run, or a file and the API disagree.
@@ -92,7 +92,7 @@ def archive_request(
 @options.accounts
 @click.pass_context
 def archive_list(context: click.Context, account: tuple[str, ...]) -> None:
-    """List the files, their spans and states, and how much of the month's quota is used."""
+    """List the files, their states and the used quota."""
     with show_waits(), from_settings.store(load_settings(context), only_reads=True) as connection, store_errors():
         files = archive_files.read(connection, account)
     if not files:
@@ -111,9 +111,7 @@ def archive_list(context: click.Context, account: tuple[str, ...]) -> None:
         "force-orders archive import Binance-Futures-Order-History.csv --account main --time-zone UTC+8",
     ),
 )
-@click.argument(
-    "files", metavar="FILE…", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--account", metavar="A", required=True, help="The account that the orders are of.")
 @options.markets
 @click.option("--time-zone", metavar="Z", help="Of a file whose times are local: Europe/Berlin, UTC+8.")

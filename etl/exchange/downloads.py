@@ -11,7 +11,8 @@ import urllib3
 from requests.utils import select_proxy
 
 from etl.core.hosts import is_loopback
-from etl.errors import ContractError, NotServedError, TransientError
+from etl.errors import ContractError, TransientError
+from etl.exchange.error_table import refuse_download
 from etl.exchange.transport import HTTP_LIBRARIES
 from etl.exchange.unreachable import no_response
 from etl.logs import link_kept_out
@@ -23,9 +24,6 @@ LONGEST_S = 3_600.0
 """Seconds for the whole file, even if bytes keep arriving."""
 
 _CHUNK = 1 << 16
-
-_GONE = (401, 403, 404, 410)
-"""What hosts answer for a link that has expired."""
 
 
 def address_of(link: str) -> str:
@@ -70,19 +68,11 @@ def download(
         try:
             answer = session.get(address, headers=headers, timeout=timeout, allow_redirects=False, **settings)
             with answer:
-                _check(answer.status_code)
+                refuse_download(answer.status_code)
                 _write(answer, to, may_go_on, largest)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             proxy = select_proxy(address, settings["proxies"])
             raise TransientError(no_response(error, address, proxy, timeout)) from None
-
-
-def _check(status: int) -> None:
-    if status in _GONE:
-        raise NotServedError(f"the link to the file is no longer served (HTTP {status})")
-    if status != 200:
-        say = TransientError if status >= 500 or status in (408, 429) else ContractError
-        raise say(f"the host of the file answered with HTTP {status}")
 
 
 def _write(answer: requests.Response, to: Path, may_go_on: Callable[[], None], largest: int) -> None:
