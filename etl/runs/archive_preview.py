@@ -64,6 +64,8 @@ class ArchivePlan:
     """What is to be done for each account and market, and a line for each market that has no files."""
 
     span: Window
+    again: bool = False
+    """Whether files are asked for anew that gave nothing."""
     wallets: Sequence[WalletPlan] = ()
     without: list[str] = field(default_factory=list)
 
@@ -83,7 +85,7 @@ def plan_archives(
 ) -> ArchivePlan:
     """By this machine's clock. Raises ConfigError for a wrong span, StoreError."""
     rules = from_settings.rules(settings, local_now())
-    plan = ArchivePlan(typed.resolve(rules))
+    plan = ArchivePlan(typed.resolve(rules), again)
     directory, found = ArchiveDirectory(settings.data_dir), list[WalletPlan]()
     with store_errors():
         for one in keys.usable:
@@ -92,15 +94,16 @@ def plan_archives(
                     plan.without.append(f"account {one.account} {name}: the exchange gives no order files of it")
                 else:
                     wallet = Wallet(one.account, name)
-                    found.append(_plan(connection, directory, wallet, plan.span, rules, again=again))
+                    found.append(plan_wallet(connection, directory, wallet, plan.span, rules, again=again))
         connection.rollback()
     plan.wallets = found
     return plan
 
 
-def _plan(
+def plan_wallet(
     connection: Connection, directory: ArchiveDirectory, wallet: Wallet, wanted: Window, rules: Rules, *, again: bool
 ) -> WalletPlan:
+    """What is to be done for one account in one market."""
     archive = market_named(wallet.market).archive
     monthly = archive.monthly if archive else 0
     files = archive_files.read(connection, [wallet.account], wallet.market)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from etl.core.archive.plan import FileState
 from etl.core.findings import Finding, Verdict
-from etl.core.timeline import Window, window_or_none
+from etl.core.timeline import Window, clip, window_or_none
 from etl.core.wallets import Wallet
 from etl.errors import (
     ArchiveError,
@@ -26,7 +26,7 @@ from etl.logs import log_context
 from etl.runs import weight_limit
 from etl.runs.account_locks import lock_wallets
 from etl.runs.archive_import import ImportResult
-from etl.runs.archive_preview import ArchivePlan, WalletPlan
+from etl.runs.archive_preview import ArchivePlan, WalletPlan, plan_wallet
 from etl.runs.archive_steps import DownloadOptions, FileSteps, LeftToLaterError, Pace
 from etl.runs.exchange_clock import set_clock
 from etl.runs.exit_codes import RunResult, status_and_exit_code
@@ -64,6 +64,7 @@ class ArchiveRun:
         with store_errors():
             run_id = runs.start(connection, COMMAND)
             connection.commit()
+        self._directory = options.directory
         self._steps = FileSteps(connection, run_id, reader, options, pace)
         self.summary = ArchiveSummary(run_id, faults=[*reader.key_faults])
 
@@ -92,7 +93,7 @@ class ArchiveRun:
                 continue
             try:
                 with log_context(account=one.wallet.account, market=one.wallet.market):
-                    disagreed += self._of_wallet(one, plan.span, clients[one.wallet])
+                    disagreed += self._of_wallet(one, plan, clients[one.wallet])
             except (ThrottledError, StoppedError, StoreError, ConfigError):
                 raise
             except (ExchangeError, ArchiveError) as error:
@@ -119,12 +120,13 @@ class ArchiveRun:
         self.summary.faults += identity.unchecked
         return refused
 
-    def _of_wallet(self, plan: WalletPlan, wanted: Window, client: ExchangeClient) -> int:
+    def _of_wallet(self, plan: WalletPlan, of: ArchivePlan, client: ExchangeClient) -> int:
         """Returns on how many orders files and API disagree. Raises the error that ends the work on the account."""
         wallet, archive, disagreed = plan.wallet, client.market.archive, 0
         if archive is None:
             return 0
-        self._record_plan(plan, wanted, client)
+        plan = self._still_needed(plan, of.span, of.again, client)
+        self._record_plan(plan, of.span, client)
         for file in [*plan.under_way, *self._planned(wallet)]:
             try:
                 result = self._steps.advance(file, archive, client)
@@ -143,6 +145,14 @@ class ArchiveRun:
             said = file.error or "no answer came to the request; the web page's list of exports may show it"
             self._leave(wallet, f"the file of {file.span} gave nothing: {said}; to ask for it anew, add --again")
         return disagreed
+
+    def _still_needed(self, plan: WalletPlan, wanted: Window, again: bool, client: ExchangeClient) -> WalletPlan:
+        """What of the plan another run has not done since it was made, now that no other run has the account."""
+        rules = self._reader.rules(client.market)
+        now = plan_wallet(self._connection, self._directory, plan.wallet, wanted, rules, again=again)
+        self._connection.rollback()
+        now.spans = [span for span in plan.spans if clip(now.spans, span)]
+        return now
 
     def _record_plan(self, plan: WalletPlan, wanted: Window, client: ExchangeClient) -> None:
         """What is asked for, so that what neither API nor archive covers is a gap."""

@@ -22,6 +22,7 @@ from etl.errors import (
     ForceOrdersError,
     NotServedError,
     StoppedError,
+    ThrottledError,
     TransientError,
 )
 from etl.exchange.archives import FileAnswer, Making, ask_for_file, request_file
@@ -39,6 +40,9 @@ from etl.waits import WAITS, Reason
 
 POLL_S = 30.0
 """Seconds between two questions after a file."""
+
+TRIES = 3
+"""How often a request is sent that the exchange refuses because of its weight, where its cooldown is waited for."""
 
 LONGEST_MAKING_S = 3_600.0
 """Seconds after which a run leaves a file to the next run. Files were observed to take five minutes."""
@@ -105,8 +109,8 @@ class FileSteps:
         self._directory.forget_note(file)
         return noted
 
-    def _request(self, file: ArchiveFile, archive: Archive, client: ExchangeClient) -> str:
-        """Ask for a file: stored first, sent once."""
+    def _request(self, file: ArchiveFile, archive: Archive, client: ExchangeClient, tries: int = TRIES) -> str:
+        """Ask for a file: stored first, sent once. Only what was surely refused because of its weight is sent again."""
         sent_at = self._claim(file, archive, client)
         claimed = file._replace(requested_at=sent_at)
         run_id = self._run_id
@@ -120,6 +124,8 @@ class FileSteps:
         except ForceOrdersError as error:  # it did not leave, or was refused
             archive_files.not_sent(self._connection, file.id, run_id, str(error))
             self._connection.commit()
+            if isinstance(error, ThrottledError) and client.limiter.waits_for_cooldown and tries > 1:
+                return self._request(file, archive, client, tries - 1)
             raise
         self._directory.note_download_id(claimed, download_id)
         self.requested += 1

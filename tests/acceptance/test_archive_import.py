@@ -1,5 +1,6 @@
 """`archive import`: a row of the API always wins, what a file covers is archived, and a broken file stores nothing."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from etl.simulator.scenario import Scenario
 from tests.acceptance.archiving import assert_equal_to_history, order_file, rows, states
 from tests.acceptance.lab import DAY, HOUR, Lab, Labs
 from tests.archives import UID, WEB, own_cells, text, web_cells, zipped
+from tests.forking import Process
 
 IMPORT = ("archive", "import")
 MAIN = ("--account", "main")
@@ -206,6 +208,30 @@ def test_a_broken_file_keeps_no_other_from_being_stored(year: Lab, tmp_path: Pat
     assert done.returncode == 2
     assert "No data matches the criteria" in done.stderr
     assert [row["state"] for row in year.sql("SELECT state FROM archive_files")] == ["imported"]
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_import_that_dies_at_any_commit_stores_a_file_as_a_whole_or_not_at_all(
+    year: Lab, tmp_path: Path, moment: str
+) -> None:
+    end = midnight(year)
+    file = order_file(year, tmp_path / "o.zip", end - A_YEAR, end)
+    year(*IMPORT, str(file), *MAIN)
+    whole = {key for key, row in rows(year).items() if row["source"] == "archive"}
+    for number in count(1):
+        for table in ("archive_files", "force_orders WHERE source = 'archive'"):
+            year.sql(f"DELETE FROM {table} RETURNING 1")
+        prepare = ("tests.chaos.dying:die_at", [number, moment])
+        arguments = (*IMPORT, str(file), *MAIN)
+        died = Process(arguments, year.command.directory, year.command.environment, prepare=prepare).end()
+        if died.returncode == 0:
+            break
+        found = {key for key, row in rows(year).items() if row["source"] == "archive"}
+        assert found in (set(), whole)
+        assert len(year.sql("SELECT * FROM archive_files")) == bool(found)
+        assert year(*IMPORT, str(file), *MAIN).returncode == 0
+        assert {key for key, row in rows(year).items() if row["source"] == "archive"} == whole
+    assert number > 2
 
 
 def refused(lab: Lab, path: Path, content: str | bytes, *options: str) -> str:

@@ -4,6 +4,7 @@ Source: one public sample of the file that `order/asyn` gives, and several of th
 them is refused, because a column that is read wrongly would store wrong orders.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -28,7 +29,7 @@ _OTHERS = {
 }
 """Columns by which a file of something else is recognized."""
 
-_TIMES = ("%Y-%m-%d %H:%M:%S", "%y-%m-%d %H:%M:%S")
+_TIME = re.compile(r"(?:20)?([0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})")
 """The web page writes years with four digits or with two."""
 
 
@@ -85,10 +86,8 @@ def format_of(header: Sequence[str]) -> Format:
 
 def parse_time(text: str, zone: tzinfo = UTC) -> int:
     """Epoch milliseconds of a time with seconds precision. Raises ValueError."""
-    for form in _TIMES:
-        try:
-            moment = datetime.strptime(text, form)  # noqa: DTZ007 – the file names no zone
-        except ValueError:
-            continue
-        return int(moment.replace(tzinfo=zone).timestamp()) * 1000
-    raise ValueError(text)
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    moment = datetime.fromisoformat(f"20{found[1]}")
+    return int(moment.replace(tzinfo=zone).timestamp()) * 1000
