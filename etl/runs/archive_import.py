@@ -15,9 +15,11 @@ from etl.core.archive.plan import BLUR, archived_by
 from etl.core.archive.reading import ArchiveContent, check_span, read_file
 from etl.core.markets import market_named
 from etl.core.orders import Key
-from etl.core.timeline import SECOND, Window, clip, to_millis, window_or_none
+from etl.core.planning import OPENED
+from etl.core.timeline import HOUR, SECOND, Window, clip, to_millis, window_or_none
 from etl.core.wallets import Wallet
 from etl.errors import ArchiveError, EmptyArchiveError
+from etl.exchange.clock import local_now
 from etl.runs.archive_content import Original, opened, original_of
 from etl.store import archive_files, archived_orders, coverage, orders, seals
 from etl.store.archive_files import Imported
@@ -84,8 +86,9 @@ def _read(path: Path, wallet: Wallet, zone: tzinfo | None, asked: AskedFile | No
         content = read_file(lines, zone, is_whole=is_whole or asked is not None)
     if asked is not None:
         check_span(content, asked.span)
+    check_span(content, Window(OPENED, local_now() + HOUR), "that an order can be of")
     is_coinm = market_named(wallet.market).clock.api.name == "dapi"
-    for symbol, _ in content.orders:
+    for symbol in sorted(content.symbols):
         if bool(_OF_COINM.fullmatch(symbol)) != is_coinm:
             kind = "COIN-M" if not is_coinm else "USDⓈ-M"
             raise ValueError(f"{symbol} is a symbol of {kind} futures, and --market is {wallet.market}")
@@ -93,11 +96,14 @@ def _read(path: Path, wallet: Wallet, zone: tzinfo | None, asked: AskedFile | No
 
 
 def _refuse_other_account(connection: Connection, wallet: Wallet, path: Path, content: ArchiveContent) -> None:
-    known = archived_orders.uid_of(connection, wallet.account)
-    if known is not None and known != content.uid:
+    known, owner = (
+        archive_files.uid_of(connection, wallet.account),
+        archive_files.owner_of(connection, wallet.account, content.uid),
+    )
+    if known not in (None, content.uid) or owner not in (None, wallet.account):
+        whose = f"of account {owner}" if owner not in (None, wallet.account) else "of another account"
         raise ArchiveError(
-            f"{path.name}: its Uid is not that of the files that were imported for account {wallet.account} before: "
-            "it is of another account; nothing of it was stored"
+            f"{path.name}: its Uid is {whose}, by the files that were imported before; nothing of it was stored"
         )
 
 
@@ -108,7 +114,7 @@ def _store(
     found = [*content.orders.values()]
     first, last = content.first or 0, content.last or 0
     span = asked.span if asked else Window(first, last + SECOND)
-    imported = Imported(content.format.name, *original, content.rows, len(found))
+    imported = Imported(content.format.name, content.uid, *original, content.rows, len(found))
     if asked is None:
         file_id = archive_files.add_imported(connection, *wallet, run_id, span, imported)
     else:

@@ -19,6 +19,7 @@ from etl.errors import (
     ArchiveError,
     ConfigError,
     ContractError,
+    ExchangeError,
     ForceOrdersError,
     NotServedError,
     StoppedError,
@@ -28,6 +29,7 @@ from etl.errors import (
 from etl.exchange.archives import FileAnswer, Making, ask_for_file, request_file
 from etl.exchange.client import ExchangeClient
 from etl.exchange.downloads import download
+from etl.exchange.error_table import is_of_the_request
 from etl.exchange.retries import RetryPolicy
 from etl.runs.archive_content import original_of
 from etl.runs.archive_directory import ArchiveDirectory
@@ -165,7 +167,15 @@ class FileSteps:
         question, waited = ask_for_file(archive, download_id), 0.0
         run_id = self._run_id
         while True:
-            answer = interruptibly(partial(client.ask, question), self._reader.stop)
+            try:
+                answer = interruptibly(partial(client.ask, question), self._reader.stop)
+            except ExchangeError as error:
+                if not is_of_the_request(error):
+                    raise
+                said = f"the exchange does not know it any more: {error}"
+                archive_files.ended(self._connection, file.id, run_id, FileState.FAILED, said)
+                self._connection.commit()
+                raise LeftToLaterError(f"the file of {file.span}: {said}; to ask for it again, add --again") from None
             if not isinstance(answer, FileAnswer):
                 raise ContractError(f"the exchange refuses to say what has become of a file ({answer.value})")
             match answer.making:

@@ -34,6 +34,7 @@ class Imported(NamedTuple):
     """What a file held, when its orders are stored."""
 
     format: str
+    uid: str
     sha256: str
     bytes: int
     rows: int
@@ -57,6 +58,23 @@ def imported_before(connection: Connection, account: str, market: str, sha256: s
     of_scope = (own.account == account, own.market == market, own.sha256 == sha256)
     found: int | None = connection.scalar(
         select(func.min(own.id)).where(*of_scope, own.state == FileState.IMPORTED.value)
+    )
+    return found
+
+
+def owner_of(connection: Connection, account: str, uid: str) -> str | None:
+    """The account whose files have this number, another one first; None: no imported file has it."""
+    own = archive_files.c
+    query = select(own.account).where(own.uid == uid).order_by(own.account == account, own.id).limit(1)
+    found: str | None = connection.scalar(query)
+    return found
+
+
+def uid_of(connection: Connection, account: str) -> str | None:
+    """The exchange's number of the account in the files that were imported for it. None: none was."""
+    own = archive_files.c
+    found: str | None = connection.scalar(
+        select(own.uid).where(own.account == account, own.uid.is_not(None)).order_by(own.id).limit(1)
     )
     return found
 

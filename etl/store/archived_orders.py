@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text, tuple_
+from sqlalchemy import Connection, tuple_
 from sqlalchemy import select as select_columns
 
 from etl.core.archive.rows import ArchivedOrder
@@ -89,12 +89,6 @@ def known_windows(connection: Connection, account: str, market: str) -> tuple[li
     return (windows_of(row.proven), windows_of(row.archived)) if row else ([], [])
 
 
-def uid_of(connection: Connection, account: str) -> str | None:
-    """The exchange's number of the account in the files that were imported for it. None: none was."""
-    uid: str | None = connection.scalar(_UID, {"account": account})
-    return uid
-
-
 _UPSERT = upsert_statement(
     "order_time bigint, update_time bigint, close_type text, fields jsonb, raw jsonb",
     "fields",
@@ -110,4 +104,3 @@ _UPSERT = upsert_statement(
            AND (excluded.update_time > stored.update_time
                 OR excluded.update_time = stored.update_time AND excluded.executed_qty > stored.executed_qty)""",
 )
-_UID = text("SELECT raw ->> 'Uid' FROM force_orders WHERE account = :account AND source = 'archive' LIMIT 1")

@@ -45,6 +45,7 @@ COMMENTS = {
     "COLUMN archive_files.span": "What it was asked for; of one that was imported by hand, from its oldest to its "
     "newest row.",
     "COLUMN archive_files.format": "asyn: the file of a request; web: that of the web page. Null until it is read.",
+    "COLUMN archive_files.uid": "The exchange's number of the account, as every row of the file says it.",
     "COLUMN archive_files.state": "planned; requested: stored before it was sent, and still without an answer; "
     "processing and completed at the exchange; downloaded; imported; expired before it was downloaded; failed.",
     "COLUMN archive_files.download_id": "The exchange's name of the file.",

@@ -6,6 +6,7 @@ CREATE TABLE archive_files (
     market text NOT NULL,
     span tstzrange NOT NULL,
     format text,
+    uid text,
     state text NOT NULL,
     download_id text,
     requested_at timestamptz,
@@ -28,7 +29,7 @@ CREATE TABLE archive_files (
     CONSTRAINT archive_files_sha256_check CHECK (sha256 ~ '^[0-9a-f]{64}$'),
     CONSTRAINT archive_files_imported_check CHECK ((state = 'imported') = (imported_at IS NOT NULL)
                                                    AND (state <> 'imported' OR sha256 IS NOT NULL
-                                                        AND num_nulls(format, bytes, rows, forced_orders) = 0))
+                                                        AND num_nulls(format, uid, bytes, rows, forced_orders) = 0))
 );
 CREATE INDEX archive_files_account_market_idx ON archive_files (account, market);
 

@@ -250,6 +250,9 @@ def test_what_is_no_order_file_is_refused_in_one_line(year: Lab, tmp_path: Path)
     assert "this is a workbook" in refused(year, file, zipped("x", "[Content_Types].xml"))
     assert "no UTF-8 text" in refused(year, file, text([forced]).encode("utf-16"))
     assert "symbol of COIN-M futures" in refused(year, file, text([forced | {"Symbol": "BTCUSD_PERP"}]))
+    assert "symbol of COIN-M futures" in refused(year, file, text([own_cells(noon) | {"Symbol": "BTCUSD_PERP"}]))
+    assert "lies outside" in refused(year, file, text([own_cells(year.now() + 30 * DAY)]))
+    assert "lies outside" in refused(year, file, text([own_cells(1_500_000_000_000)]))
     assert "symbol of USDⓈ-M futures" in refused(year, file, text([forced]), *MAIN, "--market", "coinm")
     assert "no order files of margin" in refused(year, file, text([forced]), *MAIN, "--market", "margin")
     assert "no account" in refused(year, file, text([forced]), "--account", "nobody")
@@ -263,7 +266,9 @@ def test_a_file_of_another_account_is_refused_once_one_was_imported(year: Lab, t
     forced = own_cells(noon, 8, **{"Client Order Id": "autoclose-1"})
     file.write_text(text([forced]))
     assert year(*IMPORT, str(file), *MAIN).returncode == 0
-    assert "it is of another account" in refused(year, file, text([forced | {"Uid": UID + "1"}]))
+    assert "its Uid is of another account" in refused(year, file, text([forced | {"Uid": UID + "1"}]))
+    year.sql("INSERT INTO coverage (account, market, symbol) VALUES ('second', 'usdm', '*') RETURNING 1")
+    assert "its Uid is of account main" in refused(year, file, text([forced]), "--account", "second")
 
 
 def test_forgetting_the_account_forgets_its_files(year: Lab, tmp_path: Path) -> None:

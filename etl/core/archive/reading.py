@@ -26,6 +26,7 @@ class ArchiveContent:
     """The times of the oldest and the newest row, epoch milliseconds."""
     last: int | None = None
     has_client_order_id: bool = False
+    symbols: set[str] = field(default_factory=set)
     orders: dict[Key, ArchivedOrder] = field(default_factory=dict)
     """The force orders, each in its latest version."""
 
@@ -99,6 +100,7 @@ def _note(content: ArchiveContent, row: Row) -> None:
     if content.uid and row.uid != content.uid:
         raise ValueError("it has another Uid than the rows before: the file mixes accounts; import each by itself")
     content.uid = row.uid
+    content.symbols.add(row.cells["Symbol"].strip())
     content.rows += 1
     content.first = row.time if content.first is None else min(content.first, row.time)
     content.last = row.time if content.last is None else max(content.last, row.time)
@@ -143,8 +145,8 @@ def _whole_lines(lines: Iterable[str], *, is_whole: bool) -> Iterator[str]:
         raise ValueError("the last line has no end: the file is cut off; copy or download it again")
 
 
-def check_span(content: ArchiveContent, asked: Window) -> None:
-    """Raise ValueError where rows lie outside the span that the file was asked for."""
+def check_span(content: ArchiveContent, asked: Window, words: str = "for which the file was asked") -> None:
+    """Raise ValueError where rows lie outside a span; `words`: what it is."""
     for time in (content.first, content.last):
         if time is not None and not asked.start - SECOND <= time <= asked.end + SECOND:
-            raise ValueError(f"a row of {iso(time)} lies outside {asked}, for which the file was asked")
+            raise ValueError(f"a row of {iso(time)} lies outside {asked}, {words}")

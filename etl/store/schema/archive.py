@@ -12,7 +12,7 @@ archive_files = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     *(Column(name, Text, nullable=False) for name in ("account", "market")),
     Column("span", TSTZRANGE, nullable=False),
-    Column("format", Text),
+    *(Column(name, Text) for name in ("format", "uid")),
     Column("state", Text, nullable=False),
     Column("download_id", Text),
     *(moment(name, required=False) for name in ("requested_at", "expires_at")),
@@ -30,7 +30,7 @@ archive_files = Table(
     CheckConstraint(text("sha256 ~ '^[0-9a-f]{64}$'"), name="sha256"),
     CheckConstraint(
         "(state = 'imported') = (imported_at IS NOT NULL) AND (state <> 'imported' OR sha256 IS NOT NULL "
-        "AND num_nulls(format, bytes, rows, forced_orders) = 0)",
+        "AND num_nulls(format, uid, bytes, rows, forced_orders) = 0)",
         name="imported",
     ),
     Index(None, "account", "market"),
