@@ -21,7 +21,7 @@ from etl.core.wallets import Wallet
 from etl.errors import ArchiveError, EmptyArchiveError
 from etl.exchange.clock import local_now
 from etl.runs.archive_content import Original, opened, original_of
-from etl.store import archive_files, archived_orders, coverage, orders, seals
+from etl.store import archive_files, archived_orders, archived_time, coverage, orders, seals
 from etl.store.archive_files import Imported
 from etl.store.orders import Tally
 
@@ -68,7 +68,7 @@ def import_file(
     """
     original = original_of(path)
     try:
-        content = _read(path, wallet, zone, asked)
+        content = _read(path, wallet, zone, asked, archived_orders.keys_of_api(connection, *wallet))
     except ValueError as error:
         refuse = EmptyArchiveError if isinstance(error, NoOrdersError) else ArchiveError
         raise refuse(f"{path.name}: {error}; nothing of it was stored") from None
@@ -81,9 +81,9 @@ def import_file(
     return result
 
 
-def _read(path: Path, wallet: Wallet, zone: tzinfo | None, asked: AskedFile | None) -> ArchiveContent:
+def _read(path: Path, wallet: Wallet, zone: tzinfo | None, asked: AskedFile | None, known: set[Key]) -> ArchiveContent:
     with opened(path) as (lines, is_whole):
-        content = read_file(lines, zone, is_whole=is_whole or asked is not None)
+        content = read_file(lines, zone, known, is_whole=is_whole or asked is not None)
     if asked is not None:
         check_span(content, asked.span)
     check_span(content, Window(OPENED, local_now() + HOUR), "that an order can be of")
@@ -120,13 +120,13 @@ def _store(
     else:
         file_id = asked.id
         archive_files.finish(connection, file_id, run_id, imported)
-    proven, _ = archived_orders.known_windows(connection, *wallet)
+    proven = archived_time.read(connection, *wallet).proven
     known = archived_orders.of_api(connection, *wallet, [*content.orders])
     covered = (archived_by(span) if asked else content.own_span) if content.tells_all else None
     if covered is not None:
         result.comparison = _compare(connection, wallet, content, covered, proven, known)
         if not result.comparison.lacking:
-            coverage.archive(connection, *wallet, [covered])
+            archived_time.add(connection, *wallet, [covered])
             result.archived = [covered]
     try:
         changes = archived_orders.upsert(connection, *wallet, run_id, file_id, found)

@@ -18,7 +18,7 @@ from etl.runs.archive_directory import ArchiveDirectory
 from etl.runs.known_markets import known_markets
 from etl.runs.spans import SpanText
 from etl.settings.model import Settings
-from etl.store import archive_files, archived_orders
+from etl.store import archive_files, archived_time
 from etl.store.archive_files import ArchiveFile
 from etl.store.engine import store_errors
 
@@ -107,7 +107,7 @@ def plan_wallet(
     archive = market_named(wallet.market).archive
     monthly = archive.monthly if archive else 0
     files = archive_files.read(connection, [wallet.account], wallet.market)
-    proven, archived = archived_orders.known_windows(connection, *wallet)
+    proven, archived = archived_time.read(connection, *wallet)
     under_way = [file for file in files if file.state in _UNDER_WAY or directory.noted_download_id(file)]
     known = [
         KnownFile(file.span, FileState.PROCESSING if file in under_way else file.state, file.requested_at)

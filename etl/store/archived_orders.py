@@ -4,15 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, tuple_
-from sqlalchemy import select as select_columns
+from sqlalchemy import Connection, select, tuple_
 
 from etl.core.archive.rows import ArchivedOrder
 from etl.core.orders import Key, TimeSource
 from etl.core.timeline import Window, to_datetime
 from etl.store.orders import IS_OF_API
-from etl.store.ranges import windows_of
-from etl.store.schema import EVERY_SYMBOL, coverage, force_orders
+from etl.store.schema import force_orders
 from etl.store.upserting import Change, upsert_statement
 
 Columns = Mapping[str, Any]
@@ -44,6 +42,15 @@ def _as_json(order: ArchivedOrder) -> str:
     return f'{{{times},"close_type":"{order.close_type}","fields":{json.dumps(order.fields)},"raw":{order.raw}}}'
 
 
+def keys_of_api(connection: Connection, account: str, market: str) -> set[Key]:
+    """Every order of the API, by its key."""
+    table = force_orders.c
+    of_scope = (table.account == account, table.market == market, IS_OF_API)
+    return {
+        (row.symbol, row.order_id) for row in connection.execute(select(table.symbol, table.order_id).where(*of_scope))
+    }
+
+
 def of_api(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, Columns]:
     """The orders of the API among these keys, all their columns but `raw`."""
     table = force_orders.c
@@ -51,7 +58,7 @@ def of_api(connection: Connection, account: str, market: str, keys: Sequence[Key
     found: dict[Key, Columns] = {}
     for i in range(0, len(keys), AT_ONCE):
         rows = connection.execute(
-            select_columns(*columns).where(
+            select(*columns).where(
                 table.account == account,
                 table.market == market,
                 IS_OF_API,
@@ -69,7 +76,7 @@ def of_api_within(connection: Connection, account: str, market: str, windows: Se
     found: dict[Key, Columns] = {}
     for window in windows:
         rows = connection.execute(
-            select_columns(*columns).where(
+            select(*columns).where(
                 table.account == account,
                 table.market == market,
                 IS_OF_API,
@@ -79,14 +86,6 @@ def of_api_within(connection: Connection, account: str, market: str, windows: Se
         )
         found |= {(row["symbol"], row["order_id"]): dict(row) for row in rows.mappings()}
     return found
-
-
-def known_windows(connection: Connection, account: str, market: str) -> tuple[list[Window], list[Window]]:
-    """What is proven of every symbol, and what is archived."""
-    own = coverage.c
-    scope = (own.account == account, own.market == market, own.symbol == EVERY_SYMBOL)
-    row = connection.execute(select_columns(own.proven, own.archived).where(*scope)).first()
-    return (windows_of(row.proven), windows_of(row.archived)) if row else ([], [])
 
 
 _UPSERT = upsert_statement(

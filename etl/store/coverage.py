@@ -147,17 +147,6 @@ def ask(connection: Connection, account: str, market: str, symbol: str | None, s
     )
 
 
-def archive(connection: Connection, account: str, market: str, windows: Sequence[Window]) -> None:
-    """Add what files of the exchange's archive cover, of every symbol. It never becomes proven by that."""
-    statement = insert(coverage).values(
-        account=account, market=market, symbol=EVERY_SYMBOL, archived=multirange(windows)
-    )
-    grown = coverage.c.archived + statement.excluded.archived
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=list(coverage.primary_key), set_={"archived": grown})
-    )
-
-
 def name_symbols(connection: Connection, account: str, market: str, symbols: Iterable[str]) -> None:
     """Give each symbol a row, and with it a watermark, because it was asked for by name or has an order."""
     rows = [{"account": account, "market": market, "symbol": symbol} for symbol in sorted(set(symbols))]

@@ -285,6 +285,27 @@ def test_an_answer_that_never_comes_is_not_asked_for_again_by_itself(lab: Labs) 
     assert made(*ask(made, 380)).returncode == 0
 
 
+def test_a_quota_that_the_web_page_used_is_the_exchange_s_word_and_the_file_waits(lab: Labs) -> None:
+    made = lab(replace(AT_ONCE, export_quota=0), histories=OLD)
+    made("backfill")
+    done = made(*ask(made, 380))
+    assert done.returncode == 1
+    assert "limited to 0 times per month" in done.stderr
+    assert made.sql("SELECT state, requested_at FROM archive_files") == [{"state": "planned", "requested_at": None}]
+    made.tell("scenario", {"export_quota": 10})
+    assert made(*ask(made, 380)).returncode == 0
+
+
+def test_a_file_that_the_exchange_no_longer_knows_is_said_and_left(lab: Labs) -> None:
+    made = lab(AT_ONCE, histories=OLD)
+    made("backfill")
+    made.tell("faults", [{"kind": "code", "code": -1130, "msg": "unknown", "path": f"{ASYN}/id"}])
+    done = made(*ask(made, 380))
+    assert done.returncode == 3, done.stderr
+    assert "the exchange does not know it any more" in done.stderr
+    assert made.sql("SELECT state FROM archive_files") == [{"state": "failed"}]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_that_dies_at_any_commit_is_finished_by_the_next_without_a_second_request(lab: Labs, moment: str) -> None:
     made = lab(AT_ONCE, histories=OLD)
@@ -375,6 +396,15 @@ def test_other_markets_have_files_of_their_own(lab: Labs, market: str, monthly: 
     sources = made.sql("SELECT DISTINCT source, market FROM force_orders ORDER BY source")
     assert sources == [{"source": "api", "market": market}, {"source": "archive", "market": market}]
     assert made("db", "check").returncode == 0
+
+
+def test_settlements_that_the_api_does_not_list_come_with_the_file(lab: Labs) -> None:
+    made = lab(replace(AT_ONCE, settlements_in="all_orders"), histories=OLD)
+    made("backfill")
+    done = made(*ask(made, 380))
+    assert done.returncode == 0, done.stdout
+    kinds = made.sql("SELECT DISTINCT source FROM force_orders WHERE close_type = 'SETTLEMENT'")
+    assert [row["source"] for row in kinds] == ["archive"]
 
 
 def test_the_weight_is_counted_and_the_run_recorded(lab: Labs) -> None:

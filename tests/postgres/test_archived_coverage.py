@@ -11,7 +11,7 @@ from etl.core.archive.reading import read_file
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
-from etl.store import archived_orders, coverage
+from etl.store import archived_orders, archived_time, coverage
 from etl.store import orders as api_orders
 from etl.store.upserting import Change
 from tests.archives import cells
@@ -33,7 +33,7 @@ def record(connection: Connection, *found: Finding, archived: Sequence[Window] =
     coverage.ask(connection, ACCOUNT, USDM, None, day(1))
     coverage.record(connection, ACCOUNT, USDM, [*found])
     if archived:
-        coverage.archive(connection, ACCOUNT, USDM, archived)
+        archived_time.add(connection, ACCOUNT, USDM, archived)
     connection.commit()
 
 

@@ -73,3 +73,9 @@ def test_an_order_that_only_the_api_has_shows_that_the_file_is_not_whole() -> No
 def test_an_order_without_a_fill_may_be_missing_from_the_file() -> None:
     found = judged(None, of_api(executed_qty=Decimal(0)))
     assert (found.lacking, found.unfilled, found.disagreed) == (0, 1, [])
+
+
+def test_a_settlement_that_the_api_does_not_show_is_no_disagreement() -> None:
+    found = judged(archived(**{"Client Order Id": "settlement_autoclose-1"}), None)
+    assert (found.settlements, found.disagreed) == (1, [])
+    assert "1 settlement in the file alone" in found.line

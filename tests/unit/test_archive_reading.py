@@ -78,6 +78,13 @@ def test_of_one_second_the_row_that_is_filled_further_counts() -> None:
         assert order.fields["executedQty"] == "1"
 
 
+def test_an_order_that_the_api_calls_forced_is_one_whatever_its_client_order_id_says() -> None:
+    lines = file(cells(FORCED, **{"Client Order Id": "new_prefix-1"})).splitlines(keepends=True)
+    assert read_file(lines).orders == {}
+    (order,) = read_file(lines, None, {(ROW["symbol"], ROW["orderId"])}).orders.values()
+    assert order.close_type is CloseType.UNKNOWN
+
+
 def test_what_the_file_leaves_empty_is_no_value() -> None:
     (order,) = read(file(cells(FORCED, Price="", **{"Stop Price": "--"}))).orders.values()
     assert {"price", "stopPrice"}.isdisjoint(order.fields)

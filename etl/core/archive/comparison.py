@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from etl.core.archive.rows import ArchivedOrder
-from etl.core.orders import FIELDS, FieldType, Key
+from etl.core.orders import FIELDS, CloseType, FieldType, Key
+from etl.core.text import many
 from etl.core.timeline import SECOND, iso, to_millis
 
 ApiOrder = Mapping[str, Any]
@@ -30,6 +31,8 @@ class Comparison:
     """A line for each order on which they disagree."""
     unfilled: int = 0
     """Orders of the API without a fill that the file lacks, as it may."""
+    settlements: int = 0
+    """Settlements of the file that the API did not show: whether its list has them is not documented."""
     lacking: int = 0
     """Filled orders of the API that the file lacks: it does not hold all of its span."""
 
@@ -39,6 +42,7 @@ class Comparison:
             return "nothing of its span is proven by the API, so it was compared with nothing"
         compared = self.agreed + len(self.disagreed)
         more = f"; {self.unfilled} without a fill stand in the API's answers alone" if self.unfilled else ""
+        more += f"; {many(self.settlements, 'settlement')} in the file alone" if self.settlements else ""
         return f"agrees with the API on {self.agreed} of {compared} orders of the time that both cover{more}"
 
 
@@ -61,6 +65,8 @@ def compare(orders: Iterable[ArchivedOrder], of_api: Mapping[Key, ApiOrder], sha
                 found.agreed += 1
         elif not shared.get(key):
             continue
+        elif order is not None and order.close_type is CloseType.SETTLEMENT:
+            found.settlements += 1
         elif order is not None:
             found.disagreed.append(f"{name} of {iso(order.order_time)}: the API did not show it")
         elif known is not None and not known["executed_qty"]:

@@ -1,14 +1,14 @@
 """Reads an order file line by line: every row is checked, the forced ones are kept, what is broken refuses the file."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from etl.core.archive.formats import NO_DATA, Format, NoOrdersError, format_of
 from etl.core.archive.rounded_ids import RoundedIds
 from etl.core.archive.rows import ArchivedOrder, Row, close_type_in, read_order, read_row
-from etl.core.orders import Key
+from etl.core.orders import CloseType, Key
 from etl.core.timeline import SECOND, Window, iso, window_or_none
 
 LONGEST_LINE = 1 << 16
@@ -43,9 +43,12 @@ class ArchiveContent:
         return self.format.has_client_order_ids
 
 
-def read_file(lines: Iterable[str], zone: tzinfo | None = None, *, is_whole: bool = True) -> ArchiveContent:
+def read_file(
+    lines: Iterable[str], zone: tzinfo | None = None, known: Container[Key] = (), *, is_whole: bool = True
+) -> ArchiveContent:
     """The content of a file; `lines` with their ends. Raises ValueError with one line for whatever is wrong.
 
+    `known`: orders that the API calls forced, whatever their client order id says.
     `zone`: of a file whose times are local. `is_whole`: whether what the file came in vouches for its length; if not,
     its last line must have an end, as the last column of a cut line would be a shorter order id.
     """
@@ -61,14 +64,14 @@ def read_file(lines: Iterable[str], zone: tzinfo | None = None, *, is_whole: boo
                 "the times of this file are local, and nothing says of which time zone: add --time-zone, such as "
                 "Europe/Berlin or UTC+8"
             )
-        content = _read(of, reader, UTC if of.is_utc or zone is None else zone)
+        content = _read(of, reader, UTC if of.is_utc or zone is None else zone, known)
     except csv.Error as error:
         raise ValueError(f"the file is no CSV: {error}") from None
     _refuse_untold(content)
     return content
 
 
-def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo) -> ArchiveContent:
+def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo, known: Container[Key]) -> ArchiveContent:
     content, ids = ArchiveContent(of), RoundedIds()
     for number, cells in enumerate(reader, start=2):
         if not any(cells):
@@ -82,7 +85,7 @@ def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo) -> ArchiveConte
         try:
             row = read_row(of, dict(zip(of.columns, cells, strict=True)), zone)
             _note(content, row)
-            _keep(content, row, zone)
+            _keep(content, row, zone, known)
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
         ids.add(row.order_id)
@@ -108,14 +111,16 @@ def _note(content: ArchiveContent, row: Row) -> None:
         content.has_client_order_id = True
 
 
-def _keep(content: ArchiveContent, row: Row, zone: tzinfo) -> None:
+def _keep(content: ArchiveContent, row: Row, zone: tzinfo, known: Container[Key]) -> None:
     """Of several rows of one order the last update counts; of equal ones that which is filled further, or the later."""
     close_type = close_type_in(content.format, row)
+    if close_type is None and (row.cells["Symbol"].strip(), row.order_id) in known:
+        close_type = CloseType.UNKNOWN
     if close_type is None:
         return
     order = read_order(content.format, row, close_type, zone)
-    known = content.orders.get(order.key)
-    if known is None or order.version >= known.version:
+    former = content.orders.get(order.key)
+    if former is None or order.version >= former.version:
         content.orders[order.key] = order
 
 
