@@ -32,7 +32,7 @@ class WalletPlan:
     wallet: Wallet
     monthly: int
     used: int
-    """Files of the quota that were asked for already, as far as this database knows."""
+    """Files that were asked for already and count against the quota, as far as this database knows."""
     room: int
     """Files that the quota still allows now."""
     next_room_at: int

@@ -5,6 +5,7 @@ on where it was and never sends a request twice.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,7 +86,6 @@ class FileSteps:
         self._directory = options.directory
         self._pace = pace
         self.counts = runs.Counts()
-        self.requested = 0
 
     def advance(self, file: ArchiveFile, archive: Archive, client: ExchangeClient) -> ImportResult:
         """Bring one file to its end. Raises LeftToLaterError where it cannot go further now.
@@ -129,8 +129,8 @@ class FileSteps:
             if isinstance(error, ThrottledError) and client.limiter.waits_for_cooldown and tries > 1:
                 return self._request(file, archive, client, tries - 1)
             raise
-        self._directory.note_download_id(claimed, download_id)
-        self.requested += 1
+        with suppress(OSError):  # a full disk: the database is told next
+            self._directory.note_download_id(claimed, download_id)
         archive_files.accepted(self._connection, file.id, run_id, download_id)
         self._save_counts()
         self._connection.commit()
