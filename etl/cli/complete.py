@@ -23,9 +23,11 @@ from etl.runs import from_settings
 @click.argument("period")
 @options.accounts
 @options.markets
-@click.option("--tz", "zone", metavar="Z", default="UTC", show_default=True, help="Time zone of the days.")
+@options.time_zone
 @click.pass_context
-def complete(context: click.Context, period: str, account: tuple[str, ...], market: tuple[str, ...], zone: str) -> None:
+def complete(
+    context: click.Context, period: str, account: tuple[str, ...], market: tuple[str, ...], zone: str | None
+) -> None:
     """Say in one line whether a period is complete.
 
     If it is not, the line says why, and the exit code is 3. A period is a year, a month, a day, or two of them with ..
@@ -33,6 +35,7 @@ def complete(context: click.Context, period: str, account: tuple[str, ...], mark
     market that is not read, a day that was never asked for and a row that could not be read are never complete.
     """
     settings = load_settings(context)
+    zone = zone or settings.time_zone
     try:
         asked = parse_period(period)
     except ValueError as error:

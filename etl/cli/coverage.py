@@ -8,7 +8,7 @@ from etl.cli import options
 from etl.cli.confirmation import confirm
 from etl.cli.console import keep_exit_code, print_line, show_waits
 from etl.cli.options import examples, load_settings
-from etl.commands.accept_vanished import accept_vanished
+from etl.commands.accept_order import Accepted, accept_order
 from etl.commands.reset_coverage import parse_reach, reset_coverage, taken_by
 from etl.core.markets import USDM
 from etl.core.planning import Rules
@@ -27,7 +27,7 @@ _ORDER_ID = click.IntRange(max=(1 << 63) - 1)
 
 @click.group(epilog=examples(f"{RESET} --since 2026-09-01 --until 2026-09-07 --why 'a wrong proxy'"))
 def coverage() -> None:
-    """Take back what is proven, or accept that an order vanished."""
+    """Take back what is proven, or accept what an order leaves open."""
 
 
 @coverage.command(
@@ -102,12 +102,16 @@ def _print_taken(reach: Reach, taken: Sequence[Window], rules: Rules) -> None:
 @options.why
 @click.pass_context
 def coverage_accept(context: click.Context, account: str, symbol: str, order_id: int, why: str) -> None:
-    """Accept that the exchange no longer shows an order.
+    """Accept that an order vanished or is disputed.
 
-    The order stays stored. Until this is accepted, an answer that leaves the order out proves nothing.
+    No order is stored or removed. Until it is accepted, an answer that leaves a stored order out proves nothing, and an
+    order on which the exchange's own lists disagree makes its day disputed.
     """
     with show_waits(), from_settings.store(load_settings(context)) as connection:
-        is_new = accept_vanished(connection, account, symbol, order_id, why)
+        accepted, is_new = accept_order(connection, account, symbol, order_id, why)
     with keep_exit_code():
+        if accepted is Accepted.DISPUTED:
+            print_line(f"order {order_id} of account {account} is {'no longer' if is_new else 'not'} disputed")
+            return
         said = "need not show" if is_new else "need not show, as accepted before,"
         print_line(f"the exchange {said} order {order_id} of account {account}; the order stays stored")

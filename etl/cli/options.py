@@ -44,6 +44,9 @@ markets = click.option(
     shell_complete=_complete_market,
     help="Repeatable: usdm, coinm, pm-usdm, pm-coinm, pm-margin, margin. Default: those of the account.",
 )
+time_zone = click.option(
+    "--tz", "zone", metavar="Z", help="Time zone of the days, such as Europe/Berlin. Default: the setting time_zone."
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 why = click.option("--why", metavar="TEXT", required=True, callback=_not_empty, help="The reason, for the record.")
 yes = click.option("--yes", is_flag=True, help="Do not ask.")

@@ -16,7 +16,7 @@ from etl.reporting.files import atomic_write
 from etl.reporting.html import page
 from etl.reporting.queries import first_day, read_report, select_accounts
 from etl.reporting.report_data import ReportData
-from etl.reporting.report_tables import headline, quarantine_lines, report_tables
+from etl.reporting.report_tables import headline, quarantine_lines, reconciliation_lines, report_tables
 from etl.runs import from_settings
 from etl.runs.arguments import check_span
 from etl.runs.spans import SpanText
@@ -36,6 +36,7 @@ from etl.runs.spans import SpanText
 @options.until
 @options.accounts
 @options.markets
+@options.time_zone
 @click.pass_context
 def report(
     context: click.Context,
@@ -44,23 +45,26 @@ def report(
     until: str | None,
     account: tuple[str, ...],
     market: tuple[str, ...],
+    zone: str | None,
 ) -> None:
     """Show stored orders as tables or as a page with charts.
 
-    Totals, symbols, cascades, coverage and the largest orders. By default everything that is stored.
+    Totals, symbols, cascades, coverage and the largest orders. By default everything that is stored. Months, days,
+    weekdays and hours are those of the time zone; instants are UTC, and so are --since and --until.
     """
     settings = load_settings(context)
+    zone = zone or settings.time_zone
     check_span(settings, SpanText(iso(OPENED) if since is None else since, until))
     rules = from_settings.rules(settings, local_now())
     with show_waits(), from_settings.store(settings, only_reads=True) as connection:
         accounts = select_accounts(connection, account)
-        if since is None and (first := first_day(connection, accounts, market)) is not None:
+        if since is None and (first := first_day(connection, accounts, market, zone)) is not None:
             since = iso(first)
-        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market)
+        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone)
     if html is None:
         print_line(headline(data))
         print_tables(report_tables(data))
-        for line in quarantine_lines(data):
+        for line in [*quarantine_lines(data), *reconciliation_lines(data)]:
             print_line(line)
     else:
         _write_page(data, html)

@@ -1,25 +1,19 @@
 """`quarantine retry`: reads quarantined rows again, as an upgraded program may understand them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
-from etl.core import fills
-from etl.core.capital_flows import OF_MARKET, QUARANTINE, Flow
-from etl.core.fills import DueOrder, Fill
-from etl.core.markets import MARKETS
+from etl.commands.retry_records import retry_of
 from etl.core.orders import Order
 from etl.core.timeline import to_millis
 from etl.core.wallets import Wallet
 from etl.errors import ExitCode
-from etl.exchange.capital_flow import read_flow
-from etl.exchange.fills import read_fill
 from etl.exchange.rows import read_row
 from etl.runs.exit_codes import RunResult, status_and_exit_code
-from etl.runs.fill_recorder import judge_stored
-from etl.store import capital_flows, coverage, locks, orders, quarantine, runs, seals
-from etl.store import fills as stored_fills
+from etl.store import coverage, locks, orders, quarantine, runs, seals
 from etl.store.engine import store_errors
 from etl.store.orders import Tally
 from etl.store.quarantine import Quarantined
@@ -59,60 +53,15 @@ def retry_quarantine(connection: Connection) -> Retried:
     return Retried(len(stored), counts.quarantined, exit_code)
 
 
-def _wallets_of(connection: Connection, row: Quarantined) -> list[Wallet]:
-    if row.market == fills.QUARANTINE:
-        return [*_orders_of(connection, row)]
-    return [Wallet(row.account, OF_MARKET if row.market == QUARANTINE else row.market)]
+def _wallets_of(connection: Connection, row: Quarantined) -> Sequence[Wallet]:
+    retry = retry_of(row.market)
+    return retry.wallets(connection, row) if retry else [Wallet(row.account, row.market)]
 
 
 def _store(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
     """Returns what it counts, None where the row still cannot be read."""
-    by_market = {QUARANTINE: _store_flow, fills.QUARANTINE: _store_fill}
-    return by_market.get(row.market, _store_order)(connection, run_id, row)
-
-
-def _read_fill(row: Quarantined) -> Fill | None:
-    fill = read_fill(row.raw.encode(), to_millis(row.seen_at))
-    return fill if isinstance(fill, Fill) else None
-
-
-def _orders_of(connection: Connection, row: Quarantined) -> dict[Wallet, DueOrder]:
-    """The orders to which a fill may belong; none of a row that is one of the owner's own trades."""
-    fill, markets = _read_fill(row), [market.name for market in MARKETS if market.fills]
-    owners = stored_fills.owners(connection, row.account, markets, fill.order) if fill else {}
-    return {Wallet(row.account, market): order for market, order in owners.items()}
-
-
-def _store_fill(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
-    """A fill is no order, and counts as none. Its order may be complete with it."""
-    fill = _read_fill(row)
-    if fill is None:
-        return None
-    attempt, others = connection.begin_nested(), False
-    try:
-        for wallet, order in _orders_of(connection, row).items():
-            others |= bool(stored_fills.add(connection, *wallet, run_id, [fill]))
-            stored_fills.record(connection, *wallet, run_id, judge_stored(connection, wallet, [order]))
-    except DataError:
-        attempt.rollback()
-        return None
-    attempt.commit()
-    return None if others else Tally()
-
-
-def _store_flow(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:
-    """A flow is no order, and counts as none."""
-    flow = read_flow(row.raw.encode(), to_millis(row.seen_at))
-    if not isinstance(flow, Flow):
-        return None
-    attempt = connection.begin_nested()
-    try:
-        others = capital_flows.add(connection, row.account, OF_MARKET, run_id, [flow] if flow.is_liquidation else [])
-    except DataError:
-        attempt.rollback()
-        return None
-    attempt.commit()
-    return None if others else Tally()
+    retry = retry_of(row.market)
+    return (retry.store if retry else _store_order)(connection, run_id, row)
 
 
 def _store_order(connection: Connection, run_id: int, row: Quarantined) -> Tally | None:

@@ -6,37 +6,22 @@ neither the exchange's filter nor a complete list of types, and a quiet window c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from etl.core.markets import pm_margin
 from etl.core.markets.apis import SAPI
-from etl.core.markets.market import Endpoint, Weights
+from etl.core.markets.market import Endpoint, Records
 from etl.core.orders import CloseType, Order, Reject
-from etl.core.paging import Page
-from etl.core.timeline import DAY
+from etl.core.records import RecordPage
 
-ENDPOINT = Endpoint(SAPI, "/sapi/v1/margin/capital-flow", 100)
-
-WEIGHTS = Weights(by_symbol=ENDPOINT.weight, of_all=ENDPOINT.weight)
+FLOWS = Records(Endpoint(SAPI, "/sapi/v1/margin/capital-flow", 100), greatest_limit=1_000, default_limit=500)
+"""The limits are documented. Its answer for a time that it no longer keeps may be an empty list."""
 
 OF_MARKET = pm_margin.MARKET.name
 """The flows of an account are read where this market is, and belong to it."""
 
 QUARANTINE = "capital-flow"
 """The column `market` of `quarantined_orders` for a row of this endpoint. It casts no doubt on the orders of a day."""
-
-GREATEST_LIMIT = 1_000
-"""The most rows on a page (documented)."""
-
-DEFAULT_LIMIT = 500
-"""Rows on a page if the request names no limit (documented)."""
-
-KEPT = 90 * DAY
-"""What the exchange promises to keep, milliseconds. Its answer for older times may be an empty list."""
-
-REREAD = DAY
-"""How far behind the newest proof a nightly run reads again, milliseconds. A flow may appear late; it never changes."""
 
 
 class Flow(NamedTuple):
@@ -57,18 +42,12 @@ def is_liquidation(flow_type: str) -> bool:
     return "LIQUIDATION" in flow_type
 
 
-@dataclass(frozen=True, slots=True)
-class FlowPage(Page):
-    """One response. To the walk each flow is a row with a key and a time, as an order is; `orders` shows it so."""
-
-    flows: tuple[Flow, ...] = ()
-
-    @property
-    def liquidations(self) -> list[Flow]:
-        return [flow for flow in self.flows if flow.is_liquidation]
+FlowPage: TypeAlias = RecordPage[Flow]
+"""One response, with the liquidations among its flows."""
 
 
 def flow_page(flows: Sequence[Flow], rejects: Sequence[Reject], received_at: int, size: int) -> FlowPage:
     """`received_at`: the exchange's clock, epoch milliseconds. `size`: bytes of the response's body."""
     rows = tuple(Order("", one.flow_id, one.time, one.time, CloseType.UNKNOWN, one.raw) for one in flows)
-    return FlowPage(rows, tuple(rejects), received_at, size, flows=tuple(flows))
+    liquidations = tuple(flow for flow in flows if flow.is_liquidation)
+    return RecordPage(rows, tuple(rejects), received_at, size, records=liquidations)

@@ -5,9 +5,9 @@ of requests only, counted in rows or in bytes, and it may change that while a ru
 whole if a longer page, with room for two more rows, came before it and another one after it: then the server could have
 returned more than it did. Without such pages its window is requested in parts.
 
-From half the limit on, where the documented default lies, the longer pages must be full ones of the same kind: a server
-that ignores the limit for a kind of requests returns the default, and pages that are cut by bytes differ by a row or
-two.
+From half the limit on the longer pages must be full ones of the same kind, because pages that are cut by bytes differ
+by a row or two. A page of exactly the documented default is never whole: a server that ignores the limit for a kind of
+requests returns it.
 
 Where no longer page came, a page of less than a third of the limit is in doubt only if another one has its very length,
 as pages that are cut at the same number have. A page of less than a fifth is taken for whole. Doubting every small page
@@ -68,8 +68,8 @@ class PageLimits:
 
     @property
     def smallest_doubtful(self) -> int:
-        """Pages with fewer rows are taken for whole."""
-        return max(1, self.limit // 5)
+        """Pages with fewer rows are taken for whole. The default is not: a server may ignore the limit."""
+        return max(1, min(self.limit // 5, self._default))
 
     def note(self, request: PageRequest, page: Page) -> Doubt | None:
         """Record a page. Returns the doubt whether it is whole, None if it certainly is."""
@@ -94,7 +94,7 @@ class PageLimits:
 
     def may_be_lone(self, doubt: Doubt) -> bool:
         """Whether the page is so small that its doubt ends if no other page has its length."""
-        return 3 * doubt.length < self.limit
+        return 3 * doubt.length < self.limit and not self._is_default(doubt)
 
     def is_lone(self, doubt: Doubt) -> bool:
         """Whether the page is small, the longest of the run and the only one of its length."""
@@ -120,10 +120,12 @@ class PageLimits:
 
     def _refutes(self, witness: _Witness, doubt: Doubt) -> bool:
         """Whether a server that returned `witness` would not have truncated the doubted page."""
-        if doubt.length >= self.limit or witness.size < doubt.size + 2 * self._longest_row:
+        if doubt.length >= self.limit or self._is_default(doubt) or witness.size < doubt.size + 2 * self._longest_row:
             return False
         if 2 * doubt.length < self.limit:
             return witness.length > doubt.length
-        # A server that ignores the limit, or one of several servers, returns pages of exactly the default length.
-        is_default = doubt.length == self._default < self.limit
-        return witness.length >= self.limit and witness.request.kind == doubt.kind and not is_default
+        return witness.length >= self.limit and witness.request.kind == doubt.kind
+
+    def _is_default(self, doubt: Doubt) -> bool:
+        """A server that ignores the limit, or one of several servers, returns pages of exactly the default length."""
+        return doubt.length == self._default < self.limit

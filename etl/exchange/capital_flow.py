@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Raw
 
-from etl.core.capital_flows import ENDPOINT, Flow, FlowPage, flow_page, is_liquidation
+from etl.core.capital_flows import FLOWS, Flow, FlowPage, flow_page, is_liquidation
 from etl.core.orders import FieldType, Reject
 from etl.core.paging import PageRequest
 from etl.exchange.pages import elements
@@ -33,7 +33,7 @@ _row = msgspec.json.Decoder(_Row)
 def question(request: PageRequest) -> Question[FlowPage]:
     """Of cross margin, every type: a symbol would ask for an isolated pair, which is no part of Portfolio Margin."""
     start, end = request.window.wire()
-    return Question(ENDPOINT, {"startTime": start, "endTime": end, "limit": request.limit}, read_flows)
+    return Question(FLOWS.endpoint, {"startTime": start, "endTime": end, "limit": request.limit}, read_flows)
 
 
 def read_flows(body: bytes, received_at: int) -> FlowPage:

@@ -14,12 +14,24 @@ from etl.core.text import many
 from etl.core.timeline import DAY, MINUTE, duration, to_millis, to_the_second
 from etl.core.wallets import Wallet
 from etl.monitoring.gaps import closing_lines, shared, symbol_or_count
-from etl.store import account_markets, backups, coverage, decisions, identities, quarantine, runs, seals, verifications
+from etl.store import (
+    account_markets,
+    backups,
+    coverage,
+    decisions,
+    identities,
+    quarantine,
+    reconciliations,
+    runs,
+    seals,
+    verifications,
+)
 from etl.store.backups import Backup
 from etl.store.clock import database_clock
 from etl.store.coverage import Gap, Watermark
 from etl.store.engine import store_errors
 from etl.store.identities import Unchecked
+from etl.store.reconciliations import Disputed, NewestReconciliation
 from etl.store.rights import is_standby
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.seals import StoredSeal
@@ -96,6 +108,10 @@ class Status:
     seals: tuple[StoredSeal, ...] = ()
     """The newest of each account and market."""
     verifications: Sequence[Newest] = ()
+    reconciliations: Sequence[NewestReconciliation] = ()
+    """The newest of each account and market."""
+    disputed: Sequence[Disputed] = ()
+    """Orders on which the exchange's own lists disagree, also of a brief status."""
     is_standby: bool = False
     """Whether it was read on a standby, where a run that died still shows as running."""
     backup: Backup | None = None
@@ -143,6 +159,7 @@ def read_status(
             orders=sum(counts.values()),
             seals=tuple(one for one in sealed if not markets or one.seal.market in markets),
             verifications=_within(verifications.newest(connection, accounts), markets),
+            reconciliations=_within(reconciliations.newest(connection, accounts), markets),
             quarantined_days=tuple(day for day in days if day[0] not in retired),
             **_of_whole(connection, retired, accounts, markets),
         )
@@ -181,12 +198,14 @@ def _of_whole(
 ) -> dict[str, Any]:
     """What both kinds of status say beside the scopes."""
     quarantined = _within([(*of, rows) for of, rows in quarantine.count_by_account(connection).items()], markets)
+    disputed = reconciliations.disputed(connection, accounts)
     return {
         "last_run": runs.last(connection),
         "quarantined": sum(
             rows for account, _, rows in quarantined if account not in retired and (not accounts or account in accounts)
         ),
         "unchecked_keys": tuple(_within(identities.unchecked(connection, accounts), markets)),
+        "disputed": [one for one in _within(disputed, markets) if one.account not in retired],
         "backup": backups.newest(connection),
         "verified_backup": backups.newest(connection, verified=True),
         "now": database_clock(connection),
@@ -245,7 +264,7 @@ def days_until_loss(unread_since: int, rules: Rules) -> float | None:
 def warnings(
     status: Status, greatest_age: int, floor: int, configured: Collection[str] = (), *, backs_up: bool = False
 ) -> list[str]:
-    """A line for each problem: history unread for more than `greatest_age` milliseconds, rows in quarantine.
+    """A line for each problem: history unread for more than `greatest_age` milliseconds, rows in quarantine, disputes.
 
     With `backs_up` also where the newest verified backup is too old.
 
@@ -275,7 +294,17 @@ def warnings(
     if status.quarantined:
         days = f", so {_days(len(status.quarantined_days))} not proven" if status.quarantined_days else ""
         lines.append(f"{many(status.quarantined, 'row')} in quarantine{days}; see: force-orders quarantine list")
+    lines += _first([_disputed(one) for one in status.disputed], status)
     return [*lines, *_old_backup(status)] if backs_up else lines
+
+
+def _disputed(one: Disputed) -> str:
+    of_order = f"--account {one.account} --symbol {one.symbol} --order {one.order_id}"
+    return (
+        f"account {one.wallet}: the exchange's own lists disagree on the order {one.symbol} {one.order_id} of "
+        f"{to_the_second(to_millis(one.order_time))} ({one.kind}: {one.detail}); compare again: "
+        f"force-orders reconcile; to accept it: force-orders coverage accept {of_order} --why TEXT"
+    )
 
 
 def key_lines(status: Status) -> list[str]:

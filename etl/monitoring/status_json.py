@@ -6,6 +6,7 @@ from etl.core.timeline import SECOND, iso
 from etl.monitoring.status import Status
 from etl.store import runs
 from etl.store.backups import Backup
+from etl.store.reconciliations import Disputed, NewestReconciliation
 from etl.store.verifications import Newest
 
 
@@ -47,10 +48,12 @@ def status_json(status: Status) -> dict[str, Any]:
         "seals": [one.as_json() for one in status.seals],
         "last_run": None if status.last_run is None else _plain(status.last_run),
         "verifications": [_plain(newest) for newest in status.verifications],
+        "reconciliations": [_plain(newest) for newest in status.reconciliations],
+        "disputed": [_plain(one) for one in status.disputed],
         "backup": None if status.backup is None else _plain(status.backup),
         "verified_backup": None if status.verified_backup is None else _plain(status.verified_backup),
     }
 
 
-def _plain(row: runs.LastRun | Newest | Backup) -> dict[str, Any]:
+def _plain(row: runs.LastRun | Newest | NewestReconciliation | Disputed | Backup) -> dict[str, Any]:
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row._asdict().items()}

@@ -15,9 +15,14 @@ from etl.store.engine import store_errors
 def known_accounts(connection: Connection) -> list[str]:
     """Every account of which something is stored, sorted."""
     with store_errors():
-        found = connection.scalars(text("SELECT DISTINCT account FROM report_scopes")).all()
+        found = scoped_accounts(connection)
         connection.rollback()
-    return sorted(found)
+    return found
+
+
+def scoped_accounts(connection: Connection) -> list[str]:
+    """The same inside the caller's transaction."""
+    return sorted(connection.scalars(text("SELECT DISTINCT account FROM report_scopes")).all())
 
 
 def first_asked(connection: Connection) -> date | None:
@@ -40,15 +45,28 @@ def read_days(
 
     Raises ConfigError if there is no such time zone, StoreError.
     """
-    values = {"first": first, "last": last, "zone": zone, "accounts": [*accounts], "markets": [*markets]}
     with store_errors():
         try:
-            rows = connection.execute(_DAYS, values).all()
+            days = calendar_days(connection, first, last, zone, accounts, markets)
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.errors.InvalidParameterValue):
                 raise ConfigError(str(error.orig.diag.message_primary)) from None
             raise
         connection.rollback()
+    return days
+
+
+def calendar_days(
+    connection: Connection,
+    first: date,
+    last: date,
+    zone: str,
+    accounts: Collection[str] = (),
+    markets: Collection[str] = (),
+) -> Sequence[CalendarDay]:
+    """The same inside the caller's transaction; the database's error if there is no such time zone."""
+    values = {"first": first, "last": last, "zone": zone, "accounts": [*accounts], "markets": [*markets]}
+    rows = connection.execute(_DAYS, values).all()
     return [CalendarDay(account, market, day, DayState(state)) for account, market, day, state in rows]
 
 

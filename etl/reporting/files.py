@@ -51,6 +51,11 @@ def atomic_write(path: Path, mode: int | None = None) -> Iterator[BinaryIO]:
         raise OutputError(f"{path} cannot be written: {error.strerror}") from None
 
 
+def is_stream(path: Path) -> bool:
+    """Whether a path leads to what is written to as it is: a descriptor of this process, a pipe or a device."""
+    return _own_descriptor(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+
+
 def _target(path: Path) -> Path:
     """The file to replace. Fails early."""
     if path.is_dir():
@@ -69,7 +74,7 @@ def _stream(path: Path) -> BinaryIO | None:
     """
     if (descriptor := _own_descriptor(path)) is not None:
         return os.fdopen(os.dup(descriptor), "wb")
-    if not path.exists() or path.is_file() or path.is_dir():
+    if not is_stream(path):
         return None
     _refuse_link_of_another(path)
     if not is_ours(path.stat()):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -38,6 +39,7 @@ def page(data: Mapping[str, Any]) -> str:
         style=asset("page.css"),
         library=library,
         script=script,
+        zone=escape(printable(data["time_zone"])),
         data=_script_json(data),
     )
 

@@ -1,7 +1,7 @@
 """Reads the report from its views. Postgres aggregates, so that a million orders need little memory here.
 
-A span may begin and end at any millisecond. So sums come from report_force_orders, not from report_daily with its whole
-days.
+A span may begin and end at any millisecond, and days may be those of any time zone. So sums come from
+report_force_orders, not from report_daily with its whole days of UTC.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,10 @@ from etl.reporting.report_data import (
     Hour,
     Improvement,
     Largest,
+    Reconciled,
     ReportData,
 )
+from etl.reporting.time_zones import check_zone
 from etl.store.engine import store_errors
 
 NAMES_LISTED = 20
@@ -52,28 +54,41 @@ def select_accounts(connection: Connection, names: Sequence[str]) -> list[str]:
     return sorted(set(names)) or stored
 
 
-def first_day(connection: Connection, accounts: Sequence[str], markets: Sequence[str] = ()) -> int | None:
-    """The start, in epoch milliseconds, of the first day that is covered, was requested or has an order; else None."""
+def first_day(
+    connection: Connection, accounts: Sequence[str], markets: Sequence[str] = (), zone: str = "UTC"
+) -> int | None:
+    """The start, in epoch milliseconds, of the first day that is covered, was requested or has an order; else None.
+
+    It is a day of the time zone. Raises ConfigError if there is no such zone, StoreError.
+    """
+    scope = {"accounts": list(accounts), "markets": list(markets or NAMES), "zone": zone}
+    check_zone(connection, zone)
     with store_errors():
-        first = connection.scalar(text(_FIRST_DAY), {"accounts": list(accounts), "markets": list(markets or NAMES)})
+        first = connection.scalar(text(_FIRST_DAY), scope)
         connection.rollback()
     return None if first is None else to_millis(first)
 
 
 def read_report(
-    connection: Connection, span: Window, accounts: Sequence[str], rules: Rules, markets: Sequence[str] = ()
+    connection: Connection,
+    span: Window,
+    accounts: Sequence[str],
+    rules: Rules,
+    markets: Sequence[str] = (),
+    zone: str = "UTC",
 ) -> ReportData:
     """The report of these accounts, markets (without any, all) and this span, all as of one instant.
 
-    Raises StoreError.
+    Days, months, weekdays and hours are those of the time zone. Raises ConfigError where there is no such zone, and
+    StoreError.
     """
+    check_zone(connection, zone)
     scope = {
         "accounts": list(accounts),
         "markets": list(markets or NAMES),
         "since": to_datetime(span.start),
         "until": to_datetime(span.end),
-        "first_day": to_datetime(span.start).date(),
-        "last_day": to_datetime(span.end - 1).date(),
+        "zone": zone,
     }
 
     def rows(query: str, **values: object) -> Sequence[Any]:
@@ -87,6 +102,7 @@ def read_report(
         data = ReportData(
             generated_at=rules.now,
             span=span,
+            time_zone=zone,
             retention_days=None if rules.keeps is None else rules.keeps // DAY,
             accounts=sorted(accounts),
             symbols=[*named, shared] if others else named,
@@ -98,23 +114,31 @@ def read_report(
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
             coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
+            reconciled=[Reconciled._make(row) for row in rows(_RECONCILED)],
             largest=[Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)],
         )
         connection.rollback()
     return data
 
 
+_RECONCILED = """
+    SELECT verdict, count(*) AS days,
+           string_agg(reason, ', ' ORDER BY day, account, market) FILTER (WHERE verdict = 'disputed') AS orders
+      FROM reconciliation_days
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND timezone('UTC', (day + 1)::timestamp) > :since AND timezone('UTC', day::timestamp) < :until
+     GROUP BY verdict ORDER BY verdict
+"""
 # IS TRUE keeps the planner off the primary key, with which it would read the account's whole history.
 _ACCOUNTS = "SELECT account FROM effective_coverage UNION SELECT account FROM order_counts WHERE orders > 0"
 # One subquery for each account: for the minimum of several accounts Postgres does not use the index.
 _FIRST_DAY = """
-    SELECT timezone('UTC', least(
-               (SELECT min(day) FROM report_coverage
-                 WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE),
-               (SELECT timezone('UTC', min((SELECT min(order_time) FROM report_force_orders
-                                             WHERE account = chosen AND (market = ANY(:markets)) IS TRUE)))
-                  FROM unnest(CAST(:accounts AS text[])) AS chosen)::date
-           )::timestamp)
+    SELECT timezone(:zone, date_trunc('day', timezone(:zone, least(
+               (SELECT min(asked_since) FROM report_scopes WHERE account = ANY(:accounts) AND market = ANY(:markets)),
+               (SELECT min(gap_start) FROM unread_markets WHERE account = ANY(:accounts) AND market = ANY(:markets)),
+               (SELECT min((SELECT min(order_time) FROM report_force_orders
+                             WHERE account = chosen AND (market = ANY(:markets)) IS TRUE))
+                  FROM unnest(CAST(:accounts AS text[])) AS chosen)))))
 """
 _SYMBOLS = """
     SELECT symbol FROM report_force_orders
@@ -124,7 +148,7 @@ _SYMBOLS = """
 """
 _DAILY = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol, quote_asset,
-           close_type, timezone('UTC', order_time)::date AS day, count(*) AS orders, sum(notional) AS notional
+           close_type, timezone(:zone, order_time)::date AS day, count(*) AS orders, sum(notional) AS notional
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
        AND order_time >= :since AND order_time < :until
@@ -140,8 +164,8 @@ _IMPROVEMENTS = """
 """
 _HOURS = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
-           extract(isodow FROM timezone('UTC', order_time))::int - 1 AS weekday,
-           extract(hour FROM timezone('UTC', order_time))::int AS hour, count(*) AS orders
+           extract(isodow FROM timezone(:zone, order_time))::int - 1 AS weekday,
+           extract(hour FROM timezone(:zone, order_time))::int AS hour, count(*) AS orders
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
        AND order_time >= :since AND order_time < :until
@@ -175,21 +199,48 @@ _CASCADES = """
       FROM ranked WHERE place <= :shown
      GROUP BY account, market, started_at, orders ORDER BY started_at, account, market
 """
-# A day without a row in report_coverage was never asked for: the calendar has it all the same.
+# The days of report_coverage (a test compares them), but of any time zone and with those that were never asked for.
 _COVERAGE = """
-    WITH asked AS (
-        SELECT account, market, day, coverage, reasons, orders FROM report_coverage
-         WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE AND day BETWEEN :first_day AND :last_day
+    WITH scopes AS MATERIALIZED (
+        SELECT scope.*, coalesce(own.archived, '{}') AS archived
+          FROM report_scopes AS scope LEFT JOIN report_archives AS own USING (account, market)
+         WHERE account = ANY(:accounts) AND market = ANY(:markets)
+    ), gaps AS MATERIALIZED (
+        SELECT account, market, reason, range_agg(tstzrange(gap_start, gap_end)) AS missing FROM coverage_gaps
+         WHERE account = ANY(:accounts) AND market = ANY(:markets) AND symbol = '*' GROUP BY account, market, reason
+    ), days AS (
+        SELECT moment::date AS day, timezone(:zone, moment) AS begins,
+               timezone(:zone, moment + interval '1 day') AS ends
+          FROM generate_series(date_trunc('day', timezone(:zone, CAST(:since AS timestamptz))),
+                               timezone(:zone, CAST(:until AS timestamptz) - interval '1 millisecond'),
+                               interval '1 day') AS moment
+    ), counted AS MATERIALIZED (
+        SELECT account, market, timezone(:zone, order_time)::date AS day, count(*) AS orders
+          FROM report_force_orders
+         WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+           AND order_time >= (SELECT min(begins) FROM days) AND order_time < (SELECT max(ends) FROM days)
+         GROUP BY 1, 2, 3
     )
-    SELECT account, market, day, coalesce(coverage, CASE state WHEN 'never asked' THEN state ELSE 'not' END), reasons,
-           coalesce(orders, (SELECT count(*) FROM report_force_orders o
-                              WHERE o.account = days.account AND (o.market = days.market) IS TRUE
-                                AND o.order_time >= timezone('UTC', day::timestamp)
-                                AND o.order_time < timezone('UTC', day::timestamp + interval '1 day')))
-      FROM report_completeness(:first_day, :last_day, 'UTC',
-                               CASE cardinality(:accounts) WHEN 1 THEN (CAST(:accounts AS text[]))[1] END) AS days
-      LEFT JOIN asked USING (account, market, day)
-     WHERE account = ANY(:accounts) AND market = ANY(:markets) ORDER BY account, market, day
+    SELECT account, market, day, CASE
+           WHEN proven + archived @> whole AND quarantined && whole THEN 'quarantined'
+           WHEN proven @> whole THEN 'proven'
+           WHEN proven + archived @> whole THEN 'archived'
+           WHEN proven && whole OR partly_proven && whole OR archived && whole THEN 'partly'
+           WHEN why.reasons IS NULL AND (asked_since IS NULL OR asked_since >= upper(whole)) THEN 'never asked'
+           ELSE 'not' END, why.reasons, coalesce(orders, 0), begins
+      FROM scopes
+     CROSS JOIN days
+     CROSS JOIN LATERAL (SELECT tstzrange(greatest(begins, begins_at), least(ends, ends_at))
+                          WHERE greatest(begins, begins_at) < least(ends, ends_at)) AS life (whole)
+     CROSS JOIN LATERAL (
+           SELECT string_agg(reason, ', ' ORDER BY reason)
+             FROM (SELECT reason FROM gaps
+                    WHERE gaps.account = scopes.account AND gaps.market = scopes.market AND missing && whole
+                      AND NOT proven @> whole
+                    UNION ALL SELECT 'quarantined' WHERE quarantined && whole) AS reasons
+           ) AS why (reasons)
+      LEFT JOIN counted USING (account, market, day)
+     ORDER BY account, market, day
 """
 _LARGEST = """
     WITH ranked AS (

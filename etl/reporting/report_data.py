@@ -42,7 +42,7 @@ class Hour(NamedTuple):
     market: str
     symbol: str
     weekday: int
-    """0 is Monday; UTC, like the hour."""
+    """0 is Monday; in the report's time zone, like the hour."""
     hour: int
     orders: int
 
@@ -67,6 +67,8 @@ class DayCoverage(NamedTuple):
     """proven, archived, quarantined, partly, not or never asked."""
     reasons: str | None
     orders: int
+    starts_at: datetime
+    """Its first instant, which in a time zone is not always a midnight."""
 
 
 class Largest(NamedTuple):
@@ -84,12 +86,22 @@ class Largest(NamedTuple):
     improvement_bps: Decimal | None
 
 
+class Reconciled(NamedTuple):
+    """How many days have a verdict of a reconciliation."""
+
+    verdict: str
+    days: int
+    orders: str | None
+    """The disputed orders, in words."""
+
+
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that a report shows. Times are epoch milliseconds, days are UTC."""
+    """Everything that a report shows. Times are epoch milliseconds; days are those of the time zone."""
 
     generated_at: int
     span: Window
+    time_zone: str
     retention_days: int | None
     """How long the exchange keeps orders; None: no limit."""
     accounts: Sequence[str]
@@ -102,6 +114,8 @@ class ReportData:
     """Cascades of two or more orders: the CASCADES_SHOWN largest, oldest first."""
     coverage: Sequence[DayCoverage]
     largest: Sequence[Largest]
+    reconciled: Sequence[Reconciled] = ()
+    """Not on the page."""
 
     @property
     def orders(self) -> int:
@@ -125,6 +139,7 @@ class ReportData:
             "generated_at": _instant(self.generated_at),
             "since": _instant(self.span.start),
             "until": _instant(self.span.end),
+            "time_zone": self.time_zone,
             "retention_days": self.retention_days,
             "accounts": list(self.accounts),
             "markets": list(self.markets),
@@ -144,7 +159,8 @@ class ReportData:
             },
             "hours": [[account[row.account], market[row.market], symbol[row.symbol], *row[3:]] for row in self.hours],
             "cascades": [[account[row.account], market[row.market], *_plain(row[2:])] for row in self.cascades],
-            "coverage": [[account[row.account], market[row.market], *_plain(row[2:])] for row in self.coverage],
+            "coverage": [[account[row.account], market[row.market], *_plain(row[2:-1])] for row in self.coverage],
+            "day_starts": {row.day.isoformat(): _instant(to_millis(row.starts_at)) for row in self.coverage},
             "largest": [
                 [account[row.account], market[row.market], row.symbol, str(row.order_id), *_plain(row[4:])]
                 for row in self.largest

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
 from typing import NamedTuple, TypeVar
 
@@ -44,7 +44,8 @@ def headline(data: ReportData) -> str:
     if not data.orders and all(day.coverage in ("not", "never asked") for day in data.coverage):
         return f"nothing is stored {span}; start with: force-orders backfill"
     accounts = printable(", ".join(data.accounts))
-    return f"{many(data.orders, 'order') if data.orders else 'no order'} of {accounts} {span}"
+    days = "" if data.time_zone == "UTC" else f"; months and days are those of {data.time_zone}"
+    return f"{many(data.orders, 'order') if data.orders else 'no order'} of {accounts} {span}{days}"
 
 
 def report_tables(data: ReportData) -> list[Table]:
@@ -140,20 +141,26 @@ def quarantine_lines(data: ReportData) -> list[str]:
     return doubt_lines(sum("quarantined" in (day.reasons or "").split(", ") for day in data.coverage))
 
 
+def reconciliation_lines(data: ReportData) -> list[str]:
+    """A line about the days that were held against the list of all orders, if there are any."""
+    said = [f"{one.days} {one.verdict}{f' ({one.orders})' if one.orders else ''}" for one in data.reconciled]
+    return [printable(f"days held against the list of all orders: {', '.join(said)}")] if said else []
+
+
 def doubt_lines(days: int) -> list[str]:
     return [f"{many(days, 'day')} may have an unreadable row: force-orders quarantine list"] if days else []
 
 
 def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str | None:
     """The oldest day that can still be read and is not proven, and when the exchange will drop it."""
-    day = None if retention is None else first_at_risk(days, now - retention)
-    if day is None or retention is None:
+    lost = None if retention is None else first_at_risk(days, now - retention)
+    if lost is None or retention is None:
         return None
-    left = max(0, start_of(day) + retention - now) / DAY
-    return f"{day} in {left:.1f} days"
+    left = max(0, to_millis(lost.starts_at) + retention - now) / DAY
+    return f"{lost.day} in {left:.1f} days"
 
 
-def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> date | None:
+def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> DayCoverage | None:
     """The oldest day neither read nor archived that the exchange keeps since `kept_since`, requested or yet to be.
 
     A day that is partly proven for no reason was requested in part: it is no gap, unless nothing after it is proven.
@@ -162,19 +169,15 @@ def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> date | None:
     newest_proof = max((day.day for day in days if day.coverage in read), default=date.min)
     return min(
         (
-            day.day
+            day
             for day in days
             if day.coverage not in read | {"archived", "never asked"}
-            and start_of(day.day) + DAY > kept_since
+            and to_millis(day.starts_at) + DAY > kept_since
             and (day.day > newest_proof or FILLABLE & set((day.reasons or "").split(", ")))
         ),
         default=None,
+        key=lambda day: day.day,
     )
-
-
-def start_of(day: date) -> int:
-    """Epoch milliseconds of its first instant, UTC."""
-    return to_millis(datetime(day.year, day.month, day.day, tzinfo=UTC))
 
 
 def _largest(data: ReportData) -> Table:

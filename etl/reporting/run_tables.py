@@ -14,6 +14,7 @@ from etl.reporting.layout import Column
 from etl.reporting.table import MARKET, MIN_WIDTH, SYMBOL_WIDTH, Table, lone_market, table
 from etl.store.backups import Backup
 from etl.store.coverage import Gap
+from etl.store.reconciliations import NewestReconciliation
 from etl.store.schema import EVERY_SYMBOL
 from etl.store.verifications import Newest
 
@@ -122,6 +123,15 @@ def _common_tables(status: Status, gaps: Sequence[Gap]) -> list[Table]:
         )
         newest = map(_verification_row, status.verifications)
         tables.append(table("newest verification", of_newest, newest, lone_market(status.markets)))
+    if status.reconciliations:
+        of_wallet = (
+            *(Column("account", min_width=MIN_WIDTH), MARKET, Column("reconciled"), Column("run", 1)),
+            *(Column("agreed", align_right=True), Column("not checkable", align_right=True)),
+            *(Column("disputed", align_right=True), Column("not compared because", 2, MIN_WIDTH, wraps=True)),
+        )
+        reconciled = map(_reconciliation_row, status.reconciliations)
+        title = "days held against the list of all orders"
+        tables.append(table(title, of_wallet, reconciled, lone_market(status.markets)))
     if status.backup is not None:
         of_backup = (
             Column("made"),
@@ -144,6 +154,11 @@ def _verification_row(newest: Newest) -> Sequence[object]:
     of_sample = ", a sample" if newest.is_sample else ""
     verified = f"{newest.verified_at:%Y-%m-%d %H:%M}Z"
     return newest.account, newest.market, newest.symbol, verified, newest.run_id, result + of_sample
+
+
+def _reconciliation_row(newest: NewestReconciliation) -> Sequence[object]:
+    account, market, reconciled_at, *rest = newest
+    return account, market, f"{reconciled_at:%Y-%m-%d %H:%M}Z", *rest
 
 
 def _backup_row(backup: Backup, now: int) -> Sequence[object]:

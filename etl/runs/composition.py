@@ -22,20 +22,18 @@ from etl.exchange.rate_limiter import RateLimiter
 from etl.exchange.retries import RetryPolicy
 from etl.exchange.sender import HttpOptions
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
+from etl.runs.after_walks import readings_after
 from etl.runs.archive_directory import ArchiveDirectory
 from etl.runs.archive_preview import ArchivePlan
 from etl.runs.archive_request import ArchiveRun, ArchiveSummary
 from etl.runs.archive_steps import DownloadOptions, Pace
-from etl.runs.capital_flows import FlowReader
-from etl.runs.fills import FillReader
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
-from etl.runs.mark_prices import MarkPriceReader
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.probing import ProbeRun, ProbeSummary
 from etl.runs.reader import Reader
-from etl.runs.readings import Reading
-from etl.runs.run import NIGHTLY, Run
+from etl.runs.reconciliation import Reconciler, ReconcileSink, ReconcileSpec, asked, no_walks
+from etl.runs.run import Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
@@ -154,11 +152,7 @@ def ingest_with(
 ) -> Summary:
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
-    readings: list[Reading] = [FlowReader(connection, reader, run.recorder)]
-    if spec.costs or spec.command == NIGHTLY:
-        weight = None if spec.costs else reader.costs.weight
-        readings.append(FillReader(connection, reader, run.recorder, weight))
-        readings.append(MarkPriceReader(connection, reader, run.recorder))
+    readings = readings_after(spec, connection, reader, run.recorder)
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
 
 
@@ -201,3 +195,17 @@ def probe(settings: Settings, keys: Keyring, markets: Sequence[str], version: st
     """Run `probe`; raises StoreError if it cannot begin. `version`: of the program."""
     with store(settings) as connection, reading(settings, keys, connection, stop, markets=markets) as reader:
         return ProbeRun(connection, reader, version).execute()
+
+
+def reconcile(
+    settings: Settings, spec: ReconcileSpec, stop: Event, watching: AbstractContextManager[Watcher]
+) -> tuple[Summary, Reconciler]:
+    """Run `reconcile`: its summary, and what it compared and found; raises StoreError if it cannot begin."""
+    with (
+        watching as watch,
+        store(settings) as connection,
+        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
+    ):
+        run = Run(connection, reader, "reconcile", watch)
+        reconciler = Reconciler(connection, reader, run.recorder, asked(spec.span), must_compare=True)
+        return run.execute(no_walks, ReconcileSink(run.recorder, [reconciler])), reconciler

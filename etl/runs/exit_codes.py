@@ -24,7 +24,7 @@ class RunResult:
     differences: int = 0
     """Orders that still differ between the exchange and the database; only `verify` looks for them."""
     unread: int = 0
-    """Intervals that were to be compared and were not; only `verify` compares."""
+    """Intervals that `verify` was to compare and did not; 1 where `reconcile` could compare nothing at all."""
     quarantined: int = 0
     """Rows that could not be read."""
     left_out: int = 0

@@ -84,7 +84,7 @@ class FillReader:
 
     def _say(self, account: "_AccountFills", span: Window) -> None:
         """Say what is left to read, and why."""
-        wallet, quarantined = account.wallet, account.recorder.quarantined[account.wallet]
+        wallet = account.wallet
         count = fills.count_due(self._connection, *wallet, span)
         self._connection.rollback()
         why = account.error or ("the weight for it is spent" if account.is_spent else "what came is not all of them")
@@ -92,10 +92,6 @@ class FillReader:
             self.left.faults.append(
                 f"account {wallet}: the fills of {many(count, 'order')} are still to be read ({why}); "
                 "the next run goes on"
-            )
-        if quarantined:
-            self.left.faults.append(
-                f"account {wallet}: {many(quarantined, 'fill')} could not be read; see force-orders quarantine list"
             )
 
 

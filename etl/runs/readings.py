@@ -23,6 +23,8 @@ class Left:
     """Stored records that the exchange left out."""
     disputed: int = 0
     """Orders on which the exchange's own lists disagree."""
+    uncompared: int = 0
+    """1 where a comparison was asked for and nothing at all could be compared."""
     faults: list[str] = field(default_factory=list)
 
 

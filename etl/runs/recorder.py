@@ -78,6 +78,10 @@ class Recorder:
         records = sorted(self._proof_records.items())
         return [(wallet, key) for wallet, record in records for key in sorted(record.left_out)]
 
+    def days_were_sealed(self) -> None:
+        """This run has sealed days: a later commit may have to seal them anew."""
+        self._sealed.clear()
+
     def commit(self, received: Iterable[Received], *, replace_equal: bool = False) -> None:
         """Store responses and what they prove; for `replace_equal` see `orders.upsert`."""
         by_wallet = _batches(received)
@@ -140,7 +144,7 @@ class Recorder:
         return self._proof_records[wallet]
 
     def _seal_corrections(self, wallet: Wallet, written: Sequence[Order], changes: Mapping[Key, Change]) -> None:
-        """Only this run adds seals to the wallet, and none before its last commit: the sealed days are read once."""
+        """Only this run adds seals to the wallet, and tells when: the sealed days are read once until then."""
         if wallet not in self._sealed:
             self._sealed[wallet] = seals.sealed_days(self._connection, *wallet)
         sealed = self._sealed[wallet]

@@ -1,4 +1,4 @@
-"""One run: lock the accounts, plan, walk, record the end. `backfill`, `sync` and `verify` share it."""
+"""One run: lock the accounts, plan, walk, record the end. `backfill`, `sync`, `verify` and `reconcile` share it."""
 
 import shlex
 import time
@@ -145,6 +145,7 @@ class Run:
             summary.faults.append(f"a window could not be read: {runner.last_failure}")
         forgotten = self._forget_symbols(runner.unknown_symbols)
         cut_chains = self._seal_proven_days()
+        self.recorder.days_were_sealed()
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
         summary.unproven = remaining.unproven
@@ -156,7 +157,7 @@ class Run:
             unknown_symbols=len(forgotten),
             unproven=remaining.unproven,
             differences=remaining.differences,
-            unread=remaining.unread,
+            unread=remaining.unread + left.uncompared,
             quarantined=sink.counts.quarantined,
             left_out=self._report_left_out() + left.left_out,
             unproven_flows=left.unproven,
@@ -182,6 +183,7 @@ class Run:
             total.unproven += left.unproven
             total.left_out += left.left_out
             total.disputed += left.disputed
+            total.uncompared += left.uncompared
             self.summary.faults += left.faults
         return total
 

@@ -47,6 +47,30 @@ def number(above: float, greatest: float) -> Check:
     return check
 
 
+def time_zone(value: Any) -> str:
+    """The IANA name of a time zone. What a machine without time zone data cannot say, the database says when asked."""
+    if (
+        not isinstance(value, str)
+        or not re.fullmatch(r"[A-Z][\w+-]*(/[\w+-]+)*", value, re.ASCII)
+        or not _is_zone(value)
+    ):
+        raise ValueError("must be the name of a time zone, such as Europe/Berlin or Asia/Tokyo")
+    return value
+
+
+def _is_zone(name: str) -> bool:
+    """True also where this machine has no time zone data, as many slim images: Postgres has its own."""
+    from zoneinfo import ZoneInfo  # only here: most settings have no time zone
+
+    for known in () if name == "UTC" else (name, "Etc/UTC"):
+        try:
+            ZoneInfo(known)
+        except (KeyError, OSError, ValueError):  # unknown; a directory; a file that is no time zone
+            continue
+        return known == name
+    return True
+
+
 def yes_or_no(value: Any) -> bool:
     """`true` or `false`, in a variable as text."""
     found = {"true": True, "false": False}.get(str(value).strip().lower())

@@ -80,6 +80,7 @@ class Settings:
     notify_gap_days: Annotated[float, checks.number(0, 36_500)] = 14
     notify_timeout_seconds: Annotated[float, checks.number(0, 300)] = 20
     ping_url_file: Annotated[Path | None, checks.path] = None
+    time_zone: Annotated[str, checks.time_zone] = "UTC"
     egress: Annotated[str | None, checks.text(200)] = None
     queue: Annotated[str, checks.text(100)] = "default"
     accounts_dir: Annotated[Path | None, checks.path] = None

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, delete, func, select, text, union
 from sqlalchemy.exc import ProgrammingError
 
-from etl.core import capital_flows, fills
+from etl.core import capital_flows, fills, income
 from etl.errors import StoreError
 from etl.store.schema import coverage, decisions, force_orders, metadata, order_counts, quarantined_orders
 
@@ -11,9 +11,6 @@ _TABLES = [table for table in metadata.sorted_tables if "account" in table.c and
 
 _OF_RUNS = (coverage, order_counts, quarantined_orders)
 """The tables to which a run adds a row for each account, and which every writer may read."""
-
-_NO_MARKETS = {capital_flows.QUARANTINE, fills.QUARANTINE}
-"""What stands in the column `market` of `quarantined_orders` for rows that are no orders."""
 
 # A job that is running belongs to its worker, and ends by itself: without a key in the settings nothing is read.
 _DELETE_JOBS = text("""
@@ -32,7 +29,12 @@ def names(connection: Connection) -> list[str]:
 def markets(connection: Connection, account: str) -> list[str]:
     """Every market in which the account was read, sorted."""
     of_account = (select(table.c.market).where(table.c.account == account) for table in _OF_RUNS)
-    return sorted({*connection.scalars(union(*of_account))} - _NO_MARKETS)
+    return sorted(market for market in connection.scalars(union(*of_account)) if _is_market(market))
+
+
+def _is_market(market: str) -> bool:
+    """Not one of the other lists whose rows may be quarantined."""
+    return market not in (capital_flows.QUARANTINE, fills.QUARANTINE) and income.market_of(market) is None
 
 
 def count_orders(connection: Connection, account: str) -> int:

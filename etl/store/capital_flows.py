@@ -1,19 +1,17 @@
 """The tables `capital_flows` and `capital_flow_coverage`: liquidations by what they moved, and what of them is proven.
 
-A flow never changes: its first row stays. What is known of flows stands apart from what is known of orders.
+A flow never changes: its first row stays.
 """
 
 from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, Connection, all_, func, literal, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from etl.core.capital_flows import QUARANTINE, Flow
-from etl.core.findings import Finding, Verdict
 from etl.core.orders import Reject
-from etl.core.planning import Known
-from etl.core.timeline import Window, merge, to_datetime, to_millis
-from etl.store.ranges import millis, multirange, windows_of
+from etl.core.timeline import Window, to_datetime
+from etl.store.record_coverage import RecordCoverage
 from etl.store.schema import capital_flow_coverage, capital_flows
 
 # Postgres reads every column out of the row as received. What differs under one id is returned and not stored.
@@ -49,10 +47,10 @@ _RESOLVE = text("""
        AND quarantined_field(raw, 'id') = ANY (CAST(:ids AS text[]))
 """)
 
-_GAPS = text("""
-    SELECT gap_start, gap_end, reason FROM capital_flow_gaps
-     WHERE (account, market) = (:account, :market) ORDER BY gap_start
-""")
+
+def coverage_of(account: str, market: str) -> RecordCoverage:
+    """What is known of the flows of an account."""
+    return RecordCoverage(capital_flow_coverage, "capital_flow_gaps", {"account": account, "market": market})
 
 
 def add(connection: Connection, account: str, market: str, run_id: int, flows: Sequence[Flow]) -> list[Reject]:
@@ -83,43 +81,3 @@ def left_out(connection: Connection, account: str, market: str, window: Window, 
         )
     )
     return least
-
-
-def known(connection: Connection, account: str, market: str) -> Known:
-    """What is known of the flows of an account."""
-    own = capital_flow_coverage.c
-    row = connection.execute(
-        select(capital_flow_coverage).where(own.account == account, own.market == market)
-    ).one_or_none()
-    if row is None:
-        return Known()
-    given_up = merge([*windows_of(row.saturated), *windows_of(row.beyond_retention)])
-    return Known(windows_of(row.proven), given_up, millis(row.asked_since))
-
-
-def ask(connection: Connection, account: str, market: str, since: int) -> None:
-    """Record that flows were asked for from `since` on, epoch milliseconds, so that a hole in them is a gap."""
-    statement = insert(capital_flow_coverage).values(account=account, market=market, asked_since=to_datetime(since))
-    earliest = func.least(capital_flow_coverage.c.asked_since, statement.excluded.asked_since)
-    key = list(capital_flow_coverage.primary_key)
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_={"asked_since": earliest}))
-
-
-def record(connection: Connection, account: str, market: str, findings: Sequence[Finding]) -> None:
-    """Add findings to what is known. What is proven stays proven."""
-    if not findings:
-        return
-    sets = {
-        verdict.value: multirange(finding.window for finding in findings if finding.verdict is verdict)
-        for verdict in Verdict
-    }
-    statement = insert(capital_flow_coverage).values(account=account, market=market, **sets)
-    grown = {name: capital_flow_coverage.c[name] + statement.excluded[name] for name in sets}
-    key = list(capital_flow_coverage.primary_key)
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=grown))
-
-
-def gaps(connection: Connection, account: str, market: str) -> list[tuple[Window, str]]:
-    """What is not proven, each piece with its reason."""
-    rows = connection.execute(_GAPS, {"account": account, "market": market})
-    return [(Window(to_millis(row.gap_start), to_millis(row.gap_end)), row.reason) for row in rows]

@@ -1,4 +1,4 @@
-"""Takes back what is known of a span, orders and capital flows, so that it is read again. Deletes nothing stored."""
+"""Takes back what is known of a span, of orders and other records, so that it is read again. Deletes nothing stored."""
 
 from typing import NamedTuple
 
@@ -34,13 +34,16 @@ _RESET = text(f"""
      WHERE {_IN_SCOPE} AND ({" OR ".join(f"{name} && {taken}" for name, taken in _TAKEN.items())})
 """)  # noqa: S608 – made of the constants above
 
-# Flows have no symbols: they are taken back where every symbol of their market is.
-_RESET_FLOWS = text(f"""
-    UPDATE capital_flow_coverage SET {", ".join(f"{name} = {left}" for name, left in _LEFT.items())},
-                                     asked_since = least(asked_since, lower(proven))
-     WHERE account = :account AND (CAST(:market AS text) IS NULL OR market = :market)
-       AND CAST(:symbol AS text) IS NULL AND ({" OR ".join(f"{name} && {taken}" for name, taken in _TAKEN.items())})
-""")  # noqa: S608 – made of the constants above
+# The other lists are read without symbol: they are taken back where every symbol of their market is.
+_RESET_RECORDS = [
+    text(f"""
+        UPDATE {table} SET {", ".join(f"{name} = {left}" for name, left in _LEFT.items())},
+                           asked_since = least(asked_since, lower(proven))
+         WHERE account = :account AND (CAST(:market AS text) IS NULL OR market = :market)
+           AND CAST(:symbol AS text) IS NULL AND ({" OR ".join(f"{name} && {taken}" for name, taken in _TAKEN.items())})
+    """)  # noqa: S608 – made of the constants above
+    for table in ("capital_flow_coverage", "income_coverage")
+]
 
 
 class Reach(NamedTuple):
@@ -72,4 +75,4 @@ def reset(connection: Connection, reach: Reach, kept_since: int) -> bool:
     What was proven before `kept_since`, epoch milliseconds, becomes a gap `beyond_retention`: it cannot be read again.
     """
     values = reach._values() | {"kept_since": to_datetime(kept_since)}
-    return sum(connection.execute(statement, values).rowcount for statement in (_RESET, _RESET_FLOWS)) > 0
+    return sum(connection.execute(statement, values).rowcount for statement in (_RESET, *_RESET_RECORDS)) > 0

@@ -27,6 +27,8 @@ class Decision(StrEnum):
     """What was proven is to be read again."""
     VANISHED = "vanished"
     """The exchange no longer shows an order that is stored; `details` names its symbol and order id."""
+    DISPUTED = "disputed"
+    """The exchange's own lists disagree on an order, and nothing can be done; `details` names it as above."""
 
 
 # The latest decision of each account on whether it is read.

@@ -4,17 +4,23 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection, Text, case, cast, exists, func, literal_column, select, text, true, update
 from sqlalchemy.exc import DataError
 
-from etl.core.capital_flows import Flow
-from etl.core.fills import Fill
-from etl.core.orders import Key, Order, Reject
+from etl.core.orders import Key, Reject
 from etl.store.schema import quarantined_orders
 
-Row = TypeVar("Row", Order, Flow, Fill)
+
+class HasRaw(Protocol):
+    """A row that was read: `raw` is its JSON text as received."""
+
+    @property
+    def raw(self) -> str: ...
+
+
+Row = TypeVar("Row", bound=HasRaw)
 
 # Dismissed rows are looked up by their index, then compared.
 _KEEP = text("""

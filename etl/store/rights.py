@@ -36,10 +36,14 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("force_orders", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("weight_limits", "order_counts", "run_days", "newest_seals"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
+    "export_marks": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
-    **dict.fromkeys(("capital_flows", "mark_prices", "force_order_fills", "probe_results"), ("SELECT", "INSERT")),
-    **dict.fromkeys(("fill_checks", "archive_files"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("capital_flows", "income", "mark_prices", "force_order_fills"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("probe_results", "reconciliations"), ("SELECT", "INSERT")),
+    **dict.fromkeys(("fill_checks", "income_coverage"), ("SELECT", "INSERT", "UPDATE")),
+    **dict.fromkeys(("reconciled_days", "reconciliation_orders"), ("SELECT", "INSERT", "UPDATE")),
+    "archive_files": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -56,7 +60,8 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
-            *("unread_markets", "capital_flow_gaps", "shared_weight", "alembic_version"),
+            *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
+            *("disputed_orders", "reconciliation_days"),
         ),
         ("SELECT",),
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "0031"
-down_revision = "0024"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 

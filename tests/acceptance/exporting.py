@@ -50,3 +50,25 @@ def put(database_url: str, times: int = 1, **changes: Any) -> None:
     )
     with psycopg.connect(database_url) as connection:
         connection.execute(statement)
+
+
+def waits_for_a_lock(database_url: str) -> bool:
+    """Whether a session of the database does."""
+    with psycopg.connect(database_url) as looking:
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return looking.execute(waiting).fetchone() is not None
+
+
+def elapse(database_url: str, seconds: int = 2) -> None:
+    """As if so many seconds had passed since everything that is stored."""
+    moments = {
+        "force_orders": ["changed_at"],
+        "force_order_revisions": ["valid_from", "valid_until"],
+        "instruments": ["changed_at"],
+        "export_marks": ["changed_until"],
+    }
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET session_replication_role = replica")  # which keeps no revisions
+        for table, names in moments.items():
+            earlier = ", ".join(f"{name} = {name} - interval '{seconds} seconds'" for name in names)
+            connection.execute(f"UPDATE {table} SET {earlier}".encode())

@@ -58,6 +58,8 @@ def reader_row(account: str, row: Row) -> Row:
         "pair": row.get("pair"),
         "order_time_source": "time",
         "source": "api",
+        "client_order_id": row["clientOrderId"],
+        "position_side": hedged,
         **dict.fromkeys(("coin_notional", "contract_type", "contract_size", "delivery_at", "is_isolated")),
     }
 

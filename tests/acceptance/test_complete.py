@@ -56,6 +56,15 @@ def test_a_day_of_another_zone_ends_elsewhere(complete: Command, database_url: s
     assert answer(complete, "2026-08-02..2026-08-31", "--tz", "Asia/Tokyo")[0] == 0
 
 
+def test_the_setting_is_the_zone_of_the_days_unless_another_is_named(complete: Command, database_url: str) -> None:
+    ask(database_url)
+    zone = {"FORCE_ORDERS_TIME_ZONE": "Asia/Tokyo"}
+    assert answer(complete, "2026-08", **zone) == answer(complete, "2026-08", "--tz", "Asia/Tokyo")
+    assert answer(complete, "2026-08", "--tz", "UTC", **zone)[0] == 0
+    refused = complete("complete", "2026-08", FORCE_ORDERS_TIME_ZONE="Mars/Base")
+    assert_one_line(refused, 2, "FORCE_ORDERS_TIME_ZONE: must be the name of a time zone, such as Europe/Berlin")
+
+
 def test_a_row_that_cannot_be_read_is_not_complete(complete: Command, database_url: str) -> None:
     ask(database_url)
     change(

@@ -241,7 +241,8 @@ def test_every_setting_can_be_given_by_name_but_what_is_of_accounts_notifying_wo
     not_a_program_s = {one.name for one in fields(Settings) if one.name.startswith(("accounts", "notify_", "queue"))}
     not_a_program_s |= {"backup_dir", "keep_backups", "ping_url_file"}
     not_a_program_s |= {"markets"}  # an argument of both functions has its name
-    assert len(not_a_program_s) == 11
+    not_a_program_s |= {"time_zone"}  # of what people are shown
+    assert len(not_a_program_s) == 12
     assert set(SettingsByName.__annotations__) == {one.name for one in fields(Settings)} - not_a_program_s
 
 

@@ -36,6 +36,7 @@ DECIMALS = {
 }
 """And their scale in Parquet."""
 TIMES = ("order_time", "update_time", "delivery_at")
+OWN_TIMES = ("changed_at", "first_seen_at")
 
 
 @pytest.fixture
@@ -51,8 +52,9 @@ def store(database_url: str) -> Callable[..., None]:
 def expected(lab: Lab) -> Rows:
     """The view's rows as texts, worked out from the simulator's own history."""
     orders = lab.expected(int(lab.watermark()["covered_since"].timestamp() * 1000))
+    stored = own_times(lab.database_url)
     return [
-        expected_row(order)
+        expected_row(order) | stored[order["symbol"], order["order_id"]]
         for order in sorted(orders.values(), key=lambda o: (o["order_ms"], o["symbol"], o["order_id"]))
     ]
 
@@ -86,7 +88,18 @@ def expected_row(order: dict[str, Any]) -> dict[str, Any]:
         **dict.fromkeys(("contract_type", "contract_size", "delivery_at", "is_isolated")),
         "order_time_source": "time",
         "source": "api",
+        **dict.fromkeys(OWN_TIMES),
+        "client_order_id": order["client_order_id"],
+        "position_side": order["position_side"],
     }
+
+
+def own_times(database_url: str) -> dict[tuple[str, int], dict[str, str]]:
+    """When each order was stored and changed, which nobody but the database knows."""
+    names = ", ".join(f"to_char(timezone('UTC', {name}), 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')" for name in OWN_TIMES)
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(f"SELECT symbol, order_id, {names} FROM force_orders".encode()).fetchall()
+    return {(symbol, number): dict(zip(OWN_TIMES, times, strict=True)) for symbol, number, *times in found}
 
 
 def instant(milliseconds: int) -> str:
@@ -111,7 +124,11 @@ def read(file_format: str, content: bytes) -> Rows:
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:
     """A row of texts as Parquet should have it."""
-    kinds = dict.fromkeys(DECIMALS, Decimal) | dict.fromkeys(TIMES, datetime.fromisoformat) | {"order_id": int}
+    kinds = (
+        dict.fromkeys(DECIMALS, Decimal)
+        | dict.fromkeys((*TIMES, *OWN_TIMES), datetime.fromisoformat)
+        | {"order_id": int}
+    )
     return {name: None if text is None else kinds.get(name, str)(text) for name, text in row.items()}
 
 
@@ -158,6 +175,8 @@ def test_the_columns_are_the_views_in_its_order(export: Command, database_url: s
         assert empty.schema.field(name).type == pyarrow.decimal128(38, scale)
     for name in TIMES:
         assert empty.schema.field(name).type == pyarrow.timestamp("ms", tz="UTC")
+    for name in OWN_TIMES:
+        assert empty.schema.field(name).type == pyarrow.timestamp("us", tz="UTC")
     assert empty.schema.field("order_id").type == pyarrow.int64()
     assert empty.schema.field("is_isolated").type == pyarrow.bool_()
 
@@ -270,50 +289,3 @@ def test_a_name_that_ends_with_gz_is_compressed_and_the_same_orders_are_the_same
         assert export("export", *words, *named).returncode == 0
     assert gzip.decompress(packed.read_bytes()) == plain.read_bytes() != b""
     assert packed.read_bytes() == again.read_bytes()
-
-
-WRONG = {
-    "an unknown account": (["--out", "x.csv", "--account", "nobody"], ["nobody", "main"]),
-    "a symbol that is none": (["--out", "x.csv", "--symbol", "BTC/USDT"], ["BTC/USDT"]),
-    "since after until": (["--out", "x.csv", "--since", "2026-09-02", "--until", "2026-09-01"], ["--since", "--until"]),
-    "until in the future": (["--out", "x.csv", "--until", "2099-01-01"], ["--until", "future"]),
-    "no file": (["--format", "csv"], ["--out"]),
-    "a name without a format": (["--out", "orders.txt"], ["orders.txt", "--format"]),
-    "no format and no name": (["--out", "-"], ["--format"]),
-    "a name of gzip without a format": (["--out", "orders.gz"], ["orders.gz", "--format"]),
-    "Parquet in gzip": (["--out", "x.parquet.gz"], ["x.parquet.gz", "compressed already"]),
-    "a compression that is none of ours": (["--out", "x.csv.zst", "--format", "csv"], ["x.csv.zst", "x.csv.gz"]),
-    "a format that is none": (["--out", "x.csv", "--format", "xlsx"], ["xlsx", "parquet"]),
-}
-
-
-@pytest.mark.parametrize(("arguments", "words"), WRONG.values(), ids=WRONG.keys())
-def test_wrong_arguments_end_with_2_and_leave_no_file(
-    export: Command, store: Any, arguments: list[str], words: list[str]
-) -> None:
-    store()
-    done = export("export", *arguments)
-    assert_one_line(done, 2, *words)
-    assert done.stdout == ""
-    assert list(export.directory.iterdir()) == []
-
-
-def test_without_pyarrow_parquet_says_what_to_install_and_the_others_work(export: Command, database_url: str) -> None:
-    ask(database_url)
-    absent = export.directory / "absent"
-    absent.mkdir()
-    (absent / "pyarrow.py").write_text("raise ModuleNotFoundError('No module named pyarrow')")
-    path = f"{absent}{os.pathsep}{export.environment['PYTHONPATH']}"
-    done = export.cold("export", "--out", "x.parquet", PYTHONPATH=path)
-    assert_one_line(done, 2, "pip install 'force-orders-etl[parquet]'")
-    assert export.cold("export", "--out", "x.csv", PYTHONPATH=path).returncode == 0
-
-
-@pytest.mark.parametrize("name", ["nowhere/x.csv", "a-directory.csv", "a-file/x.csv"])
-def test_a_place_that_cannot_be_written_is_named(export: Command, name: str, database_url: str) -> None:
-    ask(database_url)
-    (export.directory / "a-directory.csv").mkdir()
-    (export.directory / "a-file").touch()
-    before = sorted(export.directory.rglob("*"))
-    assert_one_line(export("export", "--out", name), 1, name, "cannot be written")
-    assert sorted(export.directory.rglob("*")) == before

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.acceptance.endings import ended
-from tests.acceptance.exporting import FORMATS, exporting, put
+from tests.acceptance.exporting import FORMATS, exporting, put, waits_for_a_lock
 from tests.command import Command
 from tests.waiting import wait_until
 
@@ -58,6 +58,21 @@ def test_a_signal_leaves_the_old_file_and_nothing_of_the_new_one(
     assert old.read_text() == "what was here before"
 
 
+def test_a_signal_leaves_nothing_of_a_workbook_where_its_rows_wait(export: Command, database_url: str) -> None:
+    put(database_url, 3, order_id=14_999)
+    waiting = export.directory / "waiting"
+    waiting.mkdir()
+    with psycopg.connect(database_url) as holding:
+        holding.execute(HALTING)
+        holding.commit()
+        holding.execute("SELECT pg_advisory_lock(7)")
+        process = export.start("export", "--out", "orders.xlsx", TMPDIR=str(waiting))
+        wait_until(lambda: waits_for_a_lock(database_url))
+        assert "stopped" in ended(process)
+    assert [*export.directory.iterdir()] == [waiting]
+    assert [*waiting.iterdir()] == []
+
+
 HALTING = """
     ANALYZE force_orders;
     ALTER VIEW report_force_orders RENAME TO plain;
@@ -66,12 +81,6 @@ HALTING = """
     GRANT SELECT ON report_force_orders TO PUBLIC;
 """
 """The view, but that whoever reads the order 15000 waits for a lock."""
-
-
-def waits_for_a_lock(database_url: str) -> bool:
-    with psycopg.connect(database_url) as looking:
-        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        return looking.execute(waiting).fetchone() is not None
 
 
 def test_a_signal_in_the_middle_of_the_stream_ends_it(export: Command, database_url: str) -> None:
@@ -133,20 +142,34 @@ def into(file: int, command: Command, file_format: str) -> "subprocess.Completed
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read off /proc")
-def test_ten_times_the_orders_take_no_more_memory(export: Command, database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("formats", "more"),
+    [
+        (("jsonl", "parquet"), ()),
+        pytest.param(("csv.zst", "jsonl", "parquet", "xlsx"), (), marks=pytest.mark.slow),
+        pytest.param(("jsonl", "parquet"), ("--partition", "month", "--provenance"), marks=pytest.mark.slow),
+    ],
+    ids=["the quick ones", "all", "partitions"],
+)
+def test_ten_times_the_orders_take_no_more_memory(
+    export: Command, database_url: str, formats: tuple[str, ...], more: tuple[str, ...]
+) -> None:
     put(database_url, FEW)
-    before = {file_format: peak(export, file_format) for file_format in ("jsonl", "parquet")}
+    before = {file_format: peak(export, file_format, *more) for file_format in formats}
     put(database_url, MANY - FEW, order_id=FEW + 1, order_time="2026-09-02")
-    after = {file_format: peak(export, file_format) for file_format in before}
+    after = {file_format: peak(export, file_format, *more) for file_format in formats}
+    for file_format in formats:
+        assert after[file_format] - before[file_format] < ROOM
+    if more:
+        return
     assert (export.directory / "orders.jsonl").read_bytes().count(b"\n") == MANY
     ids = pyarrow.parquet.read_table(export.directory / "orders.parquet", columns=["order_id"])["order_id"]
     assert ids.to_pylist() == list(range(1, MANY + 1))
-    for file_format in before:
-        assert after[file_format] - before[file_format] < ROOM
 
 
-def peak(command: Command, file_format: str) -> int:
-    words = [sys.executable, "-c", WITH_ITS_PEAK, "export", "--out", f"orders.{file_format}"]
+def peak(command: Command, file_format: str, *more: str) -> int:
+    name = "lake" if more else f"orders.{file_format}"
+    words = [sys.executable, "-c", WITH_ITS_PEAK, "export", "--format", file_format, "--out", name, *more]
     done = subprocess.run(
         words, cwd=command.directory, env=command.environment, capture_output=True, text=True, timeout=120, check=False
     )

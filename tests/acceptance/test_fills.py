@@ -345,7 +345,7 @@ def test_a_run_that_was_killed_keeps_what_it_read(lab: Labs) -> None:
     assert stored(made) == expected(made)
 
 
-def test_rows_that_cannot_be_read_are_kept_as_received_and_make_no_run_incomplete(lab: Labs) -> None:
+def test_rows_that_cannot_be_read_are_kept_as_received(lab: Labs) -> None:
     made = with_orders(lab)
     made.tell("orders", [filled_row(1, made.now() - HOUR)])
     good = books(made)
@@ -355,8 +355,8 @@ def test_rows_that_cannot_be_read_are_kept_as_received_and_make_no_run_incomplet
     page = json.dumps([*good, unreadable, foreign, too_large]).replace('"@"', "1e999999")
     fault(made, "status", status=200, body=page, at=1)
     done = made("sync")
-    assert done.returncode == 0
-    assert "account main: 2 fills could not be read; see force-orders quarantine list" in done.stderr
+    assert (done.returncode, made.last_run()["quarantined"]) == (3, 2)
+    assert "quarantined: 2" in done.stdout
     assert stored(made) == expected(made)
     assert states(made) == {"complete": 1}
     first, second = made.sql("SELECT market, reason, raw FROM quarantined_orders ORDER BY raw::text DESC")
@@ -396,7 +396,7 @@ def test_a_row_that_can_be_read_later_completes_its_order(lab: Labs) -> None:
     made.tell("orders", [filled_row(1, made.now() - HOUR)])
     good = books(made)
     fault(made, "status", status=200, body=json.dumps([row | {"qty": "much"} for row in good]), at=1)
-    assert made("sync").returncode == 0
+    assert made("sync").returncode == 3
     assert states(made) == {"incomplete": 1}
     with psycopg.connect(made.database_url) as connection, connection.cursor() as cursor:  # as a new version reads them
         rows = [(json.dumps(row), str(row["id"])) for row in good]

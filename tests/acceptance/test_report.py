@@ -5,10 +5,11 @@ import os
 import re
 import subprocess
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -132,6 +133,24 @@ def test_the_page_holds_every_order_and_takes_its_name_at_once(lab: Labs) -> Non
     assert sum(row[6] for row in data["daily"]) == sum(row[5] for row in data["hours"]) == count
     assert {"proven", "partly"} <= {row[3] for row in data["coverage"]}
     assert list(demo.command.directory.iterdir()) == [file], "nothing else is left"
+
+
+def test_months_and_days_of_tables_and_page_are_those_of_the_zone(lab: Labs) -> None:
+    few = lab(histories={"main": []})
+    month = datetime.fromtimestamp(few.now() / 1000, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = month - timedelta(hours=5)  # the new month has begun in Tokyo, and not in New York
+    few.tell("orders", [order_row("BTCUSDT", 1, int(last.timestamp() * 1000))])
+    assert few("backfill").returncode == 0
+    for zone, months in (("America/New_York", last), ("Asia/Tokyo", month)):
+        printed = few("report", "--tz", zone)
+        assert rows_of(printed.stdout, "by month and close type")[0][0] == f"{months:%Y-%m}"
+        assert printed.stdout.splitlines()[0].endswith(f"; months and days are those of {zone}")
+        data = page_data(few("report", "--html", "-", FORCE_ORDERS_TIME_ZONE=zone).stdout)
+        local = last.astimezone(ZoneInfo(zone))
+        assert (data["time_zone"], data["daily"][0][5]) == (zone, f"{local:%Y-%m-%d}")
+        assert data["hours"] == [[0, 0, 0, local.weekday(), local.hour, 1]]
+    refused = few("report", "--tz", "Mars/Base")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
 def test_a_report_asks_the_exchange_nothing(lab: Labs) -> None:

@@ -189,7 +189,10 @@ def test_the_orders_are_those_of_the_exchange(reading: Reading) -> None:
     expected = reading.orders()
     assert len(expected) > 500
     assert {order["close_type"] for order in expected} == {"LIQUIDATION", "ADL", "SETTLEMENT", "UNKNOWN"}
-    assert shown(reading, "report_force_orders")[0] == keyed("report_force_orders", expected)
+    found, now = shown(reading, "report_force_orders")
+    for order in found.values():
+        assert order.pop("first_seen_at") <= order.pop("changed_at") <= exactly(now)
+    assert found == keyed("report_force_orders", expected)
 
 
 def test_the_days_add_up(reading: Reading) -> None:

@@ -20,6 +20,7 @@ from tests.postgres.samples import ACCOUNT, proven
 
 T = 1_700_000_000_000 // DAY * DAY
 WALLET = (ACCOUNT, OF_MARKET)
+FLOWS = capital_flows.coverage_of(*WALLET)
 
 
 def raw(number: int = 1, at: int = T, **changes: Any) -> str:
@@ -38,7 +39,7 @@ def stored(connection: Connection) -> list[Any]:
 
 
 def gaps(connection: Connection) -> list[tuple[Window, str]]:
-    return capital_flows.gaps(connection, *WALLET)
+    return FLOWS.gaps(connection)
 
 
 def day(first: int, last: int) -> Window:
@@ -86,25 +87,25 @@ def test_a_stored_flow_that_a_page_does_not_show_is_found(connection: Connection
 
 
 def test_each_instant_that_is_not_proven_has_a_reason(connection: Connection) -> None:
-    capital_flows.ask(connection, *WALLET, T)
+    FLOWS.ask(connection, T)
     assert gaps(connection) == [], "before the first answer nothing is known to be missing"
     failed, lost = Finding(day(1, 3), Verdict.FAILED), Finding(day(2, 4), Verdict.SATURATED)
-    capital_flows.record(connection, *WALLET, [proven(T + 5 * DAY, T + 9 * DAY), failed, lost])
+    FLOWS.record(connection, [proven(T + 5 * DAY, T + 9 * DAY), failed, lost])
     assert gaps(connection) == [
         (day(0, 1), "not_fetched"),
         (day(1, 2), "failed"),
         (day(2, 4), "saturated"),
         (day(4, 5), "not_fetched"),
     ]
-    known = capital_flows.known(connection, *WALLET)
+    known = FLOWS.known(connection)
     assert (known.proven, known.given_up, known.requested_since) == ([day(5, 9)], [day(2, 4)], T)
-    capital_flows.record(connection, *WALLET, [proven(T, T + 6 * DAY)])
+    FLOWS.record(connection, [proven(T, T + 6 * DAY)])
     assert gaps(connection) == []
 
 
 def test_no_view_of_orders_counts_what_is_known_of_flows(connection: Connection) -> None:
-    capital_flows.ask(connection, *WALLET, T)
-    capital_flows.record(connection, *WALLET, [proven(T, T + DAY), Finding(day(2, 3), Verdict.FAILED)])
+    FLOWS.ask(connection, T)
+    FLOWS.record(connection, [proven(T, T + DAY), Finding(day(2, 3), Verdict.FAILED)])
     quarantine.keep(connection, ACCOUNT, QUARANTINE, 1, [Reject(raw(id="x"), "unreadable", is_json=True)])
     assert coverage.known(connection, *WALLET)[None].proven == ()
     views = ("watermarks", "own_watermarks", "coverage_gaps", "report_coverage", "effective_coverage")
@@ -131,7 +132,7 @@ def test_rows_that_can_be_read_now_are_stored_from_the_quarantine(connection: Co
 
 
 def test_a_reset_takes_back_the_proof_of_flows_too(connection: Connection) -> None:
-    capital_flows.record(connection, *WALLET, [proven(T, T + 9 * DAY)])
+    FLOWS.record(connection, [proven(T, T + 9 * DAY)])
     assert not coverage_reset.reset(connection, Reach(ACCOUNT, "usdm", None, T, T + DAY), T)
     assert not coverage_reset.reset(connection, Reach(ACCOUNT, OF_MARKET, "BNBBTC", T, T + DAY), T)
     assert coverage_reset.reset(connection, Reach(ACCOUNT, None, None, T + DAY, T + 2 * DAY), T)
@@ -140,7 +141,7 @@ def test_a_reset_takes_back_the_proof_of_flows_too(connection: Connection) -> No
 
 def test_a_forgotten_account_leaves_no_flow(connection: Connection) -> None:
     capital_flows.add(connection, *WALLET, 1, [flow(1)])
-    capital_flows.ask(connection, *WALLET, T)
+    FLOWS.ask(connection, T)
     account_rows.delete_all(connection, ACCOUNT)
     assert stored(connection) == []
     assert connection.execute(text("SELECT FROM capital_flow_coverage")).all() == []

@@ -89,6 +89,7 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
         "generated_at": "2026-03-15T00:00:00.000Z",
         "since": "2026-03-05T00:00:00.000Z",
         "until": "2026-03-07T00:00:00.000Z",
+        "time_zone": "UTC",
         "retention_days": 90,
         "accounts": ["account2", "main"],
         "markets": ["usdm"],
@@ -110,6 +111,7 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
             [1, 0, "2026-03-05", "proven", None, 2],
             [1, 0, "2026-03-06", "proven", None, 1],
         ],
+        "day_starts": {"2026-03-05": "2026-03-05T00:00:00.000Z", "2026-03-06": "2026-03-06T00:00:00.000Z"},
         "largest": [
             [1, 0, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
             [1, 0, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
@@ -323,8 +325,13 @@ KEPT_SINCE = THURSDAY + HOUR
     ],
 )
 def test_the_day_that_is_lost_next(days: list[tuple[int, str, str | None]], at_risk: int | None) -> None:
-    covered = [DayCoverage("main", USDM, date(2026, 3, day), kind, reasons, 0) for day, kind, reasons in days]
-    assert first_at_risk(covered, KEPT_SINCE) == (None if at_risk is None else date(2026, 3, at_risk))
+    march = datetime(2026, 3, 1, tzinfo=UTC)
+    covered = [
+        DayCoverage("main", USDM, date(2026, 3, day), kind, reasons, 0, march.replace(day=day))
+        for day, kind, reasons in days
+    ]
+    found = first_at_risk(covered, KEPT_SINCE)
+    assert (found and found.day.day) == at_risk
 
 
 def test_reading_leaves_the_connection_able_to_write(history: Connection) -> None:
@@ -333,8 +340,8 @@ def test_reading_leaves_the_connection_able_to_write(history: Connection) -> Non
 
 
 def test_a_database_that_fails_is_a_store_error_in_one_line(connection: Connection) -> None:
-    connection.execute(text("DROP VIEW report_coverage"))
+    connection.execute(text("DROP VIEW report_scopes"))
     connection.commit()
-    with pytest.raises(StoreError, match="report_coverage") as failed:
+    with pytest.raises(StoreError, match="report_scopes") as failed:
         read(connection)
     assert len(str(failed.value).splitlines()) == 1

@@ -14,8 +14,15 @@ from tests.postgres.reported import MARKET, at, found, write
 from tests.postgres.samples import proven, row
 
 VIEWS = (
-    *("report_cascades", "report_coverage", "report_daily", "report_force_orders", "report_liquidation_flows"),
-    "report_archives",
+    *(
+        "report_archives",
+        "report_cascades",
+        "report_costs",
+        "report_coverage",
+        "report_daily",
+        "report_force_orders",
+        "report_liquidation_flows",
+    ),
     *("report_runs", "report_scopes", "report_slippage", "report_symbols"),
 )
 MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
@@ -33,7 +40,9 @@ def digits(value: Decimal | None) -> str | None:
 
 
 def test_every_column_of_the_documented_row_in_a_readers_terms(connection: Connection) -> None:
-    assert order(connection) == {
+    found = order(connection)
+    assert found.pop("changed_at") == found.pop("first_seen_at") == connection.scalar(STORED_AT)
+    assert found == {
         "account": "main",
         "market": "usdm",
         "symbol": "BTCUSDT",
@@ -62,7 +71,12 @@ def test_every_column_of_the_documented_row_in_a_readers_terms(connection: Conne
         "is_isolated": None,
         "order_time_source": "time",
         "source": "api",
+        "client_order_id": "autoclose-1596107620040000020",
+        "position_side": "BOTH",
     }
+
+
+STORED_AT = text("SELECT changed_at FROM force_orders")
 
 
 @pytest.mark.parametrize(

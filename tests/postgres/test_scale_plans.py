@@ -25,8 +25,8 @@ from etl.exchange.clock import local_now
 from etl.monitoring.accounts import by_account, gaps_of, worst_first
 from etl.monitoring.metrics import metrics
 from etl.monitoring.status import ScopeStatus, read_brief_status, read_status
-from etl.reporting.export import OrderFilter
-from etl.reporting.export_check import check_export
+from etl.reporting.export.check import check_export
+from etl.reporting.export.orders import OrderFilter
 from etl.reporting.queries import first_day, read_report
 from etl.runs import composition, from_settings
 from etl.runs.ingest import IngestSpec

@@ -22,6 +22,7 @@ def empty(**changes: Any) -> dict[str, Any]:
         "generated_at": time_of(GENERATED),
         "since": time_of(GENERATED - timedelta(days=DAYS)),
         "until": time_of(GENERATED),
+        "time_zone": "UTC",
         "retention_days": 90,
         "accounts": [],
         "markets": [],
@@ -33,8 +34,13 @@ def empty(**changes: Any) -> dict[str, Any]:
         "hours": [],
         "cascades": [],
         "coverage": [],
+        "day_starts": {f"{day}": f"{day}T00:00:00.000Z" for day in map(_day_before, range(DAYS + 1))},
         "largest": [],
     } | changes
+
+
+def _day_before(days: int) -> date:
+    return GENERATED.date() - timedelta(days=days)
 
 
 def covered(account: int, gaps: dict[int, tuple[str, str | None]] | None = None, market: int = 0) -> list[list[Any]]:

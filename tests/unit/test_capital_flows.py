@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from etl.core.capital_flows import KEPT, REREAD, Flow
+from etl.core.capital_flows import FLOWS, Flow
 from etl.core.orders import Reject
 from etl.core.planning import Known, Rules
+from etl.core.records import REREAD
 from etl.core.timeline import DAY, Window
 from etl.errors import ContractError, TransientError
 from etl.exchange.capital_flow import read_flow, read_flows
-from etl.runs.capital_flows import plan_flows
+from etl.runs.record_reader import plan_records
 from etl.runs.spans import SpanText, backfill_planner, nightly_planner
 
 AT = 1_691_116_657_000
@@ -91,7 +92,7 @@ def test_what_is_no_liquidation_needs_only_id_time_and_type() -> None:
 def test_a_page_counts_every_row_and_gives_the_liquidations() -> None:
     page = read_flows(b"[%b,%b,%b]" % (changed(), changed(id=2, type="BORROW"), changed(id="x")), NOW)
     assert (page.length, len(page.orders), len(page.rejects)) == (3, 2, 1)
-    assert [flow.flow_id for flow in page.liquidations] == [123456]
+    assert [flow.flow_id for flow in page.records] == [123456]
 
 
 def test_what_is_no_page_is_refused() -> None:
@@ -103,12 +104,12 @@ def test_what_is_no_page_is_refused() -> None:
 
 def test_a_night_reads_from_a_day_before_the_newest_proof() -> None:
     known = Known(proven=[Window(NOW - 80 * DAY, NOW - DAY)], requested_since=NOW - 80 * DAY)
-    (target,) = plan_flows(known, nightly_planner, replace(RULES, reread=7 * DAY))
+    (target,) = plan_records(FLOWS, known, nightly_planner, replace(RULES, reread=7 * DAY))
     assert target.requested == Window(NOW - DAY - REREAD, NOW)
 
 
 def test_nothing_is_asked_for_that_flows_are_not_kept_for() -> None:
     long_kept = replace(RULES, keeps=400 * DAY)
-    targets = plan_flows(Known(), backfill_planner(SpanText(), []), long_kept)
-    assert min(target.need.start for target in targets) >= NOW - KEPT
-    assert plan_flows(Known(), backfill_planner(SpanText(since="300d", until="200d"), []), long_kept) == []
+    targets = plan_records(FLOWS, Known(), backfill_planner(SpanText(), []), long_kept)
+    assert min(target.need.start for target in targets) >= NOW - FLOWS.keeps
+    assert plan_records(FLOWS, Known(), backfill_planner(SpanText(since="300d", until="200d"), []), long_kept) == []

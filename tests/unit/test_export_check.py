@@ -3,7 +3,7 @@
 import pytest
 
 from etl.core.timeline import DAY, Window
-from etl.reporting.export_check import never_requested, unknown_symbol
+from etl.reporting.export.check import never_requested, unknown_symbol
 from etl.store.coverage import Asked
 
 NAMES = ["ADAUSDT", "BTCUSDC", "BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"]

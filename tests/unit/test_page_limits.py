@@ -134,3 +134,18 @@ def test_a_request_whose_page_was_longer_settles_a_doubt_and_there_may_be_none()
 def test_under_the_smallest_limit_an_empty_page_is_whole() -> None:
     assert note(PageLimits(1), 0) is None
     assert not is_whole(note(PageLimits(1), 1))
+
+
+@pytest.mark.parametrize("rows", [99, 101])
+def test_a_page_of_a_default_below_a_fifth_of_the_limit_or_more_is_in_doubt(rows: int) -> None:
+    doubt = note(PageLimits(1_000, 100), rows, PageRequest(WINDOW, 1_000))
+    assert (doubt is None) is (rows < 100)
+
+
+def test_a_page_of_just_a_small_default_is_never_whole_since_a_server_may_ignore_the_limit() -> None:
+    limits, request = PageLimits(1_000, 100), PageRequest(WINDOW, 1_000)
+    note(limits, 1_000, request)
+    doubts = {rows: note(limits, rows, request) for rows in (99, 100, 101)}
+    note(limits, 1_000, request)
+    assert {rows: is_whole(doubt) for rows, doubt in doubts.items()} == {99: True, 100: False, 101: True}
+    assert not any(limits.may_be_lone(doubt) for doubt in [doubts[100]] if doubt)

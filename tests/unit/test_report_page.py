@@ -53,6 +53,13 @@ def test_hostile_texts_stay_inside_the_data_and_add_no_element() -> None:
     assert embedded(html)["accounts"] == [*names[:2], "]]>&amp;  "]
 
 
+def test_captions_name_the_zone_of_days_and_hours() -> None:
+    html = page(reported.empty(time_zone="Asia/Tokyo"))
+    assert "days are those of Asia/Tokyo." in html
+    assert "Number of orders by weekday and hour, Asia/Tokyo." in html
+    assert "&lt;b&gt;" in page(reported.empty(time_zone="<b>"))
+
+
 def test_texts_that_turn_the_reading_direction_or_are_no_texts_are_made_harmless() -> None:
     data = reported.empty(accounts=["\u202eTDSU", "\ud800", "a\x00b"])
     html = page(data)

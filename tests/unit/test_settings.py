@@ -2,7 +2,9 @@
 
 import os
 import re
+import sys
 import traceback
+import zoneinfo
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -181,6 +183,10 @@ def test_a_path_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
         *(("notify_about", value) for value in ("everything", "failure gap", ",", "failure,,gap")),
         *(("notify_gap_days", value) for value in ("0", "36501")),
         *(("notify_timeout_seconds", value) for value in ("0", "301")),
+        *(
+            ("time_zone", value)
+            for value in ("Mars/Base", "europe/berlin", "Europe", "UTC+3", "../UTC", "localtime", " ")
+        ),
         ("egress", "x" * 201),
     ],
 )
@@ -211,6 +217,27 @@ def test_the_bounds_themselves_are_accepted(name: str, least: int, greatest: int
     for value in (least, greatest):
         written(f"{name} = {value}")
         assert getattr(load(), name) == value
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "America/Argentina/Ushuaia", "Asia/Kathmandu", "Etc/GMT+3"])
+def test_a_time_zone_has_a_name_of_iana(name: str) -> None:
+    assert load().time_zone == "UTC"
+    written(f"time_zone = '{name}'")
+    assert load().time_zone == name
+
+
+def test_a_machine_without_time_zone_data_leaves_a_name_to_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("tzdata", "tzdata.zoneinfo", "tzdata.zoneinfo.Etc"):
+        monkeypatch.setitem(sys.modules, package, None)
+    zoneinfo.reset_tzpath(to=[])
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        written("time_zone = 'Mars/Base'")
+        assert load().time_zone == "Mars/Base"
+        written("time_zone = '+03'")
+        assert "must be the name of a time zone" in refusal()
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 @pytest.mark.parametrize("value", ["[]", "[1]", "true", "{ gap = 1 }", "['gap', 'gaps']", "['failure,gap']"])

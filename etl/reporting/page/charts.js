@@ -196,7 +196,7 @@ function hoursChart(report, view, choice, look, width) {
   const most = Math.max(...view.hours.flat());
   if (!most) return null;
   const hint = ({ value: [hour, weekday, orders] }) =>
-    [`${WEEKDAYS[weekday]}, ${hour}:00 to ${hour + 1}:00 UTC`, [["orders", grouped(orders)]]];
+    [`${WEEKDAYS[weekday]}, ${hour}:00 to ${hour + 1}:00 ${report.time_zone}`, [["orders", grouped(orders)]]];
   const base = chartBase(look, hint);
   return {
     height: 320,

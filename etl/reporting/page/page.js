@@ -219,7 +219,8 @@ function begin() {
   const accounts = report.accounts.length ? ` · ${name} ${report.accounts.join(", ")}` : "";
   document.querySelector(".span").textContent =
     `${toTheMinute(report.since)} to ${toTheMinute(report.until)} UTC${accounts}`
-    + ` · created ${toTheMinute(report.generated_at)} UTC`;
+    + ` · created ${toTheMinute(report.generated_at)} UTC`
+    + (report.time_zone === "UTC" ? "" : ` · days and hours are those of ${report.time_zone}`);
   document.title = `Force orders, ${report.since.slice(0, 10)} to ${report.until.slice(0, 10)}`;
   offer();
   chooseByAddress();

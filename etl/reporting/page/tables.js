@@ -25,7 +25,7 @@ function tablesOf(report, view, choice) {
     symbols: symbolsTable(report, view, asset, amount),
     improvement: improvementTable(report, view),
     cascades: cascadesTable(report, view),
-    hours: hoursTable(view),
+    hours: hoursTable(report, view),
     coverage: coverageTable(report, view),
     largest: largestTable(report, view),
   };
@@ -130,14 +130,14 @@ function largestCascade(view) {
   return view.cascades.reduce((most, one) => (most && most.orders >= one.orders ? most : one), null);
 }
 
-function hoursTable(view) {
+function hoursTable(report, view) {
   const cells = view.hours.flatMap((hours, weekday) => hours.map((orders, hour) => ({ weekday, hour, orders })));
   const busiest = cells.reduce((most, cell) => (cell.orders > most.orders ? cell : most));
-  const hour = `from ${busiest.hour}:00 to ${busiest.hour + 1}:00 UTC`;
+  const hour = `from ${busiest.hour}:00 to ${busiest.hour + 1}:00 ${report.time_zone}`;
   return {
     gist: busiest.orders && `${many(sum(cells.map((cell) => cell.orders)), "order")}; the most on `
       + `${WEEKDAYS[busiest.weekday]}s ${hour}: ${grouped(busiest.orders)}.`,
-    columns: [text("UTC"), ...Array.from({ length: 24 }, (_, hour) => number(`${hour}`)), number("Total")],
+    columns: [text(report.time_zone), ...Array.from({ length: 24 }, (_, hour) => number(`${hour}`)), number("Total")],
     rows: view.hours.map((hours, weekday) => [WEEKDAYS[weekday], ...hours.map(grouped), grouped(sum(hours))]),
   };
 }

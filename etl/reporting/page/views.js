@@ -60,12 +60,12 @@ function walletOf({ account, market }) {
  * What is to become of a day: its state, and in how many days its first instant falls off what the exchange keeps.
  * A day that is not proven for no reason is young, or where proven days follow the one in which the history begins.
  */
-function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now }) {
+function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now, day_starts: starts }) {
   if (coverage === "proven" || coverage === "quarantined") return { state: coverage, daysLeft: null };
   if (coverage === "archived") return { state: "archived", daysLeft: null };
   if (coverage === "never asked") return { state: "never", daysLeft: null };
   if (coverage === "partly" && reasons === null && isOld) return { state: "begins", daysLeft: null };
-  const kept = retention === null ? Infinity : Date.parse(day) + retention * DAY - Date.parse(now);
+  const kept = retention === null ? Infinity : Date.parse(starts[day]) + retention * DAY - Date.parse(now);
   if (kept <= -DAY || /^beyond_retention(, quarantined)?$/.test(reasons)) return { state: "lost", daysLeft: null };
   const state = reasons === null ? "unread" : coverage;
   return { state, daysLeft: kept === Infinity ? null : Math.max(0, Math.floor(kept / DAY)) };

@@ -6,7 +6,9 @@ from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
 from etl.store.schema.coverage import coverage
+from etl.store.schema.exports import export_marks
 from etl.store.schema.fills import FILL_STATES, fill_checks, force_order_fills
+from etl.store.schema.income import income, income_coverage
 from etl.store.schema.mark_prices import mark_prices
 from etl.store.schema.orders import (
     ORDER_SOURCES,
@@ -16,11 +18,18 @@ from etl.store.schema.orders import (
     order_counts,
     quarantined_orders,
 )
+from etl.store.schema.reconciliations import (
+    DISCREPANCIES,
+    reconciled_days,
+    reconciliation_orders,
+    reconciliations,
+)
 from etl.store.schema.runs import RUN_STATUSES, backups, probe_results, run_days, runs, verifications
 from etl.store.schema.seals import newest_seals, seals
 
 __all__ = [
     "DECISIONS",
+    "DISCREPANCIES",
     "EVERY_SYMBOL",
     "FILL_STATES",
     "MARKET_STATES",
@@ -34,11 +43,14 @@ __all__ = [
     "cooldowns",
     "coverage",
     "decisions",
+    "export_marks",
     "fill_checks",
     "force_order_fills",
     "force_order_revisions",
     "force_orders",
     "identities",
+    "income",
+    "income_coverage",
     "instruments",
     "mark_prices",
     "metadata",
@@ -46,6 +58,9 @@ __all__ = [
     "order_counts",
     "probe_results",
     "quarantined_orders",
+    "reconciled_days",
+    "reconciliation_orders",
+    "reconciliations",
     "run_days",
     "runs",
     "seals",

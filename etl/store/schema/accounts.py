@@ -19,7 +19,7 @@ from etl.store.schema.columns import metadata, moment, one_of
 
 MARKET_STATES = ("read", "not_permitted", "absent", "unknown", "closed")
 
-DECISIONS = ("retire", "resume", "forget", "dismiss", "reset", "vanished")
+DECISIONS = ("retire", "resume", "forget", "dismiss", "reset", "vanished", "disputed")
 
 account_markets = Table(
     "account_markets",

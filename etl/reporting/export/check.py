@@ -1,18 +1,17 @@
 """Checks an export first: a misspelled symbol, or a span without history, is an error and not an empty file."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
 from sqlalchemy import Connection
 
-from etl.core.completeness import Period, judge
-from etl.core.timeline import DAY, Window, clip, iso, subtract, to_datetime, window_or_none
+from etl.core.completeness import CalendarDay, Period, Verdict, judge
+from etl.core.timeline import DAY, Window, clip, iso, subtract, to_datetime, to_millis, window_or_none
 from etl.errors import ConfigError
 from etl.reporting.completeness import first_asked, known_accounts, read_days
-from etl.reporting.export import OrderFilter, has_orders
-from etl.reporting.report_tables import start_of
+from etl.reporting.export.orders import OrderFilter, has_orders
 from etl.store.coverage import Asked, read_asked, read_gaps
 from etl.store.engine import store_errors
 from etl.store.quarantine import doubted_days
@@ -33,6 +32,7 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> i
     with store_errors():
         asked = [one for one in read_asked(connection, chosen.accounts) if is_chosen(one.market, chosen)]
         names = sorted({one.symbol for one in asked if one.symbol is not None})
+        chosen = replace(chosen, changed_since=None)
         ever = replace(chosen, since=None, until=None)
         for symbol in chosen.symbols:
             if symbol not in names and not has_orders(connection, replace(ever, symbols=[symbol])):
@@ -51,8 +51,28 @@ def check_export(connection: Connection, chosen: OrderFilter, span: Window) -> i
     return len(set(doubted))
 
 
-def incomplete_line(connection: Connection, chosen: OrderFilter, span: Window) -> str | None:
-    """What is not complete of the days of an export, in one line; None where nothing is missing, or symbols are chosen.
+@dataclass(frozen=True)
+class Calendar:
+    """The days of an export and their states."""
+
+    period: Period
+    of_day: Mapping[date, Sequence[CalendarDay]]
+    accounts: Sequence[str]
+    markets: Sequence[str]
+
+    def verdict(self, window: Window) -> Verdict | None:
+        """Whether the days in a window are complete; None: none of them is in the calendar."""
+        first = max(self.period.first, to_datetime(window.start).date())
+        last = min(self.period.last, to_datetime(window.end - 1).date())
+        if first > last:
+            return None
+        period = Period(first, last)
+        days = [day for one in period.days() for day in self.of_day.get(one, ())]
+        return judge(days, period, "UTC", self.accounts, self.markets)
+
+
+def read_calendar(connection: Connection, chosen: OrderFilter, span: Window) -> Calendar | None:
+    """The days of an export; None if symbols are chosen, of which nothing is known by day, or if there are none.
 
     Without a beginning the days begin with the first that was asked for as a whole; without an end they end with
     yesterday. Raises StoreError.
@@ -61,10 +81,11 @@ def incomplete_line(connection: Connection, chosen: OrderFilter, span: Window) -
     last = to_datetime(span.end - (DAY if chosen.until is None else 1)).date()
     if chosen.symbols or begin is None or begin > last:
         return None
-    days = read_days(connection, begin, last, accounts=chosen.accounts, markets=chosen.markets)
+    of_day: dict[date, list[CalendarDay]] = {}
+    for one in read_days(connection, begin, last, accounts=chosen.accounts, markets=chosen.markets):
+        of_day.setdefault(one.day, []).append(one)
     accounts = chosen.accounts or known_accounts(connection)
-    verdict = judge(days, Period(begin, last), "UTC", accounts, chosen.markets)
-    return None if verdict.is_complete else verdict.line
+    return Calendar(Period(begin, last), of_day, accounts, chosen.markets)
 
 
 def is_chosen(market: str, chosen: OrderFilter) -> bool:
@@ -72,7 +93,8 @@ def is_chosen(market: str, chosen: OrderFilter) -> bool:
 
 
 def window_of(day: date) -> Window:
-    return Window(start_of(day), start_of(day) + DAY)
+    start = to_millis(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    return Window(start, start + DAY)
 
 
 def unknown_symbol(symbol: str, names: Sequence[str]) -> str:
