@@ -80,6 +80,19 @@ def test_days_that_are_archived_are_not_complete_and_the_line_says_so(year: Lab,
     assert f"archived {day}" in done.stdout + done.stderr
 
 
+def test_the_statement_tells_archived_days_from_proven_and_lost_ones(year: Lab, tmp_path: Path) -> None:
+    end = midnight(year)
+    year(*IMPORT, str(order_file(year, tmp_path / "o.zip", end - 200 * DAY, end)), *MAIN)
+    days = [year.sql(f"SELECT to_timestamp({end - n * DAY} / 1000.0)::date::text AS day")[0]["day"] for n in (150, 40)]
+    out = tmp_path / "statement.html"
+    done = year("statement", "--from", days[0], "--until", days[1], "--out", str(out))
+    assert done.returncode == 3
+    assert f"main usdm archived {days[0]}.." in done.stdout
+    assert "archived: files of the exchange" in out.read_text()
+    assert 'class="archived"' in out.read_text()
+    assert 'class="proven"' in out.read_text()
+
+
 def test_a_dry_run_shows_the_same_and_stores_nothing(year: Lab, tmp_path: Path) -> None:
     end = midnight(year)
     file = str(order_file(year, tmp_path / "o.zip", end - A_YEAR, end))
