@@ -64,7 +64,7 @@ class DayCoverage(NamedTuple):
     market: str
     day: date
     coverage: str
-    """proven, quarantined, partly, not or never asked."""
+    """proven, archived, quarantined, partly, not or never asked."""
     reasons: str | None
     orders: int
     starts_at: datetime

@@ -17,9 +17,9 @@ SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
 LARGEST_SHOWN = 10
 
-STATES = ("proven", "quarantined", "partly", "not", "never asked")
+STATES = ("proven", "archived", "quarantined", "partly", "not", "never asked")
 """Of a day, from the best to the worst."""
-RARE_STATES = ("quarantined", "never asked")
+RARE_STATES = ("archived", "quarantined", "never asked")
 """Those that have a column only where there is such a day."""
 
 FILLABLE = {"not_fetched", "failed"}
@@ -161,7 +161,7 @@ def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str |
 
 
 def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> DayCoverage | None:
-    """The oldest day not read that the exchange keeps since `kept_since`, and that was requested or is yet to be.
+    """The oldest day neither read nor archived that the exchange keeps since `kept_since`, requested or yet to be.
 
     A day that is partly proven for no reason was requested in part: it is no gap, unless nothing after it is proven.
     """
@@ -171,7 +171,7 @@ def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> DayCoverage |
         (
             day
             for day in days
-            if day.coverage not in read | {"never asked"}
+            if day.coverage not in read | {"archived", "never asked"}
             and to_millis(day.starts_at) + DAY > kept_since
             and (day.day > newest_proof or FILLABLE & set((day.reasons or "").split(", ")))
         ),

@@ -43,6 +43,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("probe_results", "reconciliations"), ("SELECT", "INSERT")),
     **dict.fromkeys(("fill_checks", "income_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("reconciled_days", "reconciliation_orders"), ("SELECT", "INSERT", "UPDATE")),
+    "archive_files": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(
         (
             "procrastinate_jobs",

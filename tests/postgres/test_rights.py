@@ -21,6 +21,8 @@ NOTHING: set[str] = set()
 WRITER_AND_READER = {
     "account_markets": (ADD, READ),
     "alembic_version": (READ, READ),
+    "archive_files": (ADD, READ),
+    "archive_files_id_seq": (READ, NOTHING),
     "backups": ({"SELECT", "INSERT"}, READ),
     "backups_id_seq": (READ, NOTHING),
     "capital_flow_coverage": (ADD, NOTHING),
@@ -61,6 +63,7 @@ WRITER_AND_READER = {
     "reconciliations": ({"SELECT", "INSERT"}, READ),
     "reconciliations_id_seq": (READ, NOTHING),
     "report_liquidation_flows": (READ, READ),
+    "report_archives": (READ, READ),
     "report_scopes": (READ, READ),
     "report_slippage": (READ, READ),
     "report_costs": (READ, READ),

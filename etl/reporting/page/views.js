@@ -2,7 +2,7 @@
 
 const BARS = 40;
 // From the best to the worst.
-const STATES = ["proven", "begins", "unread", "quarantined", "partly", "not", "never", "lost"];
+const STATES = ["proven", "archived", "begins", "unread", "quarantined", "partly", "not", "never", "lost"];
 
 /** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
 function readReport(data) {
@@ -62,6 +62,7 @@ function walletOf({ account, market }) {
  */
 function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now, day_starts: starts }) {
   if (coverage === "proven" || coverage === "quarantined") return { state: coverage, daysLeft: null };
+  if (coverage === "archived") return { state: "archived", daysLeft: null };
   if (coverage === "never asked") return { state: "never", daysLeft: null };
   if (coverage === "partly" && reasons === null && isOld) return { state: "begins", daysLeft: null };
   const kept = retention === null ? Infinity : Date.parse(starts[day]) + retention * DAY - Date.parse(now);
