@@ -1,5 +1,6 @@
 """Until when every change is visible, and what a downgrade of the exports leaves."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,13 @@ VIEWS = """
 """
 
 
+def views(connection: Connection) -> list[list[str | None]]:
+    """Each with its comments. Postgres prints a view that was made from its own print with other brackets and names of
+    columns that nobody reads."""
+    rows = connection.execute(text(VIEWS)).all()
+    return [[name, re.sub(r'[()\s]|AS"numeric"|AS "numeric"', "", body), *said] for name, body, *said in rows]
+
+
 def test_a_downgrade_leaves_every_view_as_it_was(empty_database_url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.migrations_dir()))
@@ -103,9 +111,9 @@ def test_a_downgrade_leaves_every_view_as_it_was(empty_database_url: str) -> Non
         config.attributes["connection"] = connection
         alembic.upgrade(config, "0028")
         alembic.downgrade(config, "-1")
-        left = connection.execute(text(VIEWS)).all()
+        left = views(connection)
         before = migrate.current(connection) or ""
         alembic.downgrade(config, "base")
         alembic.upgrade(config, before)
-        assert connection.execute(text(VIEWS)).all() == left
+        assert views(connection) == left
         connection.commit()

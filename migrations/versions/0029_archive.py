@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0031"
+revision = "0029"
 down_revision = "0028"
 branch_labels = None
 depends_on = None
@@ -77,7 +77,7 @@ AS_OF = ("0020_reports.sql", "CREATE OR REPLACE FUNCTION force_orders_as_of", "$
 
 
 def upgrade() -> None:
-    op.execute(_text_of("0031_archive.sql"))
+    op.execute(_text_of("0029_archive.sql"))
     for what, said in COMMENTS.items():
         _comment(what, said)
 
