@@ -12,7 +12,10 @@ from typing import Any
 from etl.core.text import printable
 
 LIBRARY = "echarts.min.js"
-SCRIPTS = ("figures.js", "views.js", "tables.js", "look.js", "charts.js", "days.js", "page.js")
+SCRIPTS = (
+    *("figures.js", "views.js", "tables.js", "costs.js", "head.js"),
+    *("look.js", "charts.js", "days.js", "page.js"),
+)
 """In the order in which they depend on each other."""
 
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}

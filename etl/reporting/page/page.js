@@ -30,6 +30,8 @@ function offer() {
     account: [["", "all accounts"], ...report.accounts.map((name, index) => [index, name])],
     market: [["", "all markets"], ...report.markets.map((name, index) => [index, name])],
     symbol: [["", "all symbols"], ...report.symbols.map((name, index) => [index, name])],
+    type: [["", "all close types"], ...report.close_types.map((name, index) => [index, name])
+      .filter(([index]) => report.daily.some((row) => row.type === index))],
     asset: report.assets.map((asset) => [asset, assetName(report, asset)]),
   };
   for (const [name, choices] of Object.entries(options)) {
@@ -60,6 +62,7 @@ function chosen() {
     account: index(filters.account),
     market: index(filters.market),
     symbol: index(filters.symbol),
+    type: index(filters.type),
     asset: index(filters.asset) ?? -1,
   };
 }
@@ -72,7 +75,9 @@ function show() {
     .filter((select) => !select.parentElement.hidden)
     .map((select) => select.selectedOptions[0].label);
   document.querySelector(".chosen").textContent = `Shown: ${names.join(", ") || "everything"}`;
+  showHead();
   showFigures();
+  showCosts();
   showGaps();
   for (const name of Object.keys(CHARTS)) {
     draw(name);
@@ -90,7 +95,7 @@ function showFigures() {
   const adl = total.byType[report.close_types.indexOf("ADL")]?.orders ?? 0;
   const [exact, glance] = [decimalOf(total.units, report.scale), glanced(total.units, report.scale)];
   const asset = report.assets.length ? assetName(report, choice.asset) : "";
-  const cascade = largestCascade(view);
+  const [cost, ...besides] = costsAtAGlance(report, view.costs);
   const days = [...view.states.values()];
   const unproven = days.filter((day) => day.state !== "proven").length;
   const standings = ["begins", "unread", "never", "lost"]
@@ -107,13 +112,48 @@ function showFigures() {
       report.assets.length > 1 ? `in ${asset}, of ${grouped(view.ordersOfEveryAsset)} in all assets` : ""],
     [`Notional${asset && `, ${asset}`}`, grouped(glance), amounts.join(", ")],
     ["ADL share", percent(adl, total.orders), total.orders ? `${grouped(adl)} of ${many(total.orders, "order")}` : ""],
-    ["Largest cascade", cascade ? many(cascade.orders, "order") : "–",
-      cascade ? `in ${duration(cascade.seconds)}, ${cascade.startedAt.slice(0, 10)}` : ""],
+    ["What it cost", cost ?? "–",
+      [...besides, total.orders && (view.costs.known
+        ? `known of ${grouped(view.costs.known)} of ${many(total.orders, "order")}` : "not read")]
+        .filter(Boolean).join(", ")],
     ["Days not proven", days.length ? grouped(unproven) : "–",
       standings.join(", ") || (days.length ? `of ${grouped(days.length)}` : "nothing read yet")],
   ];
   document.querySelector(".figures").replaceChildren(...figures.map(([name, value, aside]) =>
     element("div", [element("dt", name), element("dd", value, "value"), element("dd", aside, "aside")])));
+}
+
+function showHead() {
+  const head = statedHead(report, view, choice);
+  const place = document.querySelector("#verdict");
+  place.classList.toggle("complete", head.isComplete);
+  place.querySelector("h2").textContent = head.title;
+  place.querySelector(".line").textContent = head.line;
+  const strip = head.counts.map(([state, days]) => {
+    const part = element("span");
+    part.style.flexGrow = days;
+    part.style.setProperty("--swatch", `var(--day-${state})`);
+    return part;
+  });
+  place.querySelector(".strip").replaceChildren(...strip);
+  showLegend(place.querySelector(".legend"), head.counts.map(([state, days]) =>
+    [`${grouped(days)} ${STATE_NAMES[state]}`, `var(--day-${state})`]));
+  place.querySelector(".scope").textContent = head.scope;
+  const hint = place.querySelector(".hint");
+  hint.hidden = !head.hint;
+  hint.querySelector("code").textContent = head.hint;
+}
+
+function showCosts() {
+  const place = document.querySelector("#costs");
+  const { totals, months } = costTables(report, view);
+  place.querySelector(".beside").hidden = !totals.rows.length;
+  fill(place.querySelector(".totals"), totals.columns, totals.rows);
+  fill(place.querySelector(".months"), months.columns, months.rows);
+  place.querySelector(".known").textContent = costsKnown(view.costs);
+  const nothing = place.querySelector(".nothing");
+  nothing.textContent = nothingOf("costs", report, view);
+  nothing.hidden = !nothing.textContent;
 }
 
 function showGaps() {

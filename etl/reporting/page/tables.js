@@ -4,8 +4,10 @@ const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Satur
 const STATE_NAMES = {
   proven: "proven",
   begins: "history begins",
+  future: "future",
   unread: "not read yet",
   quarantined: "unreadable row",
+  disputed: "disputed",
   partly: "partly proven",
   not: "not proven",
   never: "never asked for",
@@ -26,7 +28,7 @@ function tablesOf(report, view, choice) {
     cascades: cascadesTable(report, view),
     hours: hoursTable(report, view),
     coverage: coverageTable(report, view),
-    largest: largestTable(report, view),
+    largest: largestTable(report, view, asset),
   };
 }
 
@@ -121,7 +123,7 @@ function cascadesTable(report, view) {
 /** Each asset's amount by itself: different assets are never added. */
 function amountsOf(amounts) {
   return Object.entries(amounts)
-    .map(([asset, amount]) => (amount === null ? "–" : `${grouped(amount)} ${asset}`))
+    .map(([asset, amount]) => (amount === null ? "–" : `${grouped(trimmed(amount))} ${asset}`))
     .join(", ");
 }
 
@@ -158,21 +160,22 @@ function coverageTable(report, view) {
   };
 }
 
-function largestTable(report, view) {
-  const cell = (value) => (value === null ? "–" : value);
-  const amount = (value) => (value === null ? "–" : grouped(value));
+function largestTable(report, view, asset) {
+  const cell = (value) => value ?? "–";
+  const amount = (value) => (value === null ? "–" : grouped(trimmed(value)));
   return {
     gist: view.largest.length && `The ${many(view.largest.length, "largest order")}.`,
     columns: [
-      text("Time, UTC"), text("Account"), ...ofMarket(report, text("Market")), text("Symbol"), text("Type"),
-      text("Closed"), number("Notional"), text("Asset"), number("Quantity"), number("Average price"),
-      number("Better by, bps"), number("Order id"),
+      text("Time, UTC"), text("Account"), ...ofMarket(report, text("Market")), text("Symbol"), number("Order id"),
+      text("Type"), text("Closed"), number(`Notional, ${asset}`), number("Quantity"), number("Average price"),
+      number("Better by, bps"), number("Cost"),
     ],
     rows: view.largest.map(({ cells }) => {
-      const [account, market, symbol, id, time, type, closed, quantity, price, notional, asset, improvement] = cells;
+      const [account, market, symbol, id, time, type, closed, quantity, price, notional, , improvement, cost] = cells;
       return [
-        spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, type, cell(closed),
-        amount(notional), cell(asset), amount(quantity), amount(price), amount(improvement), String(id),
+        spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, String(id), type,
+        cell(closed), amount(notional), amount(quantity), amount(price), amount(improvement),
+        cost ? amountsOf(cost) : "–",
       ];
     }),
   };
@@ -207,6 +210,7 @@ function nothingOf(name, report, view) {
     return `No force order is stored in this span${none}.`;
   }
   if (name === "improvement") return "No order of this choice has both a price and a fill.";
+  if (name === "costs") return costsUnknown(view);
   if (name === "cascades") return "No cascade: no two orders came in quick succession.";
   return "No force order is stored for this choice.";
 }
