@@ -3,26 +3,24 @@
 const HOW_TO_READ = "To read them: force-orders sync, or all that the exchange still keeps at once: "
   + "force-orders backfill --costs.";
 
-/** `{totals, months}`: columns and rows, by asset and by month and asset. */
-function costTables(report, view) {
+/** A row for each asset, and below them one for each month and asset. */
+function costsTable(report, view) {
   const amount = (units) => (units === null ? "–" : grouped(decimalOf(units, report.costScale)));
-  const amounts = ({ pnl, commission, fee, total }) => [pnl, commission, fee, total].map(amount);
-  const kinds = [number("Realised"), number("Commission"), number("Clearance fee"), number("Total")];
+  const row = (first, { of, pnl, commission, fee, total }) => [first, of, ...[pnl, commission, fee, total].map(amount)];
+  const { assets, months } = view.costs;
   return {
-    totals: {
-      columns: [text("Asset"), ...kinds],
-      rows: view.costs.assets.map((row) => [row.of, ...amounts(row)]),
-    },
-    months: {
-      columns: [text("Month"), text("Asset"), ...kinds],
-      rows: view.costs.months.map((row) => [row.month, row.of, ...amounts(row)]),
-    },
+    columns: [
+      text("Month"), text("Asset"), number("Realised"), number("Commission"), number("Clearance fee"), number("Total"),
+    ],
+    rows: [...assets.map((own) => row("all", own)), ...months.map((own) => row(own.month, own))],
+    sums: assets.length,
   };
 }
 
-/** The totals of each asset in one line, to the size of which a figure is read. */
+/** The total of the first asset, whose name stands elsewhere, and those of the others with theirs. */
 function costsAtAGlance(report, { assets }) {
-  return assets.map(({ of, total }) => `${grouped(glanced(total, report.costScale))} ${of}`);
+  const amounts = assets.map(({ total }) => grouped(glanced(total, report.costScale)));
+  return amounts.map((amount, place) => (place ? `${amount} ${assets[place].of}` : amount));
 }
 
 /** Of how many orders the costs are known, and why not of the others. */
@@ -32,9 +30,8 @@ function costsKnown({ known, orders, reasons }) {
   return `Known of ${grouped(known)} of ${many(orders, "order")}${why && ` (${why})`}.`;
 }
 
-/** What stands in place of the tables, or below them where something is missing; "" where nothing is. */
+/** What is missing, and how to read it; "" where nothing is. */
 function costsUnknown({ costs }) {
-  if (!costs.orders) return "No force order is stored for this choice.";
-  if (costs.known === costs.orders) return costs.assets.length ? "" : "Nothing was booked: no order of this choice was filled.";
-  return `${costs.known || costs.assets.length ? "Not all costs are read" : "No cost of these orders is read"}. ${HOW_TO_READ}`;
+  if (costs.known === costs.orders) return "";
+  return `${costs.known ? "The costs of some orders are not known" : "No order's costs are known"}. ${HOW_TO_READ}`;
 }

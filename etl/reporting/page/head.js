@@ -1,25 +1,17 @@
 // The head of the page: whether what is shown is complete, in the words of the command, and the days by state.
 
-/** `{title, isComplete, line, counts, scope, hint}`, texts for people. */
+/** `{title, isComplete, line, counts, hint}`, texts for people. */
 function statedHead(report, view, choice) {
   const counts = STATES.map((state) => [state, view.coverage.filter((day) => day.state === state).length])
     .filter(([, days]) => days);
   const { isComplete = false, line = "not complete: nothing is known of this choice" } = view.verdict ?? {};
-  const narrowed = [
-    choice.symbol !== null && "symbol", choice.type !== null && "close type", report.assets.length > 1 && "quote asset",
-  ].filter(Boolean);
   return {
     title: isComplete ? "Complete" : "Not complete",
     isComplete,
     line,
     counts,
-    scope: narrowed.length ? `Whatever the ${listed(narrowed)}: days are proven for all orders or for none.` : "",
     hint: statementCommand(report, choice),
   };
-}
-
-function listed(words) {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 /** How to have the same signed; "" where there is no day. An account that a shell would read otherwise is not named. */

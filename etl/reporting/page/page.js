@@ -10,6 +10,7 @@ const CHARTS = {
 };
 const GAPS_SHOWN = 6;
 const PAPER = { daily: 640, coverage: 310, symbols: 310, improvement: 310, cascades: 310, hours: 310 }; // pixels on A4
+const HIGHEST = { symbols: 230, improvement: 230, cascades: 230, hours: 230 };
 
 const report = readReport(JSON.parse(document.getElementById("report-data").textContent));
 const filters = document.forms[0].elements;
@@ -95,6 +96,7 @@ function showFigures() {
   const adl = total.byType[report.close_types.indexOf("ADL")]?.orders ?? 0;
   const [exact, glance] = [decimalOf(total.units, report.scale), glanced(total.units, report.scale)];
   const asset = report.assets.length ? assetName(report, choice.asset) : "";
+  const cascade = largestCascade(view);
   const [cost, ...besides] = costsAtAGlance(report, view.costs);
   const days = [...view.states.values()];
   const unproven = days.filter((day) => day.state !== "proven").length;
@@ -112,7 +114,9 @@ function showFigures() {
       report.assets.length > 1 ? `in ${asset}, of ${grouped(view.ordersOfEveryAsset)} in all assets` : ""],
     [`Notional${asset && `, ${asset}`}`, grouped(glance), amounts.join(", ")],
     ["ADL share", percent(adl, total.orders), total.orders ? `${grouped(adl)} of ${many(total.orders, "order")}` : ""],
-    ["What it cost", cost ?? "–",
+    ["Largest cascade", cascade ? many(cascade.orders, "order") : "–",
+      cascade ? `in ${duration(cascade.seconds)}, ${cascade.startedAt.slice(0, 10)}` : ""],
+    [`What it cost${view.costs.assets.length ? `, ${view.costs.assets[0].of}` : ""}`, cost ?? "–",
       [...besides, total.orders && (view.costs.known
         ? `known of ${grouped(view.costs.known)} of ${many(total.orders, "order")}` : "not read")]
         .filter(Boolean).join(", ")],
@@ -138,7 +142,6 @@ function showHead() {
   place.querySelector(".strip").replaceChildren(...strip);
   showLegend(place.querySelector(".legend"), head.counts.map(([state, days]) =>
     [`${grouped(days)} ${STATE_NAMES[state]}`, `var(--day-${state})`]));
-  place.querySelector(".scope").textContent = head.scope;
   const hint = place.querySelector(".hint");
   hint.hidden = !head.hint;
   hint.querySelector("code").textContent = head.hint;
@@ -146,13 +149,13 @@ function showHead() {
 
 function showCosts() {
   const place = document.querySelector("#costs");
-  const { totals, months } = costTables(report, view);
-  place.querySelector(".beside").hidden = !totals.rows.length;
-  fill(place.querySelector(".totals"), totals.columns, totals.rows);
-  fill(place.querySelector(".months"), months.columns, months.rows);
+  const { columns, rows, sums } = costsTable(report, view);
+  place.querySelector(".scroll").hidden = !rows.length;
+  fill(place.querySelector("table"), columns, rows);
+  for (const row of place.querySelectorAll(`tbody tr:nth-child(-n + ${sums})`)) row.className = "sum";
   place.querySelector(".known").textContent = costsKnown(view.costs);
   const nothing = place.querySelector(".nothing");
-  nothing.textContent = nothingOf("costs", report, view);
+  nothing.textContent = view.costs.orders ? costsUnknown(view) : nothingOf("costs", report, view);
   nothing.hidden = !nothing.textContent;
 }
 
@@ -183,10 +186,11 @@ function draw(name) {
     return;
   }
   showLegend(section.querySelector(".legend"), made.legend ?? []);
-  place.style.height = `${made.height}px`;
+  const height = look.printing ? Math.min(made.height, HIGHEST[name] ?? Infinity) : made.height;
+  place.style.height = `${height}px`;
   place.setAttribute("aria-label", tables[name].gist);
-  if (!drawn.has(name)) drawn.set(name, echarts.init(place, null, { renderer: "svg", width, height: made.height }));
-  drawn.get(name).resize({ width, height: made.height });
+  if (!drawn.has(name)) drawn.set(name, echarts.init(place, null, { renderer: "svg", width, height }));
+  drawn.get(name).resize({ width, height });
   drawn.get(name).setOption(made.option, { notMerge: true });
 }
 
@@ -208,7 +212,8 @@ function showNumbers(name) {
 function fill(table, columns, rows, head = (column) => element("th", column.name)) {
   const heads = columns.map((column, place) => Object.assign(head(column, place), { scope: "col" }));
   heads.forEach((cell, place) => cell.classList.toggle("number", columns[place].numeric));
-  const cells = (row) => row.map((content, place) => element("td", content, columns[place].numeric ? "number" : ""));
+  const kind = ({ numeric, wraps }) => [numeric && "number", wraps && "wraps"].filter(Boolean).join(" ");
+  const cells = (row) => row.map((content, place) => element("td", content, kind(columns[place])));
   table.replaceChildren(
     element("thead", element("tr", heads)),
     element("tbody", rows.map((row) => element("tr", cells(row)))),

@@ -16,6 +16,7 @@ const STATE_NAMES = {
 
 const text = (name) => ({ name, numeric: false });
 const number = (name) => ({ name, numeric: true });
+const wrapped = (column) => ({ ...column, wraps: true });
 
 /** `{gist, columns, rows}` by section; `gist` is null and there are no rows where there is nothing to draw. */
 function tablesOf(report, view, choice) {
@@ -121,10 +122,10 @@ function cascadesTable(report, view) {
 }
 
 /** Each asset's amount by itself: different assets are never added. */
-function amountsOf(amounts) {
+function amountsOf(amounts, between = ", ") {
   return Object.entries(amounts)
     .map(([asset, amount]) => (amount === null ? "–" : `${grouped(trimmed(amount))} ${asset}`))
-    .join(", ");
+    .join(between);
 }
 
 function largestCascade(view) {
@@ -166,16 +167,16 @@ function largestTable(report, view, asset) {
   return {
     gist: view.largest.length && `The ${many(view.largest.length, "largest order")}.`,
     columns: [
-      text("Time, UTC"), text("Account"), ...ofMarket(report, text("Market")), text("Symbol"), number("Order id"),
-      text("Type"), text("Closed"), number(`Notional, ${asset}`), number("Quantity"), number("Average price"),
-      number("Better by, bps"), number("Cost"),
+      text("Time, UTC"), wrapped(text("Account")), ...ofMarket(report, text("Market")), wrapped(text("Symbol")),
+      number("Order id"), text("Type"), text("Closed"), number(`Notional, ${asset}`), number("Quantity"),
+      number("Average price"), number("Better by, bps"), wrapped(number("Cost")),
     ],
     rows: view.largest.map(({ cells }) => {
       const [account, market, symbol, id, time, type, closed, quantity, price, notional, , improvement, cost] = cells;
       return [
         spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, String(id), type,
         cell(closed), amount(notional), amount(quantity), amount(price), amount(improvement),
-        cost ? amountsOf(cost) : "–",
+        cost ? amountsOf(cost, ",\n") : "–",
       ];
     }),
   };
@@ -210,7 +211,6 @@ function nothingOf(name, report, view) {
     return `No force order is stored in this span${none}.`;
   }
   if (name === "improvement") return "No order of this choice has both a price and a fill.";
-  if (name === "costs") return costsUnknown(view);
   if (name === "cascades") return "No cascade: no two orders came in quick succession.";
   return "No force order is stored for this choice.";
 }

@@ -36,9 +36,10 @@ function readReport(data) {
       account, market, startedAt, seconds, orders, symbols, amounts, peak,
     })),
     coverage: coverageOf(data),
-    largest: data.largest.map((row) => (
-      { account: row[0], market: row[1], symbol: row[2], type: data.close_types.indexOf(row[5]), asset: row[10], cells: row }
-    )),
+    largest: data.largest.map((cells) => {
+      const [account, market, symbol, , , type, , , , , asset] = cells;
+      return { account, market, symbol, type: data.close_types.indexOf(type), asset, cells };
+    }),
   };
 }
 
@@ -118,7 +119,8 @@ function viewOf(report, choice) {
     symbols: [...groupedBy(daily, listedAs).values()]
       .map((rows) => ({ market: rows[0].market, symbol: rows[0].symbol, ...tally(rows) }))
       .sort((one, other) => (other.units > one.units ? 1 : other.units < one.units ? -1 : other.orders - one.orders)),
-    costs: costsIn(report.costs.filter(isChosen), report.costStates.filter(isChosen), total.orders),
+    costs: costsIn(report.costs.filter(isChosen), report.costStates.filter(isChosen), total.orders,
+      report.quote_assets[choice.asset]),
     bins: binned(report.bins.filter(isChosen)),
     hours: weekOf(report.hours.filter(isChosen)),
     cascades: largestCascades(report.cascades.filter(ofWallet)),
@@ -129,19 +131,21 @@ function viewOf(report, choice) {
   };
 }
 
-/** Costs by asset and by month and asset, newest month first, and of how many orders they are known. */
-function costsIn(costs, states, orders) {
+/** Costs by asset, and by month and asset: the newest month and the chosen asset first. For how many orders known. */
+function costsIn(costs, states, orders, chosenAsset) {
   const known = sum(states.filter(({ because }) => because === null).map((row) => row.orders));
   const unknown = groupedBy(states.filter(({ because }) => because !== null), ({ because }) => because);
+  const byAsset = ({ of: one }, { of: other }) => (
+    (other === chosenAsset) - (one === chosenAsset) || (one < other ? -1 : 1)
+  );
   const summed = (rows) => ({ of: rows[0].of, month: rows[0].month, ...summedCosts(rows.map((row) => row.amounts)) });
   return {
     known,
     orders,
     reasons: [...unknown].map(([because, rows]) => ({ because, orders: sum(rows.map((row) => row.orders)) })),
-    assets: [...groupedBy(costs, ({ of }) => of).values()].map(summed)
-      .sort((one, other) => (one.of < other.of ? -1 : 1)),
+    assets: [...groupedBy(costs, ({ of }) => of).values()].map(summed).sort(byAsset),
     months: [...groupedBy(costs, ({ month, of }) => `${month} ${of}`).values()].map(summed)
-      .sort((one, other) => (one.month === other.month ? (one.of < other.of ? -1 : 1) : one.month < other.month ? 1 : -1)),
+      .sort((one, other) => (one.month === other.month ? byAsset(one, other) : one.month < other.month ? 1 : -1)),
   };
 }
 
