@@ -74,10 +74,10 @@ def report(
         data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone, besides)
     if html is None:
         print_line(headline(data))
-        for line in completeness_lines(data):
+        for line in [*completeness_lines(data), *cost_lines(data)]:
             print_line(line)
         print_tables([*report_tables(data), *cost_tables(data)])
-        for line in [*cost_lines(data), *quarantine_lines(data), *reconciliation_lines(data)]:
+        for line in [*quarantine_lines(data), *reconciliation_lines(data)]:
             print_line(line)
     else:
         _write_page(data, html)

@@ -1,0 +1,12 @@
+"""What a page of `force-orders report` was made of."""
+
+import json
+import re
+from typing import Any
+
+
+def page_data(page: str) -> dict[str, Any]:
+    """The data that a page holds."""
+    (found,) = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    data: dict[str, Any] = json.loads(found)
+    return data
