@@ -189,7 +189,8 @@ class ReportData:
     def as_json(self) -> dict[str, Any]:
         """For the page: names as indexes, decimals as text with all digits, times as ISO 8601.
 
-        An order id is text as well: it may have more digits than a JavaScript number.
+        An order id is text as well: it may have more digits than a JavaScript number. Rows of one account, market,
+        symbol and so on stand together.
         """
         quoted = {row.quote_asset for row in self.daily} | {row.quote_asset for row in self.costs}
         assets = sorted(asset for asset in quoted if asset is not None)
@@ -212,22 +213,27 @@ class ReportData:
             "quote_assets": assets,
             "close_types": [close_type.value for close_type in CloseType],
             "verdicts": [[account[one.account], market[one.market], *one.verdict] for one in self.verdicts],
-            "daily": [*map(cells, self.daily)],
-            "improvements": {"bin_bps": BIN_BPS, "rows": [*map(cells, self.improvements)]},
-            "hours": [*map(cells, self.hours)],
+            "daily": _alike(map(cells, self.daily)),
+            "improvements": {"bin_bps": BIN_BPS, "rows": _alike(map(cells, self.improvements))},
+            "hours": _alike(map(cells, self.hours)),
             "cascades": [[account[row.account], market[row.market], *_plain(row[2:])] for row in self.cascades],
             "coverage": [
                 [account[row.account], market[row.market], f"{row.day}", row.state.value, row.reasons, row.orders]
                 for row in self.coverage
             ],
             "day_starts": {row.day.isoformat(): _instant(to_millis(row.starts_at)) for row in self.coverage},
-            "costs": [*map(cells, self.costs)],
-            "cost_states": [*map(cells, self.cost_states)],
+            "costs": _alike(map(cells, self.costs)),
+            "cost_states": _alike(map(cells, self.cost_states)),
             "largest": [
                 [account[row.account], market[row.market], row.symbol, str(row.order_id), *_plain(row[4:])]
-                for row in self.largest
+                for row in sorted(self.largest, key=lambda row: (row.account, row.market, row.symbol, row.close_type))
             ],
         }
+
+
+def _alike(rows: Iterable[list[Any]]) -> list[list[Any]]:
+    """Sorted by account, market, symbol, quote asset and close type, so that they pack well."""
+    return sorted(rows, key=lambda row: [-1 if cell is None else cell for cell in row[:5]])
 
 
 def _indexes(names: Sequence[str]) -> dict[str | None, int | None]:

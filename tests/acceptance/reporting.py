@@ -4,9 +4,10 @@ import json
 import re
 from typing import Any
 
+from tests.packed import unpacked_page
+
 
 def page_data(page: str) -> dict[str, Any]:
     """The data that a page holds."""
     (found,) = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    data: dict[str, Any] = json.loads(found)
-    return data
+    return unpacked_page(json.loads(found))

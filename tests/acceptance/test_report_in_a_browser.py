@@ -140,7 +140,8 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     assert figures["Days not proven"][0] == str(len({row[2] for row in covered if row[3] != "proven"}))
     wanted = [row for row in RICH["largest"] if row[10] == asset and row[0] in accounts]
     wanted = [row for row in wanted if choice.get("symbol") in (None, row[2])]
-    wanted = [row for row in wanted if choice.get("type") in (None, row[5])][:50]
+    wanted = [row for row in wanted if choice.get("type") in (None, row[5])]
+    wanted = sorted(wanted, key=lambda row: -Decimal(row[9]))[:50]
     assert [row[3] for row in browser.value(ROWS.format("largest"))] == [row[3] for row in wanted]
     assert browser.complaints() == []
 

@@ -113,19 +113,19 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
             [1, 0, True, of_main],
         ],
         "daily": [
-            [1, 0, 0, 1, 1, "2026-03-05", 1, "10.0070"],
-            [1, 0, 0, 1, 0, "2026-03-05", 1, "199.00"],
             [0, 0, 2, None, 0, "2026-03-06", 1, None],
+            [1, 0, 0, 1, 0, "2026-03-05", 1, "199.00"],
+            [1, 0, 0, 1, 1, "2026-03-05", 1, "10.0070"],
             [1, 0, 1, 0, 0, "2026-03-06", 1, "0"],
         ],
         "improvements": {
             "bin_bps": 5,
-            "rows": [[0, 0, 2, None, 0, 0, 1], [1, 0, 0, 1, 1, -10, 1], [1, 0, 0, 1, 0, -50, 1]],
+            "rows": [[0, 0, 2, None, 0, 0, 1], [1, 0, 0, 1, 0, -50, 1], [1, 0, 0, 1, 1, -10, 1]],
         },
         "hours": [
             [0, 0, 2, None, 0, 4, 23, 1],
-            [1, 0, 0, 1, 1, 3, 2, 1],
             [1, 0, 0, 1, 0, 3, 2, 1],
+            [1, 0, 0, 1, 1, 3, 2, 1],
             [1, 0, 1, 0, 0, 4, 0, 1],
         ],
         "cascades": [[1, 0, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, {"USDT": "209.0070"}, 1]],
@@ -139,10 +139,10 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
         "costs": [],
         "cost_states": [],
         "largest": [
-            [1, 0, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
-            [1, 0, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
-            [1, 0, "ETHUSDC", str(BEYOND_A_DOUBLE), "2026-03-06T00:00:00.000Z", "LIQUIDATION", "LONG", *third],
             [0, 0, "ODDCOIN", "7", "2026-03-06T23:59:59.999Z", "LIQUIDATION", "LONG", *fourth],
+            [1, 0, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
+            [1, 0, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
+            [1, 0, "ETHUSDC", str(BEYOND_A_DOUBLE), "2026-03-06T00:00:00.000Z", "LIQUIDATION", "LONG", *third],
         ],
     }
 

@@ -133,6 +133,14 @@ def rich(
     data["cascades"].sort(key=lambda row: row[2])
     _add_costs(data, Random(seed))
     data["verdicts"] = verdicts_of(data)
+    return with_rows_alike_together(data)
+
+
+def with_rows_alike_together(data: dict[str, Any]) -> dict[str, Any]:
+    """As a report has them."""
+    for rows in (data["daily"], data["improvements"]["rows"], data["hours"], data["costs"], data["cost_states"]):
+        rows.sort(key=lambda row: row[:5])
+    data["largest"].sort(key=lambda row: (row[0], row[1], row[2], row[5]))
     return data
 
 

@@ -11,8 +11,17 @@ const FINAL = {
   "beyond retention": "lost",
 };
 
+/** The same data with rows in place of columns. */
+function rowsOf(data) {
+  const isPacked = (value) => value !== null && typeof value === "object" && "columns" in value;
+  const entries = Object.entries(data).map(([name, value]) => [name, isPacked(value) ? unpacked(value) : value]);
+  const { bin_bps, rows } = data.improvements;
+  return { ...Object.fromEntries(entries), improvements: { bin_bps, rows: unpacked(rows) } };
+}
+
 /** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
-function readReport(data) {
+function readReport(packed) {
+  const data = rowsOf(packed);
   const scale = scaleOf(data.daily.map((row) => row[7]).filter((notional) => notional !== null));
   const daily = data.daily.map(([account, market, symbol, asset, type, day, orders, notional]) => ({
     account, market, symbol, asset: asset ?? -1, type, day, orders,
@@ -36,11 +45,23 @@ function readReport(data) {
       account, market, startedAt, seconds, orders, symbols, amounts, peak,
     })),
     coverage: coverageOf(data),
-    largest: data.largest.map((cells) => {
-      const [account, market, symbol, , , type, , , , , asset] = cells;
-      return { account, market, symbol, type: data.close_types.indexOf(type), asset, cells };
-    }),
+    largest: byNotional(data),
   };
+}
+
+/** Every order that any choice may list, the largest first; one of which no amount is known last. */
+function byNotional(data) {
+  const amounts = data.largest.map((cells) => cells[9]).filter((notional) => notional !== null);
+  const scale = scaleOf(amounts);
+  const orders = data.largest.map((cells) => {
+    const [account, market, symbol, , time, type, , , , notional, asset] = cells;
+    const units = notional === null ? null : unitsOf(notional, scale);
+    return { account, market, symbol, type: data.close_types.indexOf(type), asset, units, time, cells };
+  });
+  const known = ({ units }) => Number(units !== null);
+  return orders.sort((one, other) => known(other) - known(one)
+    || (one.units < other.units ? 1 : one.units > other.units ? -1 : 0)
+    || (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
 }
 
 /** What orders changed in the wallet, as whole units of `costScale`, and of how many of them it is known. */
