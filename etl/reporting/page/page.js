@@ -10,6 +10,7 @@ const CHARTS = {
 };
 const GAPS_SHOWN = 6;
 const PAPER = { daily: 640, coverage: 310, symbols: 310, improvement: 310, cascades: 310, hours: 310 }; // pixels on A4
+const LONG = 200; // days, from which on the calendar has the width of the paper
 const HIGHEST = { symbols: 230, improvement: 230, cascades: 230, hours: 230 };
 
 const report = readReport(JSON.parse(document.getElementById("report-data").textContent));
@@ -173,7 +174,9 @@ function draw(name) {
   const place = section.querySelector(".chart");
   const look = lookNow();
   place.hidden = false;
-  const width = look.printing ? PAPER[name] : place.clientWidth;
+  const isLong = name === "coverage" && view.states.size > LONG;
+  section.classList.toggle("years", isLong);
+  const width = look.printing ? PAPER[isLong ? "daily" : name] : place.clientWidth;
   const made = CHARTS[name](report, view, choice, look, width);
   place.hidden = !made;
   const nothing = section.querySelector(".nothing");
