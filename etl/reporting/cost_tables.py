@@ -10,8 +10,6 @@ from etl.reporting.report_data import Cost, ReportData
 from etl.reporting.report_tables import EXACT, format_number
 from etl.reporting.table import MARKET, MIN_WIDTH, Table, lone_market, table
 
-HOW_TO_READ = "costs are read by force-orders sync, or all at once by force-orders backfill --costs"
-
 
 def cost_tables(data: ReportData) -> list[Table]:
     """A row for each month, market and asset; none where nothing is known."""
@@ -34,8 +32,7 @@ def cost_lines(data: ReportData) -> list[str]:
     known = sum(row.orders for row in data.cost_states if row.incomplete_because is None)
     if known == data.orders:
         return []
-    whose = f"costs are known of {known:,} of {many(data.orders, 'order')}" if known else "no order's costs are known"
-    return [f"{whose}; {HOW_TO_READ}"]
+    return [f"costs known of {known:,} of {many(data.orders, 'order')}; read by force-orders sync, backfill --costs"]
 
 
 def _amounts(rows: Sequence[Cost]) -> list[Decimal | None]:

@@ -212,7 +212,11 @@ class ReportData:
             "symbols": list(self.symbols),
             "quote_assets": assets,
             "close_types": [close_type.value for close_type in CloseType],
-            "verdicts": [[account[one.account], market[one.market], *one.verdict] for one in self.verdicts],
+            "verdicts": [
+                [account[one.account], market[one.market], *one.verdict]
+                for one in self.verdicts
+                if one.market in market
+            ],
             "daily": _alike(map(cells, self.daily)),
             "improvements": {"bin_bps": BIN_BPS, "rows": _alike(map(cells, self.improvements))},
             "hours": _alike(map(cells, self.hours)),

@@ -173,6 +173,15 @@ def test_an_account_that_was_never_read_leaves_the_report_incomplete(lab: Labs) 
     assert "account2" not in both("report", "--account", "main").stdout
 
 
+def test_a_market_of_which_nothing_is_known_is_never_complete(lab: Labs) -> None:
+    demo = read_history(lab)
+    line = demo("report", "--market", "coinm").stdout.splitlines()[1]
+    assert line.startswith("not complete: ")
+    assert "main" in line
+    data = page_data(demo("report", "--market", "coinm", "--html", "-").stdout)
+    assert (data["markets"], data["verdicts"][0][2:]) == ([], [False, line])
+
+
 def test_a_report_asks_the_exchange_nothing(lab: Labs) -> None:
     demo = lab(Scenario(), histories={"main": Generated(Profile("quiet"))})
     assert demo("backfill").returncode == 0

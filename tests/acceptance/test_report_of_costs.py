@@ -97,14 +97,15 @@ def test_the_terminal_has_the_costs_of_each_month_and_asset(lab: Labs) -> None:
     for row in rows:
         total = f"{row['total']:,f}".rstrip("0").rstrip(".")
         assert [line for line in lines if line[:2] == [row["month"], row["asset"]] and line[-1] == total]
-    assert "costs are known" not in printed, "of all orders they are"
+    assert "costs known" not in printed, "of all orders they are"
 
 
 def test_costs_that_were_never_read_are_said_to_be_unknown(lab: Labs) -> None:
     made = market_of(lab, "usdm")
     assert made("backfill").returncode == 0
     printed = made("report").stdout
-    assert "no order's costs are known; costs are read by force-orders sync" in printed
+    orders = made.sql("SELECT count(*) FROM force_orders")[0]["count"]
+    assert f"\ncosts known of 0 of {orders} orders; read by force-orders sync, backfill --costs\n" in printed
     assert "what it cost" not in printed
     data = page_data(made("report", "--html", "-").stdout)
     assert (data["costs"], {row[-1] for row in data["largest"]}) == ([], {None})
