@@ -13,7 +13,7 @@ from threading import Event, Thread
 import requests
 
 from benchmarks.budget import SPEED, FastClock
-from benchmarks.places import database, simulator
+from benchmarks.places import database, orders_alone, simulator
 from benchmarks.table import Figure
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
@@ -35,17 +35,25 @@ MINUTES = 5
 
 PATIENCE_S = 120
 
+WHOLE_NIGHT = 50 + 30 + 5
+"""Weight of a night without anything new: the force orders, one type of income, the list of all orders."""
+
 
 def figures(server: str) -> Iterator[Figure]:
     for budget in (ALLOWANCE // 2, ALLOWANCE):
-        nights, throttled = measured(server, budget)
+        nights, throttled = measured(server, budget, 50, is_whole=False)
         yield Figure(f"accounts a minute, nights at {budget} weight a minute", f"{nights:.1f}", f"{budget // 50}")
         yield Figure("… answers with 429 or 418", str(throttled), aim="0")
+        whole, _ = measured(server, budget, WHOLE_NIGHT, is_whole=True)
+        yield Figure("… with income and the list of all orders", f"{whole:.1f}", f"{budget // WHOLE_NIGHT}")
 
 
-def measured(server: str, budget: int) -> tuple[float, int]:
-    """Accounts synced in each whole minute, and the number of responses 429 and 418."""
-    accounts = demo_accounts(budget // 50 * (MINUTES + 2))
+def measured(server: str, budget: int, weight: int, *, is_whole: bool) -> tuple[float, int]:
+    """Accounts synced in each whole minute, and the number of responses 429 and 418.
+
+    `weight`: of one night; `is_whole`: whether it reads income and the list of all orders too.
+    """
+    accounts = demo_accounts(budget // weight * (MINUTES + 2))
     switches = {"profile": "quiet", "accounts": len(accounts), "clock_speed": SPEED, "weight_limit": ALLOWANCE}
     with simulator(**switches) as url, database(server) as place, TemporaryDirectory() as directory:
         keys = {one.name: _keys(Path(directory), one) for one in accounts}
@@ -57,6 +65,7 @@ def measured(server: str, budget: int) -> tuple[float, int]:
             recv_window_ms=60_000,
             accounts=keys,
         )
+        settings = settings if is_whole else orders_alone(settings)
         with connection_to(engine_for(place)) as connection:
             for one in accounts:
                 known = Finding(Window(local_now() - 80 * DAY, local_now() - DAY), Verdict.PROVEN)

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from etl.embedded.server import EmbeddedPostgres
+from etl.settings.model import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 from etl.store import migrate
 from etl.store.engine import connection_to, engine_for
@@ -28,6 +29,15 @@ LAUNCHER = ROOT / "benchmarks" / "launch.py"
 TIMEOUT_S = 900
 PLENTY = 10_000_000
 """Weight a minute; in effect no limit."""
+
+ORDERS_ALONE: dict[str, int] = {"cost_weight": 0, "reconcile_days": 0}
+"""Settings with which a night reads force orders and nothing else; its other parts are measured by themselves."""
+
+
+def orders_alone(settings: Settings) -> Settings:
+    """The same with those settings."""
+    return replace(settings, cost_weight=ORDERS_ALONE["cost_weight"], reconcile_days=ORDERS_ALONE["reconcile_days"])
+
 
 _numbers = count()
 

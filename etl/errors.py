@@ -45,6 +45,16 @@ class BackupError(ForceOrdersError):
     """A backup cannot be written, read or restored, or is not what it should be."""
 
 
+class ArchiveError(ForceOrdersError):
+    """An archive file is not what the exchange gives, or not of this account; nothing of it was stored."""
+
+    exit_code = ExitCode.WRONG_INPUT
+
+
+class EmptyArchiveError(ArchiveError):
+    """An archive file has no orders: nobody knows whether there were none, so it covers no time."""
+
+
 class OutputError(ForceOrdersError):
     """The result cannot be printed; what was stored stays stored."""
 

@@ -67,6 +67,23 @@ def keep_signed_urls_out(libraries: Collection[str]) -> None:
             logging.getLogger(name).addFilter(_is_unsigned)  # the same one again changes nothing
 
 
+@contextmanager
+def link_kept_out(libraries: Collection[str], path: str) -> Iterator[None]:
+    """Keep a link that is a secret out of every log of these libraries while the block uses it, by its path."""
+
+    def shows_no_link(record: logging.LogRecord) -> bool:
+        return path not in record.getMessage()
+
+    names = [name for name in list(logging.root.manager.loggerDict) if name.partition(".")[0] in libraries]
+    for name in names:
+        logging.getLogger(name).addFilter(shows_no_link)
+    try:
+        yield
+    finally:
+        for name in names:
+            logging.getLogger(name).removeFilter(shows_no_link)
+
+
 def _is_unsigned(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return "signature=" not in f"{record.getMessage()} {error!r}"

@@ -37,6 +37,8 @@ class Reason(Enum):
     BUDGET = "this minute's weight budget is used up"
     OTHERS = "other traffic uses this minute's weight"
     RETRY = "retry after an error:"
+    FILE = "the exchange is making the file"
+    FILES = "the exchange allows two requests for files a minute"
     ANSWER = "the exchange has not answered yet"
 
 

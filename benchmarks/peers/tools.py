@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.places import PLENTY, ROOT, Cost, database, launched
+from benchmarks.places import ORDERS_ALONE, PLENTY, ROOT, Cost, database, launched
 from etl import __version__
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 
@@ -136,6 +136,7 @@ def ours(command: str) -> Tool:
             "FORCE_ORDERS_BASE_URL": job.base_url,
             "FORCE_ORDERS_DATABASE_URL": job.database_url,
             "FORCE_ORDERS_RETENTION_DAYS": "90" if command == "sync" else "0",
+            **{f"FORCE_ORDERS_{name.upper()}": str(value) for name, value in ORDERS_ALONE.items()},
             "FORCE_ORDERS_WEIGHT_BUDGET": str(PLENTY),
             "BINANCE_API_KEY": DEMO_KEY,
             "BINANCE_API_SECRET": DEMO_SECRET,

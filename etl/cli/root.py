@@ -19,6 +19,7 @@ from etl.logs import FORMATS, LEVELS, Format, Level, logger
 
 SUMMARIES = {
     "accounts": "List, check, retire and forget accounts.",
+    "archive": "Fetch and import files of orders older than 90 days.",
     "backfill": "Read past orders; skip what is already complete.",
     "complete": "Say in one line whether a period is complete.",
     "config": "Show the settings; print example and deployment files.",

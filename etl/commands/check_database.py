@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import Connection, text
 
 from etl.core.agreement import differing_columns
+from etl.core.archive.agreement import differing_archived
 from etl.core.seals import Content, Seal, canonical, first_broken_link, row_of
 from etl.core.text import many
 from etl.errors import ConfigError, ExitCode
@@ -91,7 +92,8 @@ def _check_orders(
         for order in stored_orders.of_days(connection, *scope, batch):
             orders += 1
             row = row_of(order.raw)
-            if differing := differing_columns(order.columns, row):
+            differs = differing_archived if order.columns["source"] == "archive" else differing_columns
+            if differing := differs(order.columns, row):
                 symbol, order_id = order.key
                 columns.fails(f"{' '.join(scope)} {order.day} {symbol}, order {order_id}: {', '.join(differing)}")
             if order.day in sealed[scope]:

@@ -19,6 +19,8 @@ class DayState(StrEnum):
     """The column `state` of `report_completeness`; PROVEN alone is complete."""
 
     PROVEN = "proven"
+    ARCHIVED = "archived"
+    """Covered by files of the exchange's archive where it is not proven."""
     QUARANTINED = "quarantined"
     DISPUTED = "disputed"
     PARTLY = "partly"

@@ -60,6 +60,8 @@ def compare(wallet: Wallet, order: Order, stored: StoredOrder | None) -> Differe
     of_order = (wallet, *order.key, order.order_time, order.update_time)
     if stored is None:
         return Difference(*of_order, DifferenceKind.MISSING)
+    if stored.get("source") == "archive":  # what the API says takes its place
+        return Difference(*of_order, DifferenceKind.DIFFERENT, ("source",), _newer(order, stored["update_time"]))
     shown, kept = _keys_of(order.raw), _keys_of(str(stored["raw"]))
     names = {name for name in shown.keys() | kept.keys() if shown.get(name) != kept.get(name)}
     names |= {name for name, column, value in _columns_of(order, shown) if stored[column] != value}

@@ -13,6 +13,7 @@ from itertools import pairwise
 from etl.core.fills import DueOrder
 from etl.core.markets.market import Records
 from etl.core.orders import Key
+from etl.core.page_limits import DOCUMENTED_LENGTHS
 from etl.core.timeline import Window, divide
 
 
@@ -96,8 +97,8 @@ class FillRequests:
         return order.key in self._crowded
 
     def _may_be_cut(self, shown: int) -> bool:
-        """A full page proves nothing; nor does one of the default length, which a host sends that ignores the limit."""
-        return shown >= self._records.greatest_limit or shown == self._records.default_limit
+        """A full page proves nothing; nor does one of a length that a host sends which ignores the limit."""
+        return shown >= self._records.greatest_limit or shown in (self._records.default_limit, *DOCUMENTED_LENGTHS)
 
     def _unfinished(self, orders: Iterable[DueOrder]) -> tuple[DueOrder, ...]:
         return tuple(order for order in orders if order.key not in self._ended)

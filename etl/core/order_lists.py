@@ -20,6 +20,9 @@ from etl.core.timeline import HOUR, Window, merge
 COMPARED = ("status", "side", "positionSide", "avgPrice", "executedQty", "cumQuote")
 """The keys that are compared where both rows have them. The type is not: one list says LIMIT, others LIQUIDATION."""
 
+_NAME = "clientOrderId"
+"""Compared where it makes one row a forced order and the other none: spellings of a name may differ."""
+
 _DECIMALS = {one.wire for one in FIELDS if one.type is FieldType.DECIMAL}
 
 
@@ -29,7 +32,7 @@ class Kind(StrEnum):
     MISSING = "missing"
     """Among all orders, forced, and neither stored nor shown as a force order when it was asked for again."""
     CONFLICTING = "conflicting"
-    """Both have the same version of it, with other values."""
+    """Both have the same version of it, with other values; or only one says that it is forced."""
     LATE = "late"
     """It was missing, and came when it was asked for again: it is stored now."""
     DIFFERENT = "different"
@@ -110,6 +113,13 @@ class Lists:
         """Stored orders that the list of all orders reaches and does not show, the oldest first."""
         return _oldest_first(o for o in self.stored.values() if o.key not in self.listed and self.there.holds(o))
 
+    def is_blind(self) -> bool:
+        """Whether the list of all orders shows none of the stored orders.
+
+        If it should show one, then that it shows no other forced order says nothing.
+        """
+        return not self.listed.keys() & self.stored.keys()
+
     def namesakes(self) -> list[Order]:
         """The owner's orders with a name like that of a forced one, the oldest first."""
         return _oldest_first(o for o in self._not_stored() if placed_by(o) is PlacedBy.NAMESAKE)
@@ -133,18 +143,25 @@ def why_unlisted(order: Order, now: int, closed: Collection[str]) -> str | None:
 def differences(listed: Order, stored: Order) -> list[str]:
     """What differs between two rows of one order, in words; compared by value, and only what both rows have."""
     there, here = _row(listed), _row(stored)
+    compared = COMPARED if listed.close_type is stored.close_type else (*COMPARED, _NAME)
     return [
         f"{name} {there[name]} there, {here[name]} here"
-        for name in COMPARED
+        for name in compared
         if there.get(name) is not None and here.get(name) is not None
         if _value(name, there[name]) != _value(name, here[name])
     ]
 
 
+def replaces(listed: Order, stored: Order) -> bool:
+    """Whether the list of all orders has a later version of a stored order. One under a name of another kind is none:
+    a force order does not become the owner's own."""
+    return listed.version > stored.version and listed.close_type is stored.close_type
+
+
 def difference(listed: Order, stored: Order) -> Discrepancy:
     """What is said of an order whose rows differ, by their versions. `stored`: as it is before anything is done."""
     said = ", ".join(differences(listed, stored))
-    if listed.version == stored.version:
+    if listed.version == stored.version or listed.close_type is not stored.close_type:
         return of_order(listed, Kind.CONFLICTING, said, listed.raw)
     newer = "all orders" if listed.version > stored.version else "what is stored"
     return of_order(listed, Kind.DIFFERENT, f"{said}; {newer} had the later version", listed.raw)

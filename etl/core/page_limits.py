@@ -7,7 +7,8 @@ returned more than it did. Without such pages its window is requested in parts.
 
 From half the limit on the longer pages must be full ones of the same kind, because pages that are cut by bytes differ
 by a row or two. A page of exactly the documented default is never whole: a server that ignores the limit for a kind of
-requests returns it.
+requests returns it. Nor is one of exactly the length that another endpoint documents, as a clone of the exchange may
+give its endpoints one limit.
 
 Where no longer page came, a page of less than a third of the limit is in doubt only if another one has its very length,
 as pages that are cut at the same number have. A page of less than a fifth is taken for whole. Doubting every small page
@@ -21,6 +22,9 @@ from etl.core.paging import Kind, Page, PageRequest
 
 DEFAULT_LIMIT = 50
 """Rows on a page if the request names no limit (the endpoint's documentation)."""
+
+DOCUMENTED_LENGTHS = frozenset({50, 100, 500})
+"""The lengths, default and greatest, of pages of all endpoints that list orders, fills or income, below 1,000."""
 
 
 @dataclass(eq=False, slots=True)
@@ -60,6 +64,7 @@ class PageLimits:
     def __init__(self, limit: int, default: int = DEFAULT_LIMIT) -> None:
         self.limit = limit
         self._default = default
+        self._suspects = {length for length in (default, *DOCUMENTED_LENGTHS) if length < limit}
         self._witnesses: defaultdict[Kind, list[_Witness]] = defaultdict(list)
         self._waiting: list[Doubt] = []
         self._lengths: Counter[int] = Counter()
@@ -68,7 +73,7 @@ class PageLimits:
 
     @property
     def smallest_doubtful(self) -> int:
-        """Pages with fewer rows are taken for whole. The default is not: a server may ignore the limit."""
+        """Pages with fewer rows are taken for whole, unless they have the length of another limit."""
         return max(1, min(self.limit // 5, self._default))
 
     def note(self, request: PageRequest, page: Page) -> Doubt | None:
@@ -81,7 +86,8 @@ class PageLimits:
         for waiting in self._waiting:
             waiting.has_later = self._refutes(witness, waiting)
         self._waiting = [waiting for waiting in self._waiting if not waiting.has_later]
-        doubt = None if page.length < self.smallest_doubtful else Doubt(request.kind, page.length, page.size)
+        is_short = page.length < self.smallest_doubtful and page.length not in self._suspects
+        doubt = None if is_short else Doubt(request.kind, page.length, page.size)
         if doubt is not None and self._witness_against(doubt) is not None:
             doubt.has_earlier = True
             self._waiting.append(doubt)
@@ -94,7 +100,7 @@ class PageLimits:
 
     def may_be_lone(self, doubt: Doubt) -> bool:
         """Whether the page is so small that its doubt ends if no other page has its length."""
-        return 3 * doubt.length < self.limit and not self._is_default(doubt)
+        return 3 * doubt.length < self.limit and doubt.length not in self._suspects
 
     def is_lone(self, doubt: Doubt) -> bool:
         """Whether the page is small, the longest of the run and the only one of its length."""
@@ -120,12 +126,12 @@ class PageLimits:
 
     def _refutes(self, witness: _Witness, doubt: Doubt) -> bool:
         """Whether a server that returned `witness` would not have truncated the doubted page."""
-        if doubt.length >= self.limit or self._is_default(doubt) or witness.size < doubt.size + 2 * self._longest_row:
+        if (
+            doubt.length >= self.limit
+            or doubt.length in self._suspects
+            or witness.size < doubt.size + 2 * self._longest_row
+        ):
             return False
         if 2 * doubt.length < self.limit:
             return witness.length > doubt.length
         return witness.length >= self.limit and witness.request.kind == doubt.kind
-
-    def _is_default(self, doubt: Doubt) -> bool:
-        """A server that ignores the limit, or one of several servers, returns pages of exactly the default length."""
-        return doubt.length == self._default < self.limit

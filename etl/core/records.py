@@ -11,9 +11,9 @@ from etl.core.timeline import DAY
 
 Record = TypeVar("Record")
 
-REREAD = DAY
-"""How far behind the newest proof a nightly run reads again, milliseconds. A record may appear late; it never changes.
-"""
+REREAD = 5 * DAY
+"""How far behind the newest proof a nightly run reads again, milliseconds: a record may appear late. With the day since
+the last night it still fits into one request."""
 
 
 @dataclass(frozen=True, slots=True)

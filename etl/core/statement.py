@@ -204,6 +204,7 @@ PROVEN_MEANS = (
 
 LETTERS: Mapping[DayState, str] = {
     DayState.PROVEN: "P",
+    DayState.ARCHIVED: "A",
     DayState.QUARANTINED: "Q",
     DayState.DISPUTED: "D",
     DayState.PARTLY: "H",
@@ -217,6 +218,7 @@ NO_MARKET = "-"
 
 MEANINGS: Mapping[DayState, str] = {
     DayState.PROVEN: "proven: every order of the day is stored",
+    DayState.ARCHIVED: "archived: files of the exchange's archive cover what is not proven of it; they prove nothing",
     DayState.QUARANTINED: "quarantined: a row that could not be read may belong to it",
     DayState.DISPUTED: "disputed: the exchange contradicted itself, or an order differs from the exchange's",
     DayState.PARTLY: "half proven, or partly: only some of its instants or symbols are",

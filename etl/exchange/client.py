@@ -108,6 +108,10 @@ class ExchangeClient:
         except tuple(_REFUSALS) as refusal:
             return _REFUSALS[type(refusal)]
 
+    def ask_once(self, question: Question[Told]) -> Told:
+        """The answer to a question that must not be sent again whatever comes of it. Raises the error of a failure."""
+        return question.read(self._sender.signed(question.endpoint, question.parameters), self.clock.now())
+
     def _page(self, request: PageRequest, retry: RetryPolicy) -> Page:
         parameters = self._cursor(*request.window.wire(), request.limit, request.number)
         if request.close_type is not None:

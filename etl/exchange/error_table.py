@@ -73,6 +73,15 @@ _ADVICE = {
 }
 
 
+def refuse_download(status: int) -> None:
+    """Raise what the status of a file's host means: NotServedError for a link that has expired, or another error."""
+    if status in (401, 403, 404, 410):
+        raise NotServedError(f"the link to the file is no longer served (HTTP {status})")
+    if status != 200:
+        refuse = TransientError if status >= 500 or status in (408, 429) else ContractError
+        raise refuse(f"the host of the file answered with HTTP {status}")
+
+
 def classify(
     status: int, code: int | None, message: str, headers: Mapping[str, str], now: int, key_worked: Callable[[], bool]
 ) -> ExchangeError:

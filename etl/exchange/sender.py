@@ -62,7 +62,7 @@ class Sender:
         self._signer = signer
         self._access = access
         self._key_refusals: dict[str, KeyRefusals] = {}
-        """By API: a key that works at one may be refused at another."""
+        """By path: a key that may read one list may be refused at another."""
         self._lock = Lock()
         self._sent = 0
         self._weight = 0
@@ -93,7 +93,7 @@ class Sender:
         with self._lock:
             self._sent += 1
             self._weight += endpoint.weight
-        send, refusals = partial(self._send, endpoint.api, limiter, sent), self._refusals(endpoint.api)
+        send, refusals = partial(self._send, endpoint.api, limiter, sent), self._refusals(endpoint)
         if not is_signed:
             response = send(f"{endpoint.path}?{_query(parameters)}" if parameters else endpoint.path)
         else:
@@ -120,9 +120,9 @@ class Sender:
             self.read_time()
         raise error
 
-    def _refusals(self, api: Api) -> KeyRefusals:
+    def _refusals(self, endpoint: Endpoint) -> KeyRefusals:
         with self._lock:
-            return self._key_refusals.setdefault(api.name, KeyRefusals())
+            return self._key_refusals.setdefault(f"{endpoint.api.name} {endpoint.path}", KeyRefusals())
 
     def _send(self, api: Api, limiter: RateLimiter, sent: int, target: str) -> Response:
         try:

@@ -52,9 +52,9 @@ _OWN = """
 """
 _AMOUNTS = """
     , filled AS (
-        SELECT own.account, own.market, own.symbol, shown, own.quote_asset, close_type, month, own.margin_asset,
-               f.trade_id, coalesce(f.margin_asset, own.margin_asset) AS pnl_asset, f.realized_pnl,
-               coalesce(f.commission_asset, own.margin_asset) AS commission_asset, -f.commission AS commission
+        SELECT account, market, symbol, order_id, shown, own.quote_asset, close_type, month, f.trade_id,
+               coalesce(f.margin_asset, own.margin_asset) AS pnl_asset, f.realized_pnl, f.commission_asset,
+               -f.commission AS commission
           FROM own JOIN force_order_fills AS f USING (account, market, symbol, order_id)
          WHERE f.account = ANY(:accounts)
     ), loose AS (
@@ -74,25 +74,36 @@ _AMOUNTS = """
         SELECT account, market, shown, quote_asset, close_type, month, fee.asset, NULL, NULL, fee.amount
           FROM filled JOIN income AS fee USING (account, market, symbol, trade_id)
          WHERE is_clearance_fee(fee.income_type) AND fee.account = ANY(:accounts)
+           -- Two force orders that traded with each other share a trade, and its fee is counted once.
+           AND NOT EXISTS (SELECT FROM force_order_fills AS other
+                            WHERE other.account = filled.account AND other.market = filled.market
+                              AND other.symbol = filled.symbol AND other.trade_id = filled.trade_id
+                              AND other.order_id < filled.order_id)
          UNION ALL
         SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END, quote_asset,
                'LIQUIDATION', to_char(timezone(:zone, happened_at), 'YYYY-MM'), asset, NULL, NULL, amount
           FROM loose WHERE happened_at >= :since AND happened_at < :until
     )
-    SELECT account, market, shown, quote_asset, close_type, month, asset, sum(realized_pnl), sum(commission),
-           sum(clearance_fee)
-      FROM moved WHERE asset IS NOT NULL
+    SELECT account, market, shown, quote_asset, close_type, month, coalesce(asset, 'unknown'), sum(realized_pnl),
+           sum(commission), sum(clearance_fee)
+      FROM moved WHERE coalesce(realized_pnl, commission, clearance_fee) IS NOT NULL
      GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 6, 1, 2, 3, 5, 4, 7
 """
 _STATES = """
-    , judged AS (
+    , unread AS MATERIALIZED (
+        SELECT account, market, booked_at FROM unread_fees WHERE account = ANY(:accounts)
+    ), judged AS (
         SELECT own.account, own.market, shown, quote_asset, close_type, month,
                'fills ' || replace(fills.missing, '_', ' ') AS of_fills,
-               CASE WHEN close_type NOT IN ('ADL', 'SETTLEMENT') AND instrument_market(own.market) <> 'margin'
-                     AND (known.proven @> tstzrange(own.order_time, own.update_time + interval '1 minute', '[]'))
-                         IS NOT TRUE
-                    THEN 'clearance fees not proven' END AS of_fees
+               CASE WHEN close_type IN ('ADL', 'SETTLEMENT') OR instrument_market(own.market) = 'margin' THEN NULL
+                    WHEN (known.proven @> booked) IS NOT TRUE THEN 'clearance fees not proven'
+                    WHEN EXISTS (SELECT FROM unread
+                                  WHERE unread.account = own.account AND unread.market = own.market
+                                    AND coalesce(unread.booked_at <@ booked, true))
+                    THEN 'a clearance fee cannot be read' END AS of_fees
           FROM own
+         CROSS JOIN LATERAL (
+               SELECT tstzrange(own.order_time, own.update_time + interval '1 minute', '[]') AS booked) AS times
           JOIN fill_states AS fills USING (account, market, symbol, order_id)
           LEFT JOIN income_coverage AS known ON known.account = own.account AND known.market = own.market
                                             AND known.income_type = 'INSURANCE_CLEAR'

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from etl.core.identity import host_of
 from etl.core.markets import market_named
+from etl.core.markets.apis import APIS
 from etl.core.text import many
 from etl.core.timeline import iso
 from etl.reporting.layout import Column
@@ -16,6 +18,9 @@ COLUMNS = (
     Column("evidence", min_width=20, wraps=True),
     Column("guarantee", min_width=20, wraps=True),
 )
+
+PUBLIC_HOSTS = frozenset(host_of(api.base_url) for api in APIS)
+"""Those of the exchange itself. The name of another, such as a proxy of a company, may tell whose the account is."""
 
 LEGEND = "guarantee: its number in docs/guarantees.md; none rests on an answer"
 
@@ -39,7 +44,7 @@ def probe_json(reports: Sequence[ProbeReport], version: str) -> dict[str, Any]:
         "probes": [
             {
                 "market": report.wallet.market,
-                "host": report.host,
+                "host": report.host if report.host in PUBLIC_HOSTS else "another host",
                 "date": iso(report.probed_at)[: len("2026-11-26")],
                 "requests": report.requests,
                 "weight": report.weight,

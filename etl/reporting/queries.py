@@ -221,7 +221,9 @@ _CASCADES = """
 # The days of report_coverage (a test compares them), but of any time zone and with those that were never asked for.
 _COVERAGE = """
     WITH scopes AS MATERIALIZED (
-        SELECT * FROM report_scopes WHERE account = ANY(:accounts) AND market = ANY(:markets)
+        SELECT scope.*, coalesce(own.archived, '{}') AS archived
+          FROM report_scopes AS scope LEFT JOIN report_archives AS own USING (account, market)
+         WHERE account = ANY(:accounts) AND market = ANY(:markets)
     ), gaps AS MATERIALIZED (
         SELECT account, market, reason, range_agg(tstzrange(gap_start, gap_end)) AS missing FROM coverage_gaps
          WHERE account = ANY(:accounts) AND market = ANY(:markets) AND symbol = '*' GROUP BY account, market, reason
@@ -239,9 +241,10 @@ _COVERAGE = """
          GROUP BY 1, 2, 3
     )
     SELECT account, market, day, CASE
-           WHEN proven @> whole AND quarantined && whole THEN 'quarantined'
+           WHEN proven + archived @> whole AND quarantined && whole THEN 'quarantined'
            WHEN proven @> whole THEN 'proven'
-           WHEN proven && whole OR partly_proven && whole THEN 'partly'
+           WHEN proven + archived @> whole THEN 'archived'
+           WHEN proven && whole OR partly_proven && whole OR archived && whole THEN 'partly'
            WHEN why.reasons IS NULL AND (asked_since IS NULL OR asked_since >= upper(whole)) THEN 'never asked'
            ELSE 'not' END, why.reasons, coalesce(orders, 0), begins
       FROM scopes

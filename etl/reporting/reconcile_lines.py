@@ -33,10 +33,13 @@ def reconcile_lines(summary: Summary, done: Reconciler) -> list[str]:
         for wallet in done.skipped
     ]
     without = summary.markets - {wallet.market for wallet in [*(one.wallet for one in done.done), *done.skipped]}
-    lines += [
-        f"{market}: nothing to compare with: not read, or there is no list of all orders"
-        for market in sort_markets(without)
-    ]
+    is_whole = summary.status in ("succeeded", "incomplete")
+    why = (
+        "nothing to compare with: not read, or there is no list of all orders"
+        if is_whole
+        else "not compared, because the run ended before"
+    )
+    lines += [f"{market}: {why}" for market in sort_markets(without)]
     if not any(one.has_compared for one in done.done):
         lines.append("nothing was compared")
     return lines

@@ -69,7 +69,7 @@ class DayCoverage(NamedTuple):
     market: str
     day: date
     coverage: str
-    """As in report_coverage: proven, quarantined, partly, not or never asked."""
+    """As in report_coverage: proven, archived, quarantined, partly, not or never asked."""
     reasons: str | None
     orders: int
     starts_at: datetime
@@ -106,7 +106,7 @@ class Cost(NamedTuple):
     close_type: str
     month: str
     asset: str
-    """Of the amounts."""
+    """Of the amounts; `unknown` where the exchange names none."""
     realized_pnl: Decimal | None
     commission: Decimal | None
     clearance_fee: Decimal | None

@@ -165,7 +165,7 @@ def _loss(days: Sequence[DayCoverage], retention: int | None, now: int) -> str |
 
 
 def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> DayCoverage | None:
-    """The oldest day not read that the exchange keeps since `kept_since`, and that was requested or is yet to be.
+    """The oldest day neither read nor archived that the exchange keeps since `kept_since`, requested or yet to be.
 
     A day that is partly proven for no reason was requested in part: it is no gap, unless nothing after it is proven.
     """
@@ -175,7 +175,7 @@ def first_at_risk(days: Sequence[DayCoverage], kept_since: int) -> DayCoverage |
         (
             day
             for day in days
-            if day.coverage not in read | {"never asked"}
+            if day.coverage not in read | {"archived", "never asked"}
             and to_millis(day.starts_at) + DAY > kept_since
             and (day.day > newest_proof or FILLABLE & set((day.reasons or "").split(", ")))
         ),

@@ -37,6 +37,10 @@ from etl.runs.fetchers import interruptibly
 REQUESTS = 20
 """The most requests for a window, of a symbol or of all: a market maker has more orders than are worth reading."""
 
+SPARE_BY_SYMBOL = 100
+"""The most requests beyond the first one of each window, for all symbols together. Where a symbol is demanded no day
+can agree, and fifty busy symbols would cost thousands of weight every night."""
+
 SYMBOLS = 50
 """The most symbols that are asked for by name."""
 
@@ -77,6 +81,7 @@ class AllOrders:
         self._stop = stop
         self._limits = PageLimits(records.greatest_limit, records.default_limit)
         self._retention = Retention(records.keeps, present)
+        self._spare = SPARE_BY_SYMBOL
         self.listing = Listing()
 
     def read(self, windows: Sequence[Window], symbols: Callable[[], Sequence[str]]) -> None:
@@ -147,7 +152,11 @@ class AllOrders:
         if reasons:
             return left, reasons[0]
         is_read = not subtract([target.need], [finding.window for finding in found])
-        return left, "a row could not be read" if is_read else f"more orders than {REQUESTS} requests show"
+        if is_read:
+            return left, "a row could not be read"
+        if target.symbol is not None and not self._spare:
+            return left, f"the {SPARE_BY_SYMBOL} requests that symbols share are spent"
+        return left, f"more orders than {REQUESTS} requests show"
 
     def _findings(self, target: Target, observations: Observations) -> Iterator[tuple[Finding, bool]]:
         """What each answer proves, and whether every row of its pages could be read; at most REQUESTS of them."""
@@ -162,8 +171,9 @@ class AllOrders:
                 return
             reply = None  # to a walk that waits for the pages of others: there are none
             if isinstance(step.request, PageRequest):
-                if sent == REQUESTS:
+                if sent == REQUESTS or (sent and target.symbol is not None and not self._spare):
                     return
+                self._spare -= int(sent > 0 and target.symbol is not None)
                 sent += 1
                 reply = self._ask(step.request)
 

@@ -23,6 +23,10 @@ from etl.exchange.retries import RetryPolicy
 from etl.exchange.sender import HttpOptions
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.after_walks import readings_after
+from etl.runs.archive_directory import ArchiveDirectory
+from etl.runs.archive_preview import ArchivePlan
+from etl.runs.archive_request import ArchiveRun, ArchiveSummary
+from etl.runs.archive_steps import DownloadOptions, Pace
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.old_runs import fold_old_runs
@@ -165,6 +169,26 @@ def verify(
         sink = VerifySink(connection, run.recorder, spec)
         span = None if spec.span == SpanText() else spec.span
         return run.execute(sink.plan, sink, span), sink.verification()
+
+
+def request_archives(
+    settings: Settings,
+    keys: Keyring,
+    plan: ArchivePlan,
+    stop: Event,
+    pace: Pace | None = None,
+    clock: ExchangeClock | None = None,
+) -> ArchiveSummary:
+    """Run `archive request`; raises StoreError if it cannot begin, ConfigError where files cannot be stored.
+
+    `pace` and `clock`: how it waits, and by which time; by default in real time.
+    """
+    directory = ArchiveDirectory(settings.data_dir)
+    directory.make()
+    timeout = settings.connect_timeout_seconds, settings.read_timeout_seconds
+    options = DownloadOptions(directory, timeout, RetryPolicy(settings.attempts))
+    with store(settings) as connection, reading(settings, keys, connection, stop, clock) as reader:
+        return ArchiveRun(connection, reader, options, pace or Pace(stop.wait)).execute(plan)
 
 
 def probe(settings: Settings, keys: Keyring, markets: Sequence[str], version: str, stop: Event) -> ProbeSummary:

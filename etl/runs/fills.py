@@ -87,7 +87,9 @@ class FillReader:
         wallet = account.wallet
         count = fills.count_due(self._connection, *wallet, span)
         self._connection.rollback()
-        why = account.error or ("the weight for it is spent" if account.is_spent else "what came is not all of them")
+        why = account.error or (
+            "the weight for it is spent" if account.is_spent else "what came does not add up to them"
+        )
         if count:
             self.left.faults.append(
                 f"account {wallet}: the fills of {many(count, 'order')} are still to be read ({why}); "

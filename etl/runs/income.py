@@ -25,6 +25,9 @@ from etl.runs.spans import Planner
 from etl.store import income
 from etl.store.record_coverage import RecordCoverage
 
+GIVEN_UP = frozenset({"saturated", "beyond_retention"})
+"""Reasons of gaps that no run asks for again by itself."""
+
 
 @dataclass(frozen=True)
 class IncomeList:
@@ -99,5 +102,7 @@ def lines(wallet: Wallet, income_type: str, outcome: Outcome) -> list[str]:
     if outcome.left_out:
         return [f"{whose} {outcome.left_out[0]} is stored, but the exchange left it out, so its answer proves nothing"]
     if outcome.unproven:
-        return [f"{whose} of {duration(outcome.unproven)} is not proven ({outcome.why}); the next run asks again"]
+        is_given_up = error is None and bool(outcome.reasons) and {*outcome.reasons} <= GIVEN_UP
+        next_time = "it is not asked for again" if is_given_up else "the next run asks again"
+        return [f"{whose} of {duration(outcome.unproven)} is not proven ({outcome.why}); {next_time}"]
     return []

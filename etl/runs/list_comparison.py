@@ -19,9 +19,11 @@ from etl.core.order_lists import (
     difference,
     differences,
     of_order,
+    replaces,
     why_unlisted,
 )
 from etl.core.orders import Key, Order
+from etl.core.page_limits import DOCUMENTED_LENGTHS
 from etl.core.paging import Answer, Page, PageRequest, Refusal
 from etl.core.planning import Known, Rules
 from etl.core.reconciling import MARGIN, Span, Unread, compared_of, judge, reach, why_not_all, windows_to_read
@@ -41,6 +43,8 @@ READ_AGAIN = 20
 
 ASKED_BY_SYMBOL = 10
 """The most symbols that are asked for by name because the list of every symbol lacks a stored order of theirs."""
+
+BLIND = "the list of all orders shows none of the stored orders"
 
 
 class ListComparison:
@@ -99,6 +103,8 @@ class ListComparison:
                 found.append(of_order(order, Kind.UNSEEN, "stored, and not in the list of all orders of its time"))
             else:
                 expected[reason] += 1
+        if after.is_blind() and any(one.kind is Kind.UNSEEN for one in found):
+            self._doubts.append(Unread(span.window, BLIND))
         settled = {one.key for one in found if one.kind in DISPUTED and one.key in accepted}
         compared = compared_of(span, after)
         return Reconciled(
@@ -180,7 +186,7 @@ class ListComparison:
         later = [
             listed
             for listed, _ in lists.differing()
-            if listed.version > self._stored[listed.key].version and differences(listed, self._stored[listed.key])
+            if replaces(listed, self._stored[listed.key]) and differences(listed, self._stored[listed.key])
         ]
         if later:
             self._recorder.commit([Received(self._wallet, Page(tuple(later), (), received_at=0), ())])
@@ -208,7 +214,8 @@ def _is_conclusive(answer: Answer, request: PageRequest) -> bool:
     """
     if not isinstance(answer, Page):
         return answer is not Refusal.TOO_WIDE
-    return answer.length < request.limit and not answer.rejects and all(map(request.asks_for, answer.orders))
+    is_cut = answer.length >= request.limit or answer.length in DOCUMENTED_LENGTHS
+    return not is_cut and not answer.rejects and all(map(request.asks_for, answer.orders))
 
 
 def _namesake(order: Order) -> Discrepancy:

@@ -9,7 +9,7 @@ from etl.core.markets.market import Market
 from etl.core.paging import Refusal
 from etl.core.planning import Rules
 from etl.core.wallets import Wallet
-from etl.errors import ExchangeError, ThrottledError
+from etl.errors import ContractError, ExchangeError, NotServedError, ThrottledError, TransientError
 from etl.exchange.client import ExchangeClient
 from etl.exchange.mark_prices import question
 from etl.logs import logger
@@ -19,6 +19,9 @@ from etl.runs.readings import Left
 from etl.runs.recorder import Recorder
 from etl.runs.spans import Planner
 from etl.store import mark_prices, runs
+
+FAILURES = 3
+"""After so many symbols that fail the rest is left to the next run: one that always fails keeps no other waiting."""
 
 MOST_MINUTES = 2_000
 """Of an account and market in one run, the newest first."""
@@ -39,22 +42,34 @@ class MarkPriceReader:
         return self._reader.costs.mark_prices and market.mark_prices is not None
 
     def read(self, wallet: Wallet, client: ExchangeClient, _planner: Planner, rules: Rules) -> None:
-        """Raises ThrottledError, StoppedError and StoreError; what else fails is left to the next run."""
+        """Raises ThrottledError, StoppedError and StoreError; what else fails is left to the next run.
+
+        A host that does not have mark prices is only logged: it is the same every night.
+        """
         missing = mark_prices.missing(self._connection, *wallet, rules.floor, MOST_MINUTES)
         self._connection.rollback()
-        unknown: set[str] = set()
+        given_up: set[str] = set()
+        failed: list[str] = []
         for request in price_requests(missing):
-            if request.symbol in unknown:
+            if request.symbol in given_up:
                 continue
             try:
                 if not self._read_one(wallet, client, request):
-                    unknown.add(request.symbol)
+                    given_up.add(request.symbol)
             except ThrottledError:
                 raise
             except ExchangeError as error:
-                _log.info("account %s: mark prices: %s", wallet, error)
-                self.left.faults.append(f"account {wallet}: mark prices could not be read; the next run asks again")
-                return
+                _log.info("account %s: mark prices of %s: %s", wallet, request.symbol, error)
+                if isinstance(error, NotServedError):
+                    return
+                given_up.add(request.symbol)
+                failed.append(request.symbol)
+                if len(failed) == FAILURES or not isinstance(error, TransientError | ContractError):
+                    break
+        if failed:
+            self.left.faults.append(
+                f"account {wallet}: mark prices of {', '.join(failed)} could not be read; the next run asks again"
+            )
 
     def _read_one(self, wallet: Wallet, client: ExchangeClient, request: PriceRequest) -> bool:
         """Whether the exchange knows the symbol. Stores the prices and what the run has spent."""

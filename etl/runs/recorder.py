@@ -16,7 +16,7 @@ from etl.core.planning import Known
 from etl.core.wallets import Wallet
 from etl.runs.contradictions import ProofRecord
 from etl.store import coverage, orders, quarantine, runs, seals
-from etl.store.orders import Change
+from etl.store.upserting import Change
 
 REMEMBERED_ORDERS = 2_000
 """How many written orders are remembered: the rows of a full page arrive again when its window is split."""

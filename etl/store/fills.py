@@ -19,7 +19,7 @@ _DUE = """
       LEFT JOIN fill_checks AS c USING (account, market, symbol, order_id)
      CROSS JOIN LATERAL (SELECT c.executed_qty IS NOT DISTINCT FROM o.executed_qty
                                 AND c.cum_quote IS NOT DISTINCT FROM o.cum_quote AS is_same) AS compared
-     WHERE o.account = :account AND o.market = :market AND o.order_time >= :since
+     WHERE o.account = :account AND o.market = :market AND o.source = 'api' AND o.order_time >= :since
        AND o.order_time < :until AND o.update_time < :until AND o.executed_qty > 0
        AND NOT (is_same AND c.state = 'complete')
 """

@@ -11,7 +11,7 @@ from etl.core.identity import Held
 from etl.core.orders import Key
 from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
-from etl.store.orders import IS_VANISHED
+from etl.store.orders import IS_OF_API, IS_VANISHED
 from etl.store.schema import coverage, force_orders, identities
 
 
@@ -56,12 +56,13 @@ def remember(connection: Connection, account: str, market: str, identity: Identi
 
 
 def held(connection: Connection, account: str, market: str) -> Held:
-    """What is stored under the account's name."""
+    """What is stored under the account's name. Orders of archives came with no key."""
     proven, order = coverage.c, force_orders.c
     until = connection.scalar(
         select(func.max(func.upper(proven.proven))).where(proven.account == account, proven.market == market)
     )
-    any_order = select(order.order_id).where(order.account == account, order.market == market).limit(1)
+    of_scope = (order.account == account, order.market == market, IS_OF_API)
+    any_order = select(order.order_id).where(*of_scope).limit(1)
     has_orders = connection.execute(any_order).first() is not None
     return Held(None if until is None else to_millis(until), has_orders)
 
@@ -76,7 +77,7 @@ def newest_witness(connection: Connection, account: str, market: str, kept: Wind
         select(order.symbol, order.order_id, order.order_time, order.update_time)
         .where(order.account == account, order.market == market)
         .where(*(and_(moment >= since, moment < until) for moment in (order.order_time, order.update_time)))
-        .where(near, not_(IS_VANISHED), or_(order.executed_qty > 0, order.order_time >= still_shown))
+        .where(near, IS_OF_API, not_(IS_VANISHED), or_(order.executed_qty > 0, order.order_time >= still_shown))
         .order_by(order.order_time.desc())
         .limit(1)
     ).first()

@@ -1,12 +1,11 @@
-"""The upsert: one statement for a page. A later version replaces an earlier one, never the reverse.
+"""The orders of the API: the upsert of a page, and what is stored of a window.
 
-Postgres gets the rows as one JSON parameter and reads every column from the row as received. So no decimal becomes a
-float, and Python copies no fields.
+A later version replaces an earlier one, never the reverse. What is from an archive is no evidence for or against a
+page: its times are off by up to a second, so all that pages are held against leaves it out.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from enum import StrEnum
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -27,11 +26,12 @@ from sqlalchemy import (
 )
 
 from etl.core.differences import StoredOrder
-from etl.core.orders import FIELDS, TIME, Field, Key, Order, TimeSource
+from etl.core.orders import TIME, Key, Order, TimeSource
 from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.decisions import Decision
 from etl.store.schema import decisions, force_orders
+from etl.store.upserting import Change, upsert_statement
 
 IS_VANISHED = exists().where(
     decisions.c.kind == Decision.VANISHED,
@@ -42,6 +42,8 @@ IS_VANISHED = exists().where(
 )
 """Whether an operator accepted that the exchange no longer shows the order."""
 
+IS_OF_API = force_orders.c.source == "api"
+
 IS_FORGOTTEN = or_(
     and_(
         func.coalesce(force_orders.c.executed_qty, 0) == 0,
@@ -50,16 +52,6 @@ IS_FORGOTTEN = or_(
     IS_VANISHED,
 )
 """Whether the exchange may leave the order out of its answers."""
-
-
-class Change(StrEnum):
-    """The effect of a write on an order, as its run sees it."""
-
-    INSERTED = "inserted"
-    UPDATED = "updated"
-    """Replaced by a later version, for the first time in this run."""
-    AGAIN = "again"
-    """Replaced by a later version after this run had already written it."""
 
 
 class Tally(NamedTuple):
@@ -166,6 +158,7 @@ def times_between(connection: Connection, account: str, market: str, symbol: str
             table.symbol == symbol if symbol else true(),
             table.order_time >= to_datetime(window.start),
             table.order_time < to_datetime(window.end),
+            IS_OF_API,
         )
     )
     return [
@@ -178,7 +171,7 @@ def hull(connection: Connection, account: str, market: str) -> Window | None:
     """From the oldest order of an account to the newest, by order time. None: it has none."""
     times, table = force_orders.c.order_time, force_orders.c
     oldest, newest = connection.execute(
-        select(func.min(times), func.max(times)).where(table.account == account, table.market == market)
+        select(func.min(times), func.max(times)).where(table.account == account, table.market == market, IS_OF_API)
     ).one()
     return Window(to_millis(oldest), to_millis(newest) + 1) if oldest else None
 
@@ -214,68 +207,36 @@ def _between(account: str, market: str, symbol: str | None, window: Window) -> l
     start, end = to_datetime(window.start), to_datetime(window.end)
     of_scope = table.symbol == symbol if symbol else true()
     times = (and_(moment >= start, moment < end) for moment in (table.order_time, table.update_time))
-    return [table.account == account, table.market == market, of_scope, *times]
+    return [table.account == account, table.market == market, of_scope, *times, IS_OF_API]
 
 
 def _upsert(wins_a_tie: str) -> TextClause:
-    """The statement; `wins_a_tie`: when a version replaces one of the same update time."""
-    wire = ", ".join(f'"{key}" {force_orders.c[field.column].type}' for field in FIELDS for key in _keys(field))
-    values = {
-        "account": ":account",
-        "market": ":market",
-        **{field.column: _value(field) for field in FIELDS},
+    """The statement; `wins_a_tie`: when a version replaces one of the same update time.
+
+    What is from an archive is replaced whatever its update time: the API's row has milliseconds and more fields.
+    """
+    own = {
         "close_type": "page.close_type",
-        "order_time": _moment("page.order_time"),
-        "update_time": _moment("page.update_time"),
         "order_time_source": f"CASE WHEN page.raw ->> '{TIME}' IS NULL THEN '{TimeSource.UPDATE}' "
         f"ELSE '{TimeSource.TIME}' END",
         "source": "'api'",
-        "raw": "page.raw",
-        "first_seen_at": "now()",
-        "changed_at": "now()",
-        "first_run_id": ":run_id",
-        "last_run_id": ":run_id",
+        "time_precision": "'ms'",
+        "archive_file_id": "CAST(NULL AS bigint)",
     }
-    key = [column.name for column in force_orders.primary_key]
-    replaced = ", ".join(f"{n} = excluded.{n}" for n in values if n not in {*key, "first_seen_at", "first_run_id"})
-    # The subquery sees the row as it was before the statement: which run wrote it last.
-    return text(f"""
-        INSERT INTO force_orders AS stored ({", ".join(values)})
-        SELECT {", ".join(values.values())}
-          FROM jsonb_to_recordset(CAST(:page AS jsonb))
-               AS page (order_time bigint, update_time bigint, close_type text, raw jsonb)
-         CROSS JOIN jsonb_to_record(page.raw) AS fields ({wire})
-            ON CONFLICT ({", ".join(key)}) DO UPDATE SET {replaced}
-         WHERE excluded.update_time > stored.update_time
+    condition = f"""
+               stored.source = 'archive'
+            OR excluded.update_time > stored.update_time
             OR excluded.update_time = stored.update_time AND {wins_a_tie}
-            OR excluded.is_isolated <> stored.is_isolated  -- a trigger refuses it
-        RETURNING symbol, order_id, CASE
-               WHEN xmax = 0 THEN '{Change.INSERTED}'
-               WHEN (SELECT before.last_run_id FROM force_orders AS before
-                      WHERE {" AND ".join(f"before.{name} = stored.{name}" for name in key)}) = :run_id
-               THEN '{Change.AGAIN}' ELSE '{Change.UPDATED}' END
-    """)  # noqa: S608 – made of our own names
-
-
-def _keys(field: Field) -> list[str]:
-    return [key for key in (field.wire, field.also) if key]
-
-
-def _value(field: Field) -> str:
-    wires = [f'fields."{key}"' for key in _keys(field)]
-    return wires[0] if len(wires) == 1 else f"coalesce({', '.join(wires)})"
+            OR excluded.is_isolated <> stored.is_isolated  -- a trigger refuses it"""
+    columns = "order_time bigint, update_time bigint, close_type text, raw jsonb"
+    return upsert_statement(columns, "raw", own, condition)
 
 
 def _shown_by(row: str) -> str:
     """The columns that come from the exchange."""
     ours = {"account", "market", "source", "first_seen_at", "changed_at", "first_run_id", "last_run_id"}
+    ours |= {"time_precision", "archive_file_id"}
     return ", ".join(f"{row}.{column.name}" for column in force_orders.c if column.name not in ours)
-
-
-def _moment(milliseconds: str) -> str:
-    """Exact to the year 9999: Postgres multiplies an interval in double precision, which holds both products."""
-    seconds, rest = f"{milliseconds} / 1000 * interval '1 second'", f"{milliseconds} % 1000 * interval '1 millisecond'"
-    return f"timestamptz 'epoch' + {seconds} + {rest}"
 
 
 _SUMS = text("""
@@ -285,7 +246,7 @@ _SUMS = text("""
      CROSS JOIN LATERAL (
            SELECT count(*) AS orders, coalesce(sum(order_id), 0) AS ids
              FROM force_orders
-            WHERE account = :account AND market = :market
+            WHERE account = :account AND market = :market AND source = 'api'
               AND order_time >= scope.start AND order_time < scope.until
               AND update_time >= scope.start AND update_time < scope.until
               AND (scope.symbol IS NULL OR symbol = scope.symbol)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, insert, select
 from etl.core.probing.findings import ProbeFinding
 from etl.core.timeline import to_datetime, to_millis
 from etl.core.wallets import Wallet
+from etl.store.orders import IS_OF_API
 from etl.store.schema import force_orders, probe_results
 
 TIMES_READ = 10_000
@@ -37,6 +38,7 @@ def order_times(connection: Connection, wallet: Wallet, since: int) -> list[int]
     newest = (
         select(table.order_time)
         .where(table.account == wallet.account, table.market == wallet.market, table.order_time >= to_datetime(since))
+        .where(IS_OF_API)
         .order_by(table.order_time.desc())
         .limit(TIMES_READ)
     )

@@ -36,6 +36,7 @@ from etl.core.reconciling import DayVerdict, Verdict
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.core.wallets import Wallet
 from etl.store.decisions import Decision
+from etl.store.orders import IS_OF_API
 from etl.store.ranges import multirange
 from etl.store.schema import decisions, force_orders, reconciled_days, reconciliation_orders, reconciliations
 
@@ -256,7 +257,7 @@ def verdicts(connection: Connection, first: date, last: date, accounts: Collecti
 def _orders(connection: Connection, which: ColumnElement[bool]) -> dict[Key, Order]:
     own = force_orders.c
     columns = (own.symbol, own.order_id, own.order_time, own.update_time, own.close_type, own.executed_qty)
-    rows = connection.execute(select(*columns, cast(own.raw, Text).label("raw")).where(which))
+    rows = connection.execute(select(*columns, cast(own.raw, Text).label("raw")).where(which, IS_OF_API))
     return {
         (row.symbol, row.order_id): Order(
             *(row.symbol, row.order_id, to_millis(row.order_time), to_millis(row.update_time)),
@@ -271,7 +272,8 @@ _END = text("""
      WHERE account = :account AND market = :market AND kind IN ('missing', 'conflicting') AND resolved_at IS NULL
        AND (kind = 'missing' AND EXISTS (SELECT FROM force_orders AS o
                                           WHERE o.account = own.account AND o.market = own.market
-                                            AND o.symbol = own.symbol AND o.order_id = own.order_id)
+                                            AND o.symbol = own.symbol AND o.order_id = own.order_id
+                                            AND o.source = 'api')
             OR EXISTS (SELECT FROM unnest(CAST(:symbols AS text[]), CAST(:order_ids AS bigint[])) AS agreed (symbol, id)
                         WHERE agreed.symbol = own.symbol AND agreed.id = own.order_id))
 """)

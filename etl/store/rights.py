@@ -43,6 +43,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("probe_results", "reconciliations"), ("SELECT", "INSERT")),
     **dict.fromkeys(("fill_checks", "income_coverage"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("reconciled_days", "reconciliation_orders"), ("SELECT", "INSERT", "UPDATE")),
+    "archive_files": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(
         (
             "procrastinate_jobs",
@@ -60,7 +61,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
             *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
-            *("disputed_orders", "reconciliation_days", "fill_states", "unlinked_fees"),
+            *("disputed_orders", "reconciliation_days", "fill_states", "unlinked_fees", "unread_fees"),
         ),
         ("SELECT",),
     ),

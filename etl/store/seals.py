@@ -6,22 +6,33 @@ Rows are only added, by the one run that has the account's lock. `etl.core.seals
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, fields
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from etl.core.orders import Key, Order
+from etl.core.orders import Key
 from etl.core.planning import OPENED
 from etl.core.seals import FIRST, Content, Seal, canonical, row_of
 from etl.core.timeline import to_datetime
 from etl.store import stored_orders
-from etl.store.orders import Change
 from etl.store.schema import newest_seals, seals
 from etl.store.stored_orders import StoredOrder
+from etl.store.upserting import Change
 
 DAYS_AT_ONCE = 92
 """Days that are read in one query. Nearly every run seals fewer."""
+
+
+class Written(Protocol):
+    """An order that was written: of the API, or of an archive."""
+
+    @property
+    def key(self) -> Key: ...
+
+    @property
+    def order_time(self) -> int:
+        """Epoch milliseconds."""
 
 
 class StoredSeal(NamedTuple):
@@ -68,7 +79,7 @@ def seal_corrections(
     market: str,
     run_id: int,
     sealed: Set[date],
-    written: Sequence[Order],
+    written: Sequence[Written],
     changes: Mapping[Key, Change],
 ) -> None:
     """Seal anew the days of `sealed` in which this transaction changed an order. The caller commits.

@@ -14,7 +14,7 @@ CHUNK_ROWS = 1_000
 """Orders that Postgres sends at a time."""
 
 _MILLISECONDS = "extract(epoch FROM {0}) * 1000 AS {0}"
-_UNSEALED = {*(field.column for field in FIELDS), "order_time_source"} - {*SEALED_COLUMNS}
+_UNSEALED = {*(field.column for field in FIELDS), "order_time_source", "source"} - {*SEALED_COLUMNS}
 _COLUMNS = {
     name: _MILLISECONDS.format(name) if name in ("order_time", "update_time") else name
     for name in (*SEALED_COLUMNS, *sorted(_UNSEALED))

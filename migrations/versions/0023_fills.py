@@ -34,6 +34,10 @@ FILLS = """
         CONSTRAINT force_order_fills_pkey PRIMARY KEY (account, market, symbol, order_id, trade_id)
     )
 """
+# A fee names a trade, not an order.
+TRADES = """
+    CREATE INDEX force_order_fills_trade_idx ON force_order_fills (account, market, symbol, trade_id, order_id)
+"""
 CHECKS = """
     CREATE TABLE fill_checks (
         account text NOT NULL,
@@ -97,6 +101,7 @@ COMMENTS = {
 
 def upgrade() -> None:
     op.execute(FILLS)
+    op.execute(TRADES)
     op.execute(CHECKS)
     for what, said in COMMENTS.items():
         quoted = said.replace("'", "''")

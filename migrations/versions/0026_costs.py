@@ -30,7 +30,8 @@ COMMENTS = {
             "total": "Their sum.",
             "is_attributed": "Whether a clearance fee without a link belongs to order_time by symbol and time alone, "
             "within a minute. It is then no fact of one order.",
-            "is_complete": "Whether all fills of the order and all clearance fees of its time are stored.",
+            "is_complete": "Whether all fills of the order, with what they cost, and all clearance fees of its time "
+            "are stored.",
             "incomplete_because": "Why not; null where it is complete.",
             "booked_at": "When the fee was booked; of an order the same as order_time.",
         },
@@ -47,8 +48,9 @@ COMMENTS = {
             "gap_end": "When the order last changed, or where the gap ends.",
             "reason": "not_read: a run reads it next. incomplete: the fills do not add up to the order, asked again. "
             "beyond_retention: not read in time, the exchange keeps fills for 3 months. not_available: the market has "
-            "no list of fills, or the order does not say what was filled. Of income as in income_gaps.",
-            "detail": "What is incomplete about the fills, as in fill_checks.",
+            "no list of fills, or the order does not say what was filled, or a fill what it cost. Of income as in "
+            "income_gaps; quarantined: a row could not be read.",
+            "detail": "What is incomplete about the fills, as in fill_checks, or why a row could not be read.",
         },
     ),
     "fill_states": (
@@ -61,6 +63,15 @@ COMMENTS = {
             "update_time": "When it last changed.",
             "detail": "What was incomplete when the fills were last read, as in fill_checks.",
             "missing": "As cost_gaps.reason; null where all fills are stored.",
+        },
+    ),
+    "unread_fees": (
+        "Rows of income in quarantine that are clearance fees, or may be.",
+        SCOPE
+        | {
+            "income_type": "As the row has it; income where that cannot be read.",
+            "booked_at": "When it was booked; null where that cannot be read.",
+            "reason": "Why it cannot be read.",
         },
     ),
     "unlinked_fees": (
@@ -87,5 +98,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP VIEW report_costs, unlinked_fees")
+    op.execute("DROP VIEW cost_gaps, unread_fees, fill_states")
     op.execute("DROP FUNCTION is_clearance_fee")
-    op.execute("DROP VIEW cost_gaps, fill_states")

@@ -1,11 +1,18 @@
 -- What a force order cost, by the exchange's own records: its fills, their fees, and the fee for its clearance.
 
--- What is missing of the fills of each order: null, if they are all stored. An order that nothing was filled of has none.
+-- What is missing of the fills of each order: null, if they are all stored and say what they cost. An order that nothing
+-- was filled of has none.
 CREATE VIEW fill_states AS
 SELECT o.account, o.market, o.symbol, o.order_id, o.order_time, o.update_time, c.reason AS detail,
        CASE WHEN o.executed_qty = 0 THEN NULL
             WHEN c.state = 'complete' AND c.executed_qty = o.executed_qty
-                 AND c.cum_quote IS NOT DISTINCT FROM o.cum_quote THEN NULL
+                 AND c.cum_quote IS NOT DISTINCT FROM o.cum_quote
+                 THEN CASE WHEN EXISTS (SELECT FROM force_order_fills AS f
+                                         WHERE (f.account, f.market, f.symbol, f.order_id)
+                                             = (o.account, o.market, o.symbol, o.order_id)
+                                           AND (f.realized_pnl IS NULL OR f.commission IS NULL
+                                                OR (f.commission_asset IS NULL AND f.commission <> 0)))
+                           THEN 'not_available' END
             WHEN o.executed_qty IS NULL OR instrument_market(o.market) = 'margin' THEN 'not_available'
             WHEN o.update_time < now() - interval '90 days' THEN 'beyond_retention'
             WHEN c.state = 'incomplete' THEN 'incomplete'
@@ -13,16 +20,27 @@ SELECT o.account, o.market, o.symbol, o.order_id, o.order_time, o.update_time, c
   FROM force_orders AS o
   LEFT JOIN fill_checks AS c USING (account, market, symbol, order_id);
 
+CREATE FUNCTION is_clearance_fee(income_type text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT income_type IN ('INSURANCE_CLEAR', 'LIQUIDATION_FEE')
+$$;
+
+-- Rows of income in quarantine that are fees for clearance, or do not say what they are. What is proven does not hold them.
+CREATE VIEW unread_fees AS
+SELECT account, substr(market, length('income-') + 1) AS market,
+       coalesce(quarantined_field(raw, 'incomeType'), 'income') AS income_type,
+       quarantined_moment(raw, 'time') AS booked_at, reason
+  FROM quarantined_orders
+ WHERE resolved_at IS NULL AND market LIKE 'income-%'
+   AND coalesce(is_clearance_fee(quarantined_field(raw, 'incomeType')), true);
+
 CREATE VIEW cost_gaps AS
 SELECT account, market, symbol, order_id, 'fills'::text AS what, order_time AS gap_start, update_time AS gap_end,
        missing AS reason, CASE missing WHEN 'incomplete' THEN detail END AS detail
   FROM fill_states WHERE missing IS NOT NULL
  UNION ALL
-SELECT account, market, NULL, NULL, income_type, gap_start, gap_end, reason, NULL FROM income_gaps;
-
-CREATE FUNCTION is_clearance_fee(income_type text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT income_type IN ('INSURANCE_CLEAR', 'LIQUIDATION_FEE')
-$$;
+SELECT account, market, NULL, NULL, income_type, gap_start, gap_end, reason, NULL FROM income_gaps
+ UNION ALL
+SELECT account, market, NULL, NULL, income_type, booked_at, booked_at, 'quarantined', reason FROM unread_fees;
 
 -- Fees for clearance that name no fill of a stored order, each with the nearest order of its symbol within a minute.
 -- IS TRUE keeps the planner off the primary key, with which it would read the account's whole history.
@@ -44,7 +62,7 @@ SELECT fee.account, fee.market, fee.symbol, fee.asset, fee.amount, fee."time" AS
 CREATE VIEW report_costs AS
 SELECT o.account, o.market, o.symbol, o.order_id, o.close_type, o.order_time,
        timezone('UTC', o.order_time)::date AS day,
-       coalesce(cost.asset, o.margin_asset) AS asset,
+       CASE WHEN cost.total IS NULL THEN o.margin_asset ELSE cost.asset END AS asset,
        CASE WHEN fills.missing IS NULL THEN coalesce(cost.realized_pnl, 0) ELSE cost.realized_pnl END AS realized_pnl,
        CASE WHEN fills.missing IS NULL THEN coalesce(cost.commission, 0) ELSE cost.commission END AS commission,
        CASE WHEN fees.missing IS NULL THEN coalesce(cost.clearance_fee, 0) ELSE cost.clearance_fee END AS clearance_fee,
@@ -67,24 +85,33 @@ SELECT o.account, o.market, o.symbol, o.order_id, o.close_type, o.order_time,
                SELECT f.commission_asset AS asset, NULL::numeric AS pnl, -f.commission AS paid, NULL::numeric AS fee
                  FROM force_order_fills AS f
                 WHERE (f.account, f.market, f.symbol, f.order_id) = (o.account, o.market, o.symbol, o.order_id)
+                  AND (f.commission_asset IS NOT NULL OR f.commission <> 0)
                 UNION ALL
                SELECT i.asset, NULL::numeric AS pnl, NULL::numeric AS paid, i.amount AS fee
                  FROM force_order_fills AS f
                  JOIN income AS i ON i.account = f.account AND i.market = f.market AND i.symbol = f.symbol
                                  AND i.trade_id = f.trade_id AND is_clearance_fee(i.income_type)
                 WHERE (f.account, f.market, f.symbol, f.order_id) = (o.account, o.market, o.symbol, o.order_id)
+                  -- Two force orders that traded with each other share a trade, and its fee is counted once.
+                  AND NOT EXISTS (SELECT FROM force_order_fills AS other
+                                   WHERE other.account = f.account AND other.market = f.market
+                                     AND other.symbol = f.symbol AND other.trade_id = f.trade_id
+                                     AND other.order_id < f.order_id)
               ) AS moved
         GROUP BY asset
        ) AS cost ON true
  CROSS JOIN LATERAL (
        -- An ADL and a settlement are no liquidations: they leave no fee for clearance.
        SELECT CASE WHEN o.close_type NOT IN ('ADL', 'SETTLEMENT') AND instrument_market(o.market) <> 'margin'
-                    AND NOT EXISTS (SELECT FROM income_coverage AS known
-                                     WHERE known.account = o.account AND known.market = o.market
-                                       AND known.income_type = 'INSURANCE_CLEAR'
-                                       AND known.proven @> tstzrange(o.order_time,
-                                                                     o.update_time + interval '1 minute', '[]'))
-                   THEN 'clearance fees not proven' END AS missing
+                    THEN CASE WHEN NOT EXISTS (SELECT FROM income_coverage AS known
+                                                WHERE known.account = o.account AND known.market = o.market
+                                                  AND known.income_type = 'INSURANCE_CLEAR' AND known.proven @> booked)
+                              THEN 'clearance fees not proven'
+                              WHEN EXISTS (SELECT FROM unread_fees AS unread
+                                            WHERE unread.account = o.account AND unread.market = o.market
+                                              AND coalesce(unread.booked_at <@ booked, true))
+                              THEN 'a clearance fee cannot be read' END END AS missing
+         FROM (SELECT tstzrange(o.order_time, o.update_time + interval '1 minute', '[]') AS booked) AS times
        ) AS fees
  UNION ALL
 SELECT account, market, symbol, NULL, 'LIQUIDATION', order_time,

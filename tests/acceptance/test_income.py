@@ -185,10 +185,13 @@ def test_a_type_that_the_exchange_refuses_is_one_line_and_the_others_are_read(la
     assert {gap["income_type"] for gap in gaps(one)} == {"NO_SUCH_INCOME"}
 
 
-def test_a_key_that_may_not_read_income_is_one_line(lab: Labs) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code"), [("code", -1002), ("key", -2015)], ids=["not authorized", "no permission, as in a hidden ban"]
+)
+def test_a_key_that_may_not_read_income_is_one_line(lab: Labs, kind: str, code: int) -> None:
     one = income_lab(lab, named=SEVERAL)
-    fault(one, "code", code=-1002, msg="You are not authorized to execute this request.")
-    done = one("--log-level", "warning", "sync")
+    fault(one, kind, code=code, msg="You are not authorized to execute this request.")
+    done = one("--log-level", "warning", "sync", FORCE_ORDERS_PATIENCE_SECONDS="0")
     assert done.returncode == 0
     (line,) = said_of_income(done)
     assert "account main: the key may not read income" in line

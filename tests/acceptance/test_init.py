@@ -89,7 +89,8 @@ def test_the_files_are_for_nobody_else_and_every_path_is_absolute(fresh: Lab) ->
         "database_url": fresh.command.environment["FORCE_ORDERS_DATABASE_URL"],
         "base_url": fresh.simulator.url,
         "markets": ["usdm"],
-        **{"cost_weight": 0, "reconcile_days": 0},  # from the environment of the tests
+        "cost_weight": 0,
+        "reconcile_days": 0,  # from the environment of the tests
         "accounts": {
             "main": {
                 "api_key_file": str(folder / "force-orders.keys" / "main.key"),

@@ -1,5 +1,6 @@
 """Slippage: a nightly run reads the mark price at each order, if the settings say so, and keeps it for ever."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -62,6 +63,27 @@ def test_a_list_that_cannot_be_read_is_said_and_read_by_the_next_night(lab: Labs
     made.tell("faults", [{"kind": "code", "code": -1100, "path": PATHS["usdm"], "at": 1}])
     night = made("sync", **SET)
     assert night.returncode == 0
-    assert "account main: mark prices could not be read; the next run asks again" in night.stderr
+    assert re.search(r"account main: mark prices of \w+ could not be read; the next run asks again", night.stderr)
     assert made("sync", **SET).returncode == 0
     assert made.sql("SELECT count(*) > 50 AS many FROM report_slippage")[0]["many"]
+
+
+def test_a_symbol_that_cannot_be_read_keeps_no_other_waiting(lab: Labs) -> None:
+    made = market_lab(lab, "usdm", LONG)
+    assert made("backfill").returncode == 0
+    made.tell("faults", [{"kind": "garbage", "path": PATHS["usdm"], "at": 1}])
+    night = made("sync", **SET, FORCE_ORDERS_ATTEMPTS="1")
+    assert night.returncode == 0
+    (line,) = night.stderr.splitlines()
+    rows = made.sql("SELECT DISTINCT symbol FROM report_force_orders WHERE average_price IS NOT NULL")
+    assert made.sql("SELECT count(DISTINCT symbol) FROM report_slippage")[0]["count"] == len(rows) - 1 > 1
+    assert "mark prices of" in line
+
+
+def test_a_host_without_mark_prices_makes_no_noise(lab: Labs) -> None:
+    made = market_lab(lab, "usdm", LONG)
+    assert made("backfill").returncode == 0
+    made.tell("faults", [{"kind": "status", "status": 404, "body": "<html>", "path": PATHS["usdm"]}])
+    night = made("sync", **SET)
+    assert (night.returncode, night.stderr) == (0, "")
+    assert asked(made) == 1

@@ -132,6 +132,17 @@ def test_an_order_that_only_the_list_of_a_symbol_lacks_is_told_and_doubts_nothin
     assert orders_found(one) == [("BTCUSDT", 77, "unseen")]
 
 
+def test_a_list_of_all_orders_that_shows_no_stored_order_is_no_witness(lab: Labs) -> None:
+    one = backfilled(traded(lab))
+    one.tell("faults", [{"kind": "status", "status": 200, "body": "[]", "path": ALL_ORDERS}])
+    (said,) = reconciled(one)["reconciliations"]
+    assert {kind for _, kind in kinds(said)} == {"unseen"}
+    assert {day["verdict"] for day in said["days"]} == {"not checkable"}
+    assert {day["reason"] for day in said["days"]} == {"the list of all orders shows none of the stored orders"}
+    one.tell("faults", [])
+    assert all_agreed(innocent(one))
+
+
 def with_an_extra(lab: Lab) -> None:
     """A stored order that the exchange does not have."""
     query = """
@@ -207,6 +218,18 @@ def test_an_earlier_version_in_the_list_of_all_orders_replaces_nothing(lab: Labs
     assert one.table()["BTCUSDT", 1]["avg_price"] == "10000.0"
 
 
+def test_a_stored_order_that_the_list_of_all_orders_calls_the_owners_own_is_disputed_and_kept(lab: Labs) -> None:
+    one = backfilled(traded(lab))
+    before = one.table()["BTCUSDT", 1]
+    lose(one, 1)
+    one.tell("orders", [forced(one, 1, updateTime=midday(one, 2) + 900, clientOrderId="web_1", avgPrice="1.0")])
+    lose(one, 1)
+    said = reconciled(one, code=3)
+    assert [(found["order_id"], found["kind"]) for found in said["disputed"]] == [(1, "conflicting")]
+    assert "clientOrderId web_1 there" in said["disputed"][0]["detail"]
+    assert one.table()["BTCUSDT", 1] == before
+
+
 def test_one_version_with_two_values_is_disputed_until_they_agree(lab: Labs) -> None:
     one = backfilled(traded(lab))
     one.tell("orders", [forced(one, 1, avgPrice="10000.0")])
@@ -260,3 +283,12 @@ def test_a_full_page_is_asked_for_in_pieces_and_a_lost_order_in_it_is_found(lab:
     assert 2 < requests_to(one, ALL_ORDERS) <= 20
     assert verdicts(one) == {"agreed", "disputed"}
     assert orders_found(one) == [("BTCUSDT", 1, "missing")]
+
+
+def test_a_reconciliation_that_a_ban_ends_blames_no_market(lab: Labs) -> None:
+    one = backfilled(traded(lab))
+    one.tell("faults", [{"kind": "ban", "path": ALL_ORDERS, "seconds": 3_600}])
+    done = one("reconcile", FORCE_ORDERS_PATIENCE_SECONDS="0")
+    assert done.returncode == 4
+    assert "usdm: not compared, because the run ended before" in done.stdout
+    assert "no list of all orders" not in done.stdout

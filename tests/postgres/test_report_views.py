@@ -15,6 +15,7 @@ from tests.postgres.samples import proven, row
 
 VIEWS = (
     *(
+        "report_archives",
         "report_cascades",
         "report_costs",
         "report_coverage",

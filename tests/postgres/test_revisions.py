@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select, text
 
 from etl.core.markets import USDM
 from etl.core.orders import latest_versions
-from etl.store.orders import Change, upsert
+from etl.store.orders import upsert
 from etl.store.schema import force_order_revisions, force_orders
+from etl.store.upserting import Change
 from tests.postgres.samples import ACCOUNT, page, row
 
 AT = 1_790_000_000_000

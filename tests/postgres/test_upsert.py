@@ -15,8 +15,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from etl.core.markets import USDM
 from etl.core.orders import CloseType, Order, latest_versions
 from etl.core.timeline import to_datetime, to_millis
-from etl.store.orders import Change, Tally, tally, upsert
+from etl.store.orders import Tally, tally, upsert
 from etl.store.schema import force_orders
+from etl.store.upserting import Change
 from tests.documented import RECEIVED_AT, ROW
 from tests.postgres.samples import ACCOUNT, page, row
 
@@ -73,6 +74,8 @@ def test_every_column_of_the_documented_row_is_exact(connection: Connection) -> 
         "is_isolated": None,
         "source": "api",
         "order_time_source": "time",
+        "time_precision": "ms",
+        "archive_file_id": None,
         "order_time": datetime(2020, 7, 30, 11, 13, 40, 44_000, tzinfo=UTC),
         "update_time": datetime(2020, 7, 30, 11, 13, 40, 87_000, tzinfo=UTC),
         "raw": ROW,
@@ -158,7 +161,15 @@ def test_optional_fields_may_be_missing_or_null(connection: Connection) -> None:
     (order,) = stored(connection)
     assert order["close_type"] == "UNKNOWN"
     required = ("account", "market", "symbol", "order_id", "close_type", "order_time", "update_time", "raw")
-    ours = ("source", "order_time_source", "first_seen_at", "changed_at", "first_run_id", "last_run_id")
+    ours = (
+        "source",
+        "order_time_source",
+        "time_precision",
+        "first_seen_at",
+        "changed_at",
+        "first_run_id",
+        "last_run_id",
+    )
     assert {name for name, value in order.items() if value is not None} == {*required, *ours}
 
 

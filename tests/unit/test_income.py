@@ -171,6 +171,14 @@ def test_a_quarantined_row_says_of_which_market_s_income_it_is() -> None:
             ["the income X is refused; take it out of income_types if it is no type of income (-1130)"],
         ),
         (
+            Outcome(DAY, ("saturated",)),
+            ["the income X of 1 d is not proven (saturated); it is not asked for again"],
+        ),
+        (
+            Outcome(DAY, ("failed", "saturated")),
+            ["the income X of 1 d is not proven (failed, saturated); the next run asks again"],
+        ),
+        (
             Outcome(DAY, ("disputed",), None, ("7 of 2026-01-01", "8 of 2026-01-01")),
             ["the income X 7 of 2026-01-01 is stored, but the exchange left it out, so its answer proves nothing"],
         ),

@@ -149,3 +149,12 @@ def test_a_page_of_just_a_small_default_is_never_whole_since_a_server_may_ignore
     note(limits, 1_000, request)
     assert {rows: is_whole(doubt) for rows, doubt in doubts.items()} == {99: True, 100: False, 101: True}
     assert not any(limits.may_be_lone(doubt) for doubt in [doubts[100]] if doubt)
+
+
+@pytest.mark.parametrize("rows", [50, 100, 500])
+def test_a_page_of_the_length_of_another_endpoint_s_limit_is_never_whole(rows: int) -> None:
+    limits, request = PageLimits(1_000, 100), PageRequest(WINDOW, 1_000)
+    note(limits, 1_000, request)
+    doubts = {count: note(limits, count, request) for count in (rows - 1, rows, rows + 1)}
+    note(limits, 1_000, request)
+    assert {count: is_whole(doubt) for count, doubt in doubts.items()} == {rows - 1: True, rows: False, rows + 1: True}

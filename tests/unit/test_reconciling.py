@@ -140,6 +140,11 @@ def test_values_are_compared_and_not_their_words() -> None:
         ({"avgPrice": "1", "updateTime": AT + 6}, Kind.DIFFERENT, "all orders had the later version"),
         ({"avgPrice": "1", "updateTime": AT + 4}, Kind.DIFFERENT, "what is stored had the later version"),
         ({"executedQty": "0.002"}, Kind.DIFFERENT, "all orders had the later version"),
+        (
+            {"clientOrderId": "web_1", "updateTime": AT + 6},
+            Kind.CONFLICTING,
+            f"clientOrderId web_1 there, autoclose-{AT}000001 here",
+        ),
     ],
 )
 def test_a_difference_is_a_dispute_only_between_equal_versions(listed: dict[str, Any], kind: Kind, said: str) -> None:

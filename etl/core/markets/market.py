@@ -77,6 +77,18 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
+class Archive:
+    """Where files of all orders of a span are asked for, which the exchange makes while one waits."""
+
+    request: Endpoint
+    """Takes the span, at most a year; the answer names the file."""
+    state: Endpoint
+    """Takes that name, and tells where the file can be downloaded once it is made."""
+    monthly: int
+    """Files a month, together with those that the web page was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """One kind of force orders of an account, as one endpoint shows them. An account has several."""
 
@@ -109,6 +121,8 @@ class Market:
     income: Records | None = None
     mark_prices: Endpoint | None = None
     """Where the mark prices of each minute are listed, for anyone; the weight of fewer than 100 minutes."""
+    archive: Archive | None = None
+    """Where files of older orders come from. None: the exchange gives none."""
     is_portfolio_margin: bool = False
     """Whether only accounts in Portfolio Margin have it; the others have only markets that are not."""
 

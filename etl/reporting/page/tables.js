@@ -3,6 +3,7 @@
 const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const STATE_NAMES = {
   proven: "proven",
+  archived: "from an archive",
   begins: "history begins",
   future: "future",
   unread: "not read yet",

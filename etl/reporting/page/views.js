@@ -4,11 +4,13 @@ const BARS = 40;
 const CASCADES = 500;
 const LARGEST = 50;
 // From the best to the worst.
-const STATES = ["proven", "begins", "future", "unread", "quarantined", "disputed", "partly", "not", "never", "lost"];
+const STATES = [
+  "proven", "archived", "begins", "future", "unread", "quarantined", "disputed", "partly", "not", "never", "lost",
+];
 // What the exchange's keeping of a day does not change.
 const FINAL = {
-  proven: "proven", quarantined: "quarantined", disputed: "disputed", future: "future", "never asked": "never",
-  "beyond retention": "lost",
+  proven: "proven", archived: "archived", quarantined: "quarantined", disputed: "disputed", future: "future",
+  "never asked": "never", "beyond retention": "lost",
 };
 
 /** The same data with rows in place of columns. */

@@ -1,6 +1,7 @@
 """The tables as the migrations create them; a test compares the two. SQL users rely on these names."""
 
 from etl.store.schema.accounts import DECISIONS, MARKET_STATES, account_markets, decisions, identities
+from etl.store.schema.archive import archive_files
 from etl.store.schema.budget import cooldowns, spent_weight, weight_limits
 from etl.store.schema.capital_flows import capital_flow_coverage, capital_flows
 from etl.store.schema.columns import EVERY_SYMBOL, metadata
@@ -35,6 +36,7 @@ __all__ = [
     "ORDER_SOURCES",
     "RUN_STATUSES",
     "account_markets",
+    "archive_files",
     "backups",
     "capital_flow_coverage",
     "capital_flows",

@@ -1,6 +1,7 @@
 """The table of what is proven of force orders."""
 
 from sqlalchemy import Column, Table, Text
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE
 
 from etl.store.schema.columns import known_of_a_scope, metadata
 
@@ -11,4 +12,5 @@ coverage = Table(
     Column("market", Text, primary_key=True),
     Column("symbol", Text, primary_key=True),
     *known_of_a_scope(),
+    Column("archived", TSTZMULTIRANGE, nullable=False, server_default="{}"),
 )

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, DateTime, Integer, Numeric, Table, Text, func
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    func,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from etl.store.schema.columns import metadata, moment, one_of
@@ -31,6 +43,7 @@ force_order_fills = Table(
     Column("raw", JSONB, nullable=False),
     Column("first_seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("first_run_id", BigInteger, nullable=False),
+    Index("force_order_fills_trade_idx", "account", "market", "symbol", "trade_id", "order_id"),
 )
 
 fill_checks = Table(

@@ -23,6 +23,7 @@ from etl.core.orders import FIELDS, CloseType, FieldType, TimeSource
 from etl.store.schema.columns import metadata, moment, one_of
 
 ORDER_SOURCES = ("api", "archive")
+TIME_PRECISIONS = ("ms", "s")
 
 _TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: Text(),
@@ -65,6 +66,8 @@ def _later_order_columns() -> list[Column[Any]]:
         *(Column(field.column, _TYPES[field.type]) for field in FIELDS if field.column in _OF_SOME_MARKETS),
         Column("source", Text, nullable=False, server_default="api"),
         Column("order_time_source", Text, nullable=False, server_default="time"),
+        Column("time_precision", Text, nullable=False, server_default="ms"),
+        Column("archive_file_id", BigInteger),
     ]
 
 
@@ -76,6 +79,11 @@ force_orders = Table(
     one_of("close_type", tuple(CloseType)),
     one_of("source", ORDER_SOURCES),
     one_of("order_time_source", tuple(TimeSource)),
+    one_of("time_precision", TIME_PRECISIONS),
+    CheckConstraint(
+        "(source = 'archive') = (archive_file_id IS NOT NULL) AND (source = 'archive') = (time_precision = 's')",
+        name="archive_file_id",
+    ),
     Index(None, "account", "order_time"),
 )
 
