@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from etl.accounts.key_sources import account_names
 from etl.cli import options
 from etl.cli.console import keep_exit_code, print_line, print_tables, show_waits, stdout_errors
 from etl.cli.options import examples, load_settings
@@ -12,11 +13,19 @@ from etl.core.planning import OPENED
 from etl.core.text import many, printable
 from etl.core.timeline import iso
 from etl.exchange.clock import local_now
+from etl.reporting.completeness import known_accounts
+from etl.reporting.cost_tables import cost_lines, cost_tables
 from etl.reporting.files import atomic_write
 from etl.reporting.html import page
 from etl.reporting.queries import first_day, read_report, select_accounts
 from etl.reporting.report_data import ReportData
-from etl.reporting.report_tables import headline, quarantine_lines, reconciliation_lines, report_tables
+from etl.reporting.report_tables import (
+    completeness_lines,
+    headline,
+    quarantine_lines,
+    reconciliation_lines,
+    report_tables,
+)
 from etl.runs import from_settings
 from etl.runs.arguments import check_span
 from etl.runs.spans import SpanText
@@ -49,8 +58,9 @@ def report(
 ) -> None:
     """Show stored orders as tables or as a page with charts.
 
-    Totals, symbols, cascades, coverage and the largest orders. By default everything that is stored. Months, days,
-    weekdays and hours are those of the time zone; instants are UTC, and so are --since and --until.
+    Whether the days are complete, in the words of force-orders complete; totals, symbols, cascades, coverage, the
+    largest orders and what they cost. By default everything that is stored. Months, days, weekdays and hours are those
+    of the time zone; instants are UTC, and so are --since and --until.
     """
     settings = load_settings(context)
     zone = zone or settings.time_zone
@@ -60,10 +70,13 @@ def report(
         accounts = select_accounts(connection, account)
         if since is None and (first := first_day(connection, accounts, market, zone)) is not None:
             since = iso(first)
-        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone)
+        besides = () if account else {*known_accounts(connection), *account_names(settings)} - {*accounts}
+        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone, besides)
     if html is None:
         print_line(headline(data))
-        print_tables(report_tables(data))
+        for line in [*completeness_lines(data), *cost_lines(data)]:
+            print_line(line)
+        print_tables([*report_tables(data), *cost_tables(data)])
         for line in [*quarantine_lines(data), *reconciliation_lines(data)]:
             print_line(line)
     else:

@@ -49,7 +49,7 @@ def prepare_demo(settings: Settings) -> Iterator[Demo]:
     with Simulator(Scenario(weight_limit=WEIGHT_LIMIT), histories={MAIN: history}) as simulator:
         yield Demo(
             Settings(data_dir=own, base_url=simulator.url, weight_budget=WEIGHT_LIMIT, markets=(USDM,)),
-            IngestSpec("demo", Keyring([credentials]), backfill_planner(SpanText(), [])),
+            IngestSpec("demo", Keyring([credentials]), backfill_planner(SpanText(), []), costs=True),
         )
 
 

@@ -10,10 +10,16 @@ from string import Template
 from typing import Any
 
 from etl.core.text import printable
+from etl.reporting.packed_rows import pack
 
 LIBRARY = "echarts.min.js"
-SCRIPTS = ("figures.js", "views.js", "tables.js", "look.js", "charts.js", "days.js", "page.js")
+SCRIPTS = (
+    *("rows.js", "figures.js", "views.js", "tables.js", "costs.js", "head.js"),
+    *("look.js", "charts.js", "days.js", "page.js"),
+)
 """In the order in which they depend on each other."""
+
+ROWS = ("verdicts", "daily", "hours", "cascades", "coverage", "costs", "cost_states", "largest")
 
 _ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 """JSON escapes for characters that could end the script element or a line of it."""
@@ -40,8 +46,14 @@ def page(data: Mapping[str, Any]) -> str:
         library=library,
         script=script,
         zone=escape(printable(data["time_zone"])),
-        data=_script_json(data),
+        data=_script_json(_packed(data)),
     )
+
+
+def _packed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with columns in place of rows."""
+    improvements = {**data["improvements"], "rows": pack(data["improvements"]["rows"])}
+    return {**data, **{name: pack(data[name]) for name in ROWS}, "improvements": improvements}
 
 
 def asset(name: str) -> str:

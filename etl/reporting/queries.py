@@ -4,16 +4,20 @@ A span may begin and end at any millisecond, and days may be those of any time z
 report_force_orders, not from report_daily with its whole days of UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from etl.core.completeness import Period
 from etl.core.markets import NAMES
 from etl.core.planning import Rules
 from etl.core.text import many
 from etl.core.timeline import DAY, Window, to_datetime, to_millis
 from etl.errors import ConfigError
+from etl.reporting.choice_verdicts import judge_choices
+from etl.reporting.completeness import calendar_days
+from etl.reporting.cost_queries import costs_were_read, read_costs, with_costs
 from etl.reporting.report_data import (
     BIN_BPS,
     CASCADES_SHOWN,
@@ -32,7 +36,7 @@ from etl.store.engine import store_errors
 
 NAMES_LISTED = 20
 LARGEST_SHOWN = 50
-"""Of each account, market, symbol and quote asset: so the fifty largest of any choice of them are among these."""
+"""Of each account, market, symbol, quote asset and close type: so the fifty largest of any choice are among these."""
 
 
 def stored_accounts(connection: Connection) -> list[str]:
@@ -76,11 +80,12 @@ def read_report(
     rules: Rules,
     markets: Sequence[str] = (),
     zone: str = "UTC",
+    besides: Collection[str] = (),
 ) -> ReportData:
     """The report of these accounts, markets (without any, all) and this span, all as of one instant.
 
-    Days, months, weekdays and hours are those of the time zone. Raises ConfigError where there is no such zone, and
-    StoreError.
+    `besides` are accounts of which nothing is stored: without them the span is not complete either. Days, months,
+    weekdays and hours are those of the time zone. Raises ConfigError where there is no such zone, and StoreError.
     """
     check_zone(connection, zone)
     scope = {
@@ -99,28 +104,42 @@ def read_report(
         by_orders = [row.symbol for row in rows(_SYMBOLS)]
         named, others = sorted(by_orders[:SYMBOLS_NAMED]), by_orders[SYMBOLS_NAMED:]
         names = {"named": named, "others": (shared := f"others ({many(len(others), 'symbol')})")}
+        judged = sorted({*accounts, *besides})
+        period = Period(*rows(_PERIOD)[0])
+        days = calendar_days(connection, period.first, period.last, zone, judged, markets) if judged else []
+        states = {(day.account, day.market, day.day): day.state for day in days}
+        largest = [Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)]
+        costs, cost_states = read_costs(rows, **names) if (has_costs := costs_were_read(rows)) else ([], [])
+        has_others = others or any(row.symbol == shared for row in costs)
         data = ReportData(
             generated_at=rules.now,
             span=span,
             time_zone=zone,
             retention_days=None if rules.keeps is None else rules.keeps // DAY,
             accounts=sorted(accounts),
-            symbols=[*named, shared] if others else named,
+            symbols=[*named, shared] if has_others else named,
             daily=[Daily._make(row) for row in rows(_DAILY, **names)],
             improvements=[
-                Improvement(row.account, row.market, row.symbol, int(row.lower_edge), row.orders)
+                Improvement._make((*row[:5], int(row.lower_edge), row.orders))
                 for row in rows(_IMPROVEMENTS, **names, bin=BIN_BPS)
             ],
             hours=[Hour._make(row) for row in rows(_HOURS, **names)],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
-            coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
+            coverage=[DayCoverage._make((*row, states[row[:3]])) for row in rows(_COVERAGE)],
             reconciled=[Reconciled._make(row) for row in rows(_RECONCILED)],
-            largest=[Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)],
+            largest=with_costs(rows, largest) if has_costs and largest else largest,
+            verdicts=judge_choices(days, period, zone, sorted(accounts), besides, markets),
+            costs=costs,
+            cost_states=cost_states,
         )
         connection.rollback()
     return data
 
 
+_PERIOD = """
+    SELECT timezone(:zone, CAST(:since AS timestamptz))::date,
+           timezone(:zone, CAST(:until AS timestamptz) - interval '1 millisecond')::date
+"""
 _RECONCILED = """
     SELECT verdict, count(*) AS days,
            string_agg(reason, ', ' ORDER BY day, account, market) FILTER (WHERE verdict = 'disputed') AS orders
@@ -156,20 +175,20 @@ _DAILY = """
 """
 _IMPROVEMENTS = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
-           floor(improvement_bps / :bin) * :bin AS lower_edge, count(*) AS orders
+           quote_asset, close_type, floor(improvement_bps / :bin) * :bin AS lower_edge, count(*) AS orders
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
        AND order_time >= :since AND order_time < :until AND improvement_bps IS NOT NULL
-     GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+     GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
 """
 _HOURS = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol,
-           extract(isodow FROM timezone(:zone, order_time))::int - 1 AS weekday,
+           quote_asset, close_type, extract(isodow FROM timezone(:zone, order_time))::int - 1 AS weekday,
            extract(hour FROM timezone(:zone, order_time))::int AS hour, count(*) AS orders
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
        AND order_time >= :since AND order_time < :until
-     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+     GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
 """
 # The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders, and
 # without a join, which the planner misjudges for rows that were just stored and have no statistics yet.
@@ -191,7 +210,7 @@ _CASCADES = """
           FROM numbered
         WINDOW of_cascade AS (PARTITION BY account, market, cascade)
     ), ranked AS (
-        SELECT *, dense_rank() OVER (ORDER BY orders DESC, started_at DESC, account, market) AS place
+        SELECT *, dense_rank() OVER (PARTITION BY account, market ORDER BY orders DESC, started_at DESC) AS place
           FROM sized WHERE orders > 1 AND started_at >= :since AND started_at < :until
     )
     SELECT account, market, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
@@ -246,8 +265,8 @@ _LARGEST = """
     WITH ranked AS (
         SELECT account, market, symbol, order_id, order_time, close_type, position_closed, quantity_filled,
                average_price, notional, quote_asset, improvement_bps, row_number() OVER (
-                   PARTITION BY account, market, CASE WHEN symbol = ANY(:named) THEN symbol END, quote_asset
-                   ORDER BY notional DESC NULLS LAST, order_time, order_id) AS place
+                   PARTITION BY account, market, CASE WHEN symbol = ANY(:named) THEN symbol END, quote_asset, close_type
+                   ORDER BY notional DESC NULLS LAST, order_time, symbol, order_id) AS place
           FROM report_force_orders
          WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
            AND order_time >= :since AND order_time < :until

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
 from typing import NamedTuple, TypeVar
 
+from etl.core.completeness import DayState
 from etl.core.orders import CloseType
 from etl.core.text import many, printable
 from etl.core.timeline import DAY, SECOND, duration, to_millis, to_the_second
@@ -17,15 +18,13 @@ SYMBOLS_SHOWN = 15
 CASCADES_SHOWN = 10
 LARGEST_SHOWN = 10
 
-STATES = ("proven", "archived", "quarantined", "partly", "not", "never asked")
-"""Of a day, from the best to the worst."""
-RARE_STATES = ("archived", "quarantined", "never asked")
-"""Those that have a column only where there is such a day."""
+USUAL_STATES = (DayState.PROVEN, DayState.PARTLY, DayState.NOT)
+"""Of a day; each other has a column only where there is such a day."""
 
 FILLABLE = {"not_fetched", "failed"}
 """Gaps with these reasons can still be read, as long as the exchange keeps that time."""
 
-_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the default context rounds a sum to 28 digits
+EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)  # the default context rounds a sum to 28 digits
 
 Key = TypeVar("Key", bound=tuple[str | None, ...])
 
@@ -46,6 +45,11 @@ def headline(data: ReportData) -> str:
     accounts = printable(", ".join(data.accounts))
     days = "" if data.time_zone == "UTC" else f"; months and days are those of {data.time_zone}"
     return f"{many(data.orders, 'order') if data.orders else 'no order'} of {accounts} {span}{days}"
+
+
+def completeness_lines(data: ReportData) -> list[str]:
+    """Whether the days are complete, in the words of `force-orders complete`; none of a database without accounts."""
+    return [printable(data.verdict.line)] if data.accounts else []
 
 
 def report_tables(data: ReportData) -> list[Table]:
@@ -114,14 +118,14 @@ def _coverage(data: ReportData) -> Table:
     days: dict[tuple[str, str], list[DayCoverage]] = defaultdict(list)
     for day in data.coverage:
         days[day.account, day.market].append(day)
-    found = {day.coverage for day in data.coverage}
-    states = [state for state in STATES if state not in RARE_STATES or state in found]
+    found = {day.state for day in data.coverage}
+    states = [state for state in DayState if state in found or state in USUAL_STATES]
     rows = [
         (*which, *_summary_of(own, retention, data.generated_at), *_counts(own, states)) for which, own in days.items()
     ]
     columns = (
         *(_text("account"), MARKET, _text("reasons", 1), Column("next loss", 2)),
-        *(_number("days proven" if state == "proven" else state) for state in states),
+        *(_number("days proven" if state is DayState.PROVEN else state.value) for state in states),
     )
     return table("coverage", columns, rows, lone_market(data.markets))
 
@@ -132,8 +136,8 @@ def _summary_of(days: Sequence[DayCoverage], retention: int | None, now: int) ->
     return ", ".join(reasons) or None, _loss(days, retention, now)
 
 
-def _counts(days: Sequence[DayCoverage], states: Sequence[str]) -> list[str | None]:
-    return [format_number(sum(day.coverage == state for day in days)) for state in states]
+def _counts(days: Sequence[DayCoverage], states: Sequence[DayState]) -> list[str | None]:
+    return [format_number(sum(day.state is state for day in days)) for state in states]
 
 
 def quarantine_lines(data: ReportData) -> list[str]:
@@ -222,7 +226,7 @@ def _summed(rows: Iterable[Daily], key: Callable[[Daily], Key]) -> dict[Key, Tot
 
 def _total(rows: Sequence[Daily]) -> Total:
     known = [row.notional for row in rows if row.notional is not None]
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         notional = sum(known, Decimal(0)) if known else None
     return Total(
         sum(row.orders for row in rows), sum(row.orders for row in rows if row.close_type == CloseType.ADL), notional

@@ -61,7 +61,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
         (
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
             *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
-            *("disputed_orders", "reconciliation_days"),
+            *("disputed_orders", "reconciliation_days", "fill_states", "unlinked_fees", "unread_fees"),
         ),
         ("SELECT",),
     ),

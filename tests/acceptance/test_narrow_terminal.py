@@ -14,7 +14,7 @@ from tests.acceptance.terminal import COLUMNS, on_a_terminal
 NUMBER = re.compile(r"\d[\d.,:TZ-]*\d|\d")
 LONG = "an-account-with-rather-a-long-name"
 
-NO_TABLE = re.compile(r"━|^(backfill|verify) |^force-orders: | orders? of ")
+NO_TABLE = re.compile(r"━|^(backfill|verify) |^force-orders: | orders? of |^(not )?complete: ")
 """The progress line, and sentences."""
 
 COMMANDS = {

@@ -1,6 +1,5 @@
 """`force-orders report` as a user types it: totals that are the exchange's own, a file that is whole or not there."""
 
-import json
 import os
 import re
 import subprocess
@@ -19,6 +18,7 @@ from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from tests.acceptance.endings import assert_one_line
 from tests.acceptance.lab import DAY, Lab, Labs, order_row
+from tests.acceptance.reporting import page_data
 from tests.acceptance.several_accounts import two_accounts
 
 NO_KEY = {"BINANCE_API_KEY": "", "BINANCE_API_SECRET": ""}
@@ -30,13 +30,6 @@ def read_history(lab: Labs) -> Lab:
     demo = lab()
     assert demo("backfill").returncode == 0
     return demo
-
-
-def page_data(page: str) -> dict[str, Any]:
-    """The data that a page was made of."""
-    (found,) = re.findall(r'<script[^>]*type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
-    data: dict[str, Any] = json.loads(found)
-    return data
 
 
 def lines_of(stdout: str) -> list[str]:
@@ -130,7 +123,7 @@ def test_the_page_holds_every_order_and_takes_its_name_at_once(lab: Labs) -> Non
     count, size = len(demo.table()), file.stat().st_size
     assert done.stdout == f"wrote report.html ({count} orders, {size / 1000:,.0f} kB)\n"
     data = page_data(file.read_text(encoding="utf-8"))
-    assert sum(row[6] for row in data["daily"]) == sum(row[5] for row in data["hours"]) == count
+    assert sum(row[6] for row in data["daily"]) == sum(row[7] for row in data["hours"]) == count
     assert {"proven", "partly"} <= {row[3] for row in data["coverage"]}
     assert list(demo.command.directory.iterdir()) == [file], "nothing else is left"
 
@@ -148,9 +141,45 @@ def test_months_and_days_of_tables_and_page_are_those_of_the_zone(lab: Labs) -> 
         data = page_data(few("report", "--html", "-", FORCE_ORDERS_TIME_ZONE=zone).stdout)
         local = last.astimezone(ZoneInfo(zone))
         assert (data["time_zone"], data["daily"][0][5]) == (zone, f"{local:%Y-%m-%d}")
-        assert data["hours"] == [[0, 0, 0, local.weekday(), local.hour, 1]]
+        assert data["hours"] == [[0, 0, 0, 0, 0, local.weekday(), local.hour, 1]]
     refused = few("report", "--tz", "Mars/Base")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_terminal_and_page_say_of_the_span_what_the_command_complete_says(lab: Labs) -> None:
+    demo = read_history(lab)
+    since, until = demo.now() - 20 * DAY, demo.now() - 10 * DAY
+    days = [f"{datetime.fromtimestamp(instant / 1000, UTC):%Y-%m-%d}" for instant in (since, until - 1)]
+    for chosen in ([], ["--account", "main"], ["--market", "usdm"], ["--tz", "Asia/Tokyo"]):
+        span = ["--since", days[0], "--until", days[1], *chosen]
+        said = demo("complete", "..".join(days), *chosen)
+        printed = demo("report", *span)
+        data = page_data(demo("report", *span, "--html", "-").stdout)
+        if chosen[:1] == ["--tz"]:  # the days of UTC are no days of Tokyo: the last one lies in two
+            (line,) = [line for line in printed.stdout.splitlines() if line.startswith("complete: ")]
+            assert f"{days[0]}..{days[1][:8]}" in line
+            assert "(Asia/Tokyo)" in line
+        else:
+            assert printed.stdout.splitlines()[1] == said.stdout.strip()
+            assert data["verdicts"][0] == [None, None, said.returncode == 0, said.stdout.strip()]
+
+
+def test_an_account_that_was_never_read_leaves_the_report_incomplete(lab: Labs) -> None:
+    both = two_accounts(lab)
+    assert both("backfill", "--account", "main").returncode == 0
+    line = both("report", NO_COLOR="1").stdout.splitlines()[1]
+    assert line.startswith("not complete: ")
+    assert "account2" in line
+    assert "account2" not in both("report", "--account", "main").stdout
+
+
+def test_a_market_of_which_nothing_is_known_is_never_complete(lab: Labs) -> None:
+    demo = read_history(lab)
+    line = demo("report", "--market", "coinm").stdout.splitlines()[1]
+    assert line.startswith("not complete: ")
+    assert "main" in line
+    data = page_data(demo("report", "--market", "coinm", "--html", "-").stdout)
+    assert (data["markets"], data["verdicts"][0][2:]) == ([], [False, line])
 
 
 def test_a_report_asks_the_exchange_nothing(lab: Labs) -> None:

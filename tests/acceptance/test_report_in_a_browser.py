@@ -1,5 +1,8 @@
 """The report's page in a real browser: drawn without a complaint, and every number under every choice."""
 
+import base64
+import shutil
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +25,8 @@ CHOICES = [
     {"symbol": "ETHUSDT"},
     {"account": "main", "symbol": "BTCUSDC", "asset": "USDC"},
     {"symbol": "BTCUSDC"},
+    {"type": "ADL"},
+    {"account": "second", "symbol": "BTCUSDT", "type": "LIQUIDATION"},
 ]
 
 FIGURES = (
@@ -74,6 +79,7 @@ def of(rows: list[list[Any]], data: dict[str, Any], choice: dict[str, str]) -> l
         and choice.get("account") in (None, data["accounts"][row[0]])
         and choice.get("market") in (None, data["markets"][row[1]])
         and choice.get("symbol") in (None, data["symbols"][row[2]])
+        and choice.get("type") in (None, data["close_types"][row[4]])
     ]
 
 
@@ -118,12 +124,12 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
         if (of_it := [row for row in rows if row[2] == symbol])
     }
     accounts = {place for place, name in enumerate(RICH["accounts"]) if choice.get("account") in (None, name)}
-    left = {(*row[:3],) for row in rows}
-    in_bins = sum(row[4] for row in RICH["improvements"]["rows"] if (*row[:3],) in left)
+    left = {(*row[:5],) for row in rows}
+    in_bins = sum(row[6] for row in RICH["improvements"]["rows"] if (*row[:5],) in left)
     assert sum(int(row[2].replace(",", "")) for row in browser.value(ROWS.format("improvement"))) == in_bins
-    in_hours = sum(row[5] for row in RICH["hours"] if (*row[:3],) in left)
+    in_hours = sum(row[7] for row in RICH["hours"] if (*row[:5],) in left)
     assert sum(int(row[-1].replace(",", "")) for row in browser.value(ROWS.format("hours"))) == in_hours
-    cascades = [row for row in RICH["cascades"] if row[0] in accounts]
+    cascades = sorted((row for row in RICH["cascades"] if row[0] in accounts), key=lambda row: -row[4])[:500]
     assert len(browser.value(ROWS.format("cascades"))) == len(cascades)
     largest = max(cascades, key=lambda row: row[4])
     assert figures["Largest cascade"][0] == f"{largest[4]} orders"
@@ -133,9 +139,101 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     ]
     assert figures["Days not proven"][0] == str(len({row[2] for row in covered if row[3] != "proven"}))
     wanted = [row for row in RICH["largest"] if row[10] == asset and row[0] in accounts]
-    wanted = [row for row in wanted if choice.get("symbol") in (None, row[2])][:50]
-    assert [row[-1] for row in browser.value(ROWS.format("largest"))] == [row[3] for row in wanted]
+    wanted = [row for row in wanted if choice.get("symbol") in (None, row[2])]
+    wanted = [row for row in wanted if choice.get("type") in (None, row[5])]
+    wanted = sorted(wanted, key=lambda row: -Decimal(row[9]))[:50]
+    assert [row[3] for row in browser.value(ROWS.format("largest"))] == [row[3] for row in wanted]
     assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: " ".join(choice.values()) or "everything")
+def test_costs_of_a_choice_are_the_sums_of_its_orders_and_assets_are_never_added(
+    browser: Browser, tmp_path: Path, choice: dict[str, str]
+) -> None:
+    visit(browser, tmp_path, RICH)
+    choose(browser, choice)
+    asset, rows = choice.get("asset", "USDT"), of(RICH["costs"], RICH, choice)
+    expected = {}
+    for of_it in {row[6] for row in rows}:
+        kinds = zip(*(row[7:] for row in rows if row[6] == of_it), strict=True)
+        sums = [sum(map(Decimal, known)) if (known := [one for one in kind if one]) else None for kind in kinds]
+        cells = ["–" if one is None else shown(Decimal(one)) for one in sums]
+        expected[of_it] = [*cells, shown(sum((Decimal(one) for one in sums if one is not None), Decimal(0)))]
+    table = browser.value(ROWS.format("costs"))
+    assert {row[1]: row[2:] for row in table if row[0] == "all"} == expected
+    assert [row[0] for row in table if row[1] == asset][1:] == sorted({row[5] for row in rows}, reverse=True)
+    states = of(RICH["cost_states"], RICH, choice)
+    known = sum(row[7] for row in states if row[6] is None)
+    orders = sum(row[6] for row in of(RICH["daily"], RICH, choice))
+    said = browser.value("document.querySelector('#costs .known').textContent")
+    assert said.startswith(f"Known of {shown(known)} of {shown(orders)} orders" if orders else "")
+    assert (f"{shown(orders - known)} orders: fills beyond retention" in said) == (orders - known > 1)
+
+
+def test_costs_that_were_never_read_are_no_zero_and_say_how_to_read_them(browser: Browser, tmp_path: Path) -> None:
+    data = reported.one_order()
+    visit(browser, tmp_path, data | {"costs": [], "cost_states": []})
+    assert browser.value(FIGURES)["What it cost"] == ["–", "not read"]
+    section = browser.value("document.querySelector('#costs').innerText")
+    assert "Known of 0 of 1 order." in section
+    assert "force-orders backfill --costs" in section
+    visit(browser, tmp_path, data)
+    assert browser.value(FIGURES)["What it cost, USDT"] == ["-310.25", "-0.01 BNB, known of 1 of 1 order"]
+    assert [row[-1] for row in browser.value(ROWS.format("largest"))] == ["-0.01 BNB,\n-310.25 USDT"]
+
+
+def test_the_head_says_what_the_command_says_of_each_choice(browser: Browser, tmp_path: Path) -> None:
+    data = reported.rich(markets=("usdm", "coinm"))
+    visit(browser, tmp_path, data)
+    head = (
+        "[...document.querySelectorAll('#verdict h2, #verdict .line, #verdict li, #verdict code')]"
+        ".map(one => one.textContent)"
+    )
+    for account, market, is_complete, line in data["verdicts"]:
+        choose(browser, {"account": "all accounts" if account is None else data["accounts"][account]})
+        choose(browser, {"market": "all markets" if market is None else data["markets"][market]})
+        title, said, *counts, hint = browser.value(head)
+        assert (title, said) == ("Complete" if is_complete else "Not complete", line)
+        days = [row for row in data["coverage"] if account in (None, row[0]) and market in (None, row[1])]
+        assert counts[0] == f"{sum(row[3] == 'proven' for row in days)} proven"
+        whose = "" if account is None else f" --account {data['accounts'][account]}"
+        assert hint.startswith(f"force-orders statement --from 2026-07-02 --until 2026-09-30{whose} --out")
+
+
+def test_a_complete_span_is_said_to_be_complete(browser: Browser, tmp_path: Path) -> None:
+    data = reported.one_order()
+    data["coverage"] = [[*row[:3], "proven", None, row[5]] for row in data["coverage"]]
+    visit(browser, tmp_path, data | {"verdicts": reported.verdicts_of(data)})
+    assert browser.value("document.querySelector('#verdict h2').textContent") == "Complete"
+    line = browser.value("document.querySelector('#verdict .line').textContent")
+    assert line == "complete: 2026-07-02..2026-09-30 (UTC): main usdm; 91 days proven"
+
+
+def test_order_ids_are_whole_at_1280_and_every_printed_page_repeats_the_heads(browser: Browser, tmp_path: Path) -> None:
+    visit(browser, tmp_path, RICH)
+    cut = (
+        "(() => { const box = document.querySelector('#largest .scroll').getBoundingClientRect();"
+        " return [...document.querySelectorAll('#largest td')].filter(cell =>"
+        " cell.getBoundingClientRect().right > box.right + 1 || cell.scrollWidth > cell.clientWidth).length; })()"
+    )
+    assert browser.value(cut) == 0
+    printed = base64.b64decode(browser.call("Page.printToPDF", preferCSSPageSize=True, printBackground=True)["data"])
+    (tmp_path / "page.pdf").write_bytes(printed)
+    pages = pages_of(tmp_path / "page.pdf")
+    largest = [page for page in pages if "LIQUIDATION LONG" in page]
+    assert len(largest) > 1
+    assert [page for page in largest if "Order id" not in page] == []
+    ids = {row[3] for row in browser.value(ROWS.format("largest"))}
+    assert ids <= {*" ".join(largest).split()}
+
+
+def pages_of(file: Path) -> list[str]:
+    """The texts of a printed page each, with single spaces."""
+    program = shutil.which("pdftotext")
+    if program is None:
+        pytest.skip("no pdftotext on this machine")
+    text = subprocess.run([program, "-layout", str(file), "-"], capture_output=True, text=True, check=True).stdout
+    return [" ".join(page.split()) for page in text.split("\f") if page.strip()]
 
 
 def test_markets_are_chosen_apart_and_a_symbol_of_each_stands_by_itself(browser: Browser, tmp_path: Path) -> None:
@@ -258,7 +356,7 @@ def test_a_cascade_of_two_assets_is_no_sum_of_them(browser: Browser, tmp_path: P
     visit(browser, tmp_path, reported.of_two_assets())
     browser.value(OPEN)
     browser.value(DRAWN)
-    assert [row[5] for row in browser.value(ROWS.format("cascades"))] == ["5.00 USDC, 60,000 USDT", "60,000 USDT"]
+    assert [row[5] for row in browser.value(ROWS.format("cascades"))] == ["5 USDC, 60,000 USDT", "60,000 USDT"]
     assert len(set(browser.value(BUBBLES))) == 1, "both have the same amount of USDT"
     choose(browser, {"asset": "USDC"})
     browser.value(DRAWN)

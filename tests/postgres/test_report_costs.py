@@ -1,11 +1,16 @@
 """The view report_costs over rows that no documented exchange sends: what is not known is no zero."""
 
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.core.planning import Rules
+from etl.core.timeline import DAY, Window
+from etl.reporting.queries import read_report
 from tests.postgres.reported import at, found, write
 
 T = 1_788_264_000_000
@@ -13,6 +18,25 @@ T = 1_788_264_000_000
 ORDER: dict[str, Any] = {"orderId": 1, "executedQty": "2", "cumQuote": "200", "avgPrice": "100"}
 FILL: dict[str, str | None] = {"realized_pnl": "-5", "commission": "0.04", "commission_asset": "USDT"}
 SCOPE = "'main', 'usdm', 'BTCUSDT'"
+
+
+@pytest.fixture(autouse=True)
+def report_says_the_same(connection: Connection) -> Iterator[None]:
+    """Whatever a test stores, the report sums it up as the view does."""
+    yield
+    connection.commit()
+    rules = Rules(now=T + DAY, settle_lag=600_000, keeps=90 * DAY, widest=7 * DAY)
+    report = read_report(connection, Window(T - DAY, T + DAY), ["main"], rules)
+    totals: dict[str, Decimal] = defaultdict(Decimal)
+    for row in report.costs:
+        totals[row.asset] += sum(filter(None, (row.realized_pnl, row.commission, row.clearance_fee)), Decimal(0))
+    view = found(connection, "report_costs")
+    expected: dict[str, Decimal] = defaultdict(Decimal)
+    for own in view:
+        expected[own["asset"] or "unknown"] += own["total"] or 0
+    assert {asset: total for asset, total in totals.items() if total} == {a: t for a, t in expected.items() if t}
+    reasons = {own["order_id"]: own["incomplete_because"] for own in view}
+    assert Counter({row.incomplete_because: row.orders for row in report.cost_states}) == Counter(reasons.values())
 
 
 def filled(connection: Connection, **changes: str | None) -> None:

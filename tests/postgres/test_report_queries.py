@@ -1,10 +1,13 @@
 """What a report reads: the page's whole contract, half-open spans, exact digits, and bounds on all that grows."""
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Connection, text
 
+from etl.core.completeness import DayState
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Rules
@@ -23,6 +27,7 @@ from etl.reporting.report_data import DayCoverage, ReportData
 from etl.reporting.report_tables import first_at_risk, headline, report_tables
 from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
+from tests.postgres.reported import write
 from tests.postgres.samples import page, row
 
 THURSDAY = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
@@ -80,11 +85,14 @@ def history(connection: Connection) -> Connection:
 
 
 def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
-    # filled, average price, notional, quote asset, improvement
-    first = ["0.001", "99.50", "199.00", "USDT", "-50.00"]
-    second = ["0.001", "100.07", "10.0070", "USDT", "-7.00"]
-    third = ["0", None, "0", "USDC", None]
-    fourth = [None, "100.01", None, None, "1.00"]
+    # filled, average price, notional, quote asset, improvement, cost
+    first = ["0.001", "99.50", "199.00", "USDT", "-50.00", None]
+    second = ["0.001", "100.07", "10.0070", "USDT", "-7.00", None]
+    third = ["0", None, "0", "USDC", None, None]
+    fourth = [None, "100.01", None, None, "1.00", None]
+    of_main = "complete: 2026-03-05..2026-03-06 (UTC): main usdm; 2 days proven"
+    missing = "account2 usdm not 2026-03-06, never asked 2026-03-05"
+    incomplete = f"not complete: 2026-03-05..2026-03-06 (UTC): {missing}"
     assert read(history).as_json() == {
         "generated_at": "2026-03-15T00:00:00.000Z",
         "since": "2026-03-05T00:00:00.000Z",
@@ -96,14 +104,30 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
         "symbols": ["BTCUSDT", "ETHUSDC", "ODDCOIN"],
         "quote_assets": ["USDC", "USDT"],
         "close_types": ["LIQUIDATION", "ADL", "SETTLEMENT", "UNKNOWN"],
+        "verdicts": [
+            [None, None, False, incomplete],
+            [None, 0, False, incomplete],
+            [0, None, False, incomplete],
+            [0, 0, False, incomplete],
+            [1, None, True, of_main],
+            [1, 0, True, of_main],
+        ],
         "daily": [
-            [1, 0, 0, 1, 1, "2026-03-05", 1, "10.0070"],
-            [1, 0, 0, 1, 0, "2026-03-05", 1, "199.00"],
             [0, 0, 2, None, 0, "2026-03-06", 1, None],
+            [1, 0, 0, 1, 0, "2026-03-05", 1, "199.00"],
+            [1, 0, 0, 1, 1, "2026-03-05", 1, "10.0070"],
             [1, 0, 1, 0, 0, "2026-03-06", 1, "0"],
         ],
-        "improvements": {"bin_bps": 5, "rows": [[0, 0, 2, 0, 1], [1, 0, 0, -50, 1], [1, 0, 0, -10, 1]]},
-        "hours": [[0, 0, 2, 4, 23, 1], [1, 0, 0, 3, 2, 2], [1, 0, 1, 4, 0, 1]],
+        "improvements": {
+            "bin_bps": 5,
+            "rows": [[0, 0, 2, None, 0, 0, 1], [1, 0, 0, 1, 0, -50, 1], [1, 0, 0, 1, 1, -10, 1]],
+        },
+        "hours": [
+            [0, 0, 2, None, 0, 4, 23, 1],
+            [1, 0, 0, 1, 0, 3, 2, 1],
+            [1, 0, 0, 1, 1, 3, 2, 1],
+            [1, 0, 1, 0, 0, 4, 0, 1],
+        ],
         "cascades": [[1, 0, "2026-03-05T02:00:04.567Z", 30.0, 2, 1, {"USDT": "209.0070"}, 1]],
         "coverage": [
             [0, 0, "2026-03-05", "never asked", None, 0],
@@ -112,11 +136,13 @@ def test_the_page_gets_exactly_what_was_agreed(history: Connection) -> None:
             [1, 0, "2026-03-06", "proven", None, 1],
         ],
         "day_starts": {"2026-03-05": "2026-03-05T00:00:00.000Z", "2026-03-06": "2026-03-06T00:00:00.000Z"},
+        "costs": [],
+        "cost_states": [],
         "largest": [
-            [1, 0, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
-            [1, 0, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
-            [1, 0, "ETHUSDC", str(BEYOND_A_DOUBLE), "2026-03-06T00:00:00.000Z", "LIQUIDATION", "LONG", *third],
             [0, 0, "ODDCOIN", "7", "2026-03-06T23:59:59.999Z", "LIQUIDATION", "LONG", *fourth],
+            [1, 0, "BTCUSDT", "2", "2026-03-05T02:00:34.567Z", "ADL", "SHORT", *second],
+            [1, 0, "BTCUSDT", "1", "2026-03-05T02:00:04.567Z", "LIQUIDATION", "LONG", *first],
+            [1, 0, "ETHUSDC", str(BEYOND_A_DOUBLE), "2026-03-06T00:00:00.000Z", "LIQUIDATION", "LONG", *third],
         ],
     }
 
@@ -184,8 +210,8 @@ def test_sixty_symbols_are_named_and_the_others_with_fewer_orders_share_an_entry
     found = read(connection).as_json()
     assert found["symbols"] == [*(name for name in names if name not in rare), "others (3 symbols)"]
     assert [cells for cells in found["daily"] if cells[2] == 60] == [[1, 0, 60, 0, 0, "2026-03-05", 3, "15"]]
-    assert [cells for cells in found["hours"] if cells[2] == 60] == [[1, 0, 60, 3, 1, 3]]
-    assert sum(cells[4] for cells in found["improvements"]["rows"] if cells[2] == 60) == 3
+    assert [cells for cells in found["hours"] if cells[2] == 60] == [[1, 0, 60, 0, 0, 3, 1, 3]]
+    assert sum(cells[6] for cells in found["improvements"]["rows"] if cells[2] == 60) == 3
     assert {cells[2] for cells in found["largest"]} == set(names), "an order keeps its own name"
 
 
@@ -205,6 +231,41 @@ def test_the_symbols_that_share_an_entry_have_fifty_together(connection: Connect
     store(connection, "main", *named, *rare)
     assert [one.symbol for one in read(connection).largest][:50] == [f"RARE{n:02}USDT" for n in range(60, 10, -1)]
     assert sum(one.symbol.startswith("RARE") for one in read(connection).largest) == 50
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fifty_largest_of_every_choice_are_listed(connection: Connection, seed: int) -> None:
+    """As the page chooses: of all that is listed those that match, the first fifty of them."""
+    lot = Random(seed)
+    names = [f"S{n:02}{quote}" for n in range(66) for quote in ("USDT", "USDC")][: lot.choice([5, 130])]
+    prefixes = ["autoclose-", "adl_autoclose", "settlement_autoclose-", "mine-"]
+    for account in ("account2", "main"):
+        for market in (USDM, "pm-usdm"):
+            rows = []
+            for n in range(400):
+                symbol = lot.choice(names[: lot.choice([3, len(names)])])
+                worth = str(lot.choice([lot.randrange(40), lot.randrange(10**9), 0]))
+                kind = lot.choice(prefixes[: lot.choice([1, 4])])
+                rows.append(
+                    order(symbol, n, THURSDAY + lot.randrange(2 * DAY), cumQuote=worth, clientOrderId=f"{kind}{n}")
+                )
+            write(connection, *rows, account=account, market=market)
+    data = read(connection)
+    columns = "account, market, symbol, quote_asset, close_type, notional"
+    stored = connection.execute(text(f"SELECT {columns} FROM report_force_orders ORDER BY notional DESC")).all()
+    connection.rollback()
+    assert (len(stored), len(data.symbols)) == (1_600, min(len(names), 61))
+    assert largest_by_choice(data.largest, data.symbols) == largest_by_choice(stored, data.symbols)
+
+
+def largest_by_choice(rows: Sequence[Any], symbols: Sequence[str]) -> dict[tuple[str | None, ...], list[Decimal]]:
+    """The first fifty amounts of each choice of account, market, symbol, close type and asset; None chooses all."""
+    found: dict[tuple[str | None, ...], list[Decimal]] = defaultdict(list)
+    for one in rows:
+        entry = one.symbol if one.symbol in symbols else symbols[-1]
+        for choice in product(*((None, name) for name in (one.account, one.market, entry, one.close_type))):
+            found[*choice, one.quote_asset].append(one.notional)
+    return {choice: amounts[:50] for choice, amounts in found.items()}
 
 
 def test_days_that_were_never_asked_for_are_in_the_calendar(history: Connection) -> None:
@@ -273,7 +334,7 @@ def test_sums_beyond_twenty_eight_digits_are_exact(connection: Connection) -> No
 def test_an_improvement_beyond_every_integer_of_the_database_has_a_bin(connection: Connection) -> None:
     store(connection, "main", order("BTCUSDT", 1, THURSDAY, side="BUY", price="0." + "0" * 29 + "1", avgPrice="1"))
     (bin_of,) = read(connection).as_json()["improvements"]["rows"]
-    assert bin_of[3] == 10**4 - 10**34
+    assert bin_of[5] == 10**4 - 10**34
 
 
 def test_what_the_tables_say_of_a_small_history(history: Connection) -> None:
@@ -327,7 +388,7 @@ KEPT_SINCE = THURSDAY + HOUR
 def test_the_day_that_is_lost_next(days: list[tuple[int, str, str | None]], at_risk: int | None) -> None:
     march = datetime(2026, 3, 1, tzinfo=UTC)
     covered = [
-        DayCoverage("main", USDM, date(2026, 3, day), kind, reasons, 0, march.replace(day=day))
+        DayCoverage("main", USDM, date(2026, 3, day), kind, reasons, 0, march.replace(day=day), DayState.NOT)
         for day, kind, reasons in days
     ]
     found = first_at_risk(covered, KEPT_SINCE)

@@ -8,11 +8,13 @@ import pytest
 from sqlalchemy import Connection, text
 
 from etl.core.account_markets import AccountMarket, MarketState
+from etl.core.completeness import Period, judge
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, HOUR, Window, to_datetime, to_millis
 from etl.errors import ConfigError
+from etl.reporting.completeness import read_days
 from etl.reporting.queries import first_day, read_report
 from etl.reporting.report_data import ReportData
 from etl.reporting.report_tables import headline
@@ -92,6 +94,16 @@ def start_of(day: date, zone: str) -> int:
     return to_millis(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC))
 
 
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_state_of_a_day_and_the_verdict_are_those_of_the_calendar(march: Connection, zone: str) -> None:
+    data = read(march, zone)
+    first, last = local(SPAN.start, zone).date(), local(SPAN.end - 1, zone).date()
+    days = read_days(march, first, last, zone)
+    assert [(row.account, row.market, row.day, row.state) for row in data.coverage] == [*days]
+    assert data.verdict == judge(days, Period(first, last), zone, [ACCOUNT])
+    assert not data.verdict.is_complete
+
+
 def test_days_of_utc_are_those_of_the_view(march: Connection) -> None:
     unread = AccountMarket(
         ACCOUNT, "coinm", MarketState.NOT_PERMITTED, exists=True, source="test", seen_at=MARCH + 20 * DAY
@@ -103,7 +115,7 @@ def test_days_of_utc_are_those_of_the_view(march: Connection) -> None:
     ).all()
     march.rollback()
     assert {row.market for row in view} == {"coinm", "usdm"}
-    assert sorted(tuple(row) for row in view) == sorted(row[:-1] for row in read(march, "UTC").coverage)
+    assert sorted(tuple(row) for row in view) == sorted(row[:-2] for row in read(march, "UTC").coverage)
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from etl.reporting.html import LIBRARY, SCRIPTS, asset, page
-from tests.unit import reported
+from tests.packed import unpacked_page
+from tests.unit import reported, years
 
 DATA = re.compile(r'<script type="application/json" id="report-data">(.*?)</script>', re.DOTALL)
 SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
@@ -21,7 +22,7 @@ ASSETS = ("page.html", "page.css", *SCRIPTS)
 
 def embedded(html: str) -> Any:
     (text,) = DATA.findall(html)
-    return json.loads(text)
+    return unpacked_page(json.loads(text))
 
 
 class Elements(HTMLParser):
@@ -123,6 +124,12 @@ def test_the_charts_library_is_the_one_that_was_published() -> None:
 
 def test_an_empty_page_is_small_enough_to_be_sent_by_mail() -> None:
     assert 1_000_000 < len(page(reported.empty()).encode()) < 1_600_000
+
+
+def test_ten_accounts_of_two_years_are_at_most_four_megabytes() -> None:
+    data = years.of_years()
+    assert sum(row[6] for row in data["daily"]) > 40_000
+    assert len(page(data).encode()) <= 4_000_000
 
 
 def test_each_order_costs_the_page_little() -> None:

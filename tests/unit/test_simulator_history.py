@@ -1,6 +1,7 @@
 """Histories drawn by lot or replayed: the same in absolute time, and rows as the exchange writes them."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from decimal import Decimal
 from itertools import pairwise
@@ -101,6 +102,29 @@ def test_rows_look_like_the_exchanges() -> None:
     assert any(0 < Decimal(row["executedQty"]) < Decimal(row["origQty"]) for row in rows)
     assert any("goodTillDate" in row for row in rows)
     assert any("workingType" not in row for row in rows)
+
+
+def test_liquidations_look_like_those_of_the_exchange() -> None:
+    orders = demo(end_ms=START + 4 * QUARTER)
+    rooms = []
+    for order, row in zip(orders, rows_of(orders), strict=True):
+        price, average = Decimal(row["price"]), Decimal(row["avgPrice"])
+        executed, ordered = Decimal(row["executedQty"]), Decimal(row["origQty"])
+        assert (row["type"], row["status"]) == ("LIMIT", "FILLED" if executed == ordered else "EXPIRED")
+        if close_type_of(row["clientOrderId"]) == "LIQUIDATION":
+            assert row["timeInForce"] == "IOC"
+            number = re.fullmatch(r"autoclose-(\d{13})\d{6}", row["clientOrderId"])
+            assert number
+            assert 0 <= order.time - int(number[1]) <= 5
+            if average:
+                assert average >= price if row["side"] == "SELL" else average <= price, "its price is the bankruptcy's"
+                rooms.append(abs(average / price - 1))
+        elif close_type_of(row["clientOrderId"]) == "ADL":
+            assert (row["clientOrderId"], price) == ("adl_autoclose", average), "it fills at the bankruptcy price"
+    assert min(rooms) < Decimal("0.002") < Decimal("0.012") < max(rooms) < Decimal("0.05")
+    assert len({round(room, 4) for room in rooms}) > 100
+    at_once = Counter((order.time, order.symbol) for order in orders)
+    assert max(at_once.values()) > 1, "one liquidation makes several orders"
 
 
 def test_a_row_of_2025_is_a_row_of_today_without_the_keys_that_came_since() -> None:

@@ -84,7 +84,7 @@ function symbolsChart(report, view, choice, look, width) {
         data: shown.map((_, place) => place),
         axisLabel: {
           color: look.colour("ink"),
-          width: Math.min(160, width / 3),
+          width: Math.min(160, width / (look.printing ? 2.4 : 3)),
           overflow: "truncate",
           interval: 0,
           formatter: (place) => symbolName(report, shown[place]),

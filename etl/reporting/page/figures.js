@@ -21,6 +21,11 @@ function decimalOf(units, scale) {
   return (units < 0n ? "-" : "") + digits.slice(0, point) + (fraction && `.${fraction}`);
 }
 
+/** A decimal without zeros at its end. */
+function trimmed(decimal) {
+  return decimal.includes(".") ? decimal.replace(/\.?0+$/, "") : decimal;
+}
+
 /** Four digits or more in whole units, less in full: what a figure needs to be read at a glance. */
 function glanced(units, scale) {
   const one = 10n ** BigInt(scale);

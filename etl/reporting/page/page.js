@@ -10,6 +10,8 @@ const CHARTS = {
 };
 const GAPS_SHOWN = 6;
 const PAPER = { daily: 640, coverage: 310, symbols: 310, improvement: 310, cascades: 310, hours: 310 }; // pixels on A4
+const LONG = 200; // days, from which on the calendar has the width of the paper
+const HIGHEST = { symbols: 230, improvement: 230, cascades: 230, hours: 230 };
 
 const report = readReport(JSON.parse(document.getElementById("report-data").textContent));
 const filters = document.forms[0].elements;
@@ -30,6 +32,8 @@ function offer() {
     account: [["", "all accounts"], ...report.accounts.map((name, index) => [index, name])],
     market: [["", "all markets"], ...report.markets.map((name, index) => [index, name])],
     symbol: [["", "all symbols"], ...report.symbols.map((name, index) => [index, name])],
+    type: [["", "all close types"], ...report.close_types.map((name, index) => [index, name])
+      .filter(([index]) => report.daily.some((row) => row.type === index))],
     asset: report.assets.map((asset) => [asset, assetName(report, asset)]),
   };
   for (const [name, choices] of Object.entries(options)) {
@@ -60,6 +64,7 @@ function chosen() {
     account: index(filters.account),
     market: index(filters.market),
     symbol: index(filters.symbol),
+    type: index(filters.type),
     asset: index(filters.asset) ?? -1,
   };
 }
@@ -72,7 +77,9 @@ function show() {
     .filter((select) => !select.parentElement.hidden)
     .map((select) => select.selectedOptions[0].label);
   document.querySelector(".chosen").textContent = `Shown: ${names.join(", ") || "everything"}`;
+  showHead();
   showFigures();
+  showCosts();
   showGaps();
   for (const name of Object.keys(CHARTS)) {
     draw(name);
@@ -91,6 +98,7 @@ function showFigures() {
   const [exact, glance] = [decimalOf(total.units, report.scale), glanced(total.units, report.scale)];
   const asset = report.assets.length ? assetName(report, choice.asset) : "";
   const cascade = largestCascade(view);
+  const [cost, ...besides] = costsAtAGlance(report, view.costs);
   const days = [...view.states.values()];
   const unproven = days.filter((day) => day.state !== "proven").length;
   const standings = ["begins", "unread", "never", "lost"]
@@ -109,11 +117,47 @@ function showFigures() {
     ["ADL share", percent(adl, total.orders), total.orders ? `${grouped(adl)} of ${many(total.orders, "order")}` : ""],
     ["Largest cascade", cascade ? many(cascade.orders, "order") : "–",
       cascade ? `in ${duration(cascade.seconds)}, ${cascade.startedAt.slice(0, 10)}` : ""],
+    [`What it cost${view.costs.assets.length ? `, ${view.costs.assets[0].of}` : ""}`, cost ?? "–",
+      [...besides, total.orders && (view.costs.known
+        ? `known of ${grouped(view.costs.known)} of ${many(total.orders, "order")}` : "not read")]
+        .filter(Boolean).join(", ")],
     ["Days not proven", days.length ? grouped(unproven) : "–",
       standings.join(", ") || (days.length ? `of ${grouped(days.length)}` : "nothing read yet")],
   ];
   document.querySelector(".figures").replaceChildren(...figures.map(([name, value, aside]) =>
     element("div", [element("dt", name), element("dd", value, "value"), element("dd", aside, "aside")])));
+}
+
+function showHead() {
+  const head = statedHead(report, view, choice);
+  const place = document.querySelector("#verdict");
+  place.classList.toggle("complete", head.isComplete);
+  place.querySelector("h2").textContent = head.title;
+  place.querySelector(".line").textContent = head.line;
+  const strip = head.counts.map(([state, days]) => {
+    const part = element("span");
+    part.style.flexGrow = days;
+    part.style.setProperty("--swatch", `var(--day-${state})`);
+    return part;
+  });
+  place.querySelector(".strip").replaceChildren(...strip);
+  showLegend(place.querySelector(".legend"), head.counts.map(([state, days]) =>
+    [`${grouped(days)} ${STATE_NAMES[state]}`, `var(--day-${state})`]));
+  const hint = place.querySelector(".hint");
+  hint.hidden = !head.hint;
+  hint.querySelector("code").textContent = head.hint;
+}
+
+function showCosts() {
+  const place = document.querySelector("#costs");
+  const { columns, rows, sums } = costsTable(report, view);
+  place.querySelector(".scroll").hidden = !rows.length;
+  fill(place.querySelector("table"), columns, rows);
+  for (const row of place.querySelectorAll(`tbody tr:nth-child(-n + ${sums})`)) row.className = "sum";
+  place.querySelector(".known").textContent = costsKnown(view.costs);
+  const nothing = place.querySelector(".nothing");
+  nothing.textContent = view.costs.orders ? costsUnknown(view) : nothingOf("costs", report, view);
+  nothing.hidden = !nothing.textContent;
 }
 
 function showGaps() {
@@ -130,7 +174,9 @@ function draw(name) {
   const place = section.querySelector(".chart");
   const look = lookNow();
   place.hidden = false;
-  const width = look.printing ? PAPER[name] : place.clientWidth;
+  const isLong = name === "coverage" && view.states.size > LONG;
+  section.classList.toggle("years", isLong);
+  const width = look.printing ? PAPER[isLong ? "daily" : name] : place.clientWidth;
   const made = CHARTS[name](report, view, choice, look, width);
   place.hidden = !made;
   const nothing = section.querySelector(".nothing");
@@ -143,10 +189,11 @@ function draw(name) {
     return;
   }
   showLegend(section.querySelector(".legend"), made.legend ?? []);
-  place.style.height = `${made.height}px`;
+  const height = look.printing ? Math.min(made.height, HIGHEST[name] ?? Infinity) : made.height;
+  place.style.height = `${height}px`;
   place.setAttribute("aria-label", tables[name].gist);
-  if (!drawn.has(name)) drawn.set(name, echarts.init(place, null, { renderer: "svg", width, height: made.height }));
-  drawn.get(name).resize({ width, height: made.height });
+  if (!drawn.has(name)) drawn.set(name, echarts.init(place, null, { renderer: "svg", width, height }));
+  drawn.get(name).resize({ width, height });
   drawn.get(name).setOption(made.option, { notMerge: true });
 }
 
@@ -168,7 +215,8 @@ function showNumbers(name) {
 function fill(table, columns, rows, head = (column) => element("th", column.name)) {
   const heads = columns.map((column, place) => Object.assign(head(column, place), { scope: "col" }));
   heads.forEach((cell, place) => cell.classList.toggle("number", columns[place].numeric));
-  const cells = (row) => row.map((content, place) => element("td", content, columns[place].numeric ? "number" : ""));
+  const kind = ({ numeric, wraps }) => [numeric && "number", wraps && "wraps"].filter(Boolean).join(" ");
+  const cells = (row) => row.map((content, place) => element("td", content, kind(columns[place])));
   table.replaceChildren(
     element("thead", element("tr", heads)),
     element("tbody", rows.map((row) => element("tr", cells(row)))),

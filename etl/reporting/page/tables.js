@@ -5,8 +5,10 @@ const STATE_NAMES = {
   proven: "proven",
   archived: "from an archive",
   begins: "history begins",
+  future: "future",
   unread: "not read yet",
   quarantined: "unreadable row",
+  disputed: "disputed",
   partly: "partly proven",
   not: "not proven",
   never: "never asked for",
@@ -15,6 +17,7 @@ const STATE_NAMES = {
 
 const text = (name) => ({ name, numeric: false });
 const number = (name) => ({ name, numeric: true });
+const wrapped = (column) => ({ ...column, wraps: true });
 
 /** `{gist, columns, rows}` by section; `gist` is null and there are no rows where there is nothing to draw. */
 function tablesOf(report, view, choice) {
@@ -27,7 +30,7 @@ function tablesOf(report, view, choice) {
     cascades: cascadesTable(report, view),
     hours: hoursTable(report, view),
     coverage: coverageTable(report, view),
-    largest: largestTable(report, view),
+    largest: largestTable(report, view, asset),
   };
 }
 
@@ -120,10 +123,10 @@ function cascadesTable(report, view) {
 }
 
 /** Each asset's amount by itself: different assets are never added. */
-function amountsOf(amounts) {
+function amountsOf(amounts, between = ", ") {
   return Object.entries(amounts)
-    .map(([asset, amount]) => (amount === null ? "–" : `${grouped(amount)} ${asset}`))
-    .join(", ");
+    .map(([asset, amount]) => (amount === null ? "–" : `${grouped(trimmed(amount))} ${asset}`))
+    .join(between);
 }
 
 function largestCascade(view) {
@@ -159,21 +162,22 @@ function coverageTable(report, view) {
   };
 }
 
-function largestTable(report, view) {
-  const cell = (value) => (value === null ? "–" : value);
-  const amount = (value) => (value === null ? "–" : grouped(value));
+function largestTable(report, view, asset) {
+  const cell = (value) => value ?? "–";
+  const amount = (value) => (value === null ? "–" : grouped(trimmed(value)));
   return {
     gist: view.largest.length && `The ${many(view.largest.length, "largest order")}.`,
     columns: [
-      text("Time, UTC"), text("Account"), ...ofMarket(report, text("Market")), text("Symbol"), text("Type"),
-      text("Closed"), number("Notional"), text("Asset"), number("Quantity"), number("Average price"),
-      number("Better by, bps"), number("Order id"),
+      text("Time, UTC"), wrapped(text("Account")), ...ofMarket(report, text("Market")), wrapped(text("Symbol")),
+      number("Order id"), text("Type"), text("Closed"), number(`Notional, ${asset}`), number("Quantity"),
+      number("Average price"), number("Better by, bps"), wrapped(number("Cost")),
     ],
     rows: view.largest.map(({ cells }) => {
-      const [account, market, symbol, id, time, type, closed, quantity, price, notional, asset, improvement] = cells;
+      const [account, market, symbol, id, time, type, closed, quantity, price, notional, , improvement, cost] = cells;
       return [
-        spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, type, cell(closed),
-        amount(notional), cell(asset), amount(quantity), amount(price), amount(improvement), String(id),
+        spaced(time), report.accounts[account], ...ofMarket(report, report.markets[market]), symbol, String(id), type,
+        cell(closed), amount(notional), amount(quantity), amount(price), amount(improvement),
+        cost ? amountsOf(cost, ",\n") : "–",
       ];
     }),
   };

@@ -1,22 +1,45 @@
 // What the report says under the chosen filters. Pure: from the embedded data to sums, bins and the states of days.
 
 const BARS = 40;
+const CASCADES = 500;
+const LARGEST = 50;
 // From the best to the worst.
-const STATES = ["proven", "archived", "begins", "unread", "quarantined", "partly", "not", "never", "lost"];
+const STATES = [
+  "proven", "archived", "begins", "future", "unread", "quarantined", "disputed", "partly", "not", "never", "lost",
+];
+// What the exchange's keeping of a day does not change.
+const FINAL = {
+  proven: "proven", archived: "archived", quarantined: "quarantined", disputed: "disputed", future: "future",
+  "never asked": "never", "beyond retention": "lost",
+};
+
+/** The same data with rows in place of columns. */
+function rowsOf(data) {
+  const isPacked = (value) => value !== null && typeof value === "object" && "columns" in value;
+  const entries = Object.entries(data).map(([name, value]) => [name, isPacked(value) ? unpacked(value) : value]);
+  const { bin_bps, rows } = data.improvements;
+  return { ...Object.fromEntries(entries), improvements: { bin_bps, rows: unpacked(rows) } };
+}
 
 /** The rows of the report by name; amounts as whole units, and an asset nobody could name as -1. */
-function readReport(data) {
+function readReport(packed) {
+  const data = rowsOf(packed);
   const scale = scaleOf(data.daily.map((row) => row[7]).filter((notional) => notional !== null));
   const daily = data.daily.map(([account, market, symbol, asset, type, day, orders, notional]) => ({
     account, market, symbol, asset: asset ?? -1, type, day, orders,
     units: notional === null ? null : unitsOf(notional, scale),
   }));
-  const assetsOf = new Map();
-  for (const row of daily) assetsOf.set(listedAs(row), (assetsOf.get(listedAs(row)) ?? new Set()).add(row.asset));
+  const costs = costsOf(data);
   return {
-    ...data, scale, daily, assetsOf,
-    generatedAt: Date.parse(data.generated_at),
-    assets: [...groupedBy(daily, (row) => row.asset)]
+    ...data, scale, daily, ...costs,
+    verdicts: data.verdicts.map(([account, market, isComplete, line]) => ({ account, market, isComplete, line })),
+    bins: data.improvements.rows.map(([account, market, symbol, asset, type, edge, orders]) => (
+      { account, market, symbol, asset: asset ?? -1, type, edge, orders }
+    )),
+    hours: data.hours.map(([account, market, symbol, asset, type, weekday, hour, orders]) => (
+      { account, market, symbol, asset: asset ?? -1, type, weekday, hour, orders }
+    )),
+    assets: [...groupedBy([...daily, ...costs.costs.map((row) => ({ ...row, orders: 0 }))], (row) => row.asset)]
       .map(([asset, rows]) => [asset, sum(rows.map((row) => row.orders))])
       .sort((one, other) => other[1] - one[1])
       .map(([asset]) => asset),
@@ -24,8 +47,36 @@ function readReport(data) {
       account, market, startedAt, seconds, orders, symbols, amounts, peak,
     })),
     coverage: coverageOf(data),
-    largest: data.largest.map((row) => (
-      { account: row[0], market: row[1], symbol: row[2], asset: row[10], cells: row }
+    largest: byNotional(data),
+  };
+}
+
+/** Every order that any choice may list, the largest first; one of which no amount is known last. */
+function byNotional(data) {
+  const amounts = data.largest.map((cells) => cells[9]).filter((notional) => notional !== null);
+  const scale = scaleOf(amounts);
+  const orders = data.largest.map((cells) => {
+    const [account, market, symbol, , time, type, , , , notional, asset] = cells;
+    const units = notional === null ? null : unitsOf(notional, scale);
+    return { account, market, symbol, type: data.close_types.indexOf(type), asset, units, time, cells };
+  });
+  const known = ({ units }) => Number(units !== null);
+  return orders.sort((one, other) => known(other) - known(one)
+    || (one.units < other.units ? 1 : one.units > other.units ? -1 : 0)
+    || (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
+}
+
+/** What orders changed in the wallet, as whole units of `costScale`, and of how many of them it is known. */
+function costsOf(data) {
+  const costScale = scaleOf(data.costs.flatMap((row) => row.slice(7)).filter((amount) => amount !== null));
+  const units = (amount) => (amount === null ? null : unitsOf(amount, costScale));
+  return {
+    costScale,
+    costs: data.costs.map(([account, market, symbol, asset, type, month, of, ...amounts]) => (
+      { account, market, symbol, asset: asset ?? -1, type, month, of, amounts: amounts.map(units) }
+    )),
+    costStates: data.cost_states.map(([account, market, symbol, asset, type, , because, orders]) => (
+      { account, market, symbol, asset: asset ?? -1, type, because, orders }
     )),
   };
 }
@@ -61,9 +112,7 @@ function walletOf({ account, market }) {
  * A day that is not proven for no reason is young, or where proven days follow the one in which the history begins.
  */
 function fate(day, coverage, reasons, isOld, { retention_days: retention, generated_at: now, day_starts: starts }) {
-  if (coverage === "proven" || coverage === "quarantined") return { state: coverage, daysLeft: null };
-  if (coverage === "archived") return { state: "archived", daysLeft: null };
-  if (coverage === "never asked") return { state: "never", daysLeft: null };
+  if (FINAL[coverage]) return { state: FINAL[coverage], daysLeft: null };
   if (coverage === "partly" && reasons === null && isOld) return { state: "begins", daysLeft: null };
   const kept = retention === null ? Infinity : Date.parse(starts[day]) + retention * DAY - Date.parse(now);
   if (kept <= -DAY || /^beyond_retention(, quarantined)?$/.test(reasons)) return { state: "lost", daysLeft: null };
@@ -71,35 +120,70 @@ function fate(day, coverage, reasons, isOld, { retention_days: retention, genera
   return { state, daysLeft: kept === Infinity ? null : Math.max(0, Math.floor(kept / DAY)) };
 }
 
-/** Everything the page shows for a choice of account, market, symbol and asset; null chooses all of the first three. */
+/** Everything the page shows for a choice of account, market, symbol, close type and asset; null chooses all of one. */
 function viewOf(report, choice) {
   const ofWallet = (row) => (choice.account === null || row.account === choice.account)
     && (choice.market === null || row.market === choice.market);
-  const ofSymbol = (row) => choice.symbol === null || row.symbol === choice.symbol;
-  const isCounted = ([account, market, symbol]) => ofWallet({ account, market }) && ofSymbol({ symbol })
-    && (report.assetsOf.get(listedAs({ market, symbol }))?.has(choice.asset) ?? false);
-  const everyAsset = report.daily.filter((row) => ofWallet(row) && ofSymbol(row));
-  const daily = everyAsset.filter((row) => row.asset === choice.asset);
+  const ofEveryAsset = (row) => ofWallet(row) && (choice.symbol === null || row.symbol === choice.symbol)
+    && (choice.type === null || row.type === choice.type);
+  const isChosen = (row) => row.asset === choice.asset && ofEveryAsset(row);
+  const daily = report.daily.filter(isChosen);
   const coverage = report.coverage.filter(ofWallet);
   const states = statesOf(coverage);
   const tally = (rows) => tallied(rows, report.close_types);
+  const total = tally(daily);
   return {
-    total: tally(daily),
+    total,
+    verdict: report.verdicts.find(({ account, market }) => account === choice.account && market === choice.market),
     markets: report.markets.filter((_, index) => daily.some((row) => row.market === index)),
-    ordersOfEveryAsset: sum(everyAsset.map((row) => row.orders)),
+    ordersOfEveryAsset: sum(report.daily.filter(ofEveryAsset).map((row) => row.orders)),
     days: shownDays(coverage, daily).map((day) => ({ day, state: states.get(day)?.state ?? "unread" })),
     tallies: new Map([...groupedBy(daily, (row) => row.day)].map(([day, rows]) => [day, tally(rows)])),
     symbols: [...groupedBy(daily, listedAs).values()]
       .map((rows) => ({ market: rows[0].market, symbol: rows[0].symbol, ...tally(rows) }))
       .sort((one, other) => (other.units > one.units ? 1 : other.units < one.units ? -1 : other.orders - one.orders)),
-    bins: binned(report.improvements.rows.filter(isCounted)),
-    hours: weekOf(report.hours.filter(isCounted)),
-    cascades: report.cascades.filter(ofWallet),
+    costs: costsIn(report.costs.filter(isChosen), report.costStates.filter(isChosen), total.orders,
+      report.quote_assets[choice.asset]),
+    bins: binned(report.bins.filter(isChosen)),
+    hours: weekOf(report.hours.filter(isChosen)),
+    cascades: largestCascades(report.cascades.filter(ofWallet)),
     coverage,
     states,
     gaps: gapsOf(coverage),
     largest: largestOf(report, choice),
   };
+}
+
+/** Costs by asset, and by month and asset: the newest month and the chosen asset first. For how many orders known. */
+function costsIn(costs, states, orders, chosenAsset) {
+  const known = sum(states.filter(({ because }) => because === null).map((row) => row.orders));
+  const unknown = groupedBy(states.filter(({ because }) => because !== null), ({ because }) => because);
+  const byAsset = ({ of: one }, { of: other }) => (
+    (other === chosenAsset) - (one === chosenAsset) || (one < other ? -1 : 1)
+  );
+  const summed = (rows) => ({ of: rows[0].of, month: rows[0].month, ...summedCosts(rows.map((row) => row.amounts)) });
+  return {
+    known,
+    orders,
+    reasons: [...unknown].map(([because, rows]) => ({ because, orders: sum(rows.map((row) => row.orders)) })),
+    assets: [...groupedBy(costs, ({ of }) => of).values()].map(summed).sort(byAsset),
+    months: [...groupedBy(costs, ({ month, of }) => `${month} ${of}`).values()].map(summed)
+      .sort((one, other) => (one.month === other.month ? byAsset(one, other) : one.month < other.month ? 1 : -1)),
+  };
+}
+
+/** Each kind of cost by itself, null where nothing of it is known, and all of them together. */
+function summedCosts(amounts) {
+  const added = (kind) => amounts.map((row) => row[kind]).filter((units) => units !== null)
+    .reduce((all, units) => (all ?? 0n) + units, null);
+  const [pnl, commission, fee] = [0, 1, 2].map(added);
+  return { pnl, commission, fee, total: (pnl ?? 0n) + (commission ?? 0n) + (fee ?? 0n) };
+}
+
+/** The 500 with the most orders, oldest first; the report has as many of each account and market. */
+function largestCascades(cascades) {
+  const largest = [...cascades].sort((one, other) => other.orders - one.orders).slice(0, CASCADES);
+  return largest.sort((one, other) => (one.startedAt < other.startedAt ? -1 : 1));
 }
 
 /** Orders and units of rows, in all and by close type; `unpriced` counts the orders of which no amount is known. */
@@ -151,9 +235,8 @@ function gapsOf(coverage) {
 
 /** The bins of the distribution, from the best price to the worst. */
 function binned(rows) {
-  const bins = groupedBy(rows, ([, , , edge]) => edge);
-  return [...bins]
-    .map(([edge, ofEdge]) => ({ edge, orders: sum(ofEdge.map((row) => row[4])) }))
+  return [...groupedBy(rows, ({ edge }) => edge)]
+    .map(([edge, ofEdge]) => ({ edge, orders: sum(ofEdge.map((row) => row.orders)) }))
     .sort((one, other) => one.edge - other.edge);
 }
 
@@ -184,11 +267,11 @@ function barsOf(bins, width) {
 /** Orders by weekday and hour: seven rows of twenty-four. */
 function weekOf(rows) {
   const week = Array.from({ length: 7 }, () => Array(24).fill(0));
-  for (const [, , , weekday, hour, orders] of rows) week[weekday][hour] += orders;
+  for (const { weekday, hour, orders } of rows) week[weekday][hour] += orders;
   return week;
 }
 
-/** The fifty largest orders under a choice: the report has fifty of each account, market, symbol and asset. */
+/** The fifty largest orders under a choice: the report has fifty of each account, market, symbol, asset and type. */
 function largestOf(report, choice) {
   const named = new Set(report.symbols);
   const symbol = choice.symbol === null ? null : report.symbols[choice.symbol];
@@ -196,9 +279,9 @@ function largestOf(report, choice) {
   const holds = (row) => row.symbol === symbol || (isRest(symbol) && !named.has(row.symbol));
   return report.largest
     .filter((row) => row.asset === asset && (choice.account === null || row.account === choice.account)
-      && (choice.market === null || row.market === choice.market)
+      && (choice.market === null || row.market === choice.market) && (choice.type === null || row.type === choice.type)
       && (symbol === null || holds(row)))
-    .slice(0, 50);
+    .slice(0, LARGEST);
 }
 
 /** Whether this name stands for the symbols that have too few orders to be named. */
