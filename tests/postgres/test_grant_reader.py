@@ -12,7 +12,10 @@ from etl.store.connection_parameters import url_of
 from tests.command import Command
 from tests.roles import as_role
 
-REPORTS = ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")
+REPORTS = (
+    *("force_orders", "daily", "symbols", "cascades", "coverage", "runs"),
+    *("watermarks", "gaps", "jobs", "verifications", "quarantine", "revisions"),
+)
 ELSEWHERE = (
     *("force_orders", "force_order_revisions", "quarantined_orders", "runs", "coverage", "cooldowns"),
     *("effective_coverage", "watermarks", "coverage_gaps", "alembic_version", "force_orders_as_of(now())"),

@@ -62,6 +62,8 @@ WRITER_AND_READER = {
     "reconciliations_id_seq": (READ, NOTHING),
     "report_liquidation_flows": (READ, READ),
     "report_scopes": (READ, READ),
+    **{f"report_{name}": (READ, READ) for name in ("watermarks", "gaps", "jobs", "verifications", "quarantine")},
+    "report_revisions": (READ, READ),
     "report_slippage": (READ, READ),
     "report_costs": (READ, READ),
     "cost_gaps": (READ, READ),
