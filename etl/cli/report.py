@@ -60,7 +60,8 @@ def report(
         accounts = select_accounts(connection, account)
         if since is None and (first := first_day(connection, accounts, market, zone)) is not None:
             since = iso(first)
-        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone)
+        span = SpanText(since, until).resolve(rules)
+        data = read_report(connection, span, accounts, rules, market, zone, with_charts=html is not None)
     if html is None:
         print_line(headline(data))
         print_tables(report_tables(data))

@@ -76,9 +76,12 @@ def read_report(
     rules: Rules,
     markets: Sequence[str] = (),
     zone: str = "UTC",
+    *,
+    with_charts: bool = True,
 ) -> ReportData:
     """The report of these accounts, markets (without any, all) and this span, all as of one instant.
 
+    Without charts only what the tables of the terminal show is read, and the largest orders are those of all.
     Days, months, weekdays and hours are those of the time zone. Raises ConfigError where there is no such zone, and
     StoreError.
     """
@@ -109,13 +112,16 @@ def read_report(
             daily=[Daily._make(row) for row in rows(_DAILY, **names)],
             improvements=[
                 Improvement(row.account, row.market, row.symbol, int(row.lower_edge), row.orders)
-                for row in rows(_IMPROVEMENTS, **names, bin=BIN_BPS)
+                for row in (rows(_IMPROVEMENTS, **names, bin=BIN_BPS) if with_charts else ())
             ],
-            hours=[Hour._make(row) for row in rows(_HOURS, **names)],
+            hours=[Hour._make(row) for row in (rows(_HOURS, **names) if with_charts else ())],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
             coverage=[DayCoverage._make(row) for row in rows(_COVERAGE)],
             reconciled=[Reconciled._make(row) for row in rows(_RECONCILED)],
-            largest=[Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)],
+            largest=[
+                Largest(*row[: len(Largest._fields)])
+                for row in rows(_LARGEST if with_charts else _LARGEST_OF_ALL, **names, shown=LARGEST_SHOWN)
+            ],
         )
         connection.rollback()
     return data
@@ -171,33 +177,38 @@ _HOURS = """
        AND order_time >= :since AND order_time < :until
      GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
 """
-# The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders, and
-# without a join, which the planner misjudges for rows that were just stored and have no statistics yet.
+# The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders. Only
+# the orders of the largest ones are read a second time.
 _CASCADES = """
-    WITH neighbours AS (
-        SELECT account, market, symbol, order_time, notional, quote_asset,
-               lag(order_time) OVER (PARTITION BY account, market ORDER BY order_time) AS before
-          FROM report_force_orders
+    WITH placed AS (
+        SELECT account, market, order_time, lag(order_time) OVER own AS before, row_number() OVER own AS place,
+               count(*) OVER (PARTITION BY account, market) AS places
+          FROM force_orders
          WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
            AND order_time >= :since - report_cascade_pause()
-    ), numbered AS (
-        SELECT *, count(*) FILTER (WHERE before IS NULL OR before < order_time - report_cascade_pause())
-                  OVER (PARTITION BY account, market ORDER BY order_time) AS cascade
-          FROM neighbours
-    ), sized AS (
-        SELECT *, count(*) OVER of_cascade AS orders, min(order_time) OVER of_cascade AS started_at,
-               count(*) OVER (PARTITION BY account, market, cascade, date_trunc('second', order_time)) AS of_second,
-               sum(notional) OVER (PARTITION BY account, market, cascade, quote_asset) AS of_asset
-          FROM numbered
-        WINDOW of_cascade AS (PARTITION BY account, market, cascade)
-    ), ranked AS (
-        SELECT *, dense_rank() OVER (ORDER BY orders DESC, started_at DESC, account, market) AS place
-          FROM sized WHERE orders > 1 AND started_at >= :since AND started_at < :until
+        WINDOW own AS (PARTITION BY account, market ORDER BY order_time)
+    ), begun AS (
+        SELECT account, market, order_time AS started_at, coalesce(lead(before) OVER own, 'infinity') AS ended_at,
+               coalesce(lead(place) OVER own, places + 1) - place AS orders
+          FROM placed WHERE before IS NULL OR before < order_time - report_cascade_pause()
+        WINDOW own AS (PARTITION BY account, market ORDER BY order_time)
+    ), largest AS (
+        SELECT * FROM begun WHERE orders > 1 AND started_at >= :since AND started_at < :until
+         ORDER BY orders DESC, started_at DESC, account, market LIMIT :shown
     )
-    SELECT account, market, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
-           count(DISTINCT symbol), jsonb_object_agg(coalesce(quote_asset, 'unknown'), of_asset::text), max(of_second)
-      FROM ranked WHERE place <= :shown
-     GROUP BY account, market, started_at, orders ORDER BY started_at, account, market
+    SELECT account, market, started_at, of_cascade.*
+      FROM largest
+     CROSS JOIN LATERAL (
+           SELECT extract(epoch FROM max(order_time) - started_at)::float8, count(*), count(DISTINCT symbol),
+                  jsonb_object_agg(coalesce(quote_asset, 'unknown'), of_asset::text), max(of_second)
+             FROM (SELECT symbol, order_time, quote_asset,
+                          count(*) OVER (PARTITION BY date_trunc('second', order_time)) AS of_second,
+                          sum(notional) OVER (PARTITION BY quote_asset) AS of_asset
+                     FROM report_force_orders AS o
+                    WHERE o.account = largest.account AND (o.market = largest.market) IS TRUE
+                      AND o.order_time BETWEEN largest.started_at AND largest.ended_at) AS own
+           ) AS of_cascade
+     ORDER BY started_at, account, market
 """
 # The days of report_coverage (a test compares them), but of any time zone and with those that were never asked for.
 _COVERAGE = """
@@ -251,4 +262,12 @@ _LARGEST = """
     )
     SELECT * FROM ranked WHERE place <= :shown
      ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id
+"""
+_LARGEST_OF_ALL = """
+    SELECT account, market, symbol, order_id, order_time, close_type, position_closed, quantity_filled, average_price,
+           notional, quote_asset, improvement_bps
+      FROM report_force_orders
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND order_time >= :since AND order_time < :until
+     ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id LIMIT :shown
 """
