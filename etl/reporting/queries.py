@@ -81,7 +81,7 @@ def read_report(
 ) -> ReportData:
     """The report of these accounts, markets (without any, all) and this span, all as of one instant.
 
-    Without charts only what the tables of the terminal show is read, and the largest orders are those of all.
+    Without charts only what the terminal shows is read: sums of months, and the largest orders of all.
     Days, months, weekdays and hours are those of the time zone. Raises ConfigError where there is no such zone, and
     StoreError.
     """
@@ -109,7 +109,7 @@ def read_report(
             retention_days=None if rules.keeps is None else rules.keeps // DAY,
             accounts=sorted(accounts),
             symbols=[*named, shared] if others else named,
-            daily=[Daily._make(row) for row in rows(_DAILY, **names)],
+            daily=[Daily._make(row) for row in rows(_DAILY, **names, each="day" if with_charts else "month")],
             improvements=[
                 Improvement(row.account, row.market, row.symbol, int(row.lower_edge), row.orders)
                 for row in (rows(_IMPROVEMENTS, **names, bin=BIN_BPS) if with_charts else ())
@@ -154,7 +154,8 @@ _SYMBOLS = """
 """
 _DAILY = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol, quote_asset,
-           close_type, timezone(:zone, order_time)::date AS day, count(*) AS orders, sum(notional) AS notional
+           close_type, date_trunc(:each, timezone(:zone, order_time))::date AS day, count(*) AS orders,
+           sum(notional) AS notional
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
        AND order_time >= :since AND order_time < :until
