@@ -15,6 +15,7 @@ from tests.roles import as_role
 REPORTS = (
     *("force_orders", "daily", "symbols", "cascades", "coverage", "runs"),
     *("watermarks", "gaps", "jobs", "verifications", "quarantine", "revisions"),
+    "run_wallets",
     *("force_orders_as_of", "daily_as_of", "symbols_as_of", "cascades_as_of"),
 )
 ELSEWHERE = (

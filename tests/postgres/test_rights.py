@@ -75,6 +75,8 @@ WRITER_AND_READER = {
     "newest_seals": (ADD, READ),
     "run_days": (ADD, READ),
     "runs": (KEEP, READ),
+    "run_wallets": (KEEP, READ),
+    "report_run_wallets": (READ, READ),
     "runs_id_seq": (READ, NOTHING),
     "cooldowns": (ADD, NOTHING),
     "seals": ({"SELECT", "INSERT"}, READ),
