@@ -40,15 +40,15 @@ def documented(heading: str) -> str:
     return below.partition("```sql\n")[2].partition(";\n")[0]
 
 
-OF_A_MONTH = "AND c.started_at >= '2026-05-01Z' AND c.started_at < '2026-06-01Z'"
+OF_A_MONTH = "'2026-05-01Z', '2026-06-01Z'"
 OF_30_DAYS = "c.day BETWEEN '2026-06-01' AND '2026-06-30'"
 QUESTIONS = (
     Question(
         "how much of each cascade of a month was filled, of all accounts",
-        documented("How much of each cascade was filled?").replace("c.orders > 1", f"c.orders > 1 {OF_A_MONTH}"),
+        documented("How much of each cascade was filled?").replace("'2026-09-01Z', '2026-10-01Z'", OF_A_MONTH),
         2,
     ),
-    Question("all cascades", "SELECT * FROM report_cascades", 20),
+    Question("all cascades", "SELECT * FROM report_cascades_between()", 20),
     Question("report_daily of everything", "SELECT * FROM report_daily", 8),
     Question(
         "30 days of report_coverage with report_daily",

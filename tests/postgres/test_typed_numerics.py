@@ -1,5 +1,7 @@
 """Why the views do not cast to numeric(38,18): what the exchange sends is kept with every digit, however long."""
 
+from typing import Any
+
 import pytest
 from psycopg.errors import NumericValueOutOfRange
 from sqlalchemy import Connection, text
@@ -7,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.postgres.reported import at, found, write
 
-LONG = {"cumQuote": "123456789012345678901.5", "avgPrice": "0.1234567890123456789"}
+LONG: dict[str, Any] = {"cumQuote": "123456789012345678901.5", "avgPrice": "0.1234567890123456789"}
 
 
 def test_a_view_has_every_digit(connection: Connection) -> None:
