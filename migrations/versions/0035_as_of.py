@@ -1,6 +1,7 @@
 """The report views as of a moment: `report_daily_as_of` and others obey the setting `force_orders.as_of`.
 
-Each is the text of its view over the orders of that moment. The views themselves stay as they are, and as fast.
+Each is the text of its view over the orders of that moment, but for cascades. The views themselves stay as they are,
+and as fast.
 """
 
 import re
@@ -14,7 +15,8 @@ down_revision = "0034"
 branch_labels = None
 depends_on = None
 
-VIEWS = ("report_force_orders", "report_daily", "report_symbols", "report_cascades")
+VIEWS = ("report_force_orders", "report_daily", "report_symbols")
+CASCADES = "report_cascades"
 INSTEAD = {
     r"\bforce_orders\b": "orders_as_of",
     r"\breport_force_orders\b": "report_force_orders_as_of",
@@ -41,6 +43,8 @@ def upgrade() -> None:
         for word, other in INSTEAD.items():
             definition = re.sub(word, other, definition)
         _execute(f"CREATE VIEW {view}_as_of AS {definition}")
+    op.execute(Path(__file__).with_name("0035_cascades.sql").read_text(encoding="utf-8"))
+    for view in (*VIEWS, CASCADES):
         _comment(
             f"VIEW {view}_as_of",
             f"The same as {view}, of the orders as they were at a moment: SET "
@@ -50,7 +54,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute(f"DROP VIEW {', '.join(f'{view}_as_of' for view in VIEWS)}")
+    op.execute(f"DROP VIEW {', '.join(f'{view}_as_of' for view in (*VIEWS, CASCADES))}")
     op.execute("DROP VIEW orders_as_of")
     op.execute("DROP FUNCTION report_as_of")
     op.execute("DROP INDEX force_order_revisions_account_order_time_idx")
