@@ -12,7 +12,7 @@ WORKERS ?= 4
 PYTEST = PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 QUICK = -m "not docker and not slow"
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-dates chaos chaos-fleet nightly bench bench-scale bench-peers lint format lock docker-test clean
+.PHONY: help setup demo test test-fast test-dates chaos chaos-fleet nightly bench bench-scale bench-reports bench-peers lint format lock docker-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ bench: setup  ## measure time, memory and requests against the least possible; t
 
 bench-scale: setup  ## a year of 5,000 accounts: what commands, scrapes and jobs cost; takes six minutes
 	@$(BIN)/python -m benchmarks.scale
+
+bench-reports: setup  ## questions about a million orders, as multiples of one sum over the table; takes three minutes
+	@$(BIN)/python -m benchmarks.reports
 
 bench-peers: setup  ## the same for dlt, ccxt and Singer, each in a virtual environment of its own
 	@$(BIN)/python -m benchmarks.peers

@@ -64,7 +64,7 @@ def empty(connection: Connection) -> None:
 
 
 WRITTEN_BY_RUNS = (
-    *("force_orders", "force_order_revisions", "coverage", "runs", "run_days", "quarantined_orders"),
+    *("force_orders", "force_order_revisions", "coverage", "runs", "run_days", "run_wallets", "quarantined_orders"),
     *("cooldowns", "spent_weight", "seals", "newest_seals", "identities", "weight_limits", "verifications"),
     *("probe_results", "archive_files", "reconciliations", "reconciled_days", "reconciliation_orders"),
 )

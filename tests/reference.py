@@ -14,6 +14,7 @@ from etl.settings.model import Settings
 from etl.simulator.command import option_parser
 from tests.environment import ROOT
 from tests.pages import text_of
+from tests.table_pictures import tables_reference
 
 BEGIN, END = "<!-- begin: made by python -m tests.reference -->", "<!-- end -->"
 
@@ -41,6 +42,7 @@ def simulator_reference() -> str:
 REFERENCES: Mapping[str, tuple[Callable[[], str], ...]] = {
     "docs/configuration.md": (settings_reference,),
     "docs/cli.md": (commands_reference, simulator_reference),
+    "docs/tables.md": (tables_reference,),
 }
 """What stands between the markers of a page, in their order."""
 

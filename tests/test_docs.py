@@ -23,7 +23,7 @@ from tests.environment import ROOT
 from tests.pages import PAGES, Block, anchors, blocks, links, prose_of, section, text_of
 from tests.reference import REFERENCES, renewed
 
-LANGUAGES = {"console", "sql", "toml", "python", "crontab", "text"}
+LANGUAGES = {"console", "sql", "toml", "python", "crontab", "text", "mermaid"}
 OTHER_VARIABLES = {
     PREFIX + name for name in ("CONFIG", "COMMAND", "IMAGE", "SECRETS", "USER", "COMPLETE", "TEST_DATABASE_URL")
 }

@@ -51,7 +51,7 @@ def config_example() -> None:
 @click.option("--out", metavar="DIR", type=click.Path(path_type=Path), help="Write the files into DIR.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 def config_deploy(kind: str, out: Path | None, force: bool) -> None:
-    """Print or write the files for a scheduler or for monitoring."""
+    """Print or write the files for a scheduler, monitoring or dbt."""
     files = deployment(kind)
     if out is None:
         print_line(joined(files).rstrip("\n"))

@@ -71,7 +71,9 @@ def report(
         if since is None and (first := first_day(connection, accounts, market, zone)) is not None:
             since = iso(first)
         besides = () if account else {*known_accounts(connection), *account_names(settings)} - {*accounts}
-        data = read_report(connection, SpanText(since, until).resolve(rules), accounts, rules, market, zone, besides)
+        span = SpanText(since, until).resolve(rules)
+        with_charts = html is not None
+        data = read_report(connection, span, accounts, rules, market, zone, besides, with_charts=with_charts)
     if html is None:
         print_line(headline(data))
         for line in [*completeness_lines(data), *cost_lines(data)]:

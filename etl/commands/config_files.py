@@ -19,8 +19,12 @@ DEPLOYMENTS: Mapping[str, tuple[str, ...]] = {
     "dagster": ("dagster_assets.py",),
     "alerts": ("alerts.yml",),
     "grafana": ("operations.json", "liquidations.json"),
+    "dbt": (
+        *("dbt_project.yml", "profiles.yml", "models/sources.yml", "models/models.yml"),
+        *("models/monthly_notional.sql", "models/monthly_costs.sql"),
+    ),
 }
-"""Files by purpose, of `config/deploy` but for those of `config/grafana`."""
+"""Files by purpose, of `config/deploy` but for those of `config/grafana` and `config/dbt`."""
 
 
 def example() -> str:
@@ -30,7 +34,7 @@ def example() -> str:
 
 def deployment(kind: str) -> dict[str, str]:
     """The text of each file of a deployment, by file name."""
-    directory = shipped("config") / ("grafana" if kind == "grafana" else "deploy")
+    directory = shipped("config") / (kind if kind in ("grafana", "dbt") else "deploy")
     return {name: (directory / name).read_text(encoding="utf-8") for name in DEPLOYMENTS[kind]}
 
 
@@ -48,10 +52,11 @@ def write_files(files: Mapping[str, str], directory: Path, *, force: bool) -> li
     """
     paths = {directory / name: text for name, text in files.items()}
     refuse_existing(*paths, force=force)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"the directory {directory} cannot be created: {error.strerror}") from None
+    for place in sorted({path.parent for path in paths}):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the directory {place} cannot be created: {error.strerror}") from None
     for path, text in paths.items():
         with atomic_write(path) as file:
             file.write(text.encode())

@@ -81,11 +81,14 @@ def read_report(
     markets: Sequence[str] = (),
     zone: str = "UTC",
     besides: Collection[str] = (),
+    *,
+    with_charts: bool = True,
 ) -> ReportData:
     """The report of these accounts, markets (without any, all) and this span, all as of one instant.
 
-    `besides` are accounts of which nothing is stored: without them the span is not complete either. Days, months,
-    weekdays and hours are those of the time zone. Raises ConfigError where there is no such zone, and StoreError.
+    `besides` are accounts of which nothing is stored: without them the span is not complete either. Without charts only
+    what the terminal shows is read: sums of months, and the largest orders of all. Days, months, weekdays and hours are
+    those of the time zone. Raises ConfigError where there is no such zone, and StoreError.
     """
     check_zone(connection, zone)
     scope = {
@@ -108,7 +111,10 @@ def read_report(
         period = Period(*rows(_PERIOD)[0])
         days = calendar_days(connection, period.first, period.last, zone, judged, markets) if judged else []
         states = {(day.account, day.market, day.day): day.state for day in days}
-        largest = [Largest(*row[:-1]) for row in rows(_LARGEST, **names, shown=LARGEST_SHOWN)]
+        largest = [
+            Largest(*row[: len(Largest._fields) - 1])
+            for row in rows(_LARGEST if with_charts else _LARGEST_OF_ALL, **names, shown=LARGEST_SHOWN)
+        ]
         costs, cost_states = read_costs(rows, **names) if (has_costs := costs_were_read(rows)) else ([], [])
         has_others = others or any(row.symbol == shared for row in costs)
         data = ReportData(
@@ -118,12 +124,12 @@ def read_report(
             retention_days=None if rules.keeps is None else rules.keeps // DAY,
             accounts=sorted(accounts),
             symbols=[*named, shared] if has_others else named,
-            daily=[Daily._make(row) for row in rows(_DAILY, **names)],
+            daily=[Daily._make(row) for row in rows(_DAILY, **names, each="day" if with_charts else "month")],
             improvements=[
                 Improvement._make((*row[:5], int(row.lower_edge), row.orders))
-                for row in rows(_IMPROVEMENTS, **names, bin=BIN_BPS)
+                for row in (rows(_IMPROVEMENTS, **names, bin=BIN_BPS) if with_charts else ())
             ],
-            hours=[Hour._make(row) for row in rows(_HOURS, **names)],
+            hours=[Hour._make(row) for row in (rows(_HOURS, **names) if with_charts else ())],
             cascades=[Cascade._make(row) for row in rows(_CASCADES, shown=CASCADES_SHOWN)],
             coverage=[DayCoverage._make((*row, states[row[:3]])) for row in rows(_COVERAGE)],
             reconciled=[Reconciled._make(row) for row in rows(_RECONCILED)],
@@ -167,7 +173,8 @@ _SYMBOLS = """
 """
 _DAILY = """
     SELECT account, market, CASE WHEN symbol = ANY(:named) THEN symbol ELSE :others END AS symbol, quote_asset,
-           close_type, timezone(:zone, order_time)::date AS day, count(*) AS orders, sum(notional) AS notional
+           close_type, date_trunc(:each, timezone(:zone, order_time))::date AS day, count(*) AS orders,
+           sum(notional) AS notional
       FROM report_force_orders
      WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
        AND order_time >= :since AND order_time < :until
@@ -190,33 +197,40 @@ _HOURS = """
        AND order_time >= :since AND order_time < :until
      GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
 """
-# The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders, and
-# without a join, which the planner misjudges for rows that were just stored and have no statistics yet.
+# The same rows as report_cascades (a test compares them), but in one pass, which is faster for years of orders. Only
+# the orders of the largest ones are read a second time.
 _CASCADES = """
-    WITH neighbours AS (
-        SELECT account, market, symbol, order_time, notional, quote_asset,
-               lag(order_time) OVER (PARTITION BY account, market ORDER BY order_time) AS before
-          FROM report_force_orders
+    WITH placed AS (
+        SELECT account, market, order_time, lag(order_time) OVER own AS before, row_number() OVER own AS place,
+               count(*) OVER (PARTITION BY account, market) AS places
+          FROM force_orders
          WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
            AND order_time >= :since - report_cascade_pause()
-    ), numbered AS (
-        SELECT *, count(*) FILTER (WHERE before IS NULL OR before < order_time - report_cascade_pause())
-                  OVER (PARTITION BY account, market ORDER BY order_time) AS cascade
-          FROM neighbours
-    ), sized AS (
-        SELECT *, count(*) OVER of_cascade AS orders, min(order_time) OVER of_cascade AS started_at,
-               count(*) OVER (PARTITION BY account, market, cascade, date_trunc('second', order_time)) AS of_second,
-               sum(notional) OVER (PARTITION BY account, market, cascade, quote_asset) AS of_asset
-          FROM numbered
-        WINDOW of_cascade AS (PARTITION BY account, market, cascade)
+        WINDOW own AS (PARTITION BY account, market ORDER BY order_time)
+    ), begun AS (
+        SELECT account, market, order_time AS started_at, coalesce(lead(before) OVER own, 'infinity') AS ended_at,
+               coalesce(lead(place) OVER own, places + 1) - place AS orders
+          FROM placed WHERE before IS NULL OR before < order_time - report_cascade_pause()
+        WINDOW own AS (PARTITION BY account, market ORDER BY order_time)
     ), ranked AS (
-        SELECT *, dense_rank() OVER (PARTITION BY account, market ORDER BY orders DESC, started_at DESC) AS place
-          FROM sized WHERE orders > 1 AND started_at >= :since AND started_at < :until
+        SELECT *, row_number() OVER (PARTITION BY account, market ORDER BY orders DESC, started_at DESC) AS rank
+          FROM begun WHERE orders > 1 AND started_at >= :since AND started_at < :until
+    ), largest AS (
+        SELECT * FROM ranked WHERE rank <= :shown
     )
-    SELECT account, market, started_at, extract(epoch FROM max(order_time) - started_at)::float8 AS seconds, orders,
-           count(DISTINCT symbol), jsonb_object_agg(coalesce(quote_asset, 'unknown'), of_asset::text), max(of_second)
-      FROM ranked WHERE place <= :shown
-     GROUP BY account, market, started_at, orders ORDER BY started_at, account, market
+    SELECT account, market, started_at, of_cascade.*
+      FROM largest
+     CROSS JOIN LATERAL (
+           SELECT extract(epoch FROM max(order_time) - started_at)::float8, count(*), count(DISTINCT symbol),
+                  jsonb_object_agg(coalesce(quote_asset, 'unknown'), of_asset::text), max(of_second)
+             FROM (SELECT symbol, order_time, quote_asset,
+                          count(*) OVER (PARTITION BY date_trunc('second', order_time)) AS of_second,
+                          sum(notional) OVER (PARTITION BY quote_asset) AS of_asset
+                     FROM report_force_orders AS o
+                    WHERE o.account = largest.account AND (o.market = largest.market) IS TRUE
+                      AND o.order_time BETWEEN largest.started_at AND largest.ended_at) AS own
+           ) AS of_cascade
+     ORDER BY started_at, account, market
 """
 # The days of report_coverage (a test compares them), but of any time zone and with those that were never asked for.
 _COVERAGE = """
@@ -273,4 +287,12 @@ _LARGEST = """
     )
     SELECT * FROM ranked WHERE place <= :shown
      ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id
+"""
+_LARGEST_OF_ALL = """
+    SELECT account, market, symbol, order_id, order_time, close_type, position_closed, quantity_filled, average_price,
+           notional, quote_asset, improvement_bps
+      FROM report_force_orders
+     WHERE account = ANY(:accounts) AND (market = ANY(:markets)) IS TRUE
+       AND order_time >= :since AND order_time < :until
+     ORDER BY notional DESC NULLS LAST, order_time, account, market, symbol, order_id LIMIT :shown
 """

@@ -58,6 +58,7 @@ class Recorder:
         self._spent = spent
         self.run_id = run_id
         self.counts = runs.Counts()
+        self._counts_of: dict[Wallet, runs.Counts] = {}
         self._proof_records: dict[Wallet, ProofRecord] = {}
         self._named: set[tuple[Wallet, str]] = set()
         self._quarantined: set[tuple[Wallet, str]] = set()
@@ -95,6 +96,7 @@ class Recorder:
     def _write(self, by_wallet: dict[Wallet, _Batch], *, one_by_one: bool, replace_equal: bool) -> None:
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
+        counts_of: dict[Wallet, runs.Counts] = {}
         written: dict[tuple[Wallet, Key], str] = {}
         named: set[tuple[Wallet, str]] = set()
         quarantined: set[tuple[Wallet, str]] = set()
@@ -127,10 +129,13 @@ class Recorder:
             named |= {(wallet, symbol) for symbol in unnamed}
             newly_quarantined = {(wallet, reject.raw) for reject in rejects} - self._quarantined
             quarantined |= newly_quarantined
-            counts.add(of_wallet.rows, tally, len(newly_quarantined), of_wallet.longest)
-        runs.save(self._connection, self.run_id, counts)
+            counts_of[wallet] = replace(self._counts_of.get(wallet, runs.Counts()))
+            for own in (counts, counts_of[wallet]):
+                own.add(of_wallet.rows, tally, len(newly_quarantined), of_wallet.longest)
+        runs.save(self._connection, self.run_id, counts, counts_of)
         self._connection.commit()
         self.counts = counts
+        self._counts_of |= counts_of
         self._quarantined |= quarantined
         self._named |= named
         self._written_early |= written_early

@@ -37,7 +37,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("weight_limits", "order_counts", "run_days", "newest_seals"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
     "export_marks": ("SELECT", "INSERT", "UPDATE"),
-    **dict.fromkeys(("coverage", "spent_weight", "runs"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    **dict.fromkeys(("coverage", "spent_weight", "runs", "run_wallets"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
     **dict.fromkeys(("force_order_revisions", "seals", "decisions", "verifications", "backups"), ("SELECT", "INSERT")),
     **dict.fromkeys(("capital_flows", "income", "mark_prices", "force_order_fills"), ("SELECT", "INSERT")),
     **dict.fromkeys(("probe_results", "reconciliations"), ("SELECT", "INSERT")),

@@ -33,6 +33,10 @@ _REMOVE = text("""
     WITH oldest AS (
         SELECT min(day) AS day FROM run_days
          WHERE removed_at IS NULL AND day < (now() AT TIME ZONE 'UTC')::date - CAST(:keep_days AS integer)
+    ), removed_wallets AS (
+        DELETE FROM run_wallets USING runs, oldest
+         WHERE run_id = runs.id
+           AND started_at >= day::timestamp AT TIME ZONE 'UTC' AND started_at < (day + 1)::timestamp AT TIME ZONE 'UTC'
     ), removed AS (
         DELETE FROM runs USING oldest
          WHERE started_at >= day::timestamp AT TIME ZONE 'UTC' AND started_at < (day + 1)::timestamp AT TIME ZONE 'UTC'

@@ -1,6 +1,6 @@
 """The table `runs`: each run of a command, its cost and its result."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,11 +16,13 @@ from sqlalchemy import (
     literal,
     not_,
     select,
+    text,
     union_all,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from etl.core.wallets import Wallet
 from etl.store import run_days
 from etl.store.locks import hold_run, is_alive
 from etl.store.orders import Tally
@@ -86,9 +88,17 @@ def start(connection: Connection, command: str, assignment: Assignment | None = 
     return run_id
 
 
-def save(connection: Connection, run_id: int, counts: Counts) -> None:
-    """Store the run's counts so far, in the transaction of what they count."""
-    connection.execute(_SAVE, {"run": run_id, **vars(counts)})
+def save(connection: Connection, run_id: int, counts: Counts, by_wallet: Mapping[Wallet, Counts] | None = None) -> None:
+    """Store the run's counts so far, in the transaction of what they count.
+
+    `by_wallet` has the counts so far of the accounts in their markets that the transaction is about.
+    """
+    if not by_wallet:
+        connection.execute(_SAVE, {"run": run_id, **vars(counts)})
+        return
+    of_wallets = {f"wallet_{name}": [getattr(one, name) for one in by_wallet.values()] for name in _OF_WALLET}
+    scopes = {"accounts": [one.account for one in by_wallet], "markets": [one.market for one in by_wallet]}
+    connection.execute(_SAVE_BOTH, {"run": run_id, **vars(counts), **of_wallets, **scopes})
 
 
 def finish(connection: Connection, run_id: int, counts: Counts, status: str, error: str | None) -> None:
@@ -158,6 +168,18 @@ def totals(connection: Connection) -> list[Total]:
     return [Total._make(row) for row in rows]
 
 
+_OF_WALLET = tuple(one.name for one in fields(Counts) if one.name not in ("requests", "weight"))
+# One statement, as one more to the server for each page costs a backfill of many pages more than its rows do.
+_SAVE_BOTH = text(f"""
+    WITH of_wallets AS (
+        INSERT INTO run_wallets (run_id, account, market, {", ".join(_OF_WALLET)})
+        SELECT :run, * FROM unnest(CAST(:accounts AS text[]), CAST(:markets AS text[]),
+                                   {", ".join(f"CAST(:wallet_{name} AS bigint[])" for name in _OF_WALLET)})
+            ON CONFLICT (run_id, account, market) DO UPDATE
+           SET {", ".join(f"{name} = excluded.{name}" for name in _OF_WALLET)}
+    )
+    UPDATE runs SET {", ".join(f"{one.name} = :{one.name}" for one in fields(Counts))} WHERE id = :run
+""")  # noqa: S608 – the names are those of the dataclass
 _SAVE = (
     update(runs).where(runs.c.id == bindparam("run")).values({one.name: bindparam(one.name) for one in fields(Counts)})
 )

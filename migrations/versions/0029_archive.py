@@ -40,6 +40,7 @@ COVERAGE_BEFORE = (
 )
 COMMENTS = {
     "TABLE archive_files": "The files of past orders that the exchange was asked for, or that were imported by hand.",
+    "COLUMN archive_files.id": "Number of the file.",
     "COLUMN archive_files.account": "Name of the account in the settings.",
     "COLUMN archive_files.market": "The market of its orders.",
     "COLUMN archive_files.span": "What it was asked for; of one that was imported by hand, from its oldest to its "
@@ -60,6 +61,9 @@ COMMENTS = {
     "COLUMN archive_files.error": "Why it is of no use, or what it contradicts.",
     "COLUMN force_orders.time_precision": "ms, or s: the row is from an archive, whose times are whole seconds.",
     "COLUMN force_orders.archive_file_id": "The row of archive_files that it is from; null where the API gave it.",
+    "COLUMN force_order_revisions.time_precision": "As in force_orders.",
+    "COLUMN force_order_revisions.archive_file_id": "As in force_orders.",
+    "COLUMN coverage.archived": "What files of the archive cover; it proves nothing.",
     "VIEW report_archives": "What files of the exchange's archive cover, by account and market.",
     "COLUMN report_archives.account": "Name of the account in the settings.",
     "COLUMN report_archives.market": "The market.",

@@ -10,11 +10,12 @@ from tests.environment import ROOT
 
 DEPLOY = ROOT / "config" / "deploy"
 GRAFANA = ROOT / "config" / "grafana"
+DBT = ROOT / "config" / "dbt"
 
 
 def text_of(name: str) -> str:
-    """A file of one of the two directories."""
-    (file,) = (directory / name for directory in (DEPLOY, GRAFANA) if (directory / name).exists())
+    """A file of one of the three directories."""
+    (file,) = (directory / name for directory in (DEPLOY, GRAFANA, DBT) if (directory / name).exists())
     return file.read_text(encoding="utf-8")
 
 

@@ -229,6 +229,8 @@ def test_verify_finds_what_is_missing_different_and_extra_and_repair_mends_the_f
     assert len(checked.table()) == whole + 1
     in_ledger = "SELECT orders_new, orders_changed, orders_unchanged FROM report_runs ORDER BY run_id DESC LIMIT 1"
     assert checked.sql(in_ledger) == [{"orders_new": 2, "orders_changed": 1, "orders_unchanged": whole - 3}]
+    by_wallet = in_ledger.replace("report_runs", "report_run_wallets")
+    assert checked.sql(by_wallet) == checked.sql(in_ledger)
     assert "missing 0, different 0, extra 1" in checked("verify").stdout
     assert json.loads(checked("status", "--json").stdout)["last_run"]["command"] == "verify"
 

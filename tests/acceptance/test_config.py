@@ -13,7 +13,7 @@ import pytest
 
 from etl.cli.config import config_deploy
 from etl.commands.config_files import DEPLOYMENTS
-from tests.acceptance.deploying import DEPLOY, GRAFANA, text_of
+from tests.acceptance.deploying import DBT, DEPLOY, GRAFANA, text_of
 from tests.command import Command
 from tests.environment import ROOT
 
@@ -89,7 +89,8 @@ def test_the_example_is_printed_as_it_is(command: Command) -> None:
 def test_every_deployment_file_but_the_image_can_be_printed() -> None:
     names = {name for names in DEPLOYMENTS.values() for name in names}
     files = {*DEPLOY.iterdir(), *GRAFANA.glob("*.json")} - {DEPLOY / "Dockerfile"}
-    assert names == {file.name for file in files}
+    of_dbt = {str(file.relative_to(DBT)) for file in DBT.rglob("*.*")}
+    assert names == {file.name for file in files} | of_dbt
     usage = "".join(config_deploy.get_usage(click.Context(config_deploy)).split())  # the list may be wrapped
     assert f"{{{'|'.join(DEPLOYMENTS)}}}" in usage
 
@@ -102,9 +103,9 @@ def test_a_deployment_is_printed_or_written(command: Command, kind: str) -> None
     assert done.stdout == text_of(names[0]) or len(names) > 1
     written = command("config", "deploy", kind, "--out", "some/where")
     assert written.stdout.splitlines() == [f"wrote some/where/{name}" for name in names]
-    assert {file.name: file.read_text() for file in (command.directory / "some" / "where").iterdir()} == {
-        name: text_of(name) for name in names
-    }
+    where = command.directory / "some" / "where"
+    files = [file for file in where.rglob("*") if file.is_file()]
+    assert {str(file.relative_to(where)): file.read_text() for file in files} == {name: text_of(name) for name in names}
 
 
 def test_a_file_that_is_there_is_replaced_only_by_force_and_else_none_is_written(command: Command) -> None:

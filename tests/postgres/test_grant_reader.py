@@ -12,7 +12,12 @@ from etl.store.connection_parameters import url_of
 from tests.command import Command
 from tests.roles import as_role
 
-REPORTS = ("force_orders", "daily", "symbols", "cascades", "coverage", "runs")
+REPORTS = (
+    *("force_orders", "daily", "symbols", "cascades", "coverage", "runs"),
+    *("watermarks", "gaps", "jobs", "verifications", "quarantine", "revisions"),
+    "run_wallets",
+    *("force_orders_as_of", "daily_as_of", "symbols_as_of", "cascades_as_of"),
+)
 ELSEWHERE = (
     *("force_orders", "force_order_revisions", "quarantined_orders", "runs", "coverage", "cooldowns"),
     *("effective_coverage", "watermarks", "coverage_gaps", "alembic_version", "force_orders_as_of(now())"),

@@ -300,3 +300,25 @@ def test_a_run_that_dies_has_told_its_largest_page(recorder: Recorder, ledger: L
     for rows in (7, 9, 4):
         recorder.commit([Received(Wallet(ACCOUNT, USDM), page(*[row()] * rows), [])])
     assert ledger().largest_page == 9
+
+
+def test_a_run_tells_each_account_and_market_apart(recorder: Recorder, others: Seen, ledger: Ledger) -> None:
+    """Also what is received later of a scope that was there before, and one that was answered with nothing."""
+    recorder.commit([Received(Wallet("main", USDM), page(row(orderId=1), row(orderId=2)), [])])
+    recorder.commit(
+        [
+            Received(Wallet("main", USDM), page(row(orderId=3)), []),
+            Received(Wallet("hedge", USDM), page(row(orderId=1), row(orderId="one")), []),
+            Received(Wallet("hedge", "coinm"), page(), []),
+        ]
+    )
+    told = others("""
+        SELECT account, market, rows_received, orders_new, orders_changed, rows_quarantined, status
+          FROM report_run_wallets ORDER BY account, market
+    """)
+    assert told == [
+        ("hedge", "coinm", 0, 0, 0, 0, "running"),
+        ("hedge", "usdm", 2, 1, 0, 1, "running"),
+        ("main", "usdm", 3, 3, 0, 0, "running"),
+    ]
+    assert (ledger().rows_received, ledger().inserted, ledger().quarantined) == (5, 4, 1)

@@ -100,9 +100,26 @@ def test_a_run_in_the_ledger_is_told_in_a_readers_terms(connection: Connection) 
     (began, ended), (begins, _) = columns
     numbers = ("requests", "weight", "rows_received", "orders_new", "orders_changed", "orders_unchanged")
     ledger = [
-        (done, "backfill", "incomplete", began, ended, ended - began, 13, 650, 40, 20, 5, 14, 1, "two windows failed")
+        (
+            done,
+            "backfill",
+            "incomplete",
+            began,
+            ended,
+            ended - began,
+            13,
+            650,
+            40,
+            20,
+            5,
+            14,
+            1,
+            "two windows failed",
+            None,
+            None,
+        )
     ]
-    ledger += [(going, "sync", "running", begins, None, None, *[0] * 7, None)]
+    ledger += [(going, "sync", "running", begins, None, None, *[0] * 7, None, None, None)]
     names = (
         "run_id",
         "command",
@@ -113,5 +130,7 @@ def test_a_run_in_the_ledger_is_told_in_a_readers_terms(connection: Connection) 
         *numbers,
         "rows_quarantined",
         "error",
+        "job_id",
+        "worker",
     )
     assert found(connection, "report_runs") == [dict(zip(names, one, strict=True)) for one in ledger]

@@ -9,35 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from benchmarks.report_data import ORDERS, fill
 from tests.databases import clone
-
-ORDERS = """
-    INSERT INTO force_orders (account, market, symbol, order_id, client_order_id, close_type, status, side,
-                              position_side, price, avg_price, orig_qty, executed_qty, cum_quote, order_time,
-                              update_time, raw, first_seen_at, changed_at, first_run_id, last_run_id)
-    SELECT 'account' || n / 2 % 10, 'usdm', 'S' || n * 7 % 61 || 'USDT', n, 'autoclose-' || n,
-           CASE WHEN n % 9 = 0 THEN 'ADL' ELSE 'LIQUIDATION' END, 'FILLED',
-           CASE WHEN n % 3 = 0 THEN 'BUY' ELSE 'SELL' END, 'BOTH',
-           100 + n % 90, 100.5 + n % 90, n % 50 + 1, n % 50 + 1, (n % 50 + 1) * (100.5 + n % 90), at, at, '{}',
-           at, at, 1, 1
-      FROM (SELECT n, timestamptz '2025-01-01Z' + n / 800 * interval '10.5 hours'
-                      + CASE WHEN n % 2 = 0 THEN n % 800 * interval '20 ms' ELSE n % 800 * interval '47.25 s' END AS at
-              FROM generate_series(0, 999999) AS n
-           ) AS orders
-"""
-"""18 months of 10 accounts; in every block of ten hours and a half each account has 40 orders in 16 s and 40 apart."""
-
-REST = """
-    INSERT INTO coverage (account, market, symbol, asked_since, proven)
-    SELECT 'account' || a, 'usdm', coalesce('S' || s || 'USDT', '*'), '2025-01-01Z',
-           (CASE WHEN s IS NULL THEN '{[2025-01-01Z,2026-03-10Z),[2026-03-11Z,2026-07-01Z)}' ELSE '{}' END)
-               ::tstzmultirange
-      FROM generate_series(0, 9) AS a
-     CROSS JOIN (SELECT generate_series(0, 60) AS s UNION ALL SELECT NULL) AS symbols;
-    INSERT INTO runs (command, started_at, finished_at, status)
-    SELECT 'sync', day, day + interval '1 minute', 'succeeded'
-      FROM generate_series(timestamptz '2025-01-01Z', '2026-07-01Z', '1 day') AS day;
-"""
 
 OF_ACCOUNT = "account = 'account3'"
 MONTH = "{0} >= '2026-03-01Z' AND {0} < '2026-04-01Z'"
@@ -55,30 +28,13 @@ BY_MONTH = [view for view in QUESTIONS if view not in ("report_symbols", "report
 
 @pytest.fixture(scope="module")
 def million(server_url: str, template: str) -> Iterator[psycopg.Connection]:
-    """A database with a million orders; without a journal and with its indexes made last, for it is thrown away."""
+    """A database with a million orders, which is thrown away."""
     with (
         clone(server_url, template, f"{template}_million") as url,
         psycopg.connect(url, autocommit=True) as connection,
     ):
         fill(connection)
         yield connection
-
-
-def fill(connection: psycopg.Connection) -> None:
-    indexes = connection.execute("""
-        SELECT indexname, indexdef FROM pg_indexes
-         WHERE tablename = 'force_orders' AND indexname <> 'force_orders_pkey'
-    """).fetchall()
-    connection.execute("ALTER TABLE force_orders SET UNLOGGED")
-    connection.execute("ALTER TABLE force_orders DROP CONSTRAINT force_orders_pkey")
-    for index, _ in indexes:
-        connection.execute(f"DROP INDEX {index}")
-    connection.execute(ORDERS)
-    for _, definition in indexes:
-        connection.execute(definition)
-    connection.execute("ALTER TABLE force_orders ADD PRIMARY KEY (account, market, symbol, order_id)")
-    connection.execute(REST)
-    connection.execute("VACUUM ANALYZE")
 
 
 def plan_of(connection: psycopg.Connection, view: str, options: str = "") -> list[dict[str, Any]]:
@@ -148,3 +104,12 @@ def test_before_there_are_statistics_a_look_does_not_read_the_whole_account(
 ) -> None:
     names = {node["Index Name"] for node in plan_of(young, view) if "force_orders" in node.get("Index Name", "")}
     assert names == {"force_orders_account_order_time_idx"}
+
+
+def test_no_function_of_the_views_keeps_a_query_on_one_core(young: psycopg.Connection) -> None:
+    unsafe = young.execute(r"""
+        SELECT proname FROM pg_proc
+         WHERE pronamespace = 'public'::regnamespace AND proname NOT LIKE 'procrastinate\_%'
+           AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql') AND proparallel <> 's'
+    """)
+    assert unsafe.fetchall() == []

@@ -24,7 +24,13 @@ VIEWS = (
         "report_liquidation_flows",
     ),
     *("report_runs", "report_scopes", "report_slippage", "report_symbols"),
+    *("report_gaps", "report_jobs", "report_quarantine", "report_revisions", "report_verifications"),
+    "report_run_wallets",
+    *("report_watermarks", "report_force_orders_as_of", "report_daily_as_of"),
+    *("report_symbols_as_of", "report_cascades_as_of"),
 )
+REASONS = {"as_of", "cascade_pause", "not_fetched", "beyond_retention", "market_not_read"}
+"""Words that are values, not columns."""
 MIDNIGHT = to_millis(datetime(2026, 3, 5, tzinfo=UTC))
 
 
@@ -318,7 +324,7 @@ def test_no_comment_speaks_of_a_column_that_is_not_there(connection: Connection)
         (one.view, word)
         for one in said
         for comment in (one.of_view, one.of_column)
-        for word in re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", comment.replace("force_orders.cascade_pause", ""))
+        for word in re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", comment.replace("force_orders.", ""))
     }
     assert ("report_force_orders", "quantity_ordered") in spoken
-    assert {(view, word) for view, word in spoken if word not in relations} <= there
+    assert {(view, word) for view, word in spoken if word not in relations | REASONS} <= there

@@ -193,3 +193,12 @@ def test_a_scheduled_run_folds_once_its_notification_is_done(
 def test_a_database_that_is_gone_is_left_to_the_next_night() -> None:
     settings = Settings(database_url=SecretStr("postgresql://127.0.0.1:9/none"))
     assert with_folding(settings, lambda due_at: True, Event())(0)
+
+
+def test_what_runs_did_in_accounts_is_removed_with_them(ledger: Connection) -> None:
+    ledger.execute(text("INSERT INTO run_wallets SELECT id, 'main', 'usdm', 1, 1, 0, 0, 0, 1 FROM runs"))
+    ledger.commit()
+    fold(ledger, keep_days=10)
+    left = rows(ledger, "SELECT count(*), count(runs.id) FROM run_wallets LEFT JOIN runs ON runs.id = run_id")
+    assert left == rows(ledger, "SELECT count(*), count(*) FROM runs")
+    assert 0 < left[0][0] < DAYS * 10

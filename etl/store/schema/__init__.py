@@ -24,7 +24,7 @@ from etl.store.schema.reconciliations import (
     reconciliation_orders,
     reconciliations,
 )
-from etl.store.schema.runs import RUN_STATUSES, backups, probe_results, run_days, runs, verifications
+from etl.store.schema.runs import RUN_STATUSES, backups, probe_results, run_days, run_wallets, runs, verifications
 from etl.store.schema.seals import newest_seals, seals
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "reconciliation_orders",
     "reconciliations",
     "run_days",
+    "run_wallets",
     "runs",
     "seals",
     "spent_weight",

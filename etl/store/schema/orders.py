@@ -104,6 +104,7 @@ force_order_revisions = Table(
     moment("valid_from"),
     Column("valid_until", DateTime(timezone=True), primary_key=True),
     *_later_order_columns(),
+    Index(None, "account", "order_time"),
 )
 
 quarantined_orders = Table(

@@ -44,6 +44,15 @@ runs = Table(
     Index("runs_running_idx", "id", postgresql_where=text("status = 'running'")),
 )
 
+run_wallets = Table(
+    "run_wallets",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("market", Text, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in _RUN_COUNTS if name not in ("requests", "weight")),
+)
+
 run_days = Table(
     "run_days",
     metadata,
