@@ -88,7 +88,7 @@ def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo, known: Containe
             _keep(content, row, zone, known)
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
-        ids.add(row.order_id)
+        ids.add(row.order_id, row.time)
     if ids.found():
         raise ValueError(
             f"order ids end in zeros, such as {ids.example}: a spreadsheet has rounded them; import the file as the "
