@@ -125,7 +125,7 @@ def _store(
     covered = (archived_by(span) if asked else content.own_span) if content.tells_all else None
     if covered is not None:
         result.comparison = _compare(connection, wallet, content, covered, proven, known)
-        if not result.comparison.lacking:
+        if not result.comparison.lacking and (asked or not content.is_joined):
             archived_time.add(connection, *wallet, [covered])
             result.archived = [covered]
     try:

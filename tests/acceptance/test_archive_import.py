@@ -164,6 +164,17 @@ def test_a_file_that_lacks_orders_of_the_api_archives_nothing(year: Lab, tmp_pat
     assert "archived" not in states(year, end - 210 * DAY, end)
 
 
+def test_files_that_were_joined_archive_nothing_of_the_years_between_them(year: Lab, tmp_path: Path) -> None:
+    end, file = midnight(year), tmp_path / "joined.csv"
+    forced = [own_cells(end - days * DAY, days, **{"Client Order Id": f"autoclose-{days}"}) for days in (1_900, 150)]
+    file.write_text(text(forced), newline="")
+    done = year(*IMPORT, str(file), *MAIN)
+    assert done.returncode == 0
+    assert "2 new orders" in done.stdout
+    assert "no time is archived by it: its rows span more than the year of a file" in done.stdout
+    assert year.sql("SELECT * FROM coverage WHERE archived <> '{}'") == []
+
+
 def test_a_file_of_the_web_page_adds_liquidations_and_archives_no_time(year: Lab, tmp_path: Path) -> None:
     end = midnight(year)
     file = order_file(year, tmp_path / "Binance(UTC--6)_x.zip", end - 200 * DAY, end, format="web", utc_offset=-6)

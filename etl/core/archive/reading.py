@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from etl.core.archive.formats import NO_DATA, Format, NoOrdersError, format_of
+from etl.core.archive.plan import WIDEST
 from etl.core.archive.rounded_ids import RoundedIds
 from etl.core.archive.rows import ArchivedOrder, Row, close_type_in, read_order, read_row
 from etl.core.orders import CloseType, Key
-from etl.core.timeline import SECOND, Window, iso, window_or_none
+from etl.core.timeline import DAY, SECOND, Window, iso, window_or_none
 
 LONGEST_LINE = 1 << 16
 """Characters of a line. Real ones have about 200."""
@@ -36,6 +37,11 @@ class ArchiveContent:
         if self.first is None or self.last is None:
             return None
         return window_or_none(self.first + SECOND, self.last)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether its rows span more than a file of the exchange can: what lies between them was not asked for."""
+        return self.first is not None and self.last is not None and self.last - self.first > WIDEST + DAY
 
     @property
     def tells_all(self) -> bool:
