@@ -16,7 +16,7 @@ from etl.core.archive.reading import ArchiveContent, check_span, read_file
 from etl.core.markets import market_named
 from etl.core.orders import Key
 from etl.core.planning import OPENED
-from etl.core.timeline import HOUR, SECOND, Window, clip, to_millis, window_or_none
+from etl.core.timeline import HOUR, SECOND, Window, clip, iso, to_millis, window_or_none
 from etl.core.wallets import Wallet
 from etl.errors import ArchiveError, EmptyArchiveError
 from etl.exchange.clock import local_now
@@ -86,7 +86,10 @@ def _read(path: Path, wallet: Wallet, zone: tzinfo | None, asked: AskedFile | No
         content = read_file(lines, zone, known, is_whole=is_whole or asked is not None)
     if asked is not None:
         check_span(content, asked.span)
-    check_span(content, Window(OPENED, local_now() + HOUR), "that an order can be of")
+    ever = Window(OPENED, local_now() + HOUR)
+    check_span(content, ever, "that an order can be of")
+    if content.updated is not None and not ever.contains(content.updated):
+        raise ValueError(f"an update of {iso(content.updated)} lies outside {ever}, that it can be of")
     is_coinm = market_named(wallet.market).clock.api.name == "dapi"
     for symbol in sorted(content.symbols):
         if bool(_OF_COINM.fullmatch(symbol)) != is_coinm:

@@ -277,6 +277,9 @@ def test_what_is_no_order_file_is_refused_in_one_line(year: Lab, tmp_path: Path)
     assert "symbol of COIN-M futures" in refused(year, file, text([own_cells(noon) | {"Symbol": "BTCUSD_PERP"}]))
     assert "lies outside" in refused(year, file, text([own_cells(year.now() + 30 * DAY)]))
     assert "lies outside" in refused(year, file, text([own_cells(1_500_000_000_000)]))
+    for year_of_update in ("2015", "2099"):
+        updated = forced | {"Update Time": f"{year_of_update}-01-01 00:00:00"}
+        assert f"an update of {year_of_update}" in refused(year, file, text([updated]))
     assert "symbol of USDⓈ-M futures" in refused(year, file, text([forced]), *MAIN, "--market", "coinm")
     assert "no order files of margin" in refused(year, file, text([forced]), *MAIN, "--market", "margin")
     assert "no account" in refused(year, file, text([forced]), "--account", "nobody")

@@ -5,8 +5,9 @@ import io
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -23,7 +24,7 @@ NOON = 1_700_000_000_000
 FORCED = ROW | {"time": NOON + 123, "updateTime": NOON + 1_456}
 
 
-def read(content: str, zone: timezone | None = None, *, is_whole: bool = True) -> ArchiveContent:
+def read(content: str, zone: tzinfo | None = None, *, is_whole: bool = True) -> ArchiveContent:
     return read_file(content.splitlines(keepends=True), zone, is_whole=is_whole)
 
 
@@ -106,7 +107,7 @@ def test_the_web_file_is_read_in_the_time_zone_of_the_page() -> None:
     assert {"clientOrderId", "positionSide", "type"}.isdisjoint(order.fields)
 
 
-def refusal(content: str, zone: timezone | None = None, *, is_whole: bool = True) -> str:
+def refusal(content: str, zone: tzinfo | None = None, *, is_whole: bool = True) -> str:
     with pytest.raises(ValueError, match=r"\w") as refused:
         read(content, zone, is_whole=is_whole)
     assert "\n" not in str(refused.value)
@@ -141,6 +142,7 @@ GREAT = [8_389_766_251_307_928_123 + 7 * i for i in range(40)]
         (text([*(own_cells(NOON, one) for one in GREAT[:5]), own_cells(NOON, GREAT[6] // 10**4 * 10**4)]), "rounded"),
         (text([cells(FORCED), own_cells(NOON, Uid="2")]), "line 3: it has another Uid"),
         (text([own_cells(NOON, Uid="")]), "no Uid"),
+        (text([own_cells(NOON, Uid="1.67857E+08")]), "Uid '1.67857E+08' is no whole number"),
         (text([cells(FORCED, **{"Time(UTC)": "14.11.2023 22:13"})]), "is no time like"),
         (text([cells(FORCED, **{"Update Time": ""})]), "is no time like"),
         (text([cells(FORCED, Price="1,5")]), "20 columns instead of 19"),
@@ -153,6 +155,17 @@ GREAT = [8_389_766_251_307_928_123 + 7 * i for i in range(40)]
 )  # fmt: skip
 def test_a_broken_file_is_refused_with_one_line(content: str, said: str) -> None:
     assert said in refusal(content)
+
+
+@pytest.mark.parametrize("time", ["2026-03-29 02:30:00", "2026-10-25 02:30:00"])
+def test_a_local_time_that_the_clocks_showed_twice_or_never_is_refused(time: str) -> None:
+    row = web_cells(own_cells(NOON), **{"Time": time, "Type": "Liquidation", "Update Time": time})
+    for name in ("Time", "Update Time"):
+        one = row | {"Time": "2026-03-01 12:00:00", "Update Time": "2026-11-01 12:00:00"} | {name: time}
+        assert f"line 2: {name} {time} is a time that the clocks of Europe/Berlin" in refusal(
+            text([one], WEB), ZoneInfo("Europe/Berlin")
+        )
+    assert read(text([row], WEB), timezone(timedelta(hours=1))).rows == 1
 
 
 def test_a_web_file_without_a_liquidation_is_refused_because_it_tells_nothing() -> None:

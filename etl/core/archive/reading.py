@@ -26,6 +26,8 @@ class ArchiveContent:
     first: int | None = None
     """The times of the oldest and the newest row, epoch milliseconds."""
     last: int | None = None
+    updated: int | None = None
+    """The newest update of a force order."""
     has_client_order_id: bool = False
     symbols: set[str] = field(default_factory=set)
     orders: dict[Key, ArchivedOrder] = field(default_factory=dict)
@@ -106,6 +108,8 @@ def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo, known: Containe
 def _note(content: ArchiveContent, row: Row) -> None:
     if not row.uid:
         raise ValueError("it has no Uid, so nobody knows whose order it is")
+    if not row.uid.isascii() or not row.uid.isdigit():
+        raise ValueError(f"Uid {row.uid[:40]!r} is no whole number: the file was changed; export it again")
     if content.uid and row.uid != content.uid:
         raise ValueError("it has another Uid than the rows before: the file mixes accounts; import each by itself")
     content.uid = row.uid
@@ -125,6 +129,7 @@ def _keep(content: ArchiveContent, row: Row, zone: tzinfo, known: Container[Key]
     if close_type is None:
         return
     order = read_order(content.format, row, close_type, zone)
+    content.updated = max(content.updated or 0, order.update_time)
     former = content.orders.get(order.key)
     if former is None or order.version >= former.version:
         content.orders[order.key] = order

@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
-from etl.core.archive.formats import Format, parse_time
+from etl.core.archive.formats import ClockChangeError, Format, parse_time
 from etl.core.orders import CloseType, Key, close_type_of
 
 _FIELDS = {
@@ -140,5 +140,10 @@ def _time(cells: Mapping[str, str], column: str, zone: tzinfo) -> int:
     text = cells[column].strip()
     try:
         return parse_time(text, zone)
+    except ClockChangeError:
+        raise ValueError(
+            f"{column} {text} is a time that the clocks of {zone} showed twice or never; give the offset that the "
+            "file has, such as --time-zone UTC+2"
+        ) from None
     except (ValueError, OverflowError):
         raise ValueError(f"{column} {text[:40]!r} is no time like 2023-01-31 12:00:00") from None
