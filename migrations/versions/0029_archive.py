@@ -84,8 +84,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Orders from archives go, and their versions: the schema before knows no file that they are from."""
-    for table in ("force_orders", "force_order_revisions"):
-        op.execute(f"DELETE FROM {table} WHERE source = 'archive'")
+    op.execute("DELETE FROM force_orders WHERE source = 'archive'")
+    op.execute("DELETE FROM force_order_revisions WHERE source = 'archive'")
     for part in BEFORE:
         op.execute(_statement(*part).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
     op.execute("DROP FUNCTION force_orders_as_of")
