@@ -175,6 +175,15 @@ def test_files_that_were_joined_archive_nothing_of_the_years_between_them(year: 
     assert year.sql("SELECT * FROM coverage WHERE archived <> '{}'") == []
 
 
+def test_a_row_of_a_clock_that_is_ahead_archives_nothing_that_is_still_to_come(lab: Labs, tmp_path: Path) -> None:
+    made, file = lab(), tmp_path / "ahead.csv"
+    made.sql("INSERT INTO coverage (account, market, symbol) VALUES ('main', 'usdm', '*') RETURNING 1")
+    file.write_text(text([own_cells(made.now() - DAY, 1), own_cells(made.now() + HOUR // 2, 2)]), newline="")
+    assert made(*IMPORT, str(file), *MAIN).returncode == 0
+    (found,) = made.sql("SELECT max(upper(piece)) <= now() AS passed FROM coverage, unnest(archived) AS piece")
+    assert found["passed"]
+
+
 def test_a_file_of_the_web_page_adds_liquidations_and_archives_no_time(year: Lab, tmp_path: Path) -> None:
     end = midnight(year)
     file = order_file(year, tmp_path / "Binance(UTC--6)_x.zip", end - 200 * DAY, end, format="web", utc_offset=-6)
