@@ -147,6 +147,7 @@ GREAT = [8_389_766_251_307_928_123 + 7 * i for i in range(40)]
         (text([cells(FORCED, **{"Update Time": ""})]), "is no time like"),
         (text([cells(FORCED, Price="1,5")]), "20 columns instead of 19"),
         (text([cells(FORCED, Price="1.5 USDT")]), "price '1.5 USDT' is no number"),
+        (text([cells(FORCED, Amount="-1")]), "origQty '-1' is no number of 0 or more"),
         (text([cells(FORCED, Symbol="")]), "no symbol"),
         (text([own_cells(NOON, 5, **{"Client Order Id": ""})]), "no row has a Client Order Id"),
         (text([web_cells(own_cells(NOON))], WEB), "nothing says of which time zone"),

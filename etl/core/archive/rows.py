@@ -32,7 +32,7 @@ _NUMBERS = ("price", "avgPrice", "stopPrice", "origQty", "executedQty", "cumQuot
 _WORDS = ("status", "side", "positionSide", "type", "timeInForce")
 _ID = re.compile(r"[0-9]{1,19}")
 _ROUNDED_ID = re.compile(r"[0-9]+(\.[0-9]*)?[eE]\+?[0-9]+|[0-9]+\.[0-9]*")
-_NUMBER = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"\+?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?")
 _GREATEST_ID = (1 << 63) - 1
 _ABSENT = ("", "-", "--")
 """What stands for no value."""
@@ -109,7 +109,7 @@ def read_order(of: Format, row: Row, close_type: CloseType, zone: tzinfo = UTC) 
         raise ValueError("it has no symbol")
     for name in _NUMBERS:
         if name in fields and not _NUMBER.fullmatch(fields[name]):
-            raise ValueError(f"{name} {fields[name][:40]!r} is no number")
+            raise ValueError(f"{name} {fields[name][:40]!r} is no number of 0 or more")
     return ArchivedOrder(
         fields["symbol"],
         row.order_id,
