@@ -15,7 +15,15 @@ from etl.reporting.export.request import ExportRequest, check_selection
 from etl.reporting.export.xlsx import too_many
 from etl.reporting.queries import select_accounts
 from etl.store import migrate
-from etl.store.export_marks import ExportMark, SafeUntil, check_marks_writable, read_mark, safe_until, write_mark
+from etl.store.export_marks import (
+    ExportMark,
+    SafeUntil,
+    check_marks_writable,
+    hold_mark,
+    read_mark,
+    safe_until,
+    write_mark,
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ def _read_mark(connection: Connection, request: ExportRequest) -> tuple[ExportMa
     if request.mark is None:
         return None, None
     check_marks_writable(connection)
+    hold_mark(connection, request.mark)
     mark = read_mark(connection, request.mark)
     if mark is not None:
         check_selection(request, mark.selection)

@@ -25,6 +25,9 @@ LONGEST_S = 3_600.0
 
 _CHUNK = 1 << 16
 
+_NO_FILE = (b"<", b"{")
+"""How a page of HTML, an error in XML or one in JSON begins, and no order file."""
+
 
 def address_of(link: str) -> str:
     """The link with its scheme, which the exchange leaves out at times. Raises ContractError, which does not show it.
@@ -76,11 +79,12 @@ def download(
 
 
 def _write(answer: requests.Response, to: Path, may_go_on: Callable[[], None], largest: int) -> None:
-    deadline, size = time.monotonic() + LONGEST_S, 0
+    deadline, size, begin = time.monotonic() + LONGEST_S, 0, b""
     descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        while piece := answer.raw.read(_CHUNK, decode_content=False):
+        while piece := answer.raw.read1(_CHUNK, decode_content=False):  # what is there: a full piece may take days
             size += len(piece)
+            begin = begin or piece.lstrip()[:1]
             if size > largest:
                 raise ContractError(f"the file is larger than {largest >> 20} MiB; it is not stored")
             if time.monotonic() > deadline:
@@ -89,3 +93,5 @@ def _write(answer: requests.Response, to: Path, may_go_on: Callable[[], None], l
             file.write(piece)
         file.flush()
         os.fsync(file.fileno())
+    if not begin or begin in _NO_FILE:
+        raise TransientError(f"the host of the file answered with {'a page' if begin else 'nothing'} in its place")

@@ -45,6 +45,8 @@ def _covered(result: ImportResult) -> str:
         return "no time is archived by it: without client order ids an ADL cannot be told from an own order"
     if result.comparison.lacking:
         return "no time is archived by it: it lacks orders that the API has"
+    if result.content.is_joined:
+        return "no time is archived by it: its rows span more than the year of a file; import each file by itself"
     return "no time is archived by it: its rows bound none"
 
 

@@ -1,6 +1,7 @@
 """Opens an archive file: ZIP, gzip or bare CSV, by its first bytes. Reads it line by line, however large it expands."""
 
 import gzip
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _LONGEST = 4 * LONGEST_LINE + 1
 _ZIP, _GZIP = b"PK", b"\x1f\x8b"
 
 _CUT = "the file is cut off or damaged; copy or download it again"
+_UNUSUAL = "the ZIP file is compressed in an unusual way; unpack it and import the CSV file"
 
 
 class Original(NamedTuple):
@@ -61,6 +63,8 @@ def opened(path: Path, largest: int = LARGEST_TEXT) -> Iterator[tuple[Iterator[s
         raise ValueError(f"cannot be read: {error.strerror or error}") from None
     except zipfile.BadZipFile:
         raise ValueError(_CUT) from None
+    except NotImplementedError:  # of the directory, of a method of compression, or of its parameters
+        raise ValueError(_UNUSUAL) from None
 
 
 @contextmanager
@@ -72,11 +76,7 @@ def _only_file_of(archive: zipfile.ZipFile) -> Iterator[IO[bytes]]:
         raise ValueError(f"the ZIP file holds {len(names)} files instead of one; unpack it and import each")
     if names[0].flag_bits & 1:
         raise ValueError("the ZIP file has a password; unpack it and import the CSV file")
-    try:
-        content = archive.open(names[0])
-    except NotImplementedError:
-        raise ValueError("the ZIP file is compressed in an unusual way; unpack it and import the CSV file") from None
-    with content:
+    with archive.open(names[0]) as content:
         yield content
 
 
@@ -90,5 +90,5 @@ def _lines(content: IO[bytes], largest: int) -> Iterator[str]:
             yield line.decode()
     except UnicodeDecodeError:
         raise ValueError("the file is no UTF-8 text; import it as the exchange gave it") from None
-    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError):
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError):
         raise ValueError(_CUT) from None

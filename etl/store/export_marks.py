@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from etl.core.timeline import to_datetime, to_millis
-from etl.errors import StoreError
+from etl.errors import BusyError, StoreError
 from etl.store.engine import store_errors
 from etl.store.schema import export_marks
 
@@ -29,6 +29,17 @@ class SafeUntil:
 
     instant: int | None
     session: str = ""
+
+
+def hold_mark(connection: Connection, name: str) -> None:
+    """Lock a mark until the connection ends: of two exports at once the one that began first could write its older
+    orders last, over those for which the other sets the mark. Never waits. Raises BusyError, StoreError.
+    """
+    with store_errors():
+        is_ours = connection.scalar(_HOLD, {"name": name})
+        connection.rollback()
+    if not is_ours:
+        raise BusyError(f"another export called {name!r} is under way; try again when it is done")
 
 
 def read_mark(connection: Connection, name: str) -> ExportMark | None:
@@ -79,6 +90,9 @@ def safe_until(connection: Connection) -> SafeUntil:
         connection.rollback()
     return SafeUntil(None, session) if session else SafeUntil(to_millis(instant))
 
+
+# The seed tells it from the lock of an account.
+_HOLD = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 1))")
 
 _MAY_WRITE = text("""
     SELECT current_user::text, has_table_privilege('export_marks', 'INSERT')

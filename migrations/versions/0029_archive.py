@@ -87,8 +87,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Orders from archives go: the schema before knows no file that they are from."""
+    """Orders from archives go, and their versions: the schema before knows no file that they are from."""
     op.execute("DELETE FROM force_orders WHERE source = 'archive'")
+    op.execute("DELETE FROM force_order_revisions WHERE source = 'archive'")
     for part in BEFORE:
         op.execute(_statement(*part).replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
     op.execute("DROP FUNCTION force_orders_as_of")

@@ -164,6 +164,26 @@ def test_a_file_that_lacks_orders_of_the_api_archives_nothing(year: Lab, tmp_pat
     assert "archived" not in states(year, end - 210 * DAY, end)
 
 
+def test_files_that_were_joined_archive_nothing_of_the_years_between_them(year: Lab, tmp_path: Path) -> None:
+    end, file = midnight(year), tmp_path / "joined.csv"
+    forced = [own_cells(end - days * DAY, days, **{"Client Order Id": f"autoclose-{days}"}) for days in (1_900, 150)]
+    file.write_text(text(forced), newline="")
+    done = year(*IMPORT, str(file), *MAIN)
+    assert done.returncode == 0
+    assert "2 new orders" in done.stdout
+    assert "no time is archived by it: its rows span more than the year of a file" in done.stdout
+    assert year.sql("SELECT * FROM coverage WHERE archived <> '{}'") == []
+
+
+def test_a_row_of_a_clock_that_is_ahead_archives_nothing_that_is_still_to_come(lab: Labs, tmp_path: Path) -> None:
+    made, file = lab(), tmp_path / "ahead.csv"
+    made.sql("INSERT INTO coverage (account, market, symbol) VALUES ('main', 'usdm', '*') RETURNING 1")
+    file.write_text(text([own_cells(made.now() - DAY, 1), own_cells(made.now() + HOUR // 2, 2)]), newline="")
+    assert made(*IMPORT, str(file), *MAIN).returncode == 0
+    (found,) = made.sql("SELECT max(upper(piece)) <= now() AS passed FROM coverage, unnest(archived) AS piece")
+    assert found["passed"]
+
+
 def test_a_file_of_the_web_page_adds_liquidations_and_archives_no_time(year: Lab, tmp_path: Path) -> None:
     end = midnight(year)
     file = order_file(year, tmp_path / "Binance(UTC--6)_x.zip", end - 200 * DAY, end, format="web", utc_offset=-6)
@@ -266,6 +286,9 @@ def test_what_is_no_order_file_is_refused_in_one_line(year: Lab, tmp_path: Path)
     assert "symbol of COIN-M futures" in refused(year, file, text([own_cells(noon) | {"Symbol": "BTCUSD_PERP"}]))
     assert "lies outside" in refused(year, file, text([own_cells(year.now() + 30 * DAY)]))
     assert "lies outside" in refused(year, file, text([own_cells(1_500_000_000_000)]))
+    for year_of_update in ("2015", "2099"):
+        updated = forced | {"Update Time": f"{year_of_update}-01-01 00:00:00"}
+        assert f"an update of {year_of_update}" in refused(year, file, text([updated]))
     assert "symbol of USDⓈ-M futures" in refused(year, file, text([forced]), *MAIN, "--market", "coinm")
     assert "no order files of margin" in refused(year, file, text([forced]), *MAIN, "--market", "margin")
     assert "no account" in refused(year, file, text([forced]), "--account", "nobody")

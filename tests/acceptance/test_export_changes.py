@@ -185,6 +185,21 @@ def test_a_stopped_export_leaves_the_old_mark(export: Command, store: Any, datab
     assert marks(database_url) == []
 
 
+def test_of_two_exports_of_a_name_at_once_one_is_refused_lest_it_write_older_orders_last(
+    export: Command, store: Any, database_url: str
+) -> None:
+    ask(database_url)
+    store(order_id=1)
+    with psycopg.connect(database_url) as holding:
+        holding.execute("LOCK TABLE force_orders")
+        process = export.start(*LAST)
+        wait_until(lambda: waits_for_a_lock(database_url))
+        assert_one_line(export(*LAST), 1, "another export called 'default' is under way")
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert ids(export) == [1], "of a transaction whose beginning could not be seen"
+
+
 def test_a_time_that_is_named_needs_no_mark(export: Command, store: Any, database_url: str) -> None:
     ask(database_url)
     store(order_id=1)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from alembic import command as alembic
+from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
@@ -11,7 +13,7 @@ from etl.core.archive.reading import read_file
 from etl.core.findings import Finding, Verdict
 from etl.core.markets import USDM
 from etl.core.timeline import DAY, HOUR, Window, to_datetime
-from etl.store import archived_orders, archived_time, coverage
+from etl.store import archived_orders, archived_time, coverage, migrate
 from etl.store import orders as api_orders
 from etl.store.upserting import Change
 from tests.archives import cells
@@ -150,6 +152,18 @@ def test_a_later_file_takes_the_place_of_an_earlier_one_by_its_update_time(conne
     assert archive(connection, 3, Status="NEW", **{"Update Time": "2020-08-01 00:00:01"}) is None
     found = stored(connection)
     assert (found["status"], found["archive_file_id"]) == ("FILLED", 2)
+
+
+def test_a_downgrade_leaves_no_version_of_an_order_that_it_took(connection: Connection) -> None:
+    archive(connection, 1, Status="NEW", **{"Update Time": "2020-08-01 00:00:00"})
+    archive(connection, 2, Status="FILLED", **{"Update Time": "2020-08-01 00:00:05"})
+    connection.commit()
+    config = Config()
+    config.set_main_option("script_location", str(migrate.migrations_dir()))
+    config.attributes["connection"] = connection
+    alembic.downgrade(config, "0028")
+    assert connection.scalar(text("SELECT count(*) FROM force_orders")) == 0
+    assert connection.scalar(text("SELECT count(*) FROM force_order_revisions")) == 0
 
 
 @pytest.mark.parametrize("change", ["source = 'api'", "time_precision = 'ms'", "archive_file_id = NULL"])

@@ -4,11 +4,16 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta, timezone
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from etl.core.archive.zones import parse_offset, zone_in_name
 from etl.errors import ArchiveError, ContractError, TransientError
@@ -145,6 +150,34 @@ def test_a_zip_with_two_files_or_a_password_is_refused(tmp_path: Path) -> None:
     locked[directory + 8] |= 1
     with pytest.raises(ValueError, match="has a password"):
         lines(tmp_path / "x", bytes(locked))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=200)
+def test_a_zip_that_is_damaged_anywhere_is_read_or_refused(method: int, random: Random) -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "x")
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("a.csv", ORDERS)
+        damaged = bytearray(path.read_bytes())
+        for _ in range(random.randint(1, 4)):
+            damaged[random.randrange(2, len(damaged))] = random.randrange(256)
+        with suppress(ValueError):
+            lines(path, bytes(damaged))
+
+
+def test_a_zip_of_a_version_to_come_or_with_a_damaged_method_is_refused(tmp_path: Path) -> None:
+    new = bytearray(zipped(ORDERS))
+    new[new.index(b"PK\x01\x02") + 6] = 200
+    with pytest.raises(ValueError, match="compressed in an unusual way"):
+        lines(tmp_path / "x", bytes(new))
+    with zipfile.ZipFile(tmp_path / "lzma", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.csv", ORDERS)
+    damaged = bytearray((tmp_path / "lzma").read_bytes())
+    damaged[60] ^= 0xFF
+    with pytest.raises(ValueError, match="cut off or damaged"):
+        lines(tmp_path / "x", bytes(damaged))
 
 
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:

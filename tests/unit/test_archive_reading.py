@@ -5,8 +5,9 @@ import io
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -23,7 +24,7 @@ NOON = 1_700_000_000_000
 FORCED = ROW | {"time": NOON + 123, "updateTime": NOON + 1_456}
 
 
-def read(content: str, zone: timezone | None = None, *, is_whole: bool = True) -> ArchiveContent:
+def read(content: str, zone: tzinfo | None = None, *, is_whole: bool = True) -> ArchiveContent:
     return read_file(content.splitlines(keepends=True), zone, is_whole=is_whole)
 
 
@@ -106,7 +107,7 @@ def test_the_web_file_is_read_in_the_time_zone_of_the_page() -> None:
     assert {"clientOrderId", "positionSide", "type"}.isdisjoint(order.fields)
 
 
-def refusal(content: str, zone: timezone | None = None, *, is_whole: bool = True) -> str:
+def refusal(content: str, zone: tzinfo | None = None, *, is_whole: bool = True) -> str:
     with pytest.raises(ValueError, match=r"\w") as refused:
         read(content, zone, is_whole=is_whole)
     assert "\n" not in str(refused.value)
@@ -137,14 +138,16 @@ GREAT = [8_389_766_251_307_928_123 + 7 * i for i in range(40)]
         (text([cells(FORCED, **{"Order No": "0"})]), "no order id"),
         (text([cells(FORCED, **{"Order No": "9223372036854775808"})]), "no order id"),
         (text([cells(FORCED, **{"Order No": "8389766251307920000"})]), "a spreadsheet has rounded them"),
-        (text([*(own_cells(NOON, one // 10**4 * 10**4) for one in GREAT)]), "a spreadsheet has rounded them"),
+        (text([own_cells(NOON + one * 1_000, 8_389_766_251_307_920_000) for one in range(40)]), "has rounded them"),
         (text([*(own_cells(NOON, one) for one in GREAT[:5]), own_cells(NOON, GREAT[6] // 10**4 * 10**4)]), "rounded"),
         (text([cells(FORCED), own_cells(NOON, Uid="2")]), "line 3: it has another Uid"),
         (text([own_cells(NOON, Uid="")]), "no Uid"),
+        (text([own_cells(NOON, Uid="1.67857E+08")]), "Uid '1.67857E+08' is no whole number"),
         (text([cells(FORCED, **{"Time(UTC)": "14.11.2023 22:13"})]), "is no time like"),
         (text([cells(FORCED, **{"Update Time": ""})]), "is no time like"),
         (text([cells(FORCED, Price="1,5")]), "20 columns instead of 19"),
         (text([cells(FORCED, Price="1.5 USDT")]), "price '1.5 USDT' is no number"),
+        (text([cells(FORCED, Amount="-1")]), "origQty '-1' is no number of 0 or more"),
         (text([cells(FORCED, Symbol="")]), "no symbol"),
         (text([own_cells(NOON, 5, **{"Client Order Id": ""})]), "no row has a Client Order Id"),
         (text([web_cells(own_cells(NOON))], WEB), "nothing says of which time zone"),
@@ -153,6 +156,17 @@ GREAT = [8_389_766_251_307_928_123 + 7 * i for i in range(40)]
 )  # fmt: skip
 def test_a_broken_file_is_refused_with_one_line(content: str, said: str) -> None:
     assert said in refusal(content)
+
+
+@pytest.mark.parametrize("time", ["2026-03-29 02:30:00", "2026-10-25 02:30:00"])
+def test_a_local_time_that_the_clocks_showed_twice_or_never_is_refused(time: str) -> None:
+    row = web_cells(own_cells(NOON), **{"Time": time, "Type": "Liquidation", "Update Time": time})
+    for name in ("Time", "Update Time"):
+        one = row | {"Time": "2026-03-01 12:00:00", "Update Time": "2026-11-01 12:00:00"} | {name: time}
+        assert f"line 2: {name} {time} is a time that the clocks of Europe/Berlin" in refusal(
+            text([one], WEB), ZoneInfo("Europe/Berlin")
+        )
+    assert read(text([row], WEB), timezone(timedelta(hours=1))).rows == 1
 
 
 def test_a_web_file_without_a_liquidation_is_refused_because_it_tells_nothing() -> None:
@@ -173,6 +187,11 @@ def test_a_container_that_vouches_for_the_length_needs_no_end_of_the_last_line()
 def test_few_honest_ids_may_end_in_zeros() -> None:
     ids = [*GREAT, GREAT[0] // 100 * 100]
     assert read(file(*(own_cells(NOON, one) for one in ids))).rows == 41
+
+
+def test_an_honest_id_that_ends_in_zeros_may_have_several_rows() -> None:
+    row = own_cells(NOON, GREAT[0] // 100 * 100)
+    assert read(file(*(row | {"Status": status} for status in ("NEW", "PARTIALLY_FILLED", "FILLED")))).rows == 3
 
 
 def test_rows_outside_of_the_asked_span_are_refused() -> None:

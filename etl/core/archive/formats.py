@@ -84,10 +84,16 @@ def format_of(header: Sequence[str]) -> Format:
     raise ValueError("the first line is not the header of an order file of the exchange")
 
 
+class ClockChangeError(ValueError):
+    """A local time that the clocks of its zone showed twice or never."""
+
+
 def parse_time(text: str, zone: tzinfo = UTC) -> int:
     """Epoch milliseconds of a time with seconds precision. Raises ValueError."""
     found = _TIME.fullmatch(text)
     if found is None:
         raise ValueError(text)
-    moment = datetime.fromisoformat(f"20{found[1]}")
-    return int(moment.replace(tzinfo=zone).timestamp()) * 1000
+    moment = datetime.fromisoformat(f"20{found[1]}").replace(tzinfo=zone)
+    if moment.utcoffset() != moment.replace(fold=1).utcoffset():
+        raise ClockChangeError(text)
+    return int(moment.timestamp()) * 1000

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from etl.core.archive.formats import NO_DATA, Format, NoOrdersError, format_of
+from etl.core.archive.plan import WIDEST
 from etl.core.archive.rounded_ids import RoundedIds
 from etl.core.archive.rows import ArchivedOrder, Row, close_type_in, read_order, read_row
 from etl.core.orders import CloseType, Key
-from etl.core.timeline import SECOND, Window, iso, window_or_none
+from etl.core.timeline import DAY, SECOND, Window, iso, window_or_none
 
 LONGEST_LINE = 1 << 16
 """Characters of a line. Real ones have about 200."""
@@ -25,6 +26,8 @@ class ArchiveContent:
     first: int | None = None
     """The times of the oldest and the newest row, epoch milliseconds."""
     last: int | None = None
+    updated: int | None = None
+    """The newest update of a force order."""
     has_client_order_id: bool = False
     symbols: set[str] = field(default_factory=set)
     orders: dict[Key, ArchivedOrder] = field(default_factory=dict)
@@ -36,6 +39,11 @@ class ArchiveContent:
         if self.first is None or self.last is None:
             return None
         return window_or_none(self.first + SECOND, self.last)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether its rows span more than a file of the exchange can: what lies between them was not asked for."""
+        return self.first is not None and self.last is not None and self.last - self.first > WIDEST + DAY
 
     @property
     def tells_all(self) -> bool:
@@ -88,7 +96,7 @@ def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo, known: Containe
             _keep(content, row, zone, known)
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
-        ids.add(row.order_id)
+        ids.add(row.order_id, row.time)
     if ids.found():
         raise ValueError(
             f"order ids end in zeros, such as {ids.example}: a spreadsheet has rounded them; import the file as the "
@@ -100,6 +108,8 @@ def _read(of: Format, reader: Iterable[list[str]], zone: tzinfo, known: Containe
 def _note(content: ArchiveContent, row: Row) -> None:
     if not row.uid:
         raise ValueError("it has no Uid, so nobody knows whose order it is")
+    if not row.uid.isascii() or not row.uid.isdigit():
+        raise ValueError(f"Uid {row.uid[:40]!r} is no whole number: the file was changed; export it again")
     if content.uid and row.uid != content.uid:
         raise ValueError("it has another Uid than the rows before: the file mixes accounts; import each by itself")
     content.uid = row.uid
@@ -119,6 +129,7 @@ def _keep(content: ArchiveContent, row: Row, zone: tzinfo, known: Container[Key]
     if close_type is None:
         return
     order = read_order(content.format, row, close_type, zone)
+    content.updated = max(content.updated or 0, order.update_time)
     former = content.orders.get(order.key)
     if former is None or order.version >= former.version:
         content.orders[order.key] = order

@@ -15,14 +15,18 @@ _KEPT = (15, 17)
 
 @dataclass
 class RoundedIds:
-    """Counts ids beyond 2^53, how many of them end in zeros, and how many would by chance."""
+    """Counts ids beyond 2^53, how many of them end in zeros, and how many would by chance.
 
-    _round: dict[int, int] = field(default_factory=lambda: dict.fromkeys(_KEPT, 0))
+    An order whose id ends in zeros counts once: a file may have several rows of it, all with the order's time.
+    Different orders that were rounded to one id have different times.
+    """
+
+    _round: dict[int, set[tuple[int, int]]] = field(default_factory=lambda: {kept: set() for kept in _KEPT})
     _expected: dict[int, float] = field(default_factory=lambda: dict.fromkeys(_KEPT, 0.0))
     example: int | None = None
     """One that ends in zeros."""
 
-    def add(self, order_id: int) -> None:
+    def add(self, order_id: int, time: int) -> None:
         if order_id <= EXACT:
             return
         digits = len(str(order_id))
@@ -32,12 +36,12 @@ class RoundedIds:
                 continue
             self._expected[kept] += 10.0**-tail
             if order_id % 10**tail == 0:
-                self._round[kept] += 1
+                self._round[kept].add((order_id, time))
                 self.example = order_id
 
     def found(self) -> bool:
         """Whether chance hardly explains the zeros."""
-        return any(_at_least(self._round[kept], self._expected[kept]) < CHANCE for kept in _KEPT)
+        return any(_at_least(len(self._round[kept]), self._expected[kept]) < CHANCE for kept in _KEPT)
 
 
 def _at_least(count: int, expected: float) -> float:

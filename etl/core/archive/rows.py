@@ -7,7 +7,7 @@ from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
-from etl.core.archive.formats import Format, parse_time
+from etl.core.archive.formats import ClockChangeError, Format, parse_time
 from etl.core.orders import CloseType, Key, close_type_of
 
 _FIELDS = {
@@ -32,7 +32,7 @@ _NUMBERS = ("price", "avgPrice", "stopPrice", "origQty", "executedQty", "cumQuot
 _WORDS = ("status", "side", "positionSide", "type", "timeInForce")
 _ID = re.compile(r"[0-9]{1,19}")
 _ROUNDED_ID = re.compile(r"[0-9]+(\.[0-9]*)?[eE]\+?[0-9]+|[0-9]+\.[0-9]*")
-_NUMBER = re.compile(r"[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"\+?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?")
 _GREATEST_ID = (1 << 63) - 1
 _ABSENT = ("", "-", "--")
 """What stands for no value."""
@@ -109,7 +109,7 @@ def read_order(of: Format, row: Row, close_type: CloseType, zone: tzinfo = UTC) 
         raise ValueError("it has no symbol")
     for name in _NUMBERS:
         if name in fields and not _NUMBER.fullmatch(fields[name]):
-            raise ValueError(f"{name} {fields[name][:40]!r} is no number")
+            raise ValueError(f"{name} {fields[name][:40]!r} is no number of 0 or more")
     return ArchivedOrder(
         fields["symbol"],
         row.order_id,
@@ -140,5 +140,10 @@ def _time(cells: Mapping[str, str], column: str, zone: tzinfo) -> int:
     text = cells[column].strip()
     try:
         return parse_time(text, zone)
+    except ClockChangeError:
+        raise ValueError(
+            f"{column} {text} is a time that the clocks of {zone} showed twice or never; give the offset that the "
+            "file has, such as --time-zone UTC+2"
+        ) from None
     except (ValueError, OverflowError):
         raise ValueError(f"{column} {text[:40]!r} is no time like 2023-01-31 12:00:00") from None
