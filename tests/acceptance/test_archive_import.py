@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.core.timeline import to_datetime
 from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from tests.acceptance.archiving import assert_equal_to_history, order_file, rows, states
@@ -151,6 +152,23 @@ def test_a_row_that_only_the_file_has_is_kept_and_named_also_on_a_sealed_day(yea
     assert rows(year)["BTCUSDT", 77]["source"] == "archive"
     assert year("db", "check").returncode == 0
     assert year("sync").returncode == 0, "a row of a file is no evidence against the API"
+
+
+def test_a_day_on_which_only_a_file_has_an_order_is_disputed_until_somebody_accepts_it(
+    year: Lab, tmp_path: Path
+) -> None:
+    strange = midnight(year) - 40 * DAY + HOUR
+    day = to_datetime(strange).date().isoformat()
+    forced = own_cells(strange, 77, **{"Client Order Id": f"autoclose-{strange}000001"})
+    file = tmp_path / "strange.csv"
+    file.write_text(text([own_cells(strange - 9 * DAY), forced, own_cells(strange + DAY)]), newline="")
+    assert year("complete", day).returncode == 0
+    assert year(*IMPORT, str(file), *MAIN).returncode == 3
+    done = year("complete", day)
+    assert (done.returncode, f"disputed {day}" in done.stdout) == (3, True)
+    order = ("--symbol", "BTCUSDT", "--order", "77", "--why", "the exchange's support confirmed it")
+    assert year("coverage", "accept", *MAIN, *order).returncode == 0
+    assert year("complete", day).returncode == 0
 
 
 def test_a_file_that_lacks_orders_of_the_api_archives_nothing(year: Lab, tmp_path: Path) -> None:

@@ -85,6 +85,11 @@ force_orders = Table(
         name="archive_file_id",
     ),
     Index(None, "account", "order_time"),
+    Index(
+        "force_orders_archived_idx",
+        *("account", "market", "order_time"),
+        postgresql_where=text("source = 'archive'"),
+    ),
 )
 
 order_counts = Table(
