@@ -6,13 +6,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from etl.errors import ConfigError
+from etl.runs.archive_content import original_of
 from etl.store.archive_files import ArchiveFile
 
 _ENDINGS = {b"PK": ".zip", b"\x1f\x8b": ".csv.gz"}
 
+_DIGITS = 12
+"""Of a file's SHA-256 in its name."""
+
 
 class ArchiveDirectory:
-    """Keeps the bytes of each file as received, under the number of its row in `archive_files`.
+    """Keeps the bytes of each file as received, under the number of its row in `archive_files` and its own digest.
+
+    The number alone names no file: a database that was restored counts from its own last. No file is ever removed here.
 
     An answer that names a file took quota, and must not be lost with the database's connection: it is written here
     before the database is told.
@@ -40,10 +46,9 @@ class ArchiveDirectory:
         partial = self.partial(file)
         with partial.open("rb") as content:
             ending = _ENDINGS.get(content.read(2), ".csv")
+        digest = original_of(partial).sha256
         name = re.sub(r"[^\w.-]+", "_", f"{file.account}-{file.market}", flags=re.ASCII)
-        target = self._path / f"{file.id:06}-{name}{ending}"
-        for former in self._path.glob(f"{file.id:06}-*"):
-            former.unlink()
+        target = self._path / f"{file.id:06}-{name}-{digest[:_DIGITS]}{ending}"
         partial.replace(target)
         for note in self._path.glob(f".{file.id:06}-*.id"):
             note.unlink()
@@ -52,7 +57,9 @@ class ArchiveDirectory:
 
     def find(self, file: ArchiveFile) -> Path | None:
         """The file that was downloaded; None: not here."""
-        return next(iter(sorted(self._path.glob(f"{file.id:06}-*"))), None)
+        if file.sha256 is None:
+            return None
+        return next(iter(sorted(self._path.glob(f"{file.id:06}-*-{file.sha256[:_DIGITS]}.*"))), None)
 
     def note_download_id(self, file: ArchiveFile, download_id: str) -> None:
         note = self._note(file)

@@ -110,7 +110,18 @@ def test_the_downloaded_bytes_are_kept_for_this_user_alone(lab: Labs) -> None:
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     (file,) = made.sql("SELECT * FROM archive_files")
     assert file["bytes"] == kept.stat().st_size
-    assert kept.name == "000001-main-usdm.zip"
+    assert kept.name == f"000001-main-usdm-{file['sha256'][:12]}.zip"
+
+
+def test_the_file_of_another_row_with_the_same_number_stays(lab: Labs) -> None:
+    made = lab(AT_ONCE, histories=OLD)
+    made("backfill")
+    downloads(made).mkdir(parents=True)
+    other = downloads(made) / "000001-main-usdm-0123456789ab.zip"
+    other.write_bytes(b"of a database before it was restored")
+    made(*ask(made, 380))
+    assert other.read_bytes() == b"of a database before it was restored"
+    assert len(list(downloads(made).iterdir())) == 2
 
 
 def test_the_link_is_nowhere(lab: Labs) -> None:
