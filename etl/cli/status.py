@@ -13,8 +13,9 @@ from etl.errors import ExitCode
 from etl.exchange.clock import local_now
 from etl.monitoring.accounts import by_account, gaps_of, worst_first
 from etl.monitoring.gaps import closing_lines, shared
-from etl.monitoring.status import WORST_SHOWN, Status, key_lines, read_brief_status, read_status, warnings
+from etl.monitoring.status import WORST_SHOWN, Status, read_brief_status, read_status
 from etl.monitoring.status_json import status_json
+from etl.monitoring.warnings import key_lines, warnings
 from etl.reporting.account_tables import totals_line
 from etl.reporting.queries import select_accounts
 from etl.reporting.run_tables import status_tables

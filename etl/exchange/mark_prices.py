@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 import msgspec
 from msgspec import Raw
@@ -39,6 +40,6 @@ def _read(row: bytes) -> MarkPrice:
         opened_at, price = (bytes(cell).strip(b'" ') for cell in _cells.decode(row)[:2])
     except (msgspec.DecodeError, ValueError):
         raise ContractError("the exchange answered with a mark price that is not a list of values") from None
-    if not _TIME.fullmatch(opened_at) or not NUMBER.fullmatch(price) or float(price) <= 0:
+    if not _TIME.fullmatch(opened_at) or not NUMBER.fullmatch(price) or Decimal(price.decode()) <= 0:
         raise ContractError("the exchange answered with a mark price that has no time or no price")
     return MarkPrice(int(opened_at), price.decode(), row.decode())

@@ -140,8 +140,10 @@ class FileSteps:
     def _claim(self, file: ArchiveFile, archive: Archive, client: ExchangeClient) -> int:
         """Store that a file is about to be asked for, once minute and quota have room for it; returns when.
 
-        No other run claims in between. Raises LeftToLaterError where the quota has no room.
+        No other run claims in between. Raises LeftToLaterError where the quota has no room, or the minute for too long:
+        a request may be stored under a time that is still to come, because a clock was ahead.
         """
+        waited = 0.0
         while True:
             archive_files.hold(self._connection)
             now = client.clock.now()
@@ -160,6 +162,11 @@ class FileSteps:
                 self._connection.commit()
                 return now
             self._connection.rollback()
+            waited += (free_at - now) / SECOND
+            if waited > self._pace.longest_making_s:
+                raise LeftToLaterError(
+                    f"the file of {file.span} waits for other requests until {iso(free_at)}; run the command again then"
+                )
             self._wait(Reason.FILES, (free_at - now) / SECOND)
 
     def _await_file(self, file: ArchiveFile, archive: Archive, client: ExchangeClient, download_id: str) -> FileAnswer:

@@ -1,7 +1,7 @@
 """Reads the fills of force orders at the end of a run: what the orders cost.
 
-The walks of the orders are over and recorded by then. What fails here leaves fills to be read by the next run; it
-makes no run fail, and takes no proof of orders.
+The walks of the orders are over and recorded by then. What fails here leaves fills to be read by the next run, and
+takes no proof of orders. A row that cannot be read goes to the quarantine, and counts there as any other.
 """
 
 from functools import partial

@@ -179,6 +179,20 @@ def test_no_minute_has_a_third_request(lab: Labs, monkeypatch: pytest.MonkeyPatc
     assert asked[2] - asked[0] > 60_000
 
 
+def test_requests_under_a_time_to_come_are_not_waited_for(lab: Labs) -> None:
+    made = lab(AT_ONCE, histories=OLD)
+    made("backfill")
+    made.sql("""
+        INSERT INTO archive_files (account, market, span, state, requested_at, run_id)
+        SELECT 'other', 'usdm', tstzrange('2025-01-01Z', '2025-02-01Z'), 'requested', now() + interval '1 day', 1
+          FROM generate_series(1, 2) RETURNING 1
+    """)
+    done = made(*ask(made, 380))
+    assert done.returncode == 3
+    assert "waits for other requests until" in done.stdout + done.stderr
+    assert made.stats()["requests_by_path"].get("/fapi/v1/order/asyn", 0) == 0
+
+
 def test_a_polite_run_asks_every_half_minute(lab: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
     made = lab(Scenario(export_processing_ms=300_000), histories=OLD)
     made("backfill")

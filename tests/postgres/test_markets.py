@@ -17,8 +17,9 @@ from etl.core.wallets import Wallet
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, job_from_arguments
 from etl.fleet.queue import enqueue, is_superseded
 from etl.monitoring.metrics import metrics
-from etl.monitoring.status import read_brief_status, read_status, warnings
+from etl.monitoring.status import read_brief_status, read_status
 from etl.monitoring.status_json import status_json
+from etl.monitoring.warnings import warnings
 from etl.notifications.reading import read_summary
 from etl.notifications.summary import UnreadHistory
 from etl.runs.ingest import IngestSink
