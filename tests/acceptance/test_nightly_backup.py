@@ -1,14 +1,17 @@
 """The backup at the end of a night: made once, verified, old ones removed, and missed when it is not made."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from etl.commands.dump_files import NAME
+from etl.commands.dump_files import NAME, name_at
 from tests.acceptance.lab import Lab, Labs
 from tests.acceptance.long_running import Staying
 from tests.waiting import wait_until
+
+NAME_FORMAT = "force-orders-%Y-%m-%dT%H%M%SZ.dump"
 
 
 @pytest.fixture
@@ -28,8 +31,14 @@ def files(lab: Lab) -> list[str]:
 
 def pass_hours(lab: Lab, hours: int) -> None:
     """As if the backups so far, and their files, were made that much earlier."""
+    earlier = timedelta(hours=hours)
     with psycopg.connect(lab.database_url) as hand:
-        hand.execute("UPDATE backups SET made_at = made_at - %s * interval '1 hour'", [hours])
+        hand.execute("UPDATE backups SET made_at = made_at - %s", [earlier])
+        for (name,) in hand.execute("SELECT file FROM backups").fetchall():
+            file = Path(name)
+            aged = file.with_name(name_at(datetime.strptime(file.name, NAME_FORMAT).replace(tzinfo=UTC) - earlier))
+            file.rename(aged)
+            hand.execute("UPDATE backups SET file = %s WHERE file = %s", [str(aged), name])
 
 
 def test_a_night_makes_one_verified_backup_and_the_next_one_another(nightly: Lab) -> None:
