@@ -35,7 +35,7 @@ class Heartbeat:
         self._pace = pace
         self._now = now
         self._connection: psycopg.AsyncConnection | None = None
-        self._cancelled: set[asyncio.Task[bool]] = set()
+        self._under_way: set[asyncio.Task[bool]] = set()
         self.heard_at = now()
         """When the newest heartbeat that the database took was sent, by the monotonic clock."""
 
@@ -72,15 +72,18 @@ class Heartbeat:
     async def _beat(self, worker_id: int, seconds: float) -> bool:
         """Whether the worker still counts as alive; raises StoreError, at the latest after so many seconds.
 
-        A statement that hangs is not waited for, because its cancellation may hang too.
+        A statement that hangs is not waited for, because its cancellation may hang too. One that is under way when the
+        heartbeat itself is cancelled is cancelled with it, and closes its connection.
         """
         beating = asyncio.ensure_future(self._send(worker_id))
-        await asyncio.wait({beating}, timeout=seconds)
+        self._under_way.add(beating)
+        beating.add_done_callback(self._forget)
+        try:
+            await asyncio.wait({beating}, timeout=seconds)
+        finally:
+            beating.cancel()
         if beating.done():
             return beating.result()
-        beating.cancel()
-        self._cancelled.add(beating)
-        beating.add_done_callback(self._forget)
         raise StoreError(f"the database did not answer within {seconds:.2g} s")
 
     async def _send(self, worker_id: int) -> bool:
@@ -97,7 +100,7 @@ class Heartbeat:
             return sent.rowcount == 1
 
     def _forget(self, beating: "asyncio.Task[bool]") -> None:
-        self._cancelled.discard(beating)
+        self._under_way.discard(beating)
         if not beating.cancelled():
             beating.exception()  # it has been asked for: asyncio does not complain
 

@@ -18,6 +18,12 @@ QUICK = Pace(heartbeat=30, retry=0.02, gives_up_after=0.6, gone_after=0.9, dead_
 LASTING = Pace(heartbeat=0.2, retry=0.02, gives_up_after=60, gone_after=60, dead_after=60)
 """Beats often and does not give up."""
 
+QUIET = Pace(heartbeat=60, retry=0.02, gives_up_after=60, gone_after=60, dead_after=60)
+"""Waits long for each statement."""
+
+HANGING = "SELECT FROM pg_locks WHERE relation = 'procrastinate_workers'::regclass AND NOT granted"
+CONNECTED = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND usename = %s"
+
 
 @pytest.fixture
 def owner(database_url: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
@@ -37,6 +43,13 @@ def heartbeats(owner: psycopg.Connection[tuple[object, ...]]) -> list[tuple[obje
     return owner.execute("SELECT last_heartbeat FROM procrastinate_workers").fetchall()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)
+
+
 class Beating:
     """A heartbeat under way; `after` waits for a condition while it goes on."""
 
@@ -44,11 +57,11 @@ class Beating:
         self.task = asyncio.ensure_future(heartbeat.until_lost(worker))
 
     async def after(self, condition: Callable[[], object]) -> None:
-        deadline = asyncio.get_running_loop().time() + PATIENCE_S
-        while not condition():
+        def is_met() -> object:
             assert not self.task.done(), self.task
-            assert asyncio.get_running_loop().time() < deadline
-            await asyncio.sleep(0.01)
+            return condition()
+
+        await until(is_met)
 
     async def end(self) -> None:
         self.task.cancel()
@@ -110,6 +123,20 @@ def test_what_fails_for_a_while_is_said_and_it_goes_on(
     with caplog.at_level(logging.WARNING, "etl.fleet"):
         asyncio.run(watch())
     assert said in caplog.text
+
+
+def test_one_that_is_ended_amid_a_statement_leaves_no_connection(
+    writer_url: str, worker: int, owner: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    async def watch() -> None:
+        owner.execute("BEGIN; LOCK TABLE procrastinate_workers IN ACCESS EXCLUSIVE MODE")
+        beating = Beating(Heartbeat(writer_url, QUIET), worker)
+        await beating.after(lambda: owner.execute(HANGING).rowcount)
+        await beating.end()
+        owner.execute("ROLLBACK")
+        await until(lambda: not owner.execute(CONNECTED, [ROLES["writer"]]).rowcount)
+
+    asyncio.run(watch())
 
 
 def test_what_lasts_ends_it_in_time_with_the_reason(
