@@ -29,7 +29,7 @@ from tests.databases import clone, data_directory, with_database
 from tests.environment import bare_environment
 from tests.roles import ROLE_PASSWORD, ROLES, as_role, rights
 
-settings.register_profile("default", max_examples=200, deadline=None, derandomize=True)
+settings.register_profile("default", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("fast", max_examples=20, deadline=None, derandomize=True)
 settings.register_profile(
     "nightly",

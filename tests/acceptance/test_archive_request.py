@@ -15,6 +15,7 @@ from etl.simulator.history import Generated, Profile
 from etl.simulator.scenario import Scenario
 from tests.acceptance.archiving import YEARS, assert_equal_to_history, downloads, exports, request, rows, states
 from tests.acceptance.lab import DAY, Lab, Labs
+from tests.combining import each_value_once, few_of
 from tests.forking import Process
 from tests.waiting import wait_until
 
@@ -136,8 +137,7 @@ def test_the_link_is_nowhere(lab: Labs) -> None:
     assert all(token.encode() not in content for content in written)
 
 
-@pytest.mark.parametrize("container", ["zip", "gzip", "bare"])
-@pytest.mark.parametrize("scheme", [True, False])
+@each_value_once(container=["zip", "gzip", "bare"], scheme=[True, False])
 def test_every_container_is_read_with_and_without_a_scheme(lab: Labs, container: Any, scheme: bool) -> None:
     scenario = replace(AT_ONCE, export_container=container, export_url_scheme=scheme, export_bom=False)
     made = lab(replace(scenario, export_line_end="LF", export_states="all"), histories=OLD)
@@ -239,7 +239,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("scenario", "said", "code"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("scenario", "said", "code"), few_of(BROKEN, 2))
 def test_a_broken_file_stores_nothing_and_no_more_quota_is_spent_on_it(
     lab: Labs, scenario: Scenario, said: str, code: int
 ) -> None:
@@ -373,7 +373,7 @@ def killed(lab: Lab, number: int, moment: str) -> int:
     return process.end().returncode
 
 
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "cut"}, {"kind": "reset"}])
+@pytest.mark.parametrize("fault", few_of([{"kind": "status", "status": 500}, {"kind": "reset"}, {"kind": "cut"}], 2))
 def test_a_download_that_fails_once_is_tried_again(lab: Labs, fault: dict[str, Any]) -> None:
     made = lab(AT_ONCE, histories=OLD)
     made("backfill")

@@ -163,7 +163,7 @@ def test_a_ban_ends_the_run_and_takes_no_proof_of_orders(lab: Labs) -> None:
 
 
 def test_a_run_that_was_killed_keeps_what_it_proved(lab: Labs) -> None:
-    one = unified(lab, replace(HIDDEN, latency_ms=150), orders=200)
+    one = unified(lab, replace(HIDDEN, latency_ms=20), orders=200)
     process = one.command.start("backfill")
     wait_until(lambda: one.sql("SELECT FROM capital_flow_coverage WHERE proven <> '{}'"))
     process.kill()

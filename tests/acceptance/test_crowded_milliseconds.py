@@ -48,8 +48,7 @@ def test_a_delisted_symbol_that_an_earlier_night_stored_is_read_in_a_crowd(
     assert_all_is_stored_and_proven_where_pages_are_short(delisted, delisted("sync"), count)
 
 
-@pytest.mark.parametrize("keeps", ["oldest", "by symbol"])
-@pytest.mark.parametrize("count", [25, 60])
+@each_value_once(keeps=["oldest", "by symbol"], count=[25, 60])
 def test_a_delisted_symbol_that_this_run_saw_is_read_in_a_crowd(trial: Trials, count: int, keeps: Keeps) -> None:
     at = now() - 2 * DAY
     crowded = [row for symbol in (*SYMBOLS, GONE) for row in crowd(at, [symbol], count)]

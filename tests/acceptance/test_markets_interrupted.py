@@ -1,5 +1,6 @@
 """A fault, a crash and a ban in each market: what is proven is kept, and the next run completes the rest."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.acceptance.market_tables import (
     table,
 )
 from tests.chaos.promise import Span, assert_asks_only_for, questions, repeated, repeats, span_of
+from tests.combining import few_of
 from tests.waiting import wait_until
 
 MINUTE = 60_000
@@ -40,7 +42,7 @@ def sent(lab: Lab, market: str) -> int:
     return count
 
 
-@pytest.mark.parametrize("market", NAMES)
+@pytest.mark.parametrize("market", few_of(NAMES, 2))
 def test_a_fault_in_the_middle_is_a_gap_that_the_next_run_closes(lab: Labs, market: str) -> None:
     broken = market_lab(lab, market, LONG)
     broken.tell("faults", fault(market, "status", IN_THE_MIDDLE[market]))
@@ -54,7 +56,7 @@ def test_a_fault_in_the_middle_is_a_gap_that_the_next_run_closes(lab: Labs, mark
     assert_holds_the_span(broken, market, proven(broken, market)[0].start, broken.now())
 
 
-@pytest.mark.parametrize("market", NAMES)
+@pytest.mark.parametrize("market", few_of(NAMES, 2))
 def test_a_killed_run_repeats_at_most_what_was_in_flight(lab: Labs, market: str) -> None:
     killed = market_lab(lab, market, LONG)
     span, own = span_of(killed, 9), {"FORCE_ORDERS_CONCURRENCY": "2", "FORCE_ORDERS_WINDOW_DAYS": "6"}
@@ -76,8 +78,7 @@ def test_a_killed_run_repeats_at_most_what_was_in_flight(lab: Labs, market: str)
     assert_holds_the_span(killed, market, span.since, span.until)
 
 
-@pytest.mark.parametrize("market", NAMES)
-@pytest.mark.parametrize("refusal", ["throttle", "ban"])
+@pytest.mark.parametrize(("market", "refusal"), few_of(product(NAMES, ["throttle", "ban"]), 3))
 def test_a_refusal_in_one_market_stops_the_requests_of_every_pool(lab: Labs, market: str, refusal: str) -> None:
     own = OF_UNIFIED if MARKETS[market].portfolio_margin else OF_CLASSIC
     a_minute_begins = int(real_time_ms()) // MINUTE * MINUTE  # so that a refusal lasts as long as it can

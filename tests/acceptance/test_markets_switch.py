@@ -2,13 +2,12 @@
 
 from datetime import datetime
 
-import pytest
-
 from etl.core.account_markets import ACCOUNT_INFO
 from etl.core.timeline import to_millis
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, HOUR, Lab, Labs
 from tests.acceptance.market_tables import CLASSIC, gaps, proven, row_of, table
+from tests.combining import each_value_once
 
 SUCCESSORS = {"usdm": "pm-usdm", "coinm": "pm-coinm"}
 NIGHTS = (24, 45, 46)
@@ -60,8 +59,7 @@ def nights(lab: Lab) -> list[tuple[int, str]]:
     return found
 
 
-@pytest.mark.parametrize("tells", [True, False], ids=["account/info answers", "account/info is away"])
-@pytest.mark.parametrize("shows_earlier", [True, False], ids=["papi shows earlier orders", "papi hides them"])
+@each_value_once(tells=[True, False], shows_earlier=[False, True])
 def test_a_switch_loses_nothing_that_is_still_shown_and_names_the_rest(
     lab: Labs, shows_earlier: bool, tells: bool
 ) -> None:

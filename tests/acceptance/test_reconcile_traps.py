@@ -22,6 +22,7 @@ from tests.acceptance.reconciling import (
     traded,
     verdicts,
 )
+from tests.combining import each_value_once
 
 ADL = {"clientOrderId": "adl_autoclose", "timeInForce": "GTC"}
 
@@ -60,8 +61,7 @@ def test_an_order_of_the_last_hour_that_one_list_does_not_show_yet_is_not_compar
     assert kinds(said) == []
 
 
-@pytest.mark.parametrize("field", ["time", "updateTime"])
-@pytest.mark.parametrize("other", ["time", "updateTime"])
+@each_value_once(field=["time", "updateTime"], other=["updateTime", "time"])
 def test_an_order_at_the_edge_of_a_day_and_lists_that_filter_by_other_times(lab: Labs, field: Any, other: Any) -> None:
     one = traded(lab, scenario=Scenario(filter_field=field, all_orders_filter=other))
     for number, days in enumerate((1, 2, 4, 12), 10):

@@ -13,6 +13,7 @@ import pytest
 
 from etl.reporting.html import page
 from tests.acceptance.browsing import Browser, chromium
+from tests.combining import few_of
 from tests.unit import reported
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
@@ -28,6 +29,7 @@ CHOICES = [
     {"type": "ADL"},
     {"account": "second", "symbol": "BTCUSDT", "type": "LIQUIDATION"},
 ]
+NAMED_CHOICES = {" ".join(choice.values()) or "everything": choice for choice in CHOICES}
 
 FIGURES = (
     "Object.fromEntries([...document.querySelectorAll('.figures div')].map(one => [one.children[0].textContent,"
@@ -93,7 +95,7 @@ def amount(rows: list[list[Any]]) -> Decimal:
     return sum((Decimal(row[7]) for row in rows), Decimal(0))
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: " ".join(choice.values()) or "everything")
+@pytest.mark.parametrize("choice", few_of(NAMED_CHOICES, 3))
 def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     browser: Browser, tmp_path: Path, choice: dict[str, str]
 ) -> None:
@@ -146,7 +148,7 @@ def test_a_choice_changes_every_number_to_exactly_the_sum_of_what_is_left(
     assert browser.complaints() == []
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: " ".join(choice.values()) or "everything")
+@pytest.mark.parametrize("choice", few_of(NAMED_CHOICES, 3))
 def test_costs_of_a_choice_are_the_sums_of_its_orders_and_assets_are_never_added(
     browser: Browser, tmp_path: Path, choice: dict[str, str]
 ) -> None:
@@ -396,7 +398,7 @@ def test_a_click_on_a_head_sorts_by_value_and_not_by_spelling(browser: Browser, 
     assert browser.value("document.querySelectorAll('#largest th')[7].ariaSort") == "descending"
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("width", few_of([320, 390, 768, 1280], 2))
 def test_nothing_but_a_table_scrolls_sideways(browser: Browser, tmp_path: Path, width: int) -> None:
     names = ("an account with a name that is far too long for any telephone", "A" * 60)
     browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 500)

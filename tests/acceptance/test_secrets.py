@@ -21,6 +21,7 @@ from tests.acceptance.leaks import (
     leaks,
     stored,
 )
+from tests.combining import few_of
 from tests.roles import ROLE_PASSWORD, as_role
 
 Breaking = Callable[[Lab], dict[str, str]]
@@ -165,7 +166,7 @@ def test_every_fault_that_the_simulator_has_is_tried() -> None:
     assert FAULTS.keys() == set(get_args(Kind))
 
 
-@pytest.mark.parametrize(("code", "breaking"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(("code", "breaking"), few_of(BROKEN, 10))
 def test_a_failure_shows_and_stores_no_secret(lab: Labs, code: int, breaking: Breaking) -> None:
     for form in ("text", "json"):
         broken = lab(histories={"main": []})
@@ -175,7 +176,7 @@ def test_a_failure_shows_and_stores_no_secret(lab: Labs, code: int, breaking: Br
         assert leaks(done.stdout + done.stderr + stored(broken)) == set()
 
 
-@pytest.mark.parametrize("breaking", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("breaking", few_of(REFUSED, 5))
 def test_settings_that_are_refused_are_not_quoted(lab: Labs, breaking: Breaking) -> None:
     """Nothing is logged before they are, so that one form of the log is enough."""
     wrong = lab(histories={"main": []})

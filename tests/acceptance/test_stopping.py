@@ -12,6 +12,7 @@ import pytest
 from etl.simulator.scenario import Scenario
 from tests.acceptance.endings import ended
 from tests.acceptance.lab import Lab, Labs, assert_table_equals_history
+from tests.combining import few_of
 from tests.command import Command
 from tests.waiting import wait_until
 
@@ -134,7 +135,7 @@ def test_an_output_that_cannot_be_written_is_named_and_leaves_a_run_its_exit_cod
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
-@pytest.mark.parametrize("words", ["status", "report", "db url", "backfill --plan"])
+@pytest.mark.parametrize("words", few_of(["status", "report", "db url", "backfill --plan"], 2))
 def test_an_output_that_is_all_there_is_to_do_is_a_failure_where_it_cannot_be_written(lab: Labs, words: str) -> None:
     full = lab(histories={"main": []})
     assert full("backfill").returncode == 0
@@ -142,7 +143,9 @@ def test_an_output_that_is_all_there_is_to_do_is_a_failure_where_it_cannot_be_wr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is a thing of Linux")
-@pytest.mark.parametrize("words", ["--version", "--help", "sync --help", "simulator --help", "simulator --port 0"])
+@pytest.mark.parametrize(
+    "words", few_of(["--version", "--help", "sync --help", "simulator --help", "simulator --port 0"], 2)
+)
 def test_help_that_cannot_be_written_is_a_failure_and_no_bug(command: Command, words: str) -> None:
     with Path("/dev/full").open("w") as nowhere:
         done = subprocess.run(

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import Lab, Labs
 from tests.acceptance.terminal import COLUMNS, on_a_terminal
+from tests.combining import few_of
 
 Making = Callable[[Labs], AbstractContextManager[Lab]]
 
@@ -96,7 +97,7 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize(("making", "seconds", "what"), WAITS.values(), ids=WAITS.keys())
+@pytest.mark.parametrize(("making", "seconds", "what"), few_of(WAITS, 4))
 def test_what_is_waited_for_stands_in_the_progress_line(lab: Labs, making: Making, seconds: str, what: str) -> None:
     with making(lab) as waiting, on_a_terminal(waiting.command, "--log-level", "error", "backfill") as terminal:
         terminal.read_until(rf"^{seconds}{what}")

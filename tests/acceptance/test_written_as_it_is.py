@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.lab import Labs
+from tests.combining import each_value_once
 from tests.command import Command
 
 BEGINNING = "# HELP force_orders_"
@@ -34,8 +35,7 @@ def written(command: Command, path: str | Path, redirection: str = "") -> "subpr
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/../dev/stdout", "link"])
-@pytest.mark.parametrize("mode", [">", ">>"])
+@each_value_once(name=["/dev/stdout", "link", "/dev/fd/1", "/proc/self/fd/1", "/dev/../dev/stdout"], mode=[">", ">>"])
 def test_stdout_by_name_is_the_shell_s_own_file(reading: Command, name: str, mode: str) -> None:
     if name == "link":
         (reading.directory / "link").symlink_to("/dev/stdout")

@@ -6,11 +6,11 @@ from tests.chaos.campaign import campaign_run
 from tests.chaos.drawing import ANSWERS, BLOWS, drawn
 from tests.chaos.ownserver import OwnServer
 
-RUNS = (*range(1, 10), 57, 123, 216)
-"""The last three on an exchange that adds rows nobody asked for; the clock of one of them jumps by two days."""
+RUNS = (1, 2, 3, 4, 57, 216)
+"""The last two on an exchange that adds rows nobody asked for; the clock of one of them jumps by two days."""
 
 
-def test_whatever_a_dozen_runs_meet_the_table_is_the_exchange_s_history_or_a_gap_names_the_difference(
+def test_whatever_half_a_dozen_runs_meet_the_table_is_the_exchange_s_history_or_a_gap_names_the_difference(
     server: OwnServer, tmp_path: Path
 ) -> None:
     outcomes = [campaign_run(seed, server, tmp_path) for seed in RUNS]

@@ -2,8 +2,6 @@
 
 from signal import SIGKILL
 
-import pytest
-
 from etl.core.paging import GREATEST_LIMIT
 from etl.core.timeline import MINUTE
 from etl.simulator.scenario import Scenario
@@ -11,6 +9,7 @@ from tests.acceptance.lab import Lab, order_row
 from tests.chaos.judging import proven_intervals, untrue
 from tests.chaos.promise import Span, assert_asks_only_for, questions, repeated, repeats, span_of, unproven
 from tests.chaos.scenes import Scenes, come_to, pages, start
+from tests.combining import each_value_once
 
 CONCURRENCY = 2
 WINDOWS = 60
@@ -30,8 +29,7 @@ LEVEL = [30] * WINDOWS
 """As many in each window: no page is ever shown to be whole by a longer one."""
 
 
-@pytest.mark.parametrize("at_page", [20, 55])
-@pytest.mark.parametrize("counts", [GROWING, LEVEL], ids=["growing", "level"])
+@each_value_once(at_page=[20, 55], counts=[GROWING, LEVEL])
 def test_however_many_pages_are_doubted_a_crash_repeats_no_more_windows_than_promised(
     scenes: Scenes, counts: "range | list[int]", at_page: int
 ) -> None:

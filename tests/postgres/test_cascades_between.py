@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from etl.core.timeline import MINUTE, SECOND, iso
+from tests.combining import each_value_once
 from tests.postgres.reported import at, write
 
 BEGAN = 1_790_000_000_000
@@ -36,8 +37,7 @@ def bursts(connection: Connection) -> Connection:
     return connection
 
 
-@pytest.mark.parametrize("pause", ["0", "1 second", "40 seconds", "5 minutes", "1 day"])
-@pytest.mark.parametrize("account", [None, "hedge"])
+@each_value_once(pause=["0", "1 second", "40 seconds", "5 minutes", "1 day"], account=[None, "hedge"])
 def test_it_has_the_rows_of_the_view(bursts: Connection, pause: str, account: str | None) -> None:
     bursts.execute(text("SELECT set_config('force_orders.cascade_pause', :pause, false)"), {"pause": pause})
     spans = [(iso(BEGAN + a * MINUTE), iso(BEGAN + b * MINUTE)) for a in range(0, 45, 8) for b in range(a + 1, 50, 9)]

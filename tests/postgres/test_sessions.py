@@ -13,6 +13,7 @@ from etl.store import runs
 from etl.store.engine import SESSION_VARIABLES, connection_to, engine_for, store_errors
 from etl.store.pooler import pools_transactions
 from etl.store.session import SETTINGS
+from tests.combining import each_value_once
 from tests.command import Command
 from tests.postgres.pooling import pooler
 
@@ -70,8 +71,7 @@ def test_a_pooler_by_transaction_is_noticed(database_url: str, *, in_turn: bool)
         pass
 
 
-@pytest.mark.parametrize("in_turn", [False, True])
-@pytest.mark.parametrize("others", [1, 2, 5])
+@each_value_once(in_turn=[False, True], others=[1, 5, 2])
 def test_so_is_one_whose_other_clients_are_idle(database_url: str, others: int, *, in_turn: bool) -> None:
     with pooler(database_url, by_session=False, in_turn=in_turn) as url:
         idle = [engine_for(url).connect() for _ in range(others)]

@@ -29,7 +29,7 @@ LIMIT, DEFAULT = 40, 4
 TYPES = ("INSURANCE_CLEAR", "COMMISSION")
 
 MOST = settings().max_examples
-walks = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 50))
+walks = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 25))
 
 Row = dict[str, Any]
 

@@ -129,7 +129,7 @@ def run(connection: Connection, exchange: Exchange, night: Night, directory: Pat
 
 
 @settings(
-    max_examples=max(20, settings().max_examples // 10),
+    max_examples=max(10, settings().max_examples // 10),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(history=histories(), nights=nights)

@@ -21,7 +21,7 @@ from tests.property.oracle import LIMIT, NOW, SPAN, Exchange, Row, Server, drive
 WIDEST = 7 * DAY - 2
 
 MOST = settings().max_examples
-walks = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 50))
+walks = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 30))
 """An example is a walk of up to a thousand requests. Fifty show every behaviour; the nightly profile has them all."""
 
 

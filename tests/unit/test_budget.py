@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.egress import EDGE
@@ -213,7 +213,6 @@ def test_a_budget_above_the_allowance_is_taken_at_its_word() -> None:
     assert budget.delay(1_001, NOON) > 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([1, 20, 50]), st.integers(0, 20_000)), max_size=60), st.integers(50, 200))
 def test_waiting_for_each_delay_never_sends_more_in_a_minute_than_the_budget(
     requests: list[tuple[int, int]], per_minute: int
@@ -269,7 +268,6 @@ LATENCIES = st.lists(st.integers(1, 400), min_size=1, max_size=20)
 WEIGHTS = st.sampled_from([20, 50])
 
 
-@settings(deadline=None)
 @given(st.integers(MINUTE // SECOND, ALLOWANCE), SINCE, LATENCIES, WEIGHTS, st.integers(100, 60_000))
 def test_a_bot_that_burns_evenly_finds_room_to_the_end_of_each_minute(
     rate: int, since: int, latencies: list[int], weight: int, nap: int
@@ -286,7 +284,6 @@ def test_a_bot_that_burns_evenly_finds_room_to_the_end_of_each_minute(
         assert ours + rate <= max(ALLOWANCE, unasked + rate)
 
 
-@settings(deadline=None)
 @given(SINCE, LATENCIES, WEIGHTS, st.sampled_from([1_200, ALLOWANCE]))
 def test_without_other_traffic_the_whole_budget_is_used(
     since: int, latencies: list[int], weight: int, per_minute: int

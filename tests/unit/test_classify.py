@@ -3,7 +3,7 @@
 from email.utils import format_datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.egress import LONGEST_BAN
@@ -267,13 +267,11 @@ def test_a_cooldown_ends_a_second_into_the_next_minute_at_the_earliest(now: int)
     assert cooldown_until({"Retry-After": "0"}, "", now) == NEXT_MINUTE
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.text(max_size=40) | st.from_regex(r"\A\w{3}, \d\d? \w{3} \d{1,6} \d\d:\d\d:\d\d [+-]\d{1,6}\Z"), st.text())
 def test_a_cooldown_always_has_an_end_that_can_be_waited_for(retry_after: str, message: str) -> None:
     assert NEXT_MINUTE <= cooldown_until({"Retry-After": retry_after}, message, NOW) <= NOW + LONGEST_BAN
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.integers(200, 599),
     st.none() | st.integers(-6_000, 100),

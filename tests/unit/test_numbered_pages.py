@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.paging import Page
@@ -149,7 +149,6 @@ documents = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.lists(documents, max_size=6), st.integers(0, 10**17), st.dictionaries(st.text(max_size=6), documents))
 def test_every_row_is_kept_with_its_own_text(rows: list[Any], total: int, others: dict[str, Any]) -> None:
     page = read(json.dumps(others | {"rows": rows, "total": total}).encode())
@@ -157,7 +156,6 @@ def test_every_row_is_kept_with_its_own_text(rows: list[Any], total: int, others
     assert page.total == total
 
 
-@settings(deadline=None, max_examples=300)
 @given(documents)
 def test_an_object_is_split_into_its_keys_and_values_and_nothing_else_is(document: Any) -> None:
     members = split_object(json.dumps(document).encode())
@@ -168,7 +166,6 @@ def test_an_object_is_split_into_its_keys_and_values_and_nothing_else_is(documen
     assert (split(json.dumps(document).encode()) is not None) is isinstance(document, list)
 
 
-@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=100))
 def test_any_bytes_give_a_page_or_an_error_of_ours(body: bytes) -> None:
     with pytest.raises((TransientError, ContractError)):

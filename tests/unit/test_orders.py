@@ -1,7 +1,7 @@
 """What is read out of a force order, and which of its versions counts."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.orders import FIELDS, CloseType, Order, close_type_of, contradictions, latest_versions
@@ -55,7 +55,6 @@ def test_without_orders_there_are_no_versions() -> None:
 versions = st.lists(st.builds(order, st.sampled_from("AB"), st.integers(1, 3), st.integers(1, 4)), max_size=12)
 
 
-@settings(deadline=None)
 @given(versions)
 def test_each_order_stays_once_in_its_newest_version_sorted_by_key(some: list[Order]) -> None:
     latest = latest_versions(some)

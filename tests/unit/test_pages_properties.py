@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from etl.core.orders import FIELDS, FieldType
@@ -14,8 +14,6 @@ from etl.errors import ContractError, ExchangeError, TransientError
 from etl.exchange.json_elements import split
 from etl.exchange.pages import read_object, read_page
 from tests.documented import RECEIVED_AT
-
-thorough = settings(deadline=None, max_examples=300)
 
 scalars = (
     st.none()
@@ -60,7 +58,6 @@ def leniently(body: bytes) -> Any:
     return json.loads(body.decode("latin-1"), strict=False)
 
 
-@thorough
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
 @example(b"[")
 @example(b"[1e")
@@ -70,7 +67,6 @@ def test_any_bytes_give_a_page_or_an_error_of_ours(body: bytes) -> None:
         assert result.length == len(leniently(body))
 
 
-@thorough
 @given(anything, st.booleans())
 def test_any_json_gives_a_page_if_it_is_an_array_and_else_is_no_page(document: Any, ascii_only: bool) -> None:
     text = json.dumps(document, ensure_ascii=ascii_only)
@@ -82,14 +78,12 @@ def test_any_json_gives_a_page_if_it_is_an_array_and_else_is_no_page(document: A
         assert isinstance(result, ContractError | TransientError)
 
 
-@thorough
 @given(st.lists(rows | likely, max_size=6))
 def test_every_row_is_either_an_order_or_set_aside_with_its_own_text(documents: list[Any]) -> None:
     page = read_page(json.dumps(documents).encode(), RECEIVED_AT)
     assert all_raw(page) == sorted(json.dumps(document) for document in documents)
 
 
-@thorough
 @given(st.lists(likely, min_size=1, max_size=4))
 def test_what_became_an_order_is_what_its_columns_say(documents: list[Any]) -> None:
     for order in read_page(json.dumps(documents).encode(), RECEIVED_AT).orders:
@@ -103,7 +97,6 @@ def test_what_became_an_order_is_what_its_columns_say(documents: list[Any]) -> N
                 assert Decimal(str(value)).is_finite()
 
 
-@thorough
 @given(anything)
 def test_only_an_object_is_read_as_an_object(document: Any) -> None:
     try:
@@ -136,7 +129,6 @@ pieces = st.sampled_from(
 )
 
 
-@thorough
 @given(
     st.lists(pieces, max_size=12).map(b"".join) | st.lists(rows, max_size=3).map(lambda some: json.dumps(some).encode())
 )
@@ -152,7 +144,6 @@ def test_an_array_is_split_as_a_lenient_parser_reads_it_and_nothing_else_is(body
         assert elements is None or repr([leniently(one) for one in elements]) == repr(expected)
 
 
-@thorough
 @given(
     st.lists(rows | likely, max_size=4), st.lists(rows | likely, max_size=4), st.sampled_from([b"\xff", b"\0", b"\n"])
 )

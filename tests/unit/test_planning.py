@@ -1,7 +1,7 @@
 """What a backfill requests: layout, reach and cost. The nightly job: test_planning_sync."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.markets.market import FUTURES
@@ -164,7 +164,6 @@ def test_bundling_starts_again_once_the_request_is_full() -> None:
 small_windows = st.builds(lambda start, width: Window(start, start + width), st.integers(0, 80), st.integers(1, 60))
 
 
-@settings(deadline=None, max_examples=300)
 @given(small_windows, st.lists(small_windows, max_size=5), st.integers(0, 30), st.integers(1, 80), st.integers(0, 9))
 def test_every_backfill_needs_all_that_is_unproven_and_settled_within_windows_that_can_be_requested(
     span: Window, known: list[Window], settle_lag: int, keeps: int, later: int

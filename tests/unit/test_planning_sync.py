@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.paging import WIDEST_WINDOW
@@ -123,7 +123,6 @@ spans = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=400)
 @given(st.lists(spans, min_size=1, max_size=5), st.integers(10, 60), st.integers(0, 9), st.integers(0, 400))
 def test_after_every_sync_all_from_the_oldest_proof_to_the_settled_edge_was_needed(
     known: list[Window], widest: int, settle_lag: int, later: int

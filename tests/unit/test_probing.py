@@ -11,6 +11,7 @@ from etl.simulator.accounts import MAIN, WALLETS
 from etl.simulator.orders import orders_from_json
 from etl.simulator.scenario import DAY_MS, Scenario
 from etl.simulator.venue import History
+from tests.combining import each_value_once
 from tests.probed import ORDERS, Probed, history, probed, wrong
 from tests.unit.desk import FORCE_ORDERS, START, Desk, row
 
@@ -51,8 +52,7 @@ def settled(done: Probed) -> set[Question]:
     return {finding.question for finding in done.findings if finding.is_settled}
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("switches", SWITCHES, ids=str)
+@each_value_once(size=SIZES, switches=SWITCHES)
 def test_what_is_settled_is_what_the_switch_says_within_the_weight(switches: dict[str, Any], size: int) -> None:
     done = run(size, switches)
     assert wrong(done, Scenario(**switches)) == []

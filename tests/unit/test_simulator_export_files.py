@@ -15,6 +15,7 @@ from etl.simulator.control import control
 from etl.simulator.history import Generated
 from etl.simulator.messages import Reply, Request
 from etl.simulator.scenario import DAY_MS
+from tests.combining import each_value_once
 from tests.unit.desk import START, Desk, row
 from tests.unit.exporting import (
     DAPI,
@@ -93,8 +94,7 @@ def lines(desk: Desk) -> list[str]:
     return downloaded(desk).decode("utf-8-sig").splitlines()
 
 
-@pytest.mark.parametrize("path", MARKET)
-@pytest.mark.parametrize("year", [0, 1, 2])
+@each_value_once(path=list(MARKET), year=[0, 1, 2])
 def test_a_file_holds_the_forced_orders_of_its_span_to_the_digit_and_the_second(path: str, year: int) -> None:
     desk = desk_of_years(path, order_id_offset=BIG)
     end_ms = START - year * 365 * DAY_MS

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.timeline import (
@@ -30,7 +30,6 @@ NOW = 1_790_000_000_000
 windows = st.builds(lambda start, width: Window(start, start + width), st.integers(0, 40), st.integers(1, 15))
 some_windows = st.lists(windows, max_size=6)
 instants = st.integers(to_millis(datetime(1, 1, 1, tzinfo=UTC)), to_millis(datetime.max.replace(tzinfo=UTC)))
-quick = settings(deadline=None)
 
 
 def milliseconds(of: list[Window]) -> set[int]:
@@ -59,7 +58,6 @@ def test_the_wire_ends_of_the_narrowest_window_differ() -> None:
     assert start < end
 
 
-@quick
 @given(windows, st.booleans(), st.booleans())
 def test_whether_the_ends_count_or_not_the_wire_covers_the_window(
     window: Window, counts_start: bool, counts_end: bool
@@ -93,7 +91,6 @@ def test_subtracting_can_leave_two_pieces() -> None:
     assert subtract([Window(0, 10)], [Window(4, 6)]) == [Window(0, 4), Window(6, 10)]
 
 
-@quick
 @given(some_windows)
 def test_merged_windows_are_the_same_instants_sorted_and_apart(some: list[Window]) -> None:
     merged = merge(some)
@@ -101,7 +98,6 @@ def test_merged_windows_are_the_same_instants_sorted_and_apart(some: list[Window
     assert all(a.end < b.start for a, b in pairwise(merged))
 
 
-@quick
 @given(some_windows, some_windows)
 def test_subtracting_is_the_difference_of_the_instants(some: list[Window], taken: list[Window]) -> None:
     rest = subtract(some, taken)
@@ -109,7 +105,6 @@ def test_subtracting_is_the_difference_of_the_instants(some: list[Window], taken
     assert rest == merge(rest)
 
 
-@quick
 @given(some_windows, windows)
 def test_clipping_is_the_intersection_of_the_instants(some: list[Window], to: Window) -> None:
     clipped = clip(some, to)
@@ -117,7 +112,6 @@ def test_clipping_is_the_intersection_of_the_instants(some: list[Window], to: Wi
     assert clipped == merge(clipped)
 
 
-@quick
 @given(windows, st.integers(1, 20))
 def test_dividing_gives_the_fewest_windows_of_almost_equal_width(window: Window, widest: int) -> None:
     parts = divide(window, widest)
@@ -128,7 +122,6 @@ def test_dividing_gives_the_fewest_windows_of_almost_equal_width(window: Window,
     assert max(part.width for part in parts) - min(part.width for part in parts) <= 1
 
 
-@quick
 @given(instants)
 def test_milliseconds_survive_the_way_through_a_datetime(instant: int) -> None:
     assert to_millis(to_datetime(instant)) == instant
@@ -224,7 +217,6 @@ def test_an_instant_is_shown_as_short_as_it_is_exact(instant: int, text: str) ->
     assert iso(instant) == text
 
 
-@quick
 @given(instants)
 def test_what_is_shown_can_be_typed_again(instant: int) -> None:
     assert parse_instant(iso(instant), NOW) == instant

@@ -1,7 +1,7 @@
 """Where a full page's window is cut. Small integers stand for milliseconds."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.core.observations import Truncation
@@ -21,7 +21,6 @@ pieces = st.builds(
 times_around = st.lists(st.integers(-10, 120), max_size=20)
 
 
-@settings(deadline=None, max_examples=500)
 @given(pieces, times_around, observations)
 def test_the_pieces_are_smaller_at_least_two_and_together_the_window(
     piece: Piece, times: list[int], belief: Truncation | None
@@ -33,7 +32,6 @@ def test_the_pieces_are_smaller_at_least_two_and_together_the_window(
     assert merge(part.window for part in parts) == [piece.window]
 
 
-@settings(deadline=None, max_examples=300)
 @given(pieces, st.lists(st.integers(0, 110), min_size=1, max_size=20), st.sampled_from(list(Truncation)))
 def test_a_piece_that_expects_to_be_short_no_longer_reaches_the_row_it_was_cut_at(
     piece: Piece, times: list[int], belief: Truncation
