@@ -192,7 +192,7 @@ def test_a_signal_stops_it_between_two_requests(lab: Labs) -> None:
     process = made.command.start("probe", "--market", "usdm")
     wait_until(lambda: made.stats()["requests_by_path"].get(FORCE_ORDERS, 0) >= 3)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 130
     assert made.last_run()["status"] == "stopped"
     assert made.sql("SELECT FROM probe_results") == []

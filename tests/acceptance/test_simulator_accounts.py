@@ -16,7 +16,7 @@ def test_both_accounts_can_be_read_with_what_is_printed(command: Command, writer
         checked = command("accounts", "check", FORCE_ORDERS_DATABASE_URL=writer_url, **exports)
     finally:
         simulator.terminate()
-        simulator.communicate(timeout=20)
+        simulator.communicate(timeout=60)
     assert checked.returncode == 0, checked.stderr
     assert "2 accounts: 2 fine, 0 not" in checked.stdout
 

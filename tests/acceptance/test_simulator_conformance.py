@@ -35,12 +35,12 @@ def simulator() -> Iterator[Simulator]:
 
 
 def get(url: str) -> Any:
-    with urlopen(url, timeout=10) as answer:  # noqa: S310
+    with urlopen(url, timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
 def post(url: str, body: Any) -> Any:
-    with urlopen(Request(url, json.dumps(body).encode()), timeout=10) as answer:  # noqa: S310
+    with urlopen(Request(url, json.dumps(body).encode()), timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
@@ -63,7 +63,7 @@ def test_the_official_sdk_reads_what_the_history_says(simulator: Simulator) -> N
     sdk = pytest.importorskip("binance_sdk_derivatives_trading_usds_futures")
     from binance_common.configuration import ConfigurationRestAPI
 
-    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, base_path=simulator.url, retries=0)
+    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, timeout=60_000, base_path=simulator.url, retries=0)
     client = sdk.DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api
     seen = 0
     for start_ms, end_ms in windows():
@@ -81,7 +81,7 @@ def test_the_official_sdk_selects_by_symbol_and_close_type_and_understands_a_ref
     sdk = pytest.importorskip("binance_sdk_derivatives_trading_usds_futures")
     from binance_common.configuration import ConfigurationRestAPI
 
-    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, base_path=simulator.url, retries=0)
+    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, timeout=60_000, base_path=simulator.url, retries=0)
     client = sdk.DerivativesTradingUsdsFutures(config_rest_api=settings).rest_api
     start_ms, end_ms = windows()[-1]
     post(f"{simulator.url}/sim/orders", [_adl("币安人生USDT", end_ms - 5), _adl("BTCUSDT", end_ms - 4)])
@@ -128,7 +128,7 @@ def test_ccxt_reads_the_liquidations_of_the_history(simulator: Simulator) -> Non
 
 
 def test_one_connection_carries_many_requests(simulator: Simulator) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", simulator.port, timeout=60)
     try:
         for _ in range(3):
             connection.request("GET", signed_target(limit=5), headers={"X-MBX-APIKEY": DEMO_KEY})
@@ -142,7 +142,7 @@ def test_one_connection_carries_many_requests(simulator: Simulator) -> None:
 
 def raw(simulator: Simulator, request: bytes) -> bytes:
     """Everything that comes back until the server closes."""
-    with socket.create_connection(("127.0.0.1", simulator.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", simulator.port), timeout=60) as client:
         client.sendall(request)
         received = b""
         while chunk := client.recv(65536):
@@ -236,7 +236,7 @@ def test_the_command_says_where_it_listens_and_ends_on_a_signal(
         assert lines[2:] == [f"export BINANCE_API_KEY={DEMO_KEY}", f"export BINANCE_API_SECRET={DEMO_SECRET}"]
         assert set(get(f"{url}/fapi/v1/time")) == {"serverTime"}
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (0, "")
         assert err == "127.0.0.1 GET /fapi/v1/time 200\n"
 
@@ -252,7 +252,7 @@ def test_a_secret_that_was_given_is_not_printed(environment: dict[str, str]) -> 
 
 def test_a_port_in_use_is_one_line_and_exit_1(simulator: Simulator, environment: dict[str, str]) -> None:
     line = [*COMMAND, "--port", str(simulator.port)]
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert str(simulator.port) in done.stderr

@@ -45,7 +45,7 @@ def calls_of(simulator: Simulator, market: str) -> tuple[Ask, Ask]:
     sdk = pytest.importorskip(f"binance_sdk_derivatives_trading_{package}")
     from binance_common.configuration import ConfigurationRestAPI
 
-    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, base_path=simulator.url, retries=0)
+    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, timeout=60_000, base_path=simulator.url, retries=0)
     client = getattr(sdk, name)(config_rest_api=settings).rest_api
     if market == "pm-usdm":
         return client.get_download_id_for_um_futures_order_history, client.get_um_futures_order_download_link_by_id
@@ -54,7 +54,7 @@ def calls_of(simulator: Simulator, market: str) -> tuple[Ask, Ask]:
 
 def sim(simulator: Simulator, path: str, body: Any = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
-    with urlopen(Request(f"{simulator.url}/sim/{path}", content), timeout=10) as answer:  # noqa: S310
+    with urlopen(Request(f"{simulator.url}/sim/{path}", content), timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
@@ -74,7 +74,7 @@ def test_the_official_client_requests_a_file_and_gets_its_link(market: str, simu
     sim(simulator, "clock", {"advance_ms": PROCESSING_MS})
     link = ask(requested.download_id, recv_window=LONGEST_RECV_WINDOW_MS).data()
     assert (link.download_id, link.status) == (requested.download_id, "completed")
-    with urlopen(link.url, timeout=10) as answer:  # noqa: S310
+    with urlopen(link.url, timeout=60) as answer:  # noqa: S310
         archive = zipfile.ZipFile(io.BytesIO(answer.read()))
     text = archive.read(archive.namelist()[0]).decode("utf-8-sig")
     rows = [*csv.DictReader(io.StringIO(text, newline=""))]
@@ -114,4 +114,4 @@ def test_the_official_client_understands_the_quota_and_the_ban(market: str, simu
 @pytest.mark.parametrize("market", ["usdm"])
 def test_nobody_reads_a_file_without_its_link(simulator: Simulator, market: str) -> None:
     with pytest.raises(HTTPError, match="404"):
-        urlopen(f"{simulator.url}/exports/guessed", timeout=10)  # noqa: S310
+        urlopen(f"{simulator.url}/exports/guessed", timeout=60)  # noqa: S310

@@ -55,7 +55,7 @@ def client_of(simulator: Simulator, market: str) -> Any:
     sdk = pytest.importorskip(f"binance_sdk_derivatives_trading_{package}")
     from binance_common.configuration import ConfigurationRestAPI
 
-    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, base_path=simulator.url, retries=0)
+    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, timeout=60_000, base_path=simulator.url, retries=0)
     return getattr(sdk, name)(config_rest_api=settings).rest_api
 
 
@@ -71,7 +71,7 @@ def asks(client: Any, market: str) -> tuple[Ask, Ask, Ask]:
 
 
 def books_of(simulator: Simulator, market: str) -> dict[str, list[dict[str, Any]]]:
-    with urlopen(f"{simulator.url}/sim/books?market={market}", timeout=10) as answer:  # noqa: S310
+    with urlopen(f"{simulator.url}/sim/books?market={market}", timeout=60) as answer:  # noqa: S310
         found: dict[str, list[dict[str, Any]]] = json.load(answer)
         return found
 

@@ -40,7 +40,7 @@ def client_of(package: str, name: str, simulator: Simulator) -> Any:
     sdk = pytest.importorskip(package)
     from binance_common.configuration import ConfigurationRestAPI
 
-    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, base_path=simulator.url, retries=0)
+    settings = ConfigurationRestAPI(DEMO_KEY, DEMO_SECRET, timeout=60_000, base_path=simulator.url, retries=0)
     return getattr(sdk, name)(config_rest_api=settings).rest_api
 
 
@@ -57,12 +57,12 @@ def margin_client(simulator: Simulator) -> Any:
 
 
 def get(simulator: Simulator, path: str) -> Any:
-    with urlopen(f"{simulator.url}{path}", timeout=10) as answer:  # noqa: S310
+    with urlopen(f"{simulator.url}{path}", timeout=60) as answer:  # noqa: S310
         return json.load(answer)
 
 
 def post(simulator: Simulator, path: str, body: Any) -> None:
-    with urlopen(Request(f"{simulator.url}{path}", json.dumps(body).encode()), timeout=10):  # noqa: S310
+    with urlopen(Request(f"{simulator.url}{path}", json.dumps(body).encode()), timeout=60):  # noqa: S310
         pass
 
 

@@ -25,7 +25,7 @@ class Counting(Collector):
 
     def __init__(self, together: int = 1) -> None:
         self.asked = 0
-        self._all_here = threading.Barrier(together, timeout=20)
+        self._all_here = threading.Barrier(together, timeout=60)
 
     def collect(self) -> Iterator[Metric]:
         self.asked += 1
