@@ -333,10 +333,10 @@ def test_a_file_that_the_exchange_no_longer_knows_is_said_and_left(lab: Labs) ->
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_run_that_dies_at_any_commit_is_finished_by_the_next_without_a_second_request(lab: Labs, moment: str) -> None:
-    made = lab(AT_ONCE, histories=OLD)
+    made = lab(AT_ONCE, histories={"main": Generated(Profile("demo"), "archive", days=120)})
     assert made("backfill").returncode == 0
     made.tell("scenario", {"export_quota": 1_000})
-    assert made(*ask(made, 380)).returncode == 0
+    assert made(*ask(made, 115)).returncode == 0
     deaths, unknown, whole = 0, 0, archived(made)
     for number in count(1):
         made.sql("DELETE FROM archive_files RETURNING 1")
@@ -349,7 +349,7 @@ def test_a_run_that_dies_at_any_commit_is_finished_by_the_next_without_a_second_
             break
         assert died == -SIGKILL
         deaths += 1
-        done = made(*ask(made, 380))
+        done = made(*ask(made, 115))
         if done.returncode == 3:  # the request is stored, and nobody knows whether it was sent
             unknown += 1
             assert "no answer came to the request" in done.stderr
@@ -369,7 +369,7 @@ def archived(lab: Lab) -> set[tuple[str, int]]:
 def killed(lab: Lab, number: int, moment: str) -> int:
     """How the command ends that kills itself at its commit of that number."""
     prepare = ("tests.chaos.dying:die_at", [number, moment])
-    process = Process(ask(lab, 380), lab.command.directory, lab.command.environment, prepare=prepare)
+    process = Process(ask(lab, 115), lab.command.directory, lab.command.environment, prepare=prepare)
     return process.end().returncode
 
 

@@ -15,10 +15,10 @@ from tests.acceptance.exporting import FORMATS, exporting, put, waits_for_a_lock
 from tests.command import Command
 from tests.waiting import wait_until
 
-MANY = 100_000
-FEW = 10_000
-ROOM = 25_000
-"""In kB; all of the orders would take five times as much."""
+MANY = 60_000
+FEW = 6_000
+ROOM = 20_000
+"""In kB; all of the orders would take four times as much."""
 
 WITH_ITS_PEAK = """
 import sys
