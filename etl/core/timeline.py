@@ -74,7 +74,7 @@ def merge(windows: Iterable[Window]) -> list[Window]:
 
 
 def subtract(windows: Iterable[Window], taken: Iterable[Window]) -> list[Window]:
-    """The instants of `windows` that lie in none of `taken`, merged. One pass: a history may have thousands of holes."""
+    """The instants of `windows` that lie in none of `taken`, merged. In one pass, as there may be thousands of each."""
     rest: list[Window] = []
     holes, place = merge(taken), 0
     for window in merge(windows):
