@@ -89,7 +89,8 @@ class Auditor:
         self._connection.commit()
         differences = sorted(one for result in results for one in result.differences)
         found = [one for one in differences if one.kind is DifferenceKind.MISSING and one.is_repaired]
-        others = [one for one in differences if not one.is_repaired]
+        # An order that the database did not take is in quarantine, and told there.
+        others = [one for one in differences if not one.is_repaired and one.kind is not DifferenceKind.MISSING]
         self.left.audited += audit.windows_read
         self.left.differing += len(others)
         self.left.gaps += audit.withdrawn
@@ -102,8 +103,8 @@ class Auditor:
             )
         if others:
             self.left.faults.append(
-                f"account {wallet}: an audit of old windows found {many(len(others), 'order')} that differ from what "
-                f"the exchange shows now, for example {_name(others[0])} ({others[0].kind}); to see all: "
+                f"account {wallet}: an audit of old windows found {many(len(others), 'stored order')} unlike what the "
+                f"exchange shows now, for example {_name(others[0])} ({others[0].kind}); to see all: "
                 f"force-orders verify --account {wallet.account}"
             )
 
