@@ -8,6 +8,7 @@ import subprocess
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.environment import bare_environment
 from tests.forking import Process
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+ALONE_AND_TOGETHER = ((STDOUT,), (STDERR,), (STDIN, STDOUT, STDERR))
 CLOSED = "force-orders: the output cannot be written: stdout is closed\n"
 
 SOURCES = Path("/usr/share/i18n")
@@ -43,8 +45,11 @@ def with_closed(command: Command, closed: tuple[int, ...], *words: str) -> "subp
 
 @pytest.mark.parametrize(
     "closed",
-    [some for count in (1, 2, 3) for some in combinations((STDIN, STDOUT, STDERR), count)],
-    ids=lambda some: "".join(map(str, some)),
+    [
+        pytest.param(some, id="".join(map(str, some)), marks=[] if some in ALONE_AND_TOGETHER else pytest.mark.slow)
+        for count in (1, 2, 3)
+        for some in combinations((STDIN, STDOUT, STDERR), count)
+    ],
 )
 def test_any_stream_may_be_closed(lab: Labs, closed: tuple[int, ...]) -> None:
     quiet = lab()
@@ -59,11 +64,24 @@ def test_any_stream_may_be_closed(lab: Labs, closed: tuple[int, ...]) -> None:
         assert "force-orders: " not in shown.stdout, "no message takes the way of a result"
 
 
-def charsets() -> list[str]:
-    """The encodings of all locales of this machine's C library with which Python starts; none without their sources."""
+FEW = ("ISO-8859-1", "UTF-8", "EUC-JP")
+"""Encodings of the ordinary run: of one byte, of all characters, of several bytes."""
+
+
+def locales() -> dict[str, list[str]]:
+    """The locales of this machine's C library by encoding, as far as Python knows it; none without their sources."""
     listed = SOURCES / "SUPPORTED"
     lines = listed.read_text().splitlines() if listed.is_file() and shutil.which("localedef") else []
-    return sorted({line.split()[1] for line in lines if len(line.split()) == 2 and is_known(line.split()[1])})
+    by_charset: dict[str, list[str]] = {}
+    for name, charset in (line.split() for line in lines if len(line.split()) == 2):
+        if is_known(charset):
+            by_charset.setdefault(charset, []).append(name)
+    return by_charset
+
+
+def some_or_all() -> list[Any]:
+    """The encodings; all but a few are slow."""
+    return [pytest.param(one, marks=[] if one in FEW else pytest.mark.slow) for one in sorted(locales())]
 
 
 def is_known(charset: str) -> bool:
@@ -80,11 +98,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("locales")
 
 
-@pytest.mark.skipif(not charsets(), reason="no locales can be made here")
-@pytest.mark.parametrize("charset", charsets())
-def test_every_locale_shows_every_text(charset: str, made: Path, command: Command, database_url: str) -> None:
-    making = ["localedef", "--force", "-i", "POSIX", "-f", charset, str(made / charset)]
+def make_locale(source: str, charset: str, target: Path) -> None:
+    making = ["localedef", "--force", "-i", source, "-f", charset, str(target)]
     assert subprocess.run(making, capture_output=True, check=False).returncode in (0, 1), "warnings are no failure"
+
+
+@pytest.mark.skipif(not locales(), reason="no locales can be made here")
+@pytest.mark.parametrize("charset", some_or_all())
+def test_every_encoding_shows_every_text(charset: str, made: Path, command: Command, database_url: str) -> None:
+    make_locale("POSIX", charset, made / charset)
     locale = {"LOCPATH": str(made), "LC_ALL": charset, "PYTHONUTF8": "0"}
     shown = subprocess.run(
         command.words("db", "query", r"SELECT U&'BTC\5E01 \2192 \00FC USDT' AS text"),
@@ -93,6 +115,26 @@ def test_every_locale_shows_every_text(charset: str, made: Path, command: Comman
     )  # fmt: skip
     expected = TEXT if charset == "UTF-8" else TEXT.encode(charset, "replace").decode(charset)
     assert (shown.returncode, shown.stderr, shown.stdout.splitlines()[-1].rstrip()) == (0, "", expected)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not locales(), reason="no locales can be made here")
+@pytest.mark.parametrize("charset", locales())
+def test_every_locale_shows_the_same(charset: str, made: Path, command: Command, database_url: str) -> None:
+    """Its language changes no number, date or order of rows."""
+    query = "SELECT 1234567.5 AS number, date '2026-02-03' AS day, 'i' < 'I' AS sorted, lower('I') AS lower"
+    said = set()
+    for name in locales()[charset]:
+        source = name.split(".")[0].split("@")[0] + ("@" + name.split("@")[1] if "@" in name else "")
+        make_locale(source, charset, made / name)
+        locale = {"LOCPATH": str(made), "LC_ALL": name, "LANGUAGE": name.split(".")[0], "PYTHONUTF8": "0"}
+        done = subprocess.run(
+            command.words("db", "query", query), cwd=command.directory, capture_output=True, timeout=120, check=False,
+            env=command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url} | locale,
+        )  # fmt: skip
+        assert (name, done.returncode, done.stderr) == (name, 0, b"")
+        said.add(done.stdout)
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("words", ["status --check", "report", "accounts list", "db revisions", "config example"])
