@@ -8,6 +8,12 @@ from etl.core.sampling import draw_weighted
 from etl.core.timeline import DAY
 from etl.core.walking import Target
 
+NIGHT = 100
+"""About what a job of an account and market weighs in a night."""
+
+SHARE = 0.1
+"""The share of audits that are made although jobs wait."""
+
 
 def old_proof(known: Mapping[str | None, Known], reread: int) -> dict[str | None, Known]:
     """What is known without the last `reread` milliseconds before the newest proof: every night reads those again.
@@ -28,6 +34,15 @@ def lot(windows: Sequence[Target], count: int, rules: Rules, random: Random) -> 
     """
     chosen = draw_weighted(windows, [_weight(one, rules) for one in windows], count, random)
     return sorted(chosen, key=lambda one: (one.need, one.symbol or ""))
+
+
+def reserve(waiting: int, draw: float) -> int:
+    """The weight of the minute that an audit leaves free while so many jobs wait to be run.
+
+    `draw`: from 0 to 1, at random. One audit in ten leaves nothing: else no account of a large fleet but the last ones
+    of a night would ever be audited.
+    """
+    return 0 if draw < SHARE else waiting * NIGHT
 
 
 def _weight(window: Target, rules: Rules) -> float:

@@ -10,7 +10,7 @@ from random import Random
 
 from sqlalchemy import Connection
 
-from etl.core.auditing import lot, old_proof
+from etl.core.auditing import lot, old_proof, reserve
 from etl.core.differences import Difference, DifferenceKind
 from etl.core.findings import Verdict
 from etl.core.markets.market import Market
@@ -35,7 +35,7 @@ from etl.runs.readings import Left
 from etl.runs.recorder import Received, Recorder
 from etl.runs.spans import Planner
 from etl.runs.walk_runner import Walk, call_of
-from etl.store import verifications
+from etl.store import jobs, verifications
 from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
@@ -45,7 +45,8 @@ _log = logger(__name__)
 class Auditor:
     """Audits one account after the other, one request at a time.
 
-    It never waits for weight: it begins no request for which the minute has no room, with as much again to spare.
+    It never waits for weight: it begins no request for which the minute has no room, with as much again to spare, and
+    with room for the jobs that wait.
     """
 
     is_by_lot = True
@@ -72,7 +73,9 @@ class Auditor:
         scopes = proven_scopes(old_proof(known, rules.reread), now)
         planned = [(scope, scope.targets(now, self._random)) for scope in scopes]
         chosen = lot([target for _, targets in planned for target in targets], self._windows, now, self._random)
-        audit = _Audit(self._connection, self._reader, self._recorder, wallet, client, planned, chosen)
+        left_free = reserve(jobs.count_waiting(self._connection), self._random.random())
+        self._connection.rollback()
+        audit = _Audit(self._connection, self._reader, self._recorder, wallet, client, planned, chosen, left_free)
         try:
             audit.read(known, now)
         except (ThrottledError, StoppedError):
@@ -121,13 +124,16 @@ class _Audit:
         client: ExchangeClient,
         planned: Sequence[tuple[Scope, Sequence[Target]]],
         chosen: Sequence[Target],
+        left_free: int,
     ) -> None:
+        """`left_free`: the weight of the minute that is left to others, beside as much as a request takes."""
         self._connection = connection
         self._reader = reader
         self._recorder = recorder
         self._wallet = wallet
         self._client = client
         self._chosen = chosen
+        self._left_free = left_free
         self._comparison = OrderComparison(connection, wallet, planned, chosen, is_sample=True)
         self._doubted: dict[str | None, Sequence[Window]] = {}
 
@@ -180,7 +186,7 @@ class _Audit:
                 step = walk.steps.send(None)  # it waits for the pages of other walks: there are none
                 continue
             symbol = step.request.symbol if isinstance(step.request, PageRequest) else None
-            if not self._client.limiter.has_room(2 * self._client.market.weights.of(symbol)):
+            if not self._client.limiter.has_room(2 * self._client.market.weights.of(symbol) + self._left_free):
                 walk.steps.close()
                 return False
             reply = interruptibly(call_of(self._client, step.request), self._reader.stop)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.auditing import lot, old_proof
+from etl.core.auditing import lot, old_proof, reserve
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, Window, merge
@@ -72,6 +72,12 @@ def test_five_thousand_small_windows_hide_no_wide_one() -> None:
     ]
     wide = Target(window(20, 13), window(20, 13))
     assert drawn([*small, wide], nights=50)[-1] == 1
+
+
+def test_jobs_that_wait_come_first_and_one_audit_in_ten_is_made_nevertheless() -> None:
+    assert [reserve(waiting, 0.5) for waiting in (0, 1, 5, 200)] == [0, 100, 500, 20_000]
+    random = Random(22)
+    assert sum(reserve(200, random.random()) == 0 for _ in range(10_000)) == pytest.approx(1_000, rel=0.1)
 
 
 @given(st.integers(0, 14), st.integers(0, 15), st.integers())
