@@ -6,7 +6,10 @@ import pytest
 
 from etl.simulator.scenario import Scenario
 from tests.acceptance.lab import DAY, FORCE_ORDERS, HOUR, Lab, Labs, assert_table_equals_history, order_row
+from tests.acceptance.long_running import Staying
 from tests.acceptance.market_tables import CLASSIC, LONG, assert_is_the_history, histories
+from tests.acceptance.scheduling import syncs_done
+from tests.waiting import wait_until
 
 NIGHT = {"FORCE_ORDERS_AUDIT_WINDOWS": "2"}
 ALL = {"FORCE_ORDERS_AUDIT_WINDOWS": "20"}
@@ -164,3 +167,14 @@ def test_each_market_is_audited_by_itself(market: str, lab: Labs) -> None:
     assert {gap["market"] for gap in both.gaps()} == {market}
     assert both("sync").returncode == 0
     assert_is_the_history(both, "usdm", market)
+
+
+def test_the_job_of_a_worker_audits_as_the_command_does(lab: Labs, stay: Staying) -> None:
+    quiet = with_orders(lab, 30)
+    assert quiet("backfill").returncode == 0
+    quiet.command.environment.update(NIGHT)
+    scheduler = stay(quiet, "schedule")
+    wait_until(lambda: syncs_done(quiet) == 1)
+    assert stay.stop(scheduler) == 130
+    (row,) = audits(quiet)
+    assert (row["is_sample"], row["missing"], row["extra"]) == (True, 0, 0)
