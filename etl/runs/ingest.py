@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from etl.accounts.credentials import Keyring
 from etl.core.planning import Known
 from etl.core.text import many
-from etl.core.timeline import DAY, Window, duration, merge, subtract
+from etl.core.timeline import DAY, Window, duration, subtract
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
 from etl.runs.readings import Reading
@@ -39,12 +39,12 @@ class IngestSpec:
     """Whether all that the orders cost is read, without the bound of a nightly run."""
 
 
-def no_order_at_all(account: str, proven: int) -> list[str]:
-    """The line on an account whose first reading, of so many milliseconds, found nothing; none for a short one."""
-    if proven <= QUIET:
+def no_order_at_all(account: str, read: int) -> list[str]:
+    """The line on an account of which nothing is stored after so many milliseconds were read; none for a few."""
+    if read <= QUIET:
         return []
     return [
-        f"account {account}: the exchange showed not one force order in {duration(proven)}. That is so for an account "
+        f"account {account}: the exchange showed not one force order in {duration(read)}. That is so for an account "
         f"that was never liquidated. If this one was: is it the account with the futures? If it is, the exchange may "
         f"have answered with nothing; read all again later: force-orders verify --repair --account {account}"
     ]
@@ -103,14 +103,15 @@ class IngestSink:
         return Remaining(own_gaps, unread, notes=self._surprises(known))
 
     def _surprises(self, known: Mapping[Wallet, Mapping[str | None, Known]]) -> list[str]:
-        """A line for each account whose whole first answer was that it has no order. `known`: after the run."""
+        """A line for each account that never showed an order, and of which this run read much. `known`: after it."""
         lines = []
         for account in sorted({wallet.account for wallet in known}):
             own = [wallet for wallet in known if wallet.account == account]
-            is_new = not any(one.proven for wallet in own for one in self._recorder.known_before(wallet).values())
-            if is_new and not any(orders.hull(self._connection, *wallet) for wallet in own):
-                proven = merge(window for wallet in own for one in known[wallet].values() for window in one.proven)
-                lines += no_order_at_all(account, sum(window.width for window in proven))
+            if not any(orders.hull(self._connection, *wallet) for wallet in own):
+                before = [one for wallet in own for one in self._recorder.known_before(wallet).values()]
+                after = [one for wallet in own for one in known[wallet].values()]
+                read = subtract(*([window for one in side for window in one.proven] for side in (after, before)))
+                lines += no_order_at_all(account, sum(window.width for window in read))
         return lines
 
     def finish(self) -> None:

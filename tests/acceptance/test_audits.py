@@ -55,6 +55,14 @@ def test_a_first_run_that_was_answered_with_nothing_is_found_out_by_an_audit_and
     assert_table_equals_history(lied)
 
 
+def test_only_a_long_reading_without_any_order_is_worth_a_line(lab: Labs) -> None:
+    quiet = with_orders(lab)
+    assert "not one force order" not in quiet("backfill", "--since", "3d").stdout
+    assert "account main: the exchange showed not one force order in 86 d 2" in quiet("backfill").stdout
+    assert "not one force order" not in quiet("backfill").stdout
+    assert "not one force order" not in quiet("sync").stdout
+
+
 def test_one_order_that_a_night_draws_doubts_all_that_was_proven_with_it(lab: Labs) -> None:
     lied = with_orders(lab)
     assert lied("backfill").returncode == 0
