@@ -70,6 +70,13 @@ FEW = ("ISO-8859-1", "UTF-8", "EUC-JP")
 """Encodings of the ordinary run: of one byte, of all characters, of several bytes."""
 
 
+LANGUAGES = (
+    *("de_DE", "de_CH", "fr_FR", "sv_SE", "da_DK", "cs_CZ", "hu_HU", "tr_TR", "az_AZ", "lt_LT", "el_GR", "ru_RU"),
+    *("he_IL", "ar_EG", "fa_IR", "hi_IN", "bn_BD", "th_TH", "my_MM", "am_ET", "ja_JP", "ko_KR", "vi_VN", "en_IN"),
+)
+"""With decimal commas, groups of two and four digits, other digits, calendars, cases and orders of letters."""
+
+
 def locales() -> dict[str, list[str]]:
     """The locales of this machine's C library by encoding, as far as Python knows it; none without their sources."""
     listed = SOURCES / "SUPPORTED"
@@ -122,21 +129,18 @@ def test_every_encoding_shows_every_text(charset: str, made: Path, command: Comm
 @pytest.mark.slow
 @pytest.mark.skipif(not locales(), reason="no locales can be made here")
 def test_no_language_changes_a_result(made: Path, command: Command, database_url: str) -> None:
-    """Numbers, dates, the case and order of letters: as under UTF-8 in every country, in a program that asks for it."""
+    """As in a program that asks for the user's language; the command itself does not."""
     query = "SELECT 1234567.5 AS number, date '2026-02-03' AS day, 'i' < 'I' AS sorted, upper('i') AS upper"
-    names = [name for name in locales()["UTF-8"] if name.endswith(".UTF-8") or "." not in name]
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        made_of = {name: name.replace(".UTF-8", "") for name in names}
-        [*threads.map(lambda name: make_locale(made_of[name], "UTF-8", made / name), names)]
+        [*threads.map(lambda name: make_locale(name, "UTF-8", made / name), LANGUAGES)]
     said: dict[str, list[str]] = {}
-    for name in names:
+    for name in LANGUAGES:
         environment = command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url, "LOCPATH": str(made)}
         prepare = ("locale:setlocale", [locale.LC_ALL, name])
         done = Process(["db", "query", query], command.directory, environment, prepare=prepare).end()
         assert (name, done.returncode, done.stderr) == (name, 0, "")
         said.setdefault(done.stdout, []).append(name)
     assert len(said) == 1, said
-    assert len(names) > 200
 
 
 @pytest.mark.parametrize("words", ["status --check", "report", "accounts list", "db revisions", "config example"])
