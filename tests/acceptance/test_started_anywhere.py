@@ -132,11 +132,11 @@ def test_no_language_changes_a_result(made: Path, command: Command, database_url
     """As in a program that asks for the user's language; the command itself does not."""
     query = "SELECT 1234567.5 AS number, date '2026-02-03' AS day, 'i' < 'I' AS sorted, upper('i') AS upper"
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        [*threads.map(lambda name: make_locale(name, "UTF-8", made / name), LANGUAGES)]
+        [*threads.map(lambda name: make_locale(name, "UTF-8", made / f"{name}.UTF-8"), LANGUAGES)]
     said: dict[str, list[str]] = {}
     for name in LANGUAGES:
         environment = command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url, "LOCPATH": str(made)}
-        prepare = ("locale:setlocale", [locale.LC_ALL, name])
+        prepare = ("locale:setlocale", [locale.LC_ALL, f"{name}.UTF-8"])
         done = Process(["db", "query", query], command.directory, environment, prepare=prepare).end()
         assert (name, done.returncode, done.stderr) == (name, 0, "")
         said.setdefault(done.stdout, []).append(name)

@@ -76,6 +76,7 @@ SAID = f'"msg":"Way too many \\"requests\\"; IP banned until {NOW + HOUR}."'
         f'\r\n{{{SAID},\n"code" : -1003}}',
         f'{{"success":false,"timestamp":1.5,{SAID},"code":-1003}}',
     ],
+    ids=["code first", "with spaces", "code last", "after other keys"],
 )
 def test_a_ban_that_comes_with_the_status_of_an_answer_is_one(connect: Connecting, said: str) -> None:
     connected = connect(Fault("status", status=200, body=said, path="/fapi/v1/forceOrders"))
