@@ -30,13 +30,18 @@ TIMEOUT_S = 900
 PLENTY = 10_000_000
 """Weight a minute; in effect no limit."""
 
-ORDERS_ALONE: dict[str, int] = {"cost_weight": 0, "reconcile_days": 0}
+ORDERS_ALONE: dict[str, int] = {"cost_weight": 0, "reconcile_days": 0, "audit_windows": 0}
 """Settings with which a night reads force orders and nothing else; its other parts are measured by themselves."""
 
 
 def orders_alone(settings: Settings) -> Settings:
     """The same with those settings."""
-    return replace(settings, cost_weight=ORDERS_ALONE["cost_weight"], reconcile_days=ORDERS_ALONE["reconcile_days"])
+    return replace(
+        settings,
+        cost_weight=ORDERS_ALONE["cost_weight"],
+        reconcile_days=ORDERS_ALONE["reconcile_days"],
+        audit_windows=ORDERS_ALONE["audit_windows"],
+    )
 
 
 _numbers = count()

@@ -47,6 +47,7 @@ class SettingsByName(TypedDict, total=False):
     cost_weight: int
     income_types: Sequence[str]
     reconcile_days: int
+    audit_windows: int
     mark_prices: bool
     concurrency: int
     attempts: int

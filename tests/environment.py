@@ -12,8 +12,9 @@ CLOCK_VARIABLES = ("LD_PRELOAD", "TZ")
 ORDERS_ALONE = {
     "FORCE_ORDERS_COST_WEIGHT": "0",
     "FORCE_ORDERS_RECONCILE_DAYS": "0",
+    "FORCE_ORDERS_AUDIT_WINDOWS": "0",
 }
-"""A nightly run reads no costs and reconciles nothing: most tests count the requests for force orders."""
+"""A nightly run reads no costs, reconciles and audits nothing: most tests count the requests for force orders."""
 
 
 def bare_environment(home: Path) -> dict[str, str]:

@@ -15,7 +15,8 @@ def store(settings: Settings, spec: IngestSpec) -> Summary:
     with stop_signals() as stop:
         summary = composition.ingest(settings, spec, stop, show_progress())
     with keep_exit_code():
-        print_line(summary_line(summary))
+        for line in [summary_line(summary), *summary.notes]:
+            print_line(line)
         if gaps := shared(summary.gaps):
             from etl.reporting.run_tables import gap_table  # only here: most runs leave no gap and draw no table
 

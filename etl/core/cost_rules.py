@@ -1,4 +1,4 @@
-"""What a nightly run reads beside the force orders, as the settings have it."""
+"""What a nightly run reads beside the new force orders, as the settings have it."""
 
 from dataclasses import dataclass
 
@@ -15,3 +15,5 @@ class CostRules:
     """How many days back the force orders are held against the list of all orders; 0: not at all."""
     mark_prices: bool = False
     """Whether the mark price at each order is read, so that its slippage is known."""
+    audit_windows: int = 0
+    """How many old windows of an account in a market are read again, by lot; 0: none."""

@@ -1,6 +1,5 @@
 """How an order differs between the exchange's page and its stored row."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from etl.core.orders import FIELDS, FieldType, Order, time_source_of
+from etl.core.row_text import keys_of
 from etl.core.timeline import to_datetime
 from etl.core.wallets import Wallet
 
@@ -62,7 +62,7 @@ def compare(wallet: Wallet, order: Order, stored: StoredOrder | None) -> Differe
         return Difference(*of_order, DifferenceKind.MISSING)
     if stored.get("source") == "archive":  # what the API says takes its place
         return Difference(*of_order, DifferenceKind.DIFFERENT, ("source",), _newer(order, stored["update_time"]))
-    shown, kept = _keys_of(order.raw), _keys_of(str(stored["raw"]))
+    shown, kept = keys_of(order.raw), keys_of(str(stored["raw"]))
     names = {name for name in shown.keys() | kept.keys() if shown.get(name) != kept.get(name)}
     names |= {name for name, column, value in _columns_of(order, shown) if stored[column] != value}
     if not names:
@@ -75,12 +75,6 @@ def _newer(order: Order, stored_update: object) -> Newer | None:
     if not isinstance(stored_update, datetime) or stored_update == shown:
         return None
     return Newer.DATABASE if stored_update > shown else Newer.EXCHANGE
-
-
-def _keys_of(raw: str) -> dict[str, object]:
-    """Every number as a Decimal: exact, and without a limit on its digits."""
-    keys: dict[str, object] = json.loads(raw, parse_float=Decimal, parse_int=Decimal)
-    return keys
 
 
 def _columns_of(order: Order, shown: Mapping[str, object]) -> list[tuple[str, str, object]]:

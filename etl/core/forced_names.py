@@ -6,11 +6,11 @@ Source: the page "Event: Order Update", and rows observed in public. An owner ma
 digit by digit, for an IOC order of the same minute, cannot be told from the exchange's.
 """
 
-import json
 import re
 from enum import StrEnum
 
 from etl.core.orders import CloseType, Order
+from etl.core.row_text import keys_of
 from etl.core.timeline import MINUTE
 
 
@@ -39,7 +39,7 @@ def placed_by(order: Order) -> PlacedBy:
     """Who placed an order that a list of all orders shows."""
     if order.close_type is CloseType.UNKNOWN and "delivery_" not in order.raw:
         return PlacedBy.OWNER  # most rows of the list: not worth a second reading
-    row = json.loads(order.raw)
+    row = keys_of(order.raw)
     name = str(row.get("clientOrderId"))
     if name.startswith(_SETTLEMENTS):
         return PlacedBy.SETTLEMENT

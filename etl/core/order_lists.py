@@ -6,7 +6,6 @@ observed), and nobody promises that it holds every forced order. So what only th
 what only the stored list has is worth a line.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,6 +14,7 @@ from enum import StrEnum
 from etl.core.forced_names import PlacedBy, placed_by
 from etl.core.orders import FIELDS, FieldType, Key, Order
 from etl.core.retention import UNFILLED_KEPT
+from etl.core.row_text import keys_of
 from etl.core.timeline import HOUR, Window, merge
 
 COMPARED = ("status", "side", "positionSide", "avgPrice", "executedQty", "cumQuote")
@@ -142,7 +142,7 @@ def why_unlisted(order: Order, now: int, closed: Collection[str]) -> str | None:
 
 def differences(listed: Order, stored: Order) -> list[str]:
     """What differs between two rows of one order, in words; compared by value, and only what both rows have."""
-    there, here = _row(listed), _row(stored)
+    there, here = keys_of(listed.raw), keys_of(stored.raw)
     compared = COMPARED if listed.close_type is stored.close_type else (*COMPARED, _NAME)
     return [
         f"{name} {there[name]} there, {here[name]} here"
@@ -169,11 +169,6 @@ def difference(listed: Order, stored: Order) -> Discrepancy:
 
 def of_order(order: Order, kind: Kind, detail: str, raw: str | None = None) -> Discrepancy:
     return Discrepancy(order.order_time, *order.key, kind, detail, raw)
-
-
-def _row(order: Order) -> dict[str, object]:
-    row: dict[str, object] = json.loads(order.raw, parse_float=Decimal, parse_int=Decimal)
-    return row
 
 
 def _value(name: str, value: object) -> object:

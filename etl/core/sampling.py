@@ -26,10 +26,15 @@ class Sample:
 class SampleResult:
     """How many windows there are, how many were chosen, how many of these were wholly read, and how many differ."""
 
-    population: int
-    chosen: int
-    read: int
-    differing: int
+    population: int = 0
+    chosen: int = 0
+    read: int = 0
+    differing: int = 0
+
+    def __add__(self, other: "SampleResult") -> "SampleResult":
+        """Both as one."""
+        population, chosen = self.population + other.population, self.chosen + other.chosen
+        return SampleResult(population, chosen, self.read + other.read, self.differing + other.differing)
 
     @property
     def upper_bound(self) -> float:
@@ -40,6 +45,15 @@ class SampleResult:
 def draw(population: Sequence[T], count: int, random: Random) -> list[T]:
     """`count` different members, or all if there are fewer."""
     return random.sample(population, min(count, len(population)))
+
+
+def draw_weighted(population: Sequence[T], weights: Sequence[float], count: int, random: Random) -> list[T]:
+    """`count` different members, or all if there are fewer: each draw in proportion to the weights that are left.
+
+    The weights are positive. By keys, Efraimidis and Spirakis 2006: one pass, whatever the size of the population.
+    """
+    keys = [random.expovariate(weight) for weight in weights]
+    return [population[place] for place in sorted(range(len(population)), key=keys.__getitem__)[:count]]
 
 
 def upper_bound(sampled: int, differing: int, population: int) -> float:

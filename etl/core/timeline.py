@@ -74,18 +74,20 @@ def merge(windows: Iterable[Window]) -> list[Window]:
 
 
 def subtract(windows: Iterable[Window], taken: Iterable[Window]) -> list[Window]:
-    """The instants of `windows` that lie in none of `taken`, merged."""
-    rest = merge(windows)
-    for hole in merge(taken):
-        rest = [
-            piece
-            for window in rest
-            for piece in (
-                window_or_none(window.start, min(window.end, hole.start)),
-                window_or_none(max(window.start, hole.end), window.end),
-            )
-            if piece is not None
-        ]
+    """The instants of `windows` that lie in none of `taken`, merged. In one pass, as there may be thousands of each."""
+    rest: list[Window] = []
+    holes, place = merge(taken), 0
+    for window in merge(windows):
+        start = window.start
+        while place < len(holes) and holes[place].start < window.end:
+            if (before := window_or_none(start, holes[place].start)) is not None:
+                rest.append(before)
+            start = max(start, holes[place].end)
+            if start > window.end:  # the hole may reach into the next window
+                break
+            place += 1
+        if (after := window_or_none(start, window.end)) is not None:
+            rest.append(after)
     return rest
 
 

@@ -57,6 +57,12 @@ class RateLimiter:
             if left > 0:
                 self._egress.start_cooldown(left, reason)
 
+    def has_room(self, weight: int) -> bool:
+        """Whether a request of `weight` would be sent at once, as far as this process knows."""
+        with self._changed:
+            now = self._clock()
+            return self._cooldown_until <= now and self._budget.delay(weight, now) <= 0
+
     def acquire(self, weight: int) -> int:
         """Wait until a request of `weight` may be sent, and count it; returns the time at which it passed.
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -41,8 +42,14 @@ NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[e
 DECIMAL = re.compile(rb'"%b"|%b|null' % (NUMBER.pattern, NUMBER.pattern))
 """A decimal as it is written, text or number: a JSON number would become a float."""
 
+DEEPEST = 200
+"""How deeply a row may be nested. What reads it later has less room on its stack than what reads it first."""
+
+_TOO_DEEP = "the row is nested too deeply"
 _UNSTORABLE = "the row holds characters that the database cannot store"
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[][{}]")
 _PLACE = re.compile(r"\$\.(\w+)")
 _json = msgspec.json.Decoder(Raw)
 
@@ -59,11 +66,21 @@ def decode(raw: bytes, row_of: msgspec.json.Decoder[Row], expected: Mapping[str,
         _json.decode(raw)
         if "\\u0000" in text and _NUL.search(text):
             return Reject(text, _UNSTORABLE, is_json=False)
+        if _is_too_deep(raw):
+            return Reject(text, _TOO_DEEP, is_json=False)
         return text, row_of.decode(raw)
     except msgspec.ValidationError as error:
         return Reject(text, _reason_of(error, expected), is_json=True)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         return Reject(_legible(raw), _why_not_json(raw, error), is_json=False)
+
+
+def _is_too_deep(raw: bytes) -> bool:
+    """Whether the JSON is nested more deeply than DEEPEST; brackets in texts do not count."""
+    if raw.count(b"[") + raw.count(b"{") <= DEEPEST:
+        return False
+    steps = (1 if bracket in b"[{" else -1 for bracket in _BRACKET.findall(_TEXT.sub(b"", raw)))
+    return max(accumulate(steps), default=0) > DEEPEST
 
 
 def is_bigint(value: int | str) -> bool:
@@ -80,7 +97,7 @@ def _reason_of(error: msgspec.ValidationError, expected: Mapping[str, str]) -> s
 def _why_not_json(raw: bytes, error: Exception) -> str:
     """Why the database cannot store the row as JSON."""
     if isinstance(error, RecursionError):
-        return "the row is nested too deeply"
+        return _TOO_DEEP
     if isinstance(error, UnicodeDecodeError):
         return "the row is not UTF-8"
     constants: list[str] = []

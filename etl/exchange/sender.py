@@ -24,8 +24,9 @@ from etl.waits import WAITS, Reason
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/=%_-]{40,}")
 """What a message must not show: a key, or a signature (64 hex digits, or base64)."""
 
-_ERROR = re.compile(rb'\s*\{\s*"code"\s*:\s*-')
-"""How the exchange's own errors begin, whatever their status."""
+_STRING = rb'"(?:[^"\\]|\\.)*"'
+_ERROR = re.compile(rb'\s*\{(?:\s*%b\s*:\s*(?:%b|[\w.+-]+)\s*,)*\s*"code"\s*:\s*-' % (_STRING, _STRING), re.DOTALL)
+"""How the exchange's own errors begin, whatever their status and the order of their keys."""
 
 LONGEST_ERROR = 1 << 16
 """Bytes of an error's body that are read."""
@@ -156,7 +157,7 @@ def _query(parameters: Parameters) -> str:
 
 def _is_answer(response: Response) -> bool:
     """Whether it is what was asked for, and no error with the status of an answer."""
-    return response.status == 200 and _ERROR.match(response.body) is None
+    return response.status == 200 and _ERROR.match(response.body, 0, LONGEST_ERROR) is None
 
 
 def _error_body(body: bytes) -> tuple[int | None, str]:

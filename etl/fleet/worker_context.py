@@ -89,7 +89,7 @@ class WorkerContext:
                 count = enqueue(connection, jobs)
                 return _Outcome(f"several weeks behind: enqueued {many(count, 'job')}", ExitCode.DONE)
             summary = self._run(connection, replace(claimed, job=job))
-        text = "; ".join([summary_line(summary), *summary.faults])
+        text = "; ".join([summary_line(summary), *summary.notes, *summary.faults])
         return _Outcome(text, summary.exit_code, {"run": summary.run_id})
 
     def _catch_up_jobs(self, connection: Connection, job: Job) -> Sequence[Job]:

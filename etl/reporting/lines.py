@@ -19,6 +19,8 @@ def summary_line(summary: Summary) -> str:
     ]
     if summary.status in ("succeeded", "incomplete"):
         parts.append(f"gaps: {len(shared(summary.gaps)) or 'none'}")
+    if summary.audited:
+        parts.append(f"audited: {many(summary.audited, 'old window')}")
     parts += _markets(summary)
     if counts.quarantined:
         parts.append(f"quarantined: {counts.quarantined}")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from etl.runs.auditing import Auditor
 from etl.runs.capital_flows import FlowReader
 from etl.runs.fills import FillReader
 from etl.runs.income import IncomeReader
@@ -20,7 +21,8 @@ from etl.runs.run import NIGHTLY
 def readings_after(spec: IngestSpec, connection: Connection, reader: Reader, recorder: Recorder) -> Sequence[Reading]:
     """Flows, which stand for liquidations without order, in every run; the rest at night, costs also when asked for.
 
-    Costs come last: what the reconciliation finds late has costs, too.
+    Costs follow the reconciliation: what it finds late has costs, too. Audits come last, from what weight is left. The
+    jobs of workers do the same, as the lists belong to the run.
     """
     records, rules = RecordReader(connection, reader, recorder), reader.costs
     is_nightly = spec.command == NIGHTLY
@@ -32,4 +34,6 @@ def readings_after(spec: IngestSpec, connection: Connection, reader: Reader, rec
         readings.append(IncomeReader(records, rules.income_types))
     if spec.costs or is_nightly:
         readings.append(MarkPriceReader(connection, reader, recorder))
+    if is_nightly and rules.audit_windows:
+        readings.append(Auditor(connection, reader, recorder, rules.audit_windows))
     return readings

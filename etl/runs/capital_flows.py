@@ -50,6 +50,8 @@ class FlowList:
 class FlowReader:
     """Reads the flows of one account after the other."""
 
+    is_by_lot = False
+
     def __init__(self, records: RecordReader) -> None:
         self._records = records
         self.left = Left()

@@ -98,7 +98,13 @@ def reader(
         settings.concurrency,
         settings.page_limit,
         lambda market, now: rules(settings, now, market.weights),
-        CostRules(settings.cost_weight, settings.income_types, settings.reconcile_days, settings.mark_prices),
+        CostRules(
+            settings.cost_weight,
+            settings.income_types,
+            settings.reconcile_days,
+            settings.mark_prices,
+            settings.audit_windows,
+        ),
     )
 
 

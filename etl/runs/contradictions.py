@@ -26,7 +26,7 @@ class ProofRecord:
         """`before`: what was known when the run began. What was proven then stays proven."""
         self._connection = connection
         self._scope = account, market
-        self._before = before
+        self.before = before
         self._proven_here: defaultdict[str | None, list[Window]] = defaultdict(list)
         """By symbol, merged: a run proves many intervals, and their pages must not stay in memory."""
         self._since = _FOREVER
@@ -74,7 +74,7 @@ class ProofRecord:
 
     def _newly(self, windows: Sequence[Window], symbol: str | None) -> list[Window]:
         """The parts that only this run proves and that are newer than the contradiction."""
-        known = [self._before.get(scope, Known()) for scope in (None, symbol)]
+        known = [self.before.get(scope, Known()) for scope in (None, symbol)]
         before = [window for one in known for window in one.proven]
         return subtract(windows, [*before, Window(-_FOREVER, self._since)])
 

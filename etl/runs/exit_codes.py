@@ -22,7 +22,7 @@ class RunResult:
     unproven: int = 0
     """Milliseconds of the run's span that are not proven."""
     differences: int = 0
-    """Orders that still differ between the exchange and the database; only `verify` looks for them."""
+    """Orders that still differ between the exchange and the database; `verify` and audits look for them."""
     unread: int = 0
     """Intervals that `verify` was to compare and did not; 1 where `reconcile` could compare nothing at all."""
     quarantined: int = 0

@@ -41,6 +41,8 @@ Outcome = FillPage | Refusal | Exception
 class FillReader:
     """Reads one account after the other, several requests at once: a first night may have a thousand orders."""
 
+    is_by_lot = False
+
     def __init__(self, connection: Connection, reader: Reader, recorder: Recorder, weight: int | None) -> None:
         """`weight`: the most that is spent on an account in a market; None: without bound."""
         self._connection = connection

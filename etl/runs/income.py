@@ -64,6 +64,8 @@ class IncomeList:
 class IncomeReader:
     """Reads the income of one account in one market after the other."""
 
+    is_by_lot = False
+
     def __init__(self, records: RecordReader, income_types: Sequence[str]) -> None:
         self._records = records
         self._income_types = income_types

@@ -1,21 +1,25 @@
 """The sink of `backfill` and `sync`: stores what is read. The run is complete when all of its span is proven."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from etl.accounts.credentials import Keyring
+from etl.core.planning import Known
 from etl.core.text import many
-from etl.core.timeline import Window, subtract
+from etl.core.timeline import DAY, Window, duration, subtract
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
 from etl.runs.readings import Reading
 from etl.runs.recorder import Recorder
 from etl.runs.sink import Remaining
 from etl.runs.spans import Planner, SpanText
-from etl.store import coverage, decisions, runs
+from etl.store import coverage, decisions, orders, runs
 from etl.store.schema import EVERY_SYMBOL
+
+QUIET = 8 * DAY
+"""An account that has no order in so much of its history is nothing special, milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,17 @@ class IngestSpec:
     """The requested span as typed. None: no span was requested."""
     costs: bool = False
     """Whether all that the orders cost is read, without the bound of a nightly run."""
+
+
+def no_order_at_all(account: str, read: int) -> list[str]:
+    """The line on an account of which nothing is stored after so many milliseconds were read; none for a few."""
+    if read <= QUIET:
+        return []
+    return [
+        f"account {account}: the exchange showed not one force order in {duration(read)}. That is so for an account "
+        f"that was never liquidated. If this one was: is it the account with the futures? If it is, the exchange may "
+        f"have answered with nothing; read all again later: force-orders verify --repair --account {account}"
+    ]
 
 
 class IngestSink:
@@ -84,7 +99,20 @@ class IngestSink:
                 for window in unproven.get((Wallet(gap.account, gap.market), gap.symbol), ())
             )
         ]
-        return Remaining(own_gaps, sum(window.width for left in unproven.values() for window in left))
+        unread = sum(window.width for windows in unproven.values() for window in windows)
+        return Remaining(own_gaps, unread, notes=self._surprises(known))
+
+    def _surprises(self, known: Mapping[Wallet, Mapping[str | None, Known]]) -> list[str]:
+        """A line for each account that never showed an order, and of which this run read much. `known`: after it."""
+        lines = []
+        for account in sorted({wallet.account for wallet in known}):
+            own = [wallet for wallet in known if wallet.account == account]
+            if not any(orders.hull(self._connection, *wallet) for wallet in own):
+                before = [one for wallet in own for one in self._recorder.known_before(wallet).values()]
+                after = [one for wallet in own for one in known[wallet].values()]
+                read = subtract(*([window for one in side for window in one.proven] for side in (after, before)))
+                lines += no_order_at_all(account, sum(window.width for window in read))
+        return lines
 
     def finish(self) -> None:
         """Nothing is left to write: each response was stored when it arrived."""

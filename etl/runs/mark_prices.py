@@ -32,6 +32,8 @@ _log = logger(__name__)
 class MarkPriceReader:
     """Asks for the minutes of the orders that the exchange still keeps. A minute without a price is asked again."""
 
+    is_by_lot = False
+
     def __init__(self, connection: Connection, reader: Reader, recorder: Recorder) -> None:
         self._connection = connection
         self._reader = reader

@@ -11,6 +11,7 @@ from etl.core.planning import Rules
 from etl.core.wallets import Wallet
 from etl.exchange.client import ExchangeClient
 from etl.runs.spans import Planner
+from etl.store.coverage import Gap
 
 
 @dataclass
@@ -25,13 +26,31 @@ class Left:
     """Orders on which the exchange's own lists disagree."""
     uncompared: int = 0
     """1 where a comparison was asked for and nothing at all could be compared."""
+    audited: int = 0
+    """Old windows that were read again."""
+    differing: int = 0
+    """Orders of them that differ between the exchange and the database, and were not stored."""
+    gaps: list[Gap] = field(default_factory=list)
+    """What is no longer taken as proven."""
     faults: list[str] = field(default_factory=list)
+
+    def add(self, other: "Left") -> None:
+        """What another reading leaves undone, too; without its lines."""
+        self.unproven += other.unproven
+        self.left_out += other.left_out
+        self.disputed += other.disputed
+        self.uncompared += other.uncompared
+        self.audited += other.audited
+        self.differing += other.differing
+        self.gaps += other.gaps
 
 
 class Reading(Protocol):
     """Reads one account in one market after the other."""
 
     left: Left
+    is_by_lot: bool
+    """Whether the accounts come in another order each night: the reading may end before all had their turn."""
 
     def concerns(self, market: Market) -> bool:
         """Whether the market has such records."""

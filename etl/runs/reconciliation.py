@@ -69,6 +69,8 @@ class Reconciler:
     What cannot be compared is told of its days. Only a disputed order leaves something undone.
     """
 
+    is_by_lot = False
+
     def __init__(
         self, connection: Connection, reader: Reader, recorder: Recorder, choose: Choose, *, must_compare: bool = False
     ) -> None:

@@ -13,6 +13,7 @@ from etl.core.findings import Finding
 from etl.core.orders import Key, Order, Reject, contradictions, latest_versions
 from etl.core.paging import Page
 from etl.core.planning import Known
+from etl.core.timeline import Window
 from etl.core.wallets import Wallet
 from etl.runs.contradictions import ProofRecord
 from etl.store import coverage, orders, quarantine, runs, seals
@@ -20,6 +21,10 @@ from etl.store.upserting import Change
 
 REMEMBERED_ORDERS = 2_000
 """How many written orders are remembered: the rows of a full page arrive again when its window is split."""
+
+
+Proof = tuple[str | None, Window]
+"""Something proven: of a symbol, or of all (None)."""
 
 
 class Received(NamedTuple):
@@ -30,6 +35,8 @@ class Received(NamedTuple):
     findings: Sequence[Finding]
     first: frozenset[Key] = frozenset()
     """Orders of the page that the run had not received before."""
+    doubted: Sequence[Proof] = ()
+    """What is no longer taken as proven if an order of the page is new."""
 
     @property
     def longest(self) -> int:
@@ -46,6 +53,7 @@ class _Batch:
     rejects: list[Reject] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     first: set[Key] = field(default_factory=set)
+    doubted: list[Proof] = field(default_factory=list)
     longest: int = 0
 
 
@@ -72,6 +80,10 @@ class Recorder:
     def begin(self, wallet: Wallet, known: Mapping[str | None, Known]) -> None:
         """Before the first page: what is known of the account in a market."""
         self._proof_records[wallet] = ProofRecord(self._connection, *wallet, known)
+
+    def known_before(self, wallet: Wallet) -> Mapping[str | None, Known]:
+        """What was known of an account in a market when the run began."""
+        return self._proof_record(wallet).before
 
     @property
     def left_out(self) -> list[tuple[Wallet, Key]]:
@@ -118,6 +130,8 @@ class Recorder:
             old = {o.key for o in fresh if o.key in first and (wallet, o.key) not in self._written_early}
             tally = orders.tally(changes, old)
             written_early |= {(wallet, key) for key in changes if key not in first}
+            if tally.inserted and of_wallet.doubted:
+                coverage.withdraw(self._connection, *wallet, of_wallet.doubted)
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == wallet}
             if tally.inserted and unnamed:
                 coverage.name_symbols(self._connection, *wallet, unnamed)
@@ -168,6 +182,7 @@ def _batches(received: Iterable[Received]) -> dict[Wallet, _Batch]:
         batch = found.setdefault(one.wallet, _Batch())
         batch.findings += one.findings
         batch.first |= one.first
+        batch.doubted += one.doubted
         batch.longest = max(batch.longest, one.longest)
         if one.page is not None:
             batch.rows += one.page.length

@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import shuffle
 
 from sqlalchemy import Connection
 
@@ -148,15 +149,18 @@ class Run:
         self.recorder.days_were_sealed()
         self.connection.commit()
         summary.gaps = [gap for gap in remaining.gaps if (gap.market, gap.symbol) not in forgotten]
-        summary.unproven = remaining.unproven
+        summary.unproven, summary.notes = remaining.unproven, [*remaining.notes]
         left = self._read(sink.readings, planner, rules, runner.left_out)
+        summary.audited = left.audited
+        summary.gaps += left.gaps
+        summary.unproven += sum(gap.window.width for gap in left.gaps)
         left_out = len(selection.wallets) - len(self._clients) + len(runner.left_out) + len(runner.silent_hosts)
         return RunResult(
             unread_accounts=len(reader.key_faults) + left_out,
             unread_markets=len(selection.unread),
             unknown_symbols=len(forgotten),
-            unproven=remaining.unproven,
-            differences=remaining.differences,
+            unproven=summary.unproven,
+            differences=remaining.differences + left.differing,
             unread=remaining.unread + left.uncompared,
             quarantined=sink.counts.quarantined,
             left_out=self._report_left_out() + left.left_out,
@@ -176,15 +180,16 @@ class Run:
         """Read what else there is of the accounts that answered. All that was read before is recorded."""
         total = Left()
         for reading in readings:
-            for wallet, client in self._clients.items():
-                if reading.concerns(client.market) and wallet not in refused:
-                    reading.read(wallet, client, planner, rules[wallet])
-            left = reading.left
-            total.unproven += left.unproven
-            total.left_out += left.left_out
-            total.disputed += left.disputed
-            total.uncompared += left.uncompared
-            self.summary.faults += left.faults
+            clients = [*self._clients.items()]
+            if reading.is_by_lot:
+                shuffle(clients)
+            try:
+                for wallet, client in clients:
+                    if reading.concerns(client.market) and wallet not in refused:
+                        reading.read(wallet, client, planner, rules[wallet])
+            finally:
+                total.add(reading.left)
+                self.summary.faults += reading.left.faults
         return total
 
     def _prepare_markets(self) -> dict[Market, int]:

@@ -23,6 +23,8 @@ class Remaining:
     """Orders that differ between the exchange and the database."""
     unread: int = 0
     """Intervals that were to be compared and were not."""
+    notes: Sequence[str] = ()
+    """A line for each result that is no fault and may be a surprise."""
 
 
 class Sink(Protocol):

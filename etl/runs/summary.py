@@ -33,8 +33,12 @@ class Summary:
     counts: runs.Counts = field(default_factory=runs.Counts)
     gaps: list[Gap] = field(default_factory=list)
     unproven: int = 0
-    """Milliseconds of the run's span that are still unproven."""
+    """Milliseconds of the run's span that are still unproven, and of what an audit doubts."""
+    audited: int = 0
+    """Old windows that were read again."""
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What is no fault and may be a surprise, one line each."""
     span: Window | None = None
     """The requested span as instants by the exchange's clock. None: no span was requested."""
     clipped: str | None = None

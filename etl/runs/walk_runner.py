@@ -195,7 +195,7 @@ class WalkRunner:
         if step.request is not None and not is_left_out:
             self._in_flight[current.pool] += 1
             with log_context(account=current.wallet.account, market=current.wallet.market):
-                self._fetchers.submit(current, _call(current.client, step.request))
+                self._fetchers.submit(current, call_of(current.client, step.request))
         elif step.is_settled is not None and not is_left_out:
             self._doubts.add(current, step.is_settled)
         else:
@@ -217,7 +217,8 @@ class WalkRunner:
         self._failures.failed(current.wallet, error)
 
 
-def _call(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:
+def call_of(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:
+    """Sends what a walk asks for."""
     if isinstance(request, SymbolsRequest):
         return client.symbols
     return lambda: client.page(request)

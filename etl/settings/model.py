@@ -64,6 +64,7 @@ class Settings:
     cost_weight: Annotated[int, checks.whole(0, 10_000_000)] = 3_000
     income_types: Annotated[tuple[str, ...], checks.income_types] = ("INSURANCE_CLEAR",)
     reconcile_days: Annotated[int, checks.whole(0, 90)] = 7
+    audit_windows: Annotated[int, checks.whole(0, 1_000)] = 2
     mark_prices: Annotated[bool, checks.yes_or_no] = False
     concurrency: Annotated[int, checks.whole(1, 32)] = 8
     attempts: Annotated[int, checks.whole(1, 20)] = 6

@@ -136,6 +136,29 @@ def dispute(connection: Connection, account: str, market: str, symbol: str | Non
     )
 
 
+def withdraw(connection: Connection, account: str, market: str, proofs: Sequence[tuple[str | None, Window]]) -> None:
+    """Take back the proof of these windows, each of a symbol or of all (None): they are disputed, and read again.
+
+    What was read without symbol proves each symbol, so it is taken back with any of them; and all symbols with None.
+    """
+    own = coverage.c
+    by_symbol: dict[str | None, list[Window]] = defaultdict(list)
+    for symbol, window in proofs:
+        by_symbol[symbol].append(window)
+    for symbol, windows in by_symbol.items():
+        doubted = multirange(windows)
+        of_symbol = true() if symbol is None else own.symbol.in_([symbol, EVERY_SYMBOL])
+        connection.execute(
+            update(coverage)
+            .where(own.account == account, own.market == market, of_symbol, own.proven.overlaps(doubted))
+            .values(
+                proven=own.proven - doubted,
+                disputed=own.disputed + own.proven * doubted,
+                asked_since=func.least(own.asked_since, func.lower(own.proven)),
+            )
+        )
+
+
 def ask(connection: Connection, account: str, market: str, symbol: str | None, since: int) -> None:
     """Record that a scope was asked for from `since` on, so that a hole in it is a gap."""
     statement = insert(coverage).values(

@@ -20,6 +20,11 @@ _BY_QUEUE = text("""
 STATUSES = ("todo", "doing", "succeeded", "failed")
 
 
+def count_waiting(connection: Connection) -> int:
+    """Jobs that are due and that no worker has begun, in all queues."""
+    return sum(queue.waiting for queue in queues(connection))
+
+
 def count_jobs(connection: Connection) -> dict[str, int]:
     """Jobs by status, finished ones until they are deleted. Empty where there never was a job."""
     found = {str(row.status): int(row.jobs) for row in connection.execute(_BY_STATUS)}

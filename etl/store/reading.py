@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.types.string import TextLoader
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
@@ -24,12 +25,12 @@ keep it from that."""
 
 
 def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Sequence[Any]]]:
-    """Column names and rows. Raises ConfigError for an invalid or writing statement, and for more than one.
+    """Column names and rows; JSON as its text.
 
-    Postgres prepares only a single statement, so no second one can end the read-only transaction. A role that may use
-    files and programs of the server gives up its rights for those of `pg_read_all_data` first; raises ConfigError if it
-    may not. A statement that is written for it can take the rights of a superuser back, so that this is no protection
-    against its author; `open_for_queries` is.
+    Raises ConfigError for an invalid or writing statement, and for more than one. Postgres prepares only a single one,
+    so no second one can end the read-only transaction. A role that may use files and programs of the server gives up
+    its rights for those of `pg_read_all_data` first; raises ConfigError if it may not. A statement that is written for
+    it can take the rights of a superuser back, so that this is no protection against its author; `open_for_queries` is.
     """
     with store_errors():
         if connection.scalar(_REACHES_FURTHER):
@@ -38,7 +39,13 @@ def read_only(connection: Connection, sql: str) -> tuple[list[str], Sequence[Seq
         connection.execute(text("SET TRANSACTION READ ONLY"))
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)  # noqa: S101 – the only driver that engine_for uses
-        cursor = driver.execute(sql.encode(errors="replace"), prepare=True)
+        cursor = driver.cursor()
+        for name in (
+            "json",
+            "jsonb",
+        ):  # as text: a parser's numbers are inexact, and may have no more than 4,300 digits
+            cursor.adapters.register_loader(name, TextLoader)
+        cursor.execute(sql.encode(errors="replace"), prepare=True)
         columns = [column.name for column in cursor.description or ()]
         rows = cursor.fetchall() if columns else []
         connection.rollback()

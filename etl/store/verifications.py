@@ -67,16 +67,23 @@ def as_json(difference: Difference) -> dict[str, Any]:
 
 
 def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newest]:
-    """The newest verification of each scope of these accounts; without any, of all."""
+    """The newest verification of each scope of these accounts, and the newest sample; without accounts, of all.
+
+    A sample is made every night, and would hide that all was compared a week ago.
+    """
     own = verifications.c
     left = own.missing + own.different + own.extra - own.repaired
     is_equal = (left == 0) & own.unread_reason.is_(None)
     scope = (own.account, own.market, own.symbol)
-    newest_ids = select(func.max(own.id)).where(own.account.in_(accounts) if accounts else true()).group_by(*scope)
+    newest_ids = (
+        select(func.max(own.id))
+        .where(own.account.in_(accounts) if accounts else true())
+        .group_by(*scope, own.is_sample)
+    )
     rows = connection.execute(
         select(*scope, own.verified_at, own.run_id, own.is_sample, is_equal)
         .where(own.id.in_(newest_ids))
-        .order_by(*scope)
+        .order_by(*scope, own.is_sample)
     )
     return [Newest(*row) for row in rows]
 

@@ -74,6 +74,7 @@ class Exchange:
 
     `rows`: its true history; a test may add to it. `listed`: the symbols of exchangeInfo. `keeps`: which rows a full
     page keeps; "by symbol" gathers them by symbol first. `filtered_by`: the time that the ends of a request filter.
+    `texts`: what is sent in place of a text that is all of a value, such as a number that no parser of Python reads.
     `edge_ahead`: milliseconds by which less than 90 days are kept; None: everything is kept. `asked` and `weight` tell
     what it was asked and what that cost.
     """
@@ -84,6 +85,7 @@ class Exchange:
         self.listed = list(listed)
         self.filtered_by = "time"
         self.edge_ahead: int | None = 0
+        self.texts: dict[str, str] = {}
         self.answer: Callable[[Asked], list[Row]] = self.page
         self.asked: list[Asked] = []
         self.weight = 0
@@ -170,7 +172,10 @@ def _handler(exchange: Exchange) -> type[BaseHTTPRequestHandler]:
                 self._send(404, {"code": -1, "msg": "not found"})
 
         def _send(self, status: int, document: object) -> None:
-            body = json.dumps(document).encode()
+            written = json.dumps(document)
+            for said, text in exchange.texts.items():
+                written = written.replace(json.dumps(said), text)
+            body = written.encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,15 @@ from tests.acceptance.lab import Labs
 SCRIPT = "import sys\nfrom etl.cli import main\nsys.exit(main())\n"
 """As pip writes the command."""
 
-NAMES = ("etl", "migrations", "alembic", "click", "requests", "sqlalchemy", "psycopg", "procrastinate", "json",
-         "random", "apprise", "numpy", "sitecustomize", "config")  # fmt: skip
+NAMES = {"etl", "migrations", "config", "sitecustomize", *sys.stdlib_module_names, *packages_distributions()}
+"""Ours, and every module of the standard library and of the packages that are installed here."""
 
 
 @pytest.fixture
 def hiding(tmp_path: Path) -> Path:
     """A directory with modules and packages that end every program which imports one of them."""
     directory = tmp_path / "hiding"
-    for name in NAMES:
+    for name in filter(str.isidentifier, NAMES):
         (directory / name).mkdir(parents=True)
         (directory / name / "__init__.py").write_text(f"raise SystemExit('{name} of the working directory')\n")
         (directory / f"{name}.py").write_text(f"raise SystemExit('{name} of the working directory')\n")

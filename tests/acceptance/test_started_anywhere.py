@@ -1,13 +1,16 @@
 """However the command is started: from any directory, by any user, with any stream closed, in any locale."""
 
 import codecs
+import locale
 import os
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +21,7 @@ from tests.environment import bare_environment
 from tests.forking import Process
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+ALONE_AND_TOGETHER = ((STDOUT,), (STDERR,), (STDIN, STDOUT, STDERR))
 CLOSED = "force-orders: the output cannot be written: stdout is closed\n"
 
 SOURCES = Path("/usr/share/i18n")
@@ -44,8 +48,11 @@ def with_closed(command: Command, closed: tuple[int, ...], *words: str) -> "subp
 
 @pytest.mark.parametrize(
     "closed",
-    [some for count in (1, 2, 3) for some in combinations((STDIN, STDOUT, STDERR), count)],
-    ids=lambda some: "".join(map(str, some)),
+    [
+        pytest.param(some, id="".join(map(str, some)), marks=[] if some in ALONE_AND_TOGETHER else pytest.mark.slow)
+        for count in (1, 2, 3)
+        for some in combinations((STDIN, STDOUT, STDERR), count)
+    ],
 )
 def test_any_stream_may_be_closed(lab: Labs, closed: tuple[int, ...]) -> None:
     quiet = lab()
@@ -60,11 +67,31 @@ def test_any_stream_may_be_closed(lab: Labs, closed: tuple[int, ...]) -> None:
         assert "force-orders: " not in shown.stdout, "no message takes the way of a result"
 
 
-def charsets() -> list[str]:
-    """The encodings of all locales of this machine's C library with which Python starts; none without their sources."""
+FEW = ("ISO-8859-1", "UTF-8", "EUC-JP")
+"""Encodings of the ordinary run: of one byte, of all characters, of several bytes."""
+
+
+LANGUAGES = (
+    *("de_DE", "de_CH", "fr_FR", "sv_SE", "da_DK", "cs_CZ", "hu_HU", "tr_TR", "az_AZ", "lt_LT", "el_GR", "ru_RU"),
+    *("he_IL", "ar_EG", "fa_IR", "hi_IN", "bn_BD", "th_TH", "my_MM", "am_ET", "ja_JP", "ko_KR", "vi_VN", "en_IN"),
+)
+"""With decimal commas, groups of two and four digits, other digits, calendars, cases and orders of letters."""
+
+
+def locales() -> dict[str, list[str]]:
+    """The locales of this machine's C library by encoding, as far as Python knows it; none without their sources."""
     listed = SOURCES / "SUPPORTED"
     lines = listed.read_text().splitlines() if listed.is_file() and shutil.which("localedef") else []
-    return sorted({line.split()[1] for line in lines if len(line.split()) == 2 and is_known(line.split()[1])})
+    by_charset: dict[str, list[str]] = {}
+    for name, charset in (line.split() for line in lines if len(line.split()) == 2):
+        if is_known(charset):
+            by_charset.setdefault(charset, []).append(name)
+    return by_charset
+
+
+def some_or_all() -> list[Any]:
+    """The encodings; all but a few are slow."""
+    return [pytest.param(one, marks=[] if one in FEW else pytest.mark.slow) for one in sorted(locales())]
 
 
 def is_known(charset: str) -> bool:
@@ -81,19 +108,40 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("locales")
 
 
-@pytest.mark.skipif(not charsets(), reason="no locales can be made here")
-@pytest.mark.parametrize("charset", few_of(charsets(), 4))
-def test_every_locale_shows_every_text(charset: str, made: Path, command: Command, database_url: str) -> None:
-    making = ["localedef", "--force", "-i", "POSIX", "-f", charset, str(made / charset)]
+def make_locale(source: str, charset: str, target: Path) -> None:
+    making = ["localedef", "--force", "-i", source, "-f", charset, str(target)]
     assert subprocess.run(making, capture_output=True, check=False).returncode in (0, 1), "warnings are no failure"
-    locale = {"LOCPATH": str(made), "LC_ALL": charset, "PYTHONUTF8": "0"}
+
+
+@pytest.mark.skipif(not locales(), reason="no locales can be made here")
+@pytest.mark.parametrize("charset", some_or_all())
+def test_every_encoding_shows_every_text(charset: str, made: Path, command: Command, database_url: str) -> None:
+    make_locale("POSIX", charset, made / charset)
+    chosen = {"LOCPATH": str(made), "LC_ALL": charset, "PYTHONUTF8": "0"}
     shown = subprocess.run(
         command.words("db", "query", r"SELECT U&'BTC\5E01 \2192 \00FC USDT' AS text"),
-        env=command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url} | locale,
+        env=command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url} | chosen,
         cwd=command.directory, capture_output=True, encoding=charset, timeout=120, check=False,
     )  # fmt: skip
     expected = TEXT if charset == "UTF-8" else TEXT.encode(charset, "replace").decode(charset)
     assert (shown.returncode, shown.stderr, shown.stdout.splitlines()[-1].rstrip()) == (0, "", expected)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not locales(), reason="no locales can be made here")
+def test_no_language_changes_a_result(made: Path, command: Command, database_url: str) -> None:
+    """As in a program that asks for the user's language; the command itself does not."""
+    query = "SELECT 1234567.5 AS number, date '2026-02-03' AS day, 'i' < 'I' AS sorted, upper('i') AS upper"
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        [*threads.map(lambda name: make_locale(name, "UTF-8", made / f"{name}.UTF-8"), LANGUAGES)]
+    said: dict[str, list[str]] = {}
+    for name in LANGUAGES:
+        environment = command.environment | {"FORCE_ORDERS_DATABASE_URL": database_url, "LOCPATH": str(made)}
+        prepare = ("locale:setlocale", [locale.LC_ALL, f"{name}.UTF-8"])
+        done = Process(["db", "query", query], command.directory, environment, prepare=prepare).end()
+        assert (name, done.returncode, done.stderr) == (name, 0, "")
+        said.setdefault(done.stdout, []).append(name)
+    assert len(said) == 1, said
 
 
 @pytest.mark.parametrize(

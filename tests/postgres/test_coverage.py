@@ -16,6 +16,7 @@ from etl.core.wallets import Wallet
 from etl.runs.recorder import Received, Recorder
 from etl.store import coverage, runs
 from etl.store.coverage import Asked, Gap, Watermark
+from tests.documented import ROW
 from tests.postgres.samples import ACCOUNT, page, proven
 from tests.postgres.samples import row as order_row
 
@@ -289,3 +290,40 @@ def test_what_was_asked_for_reaches_from_the_first_question_to_the_newest_answer
         Asked(ACCOUNT, USDM, "BTCUSDT", Window(2, 30)),
         Asked(ACCOUNT, USDM, "ETHUSDT", Window(5, 30)),
     ]
+
+
+def test_proof_that_is_withdrawn_is_disputed_of_every_symbol_that_rests_on_it_and_read_again(
+    connection: Connection,
+) -> None:
+    record(connection, proven(10, 60), proven(0, 100, "ETHUSDT"), proven(70, 80, "BTCUSDT"))
+    coverage.withdraw(connection, ACCOUNT, USDM, [(None, Window(10, 30)), (None, Window(40, 50))])
+    assert known(connection) == of((30, 40), (50, 60))
+    assert gaps(connection) == [(10, 30, "disputed"), (40, 50, "disputed")]
+    assert known(connection, "ETHUSDT") == of((0, 10), (30, 40), (50, 100))
+    assert known(connection, "BTCUSDT") == of((30, 40), (50, 60), (70, 80))
+    assert coverage.known(connection, ACCOUNT, USDM)[None].holes == [Window(10, 30), Window(40, 50)]
+    record(connection, proven(10, 60))
+    assert gaps(connection) == gaps(connection, "ETHUSDT") == []
+    assert known(connection, "ETHUSDT") == of((0, 100))
+
+
+def test_what_is_withdrawn_of_a_symbol_concerns_no_other(connection: Connection) -> None:
+    record(connection, proven(0, 100, "ETHUSDT"), proven(0, 100, "BTCUSDT"))
+    coverage.record(connection, "other", USDM, [proven(0, 100, "ETHUSDT")])
+    coverage.withdraw(connection, ACCOUNT, USDM, [("ETHUSDT", Window(0, 50))])
+    assert known(connection, "ETHUSDT") == of((50, 100))
+    assert known(connection, "BTCUSDT") == of((0, 100))
+    assert known(connection, "ETHUSDT", "other") == of((0, 100))
+
+
+def test_an_order_and_the_doubt_that_it_casts_are_one_transaction(connection: Connection) -> None:
+    record(connection, proven(0, 100))
+    recorder = Recorder(connection, runs.start(connection, "sync"), lambda: (1, 50))
+    connection.commit()
+    wallet, doubted = Wallet(ACCOUNT, USDM), [(None, Window(0, 100))]
+    recorder.commit([Received(wallet, page(order_row()), (), doubted=doubted)])
+    connection.rollback()
+    assert known(connection) == of(), "in the transaction of the order"
+    record(connection, proven(0, 100))
+    recorder.commit([Received(wallet, page(order_row(updateTime=ROW["updateTime"] + 1)), (), doubted=doubted)])
+    assert known(connection) == of((0, 100)), "a later version of a known order doubts nothing"

@@ -322,3 +322,26 @@ def test_a_run_tells_each_account_and_market_apart(recorder: Recorder, others: S
         ("main", "usdm", 3, 3, 0, 0, "running"),
     ]
     assert (ledger().rows_received, ledger().inserted, ledger().quarantined) == (5, 4, 1)
+
+
+ODD_VALUES = {
+    "as long as numeric": ("9" * 131_072, True),
+    "longer": ("9" * 131_073, False),
+    "as many decimals": ("0." + "9" * 16_383, True),
+    "one more": ("0." + "9" * 16_384, False),
+    "a great exponent": ("1e131071", True),
+    "a greater one": ("1e131072", False),
+    "no exponent of anything": ("1e99999999999999999999", False),
+    "3 MB of text": ('"' + "x" * 3_000_000 + '"', True),
+    "100,000 keys": ("{" + ",".join(f'"{n}": {n}' for n in range(100_000)) + "}", True),
+}
+
+
+@pytest.mark.parametrize(("value", "is_kept"), ODD_VALUES.values(), ids=[*ODD_VALUES])
+def test_an_unknown_key_is_stored_as_it_is_or_its_row_is_set_aside(
+    recorder: Recorder, counted: Counted, value: str, is_kept: bool
+) -> None:
+    odd = page(f'{row()[:-1]}, "odd": {value}}}')
+    recorder.commit([Received(Wallet(ACCOUNT, USDM), odd, [])])
+    assert (counted()["force_orders"], counted()["quarantined_orders"]) == (int(is_kept), int(not is_kept))
+    assert (recorder.counts.inserted, recorder.counts.unchanged) == (int(is_kept), 0)

@@ -70,6 +70,12 @@ def read(url: str, **options: str) -> list[object]:
         return list(connection.execute(VALUES, {"names": ["a", None], "nothing": "something"}).one())
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_setting_that_changes_texts_changes_none_of_ours(database_url: str, name: str) -> None:
+    assert read(database_url, **{name: TEXTS[name][0]}) == read(database_url)
+
+
+@pytest.mark.slow
 def test_every_session_reads_the_same_whatever_it_began_with(
     database_url: str, odd_values: Iterator[tuple[str, str]]
 ) -> None:

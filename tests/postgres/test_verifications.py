@@ -24,8 +24,8 @@ def result(*unread: Window, differences: int = 0, symbol: str | None = None) -> 
     return ScopeResult(WALLET, symbol, SPAN, [Window(0, 50)], failed, 7, found)
 
 
-def record(connection: Connection, run_id: int, *results: ScopeResult) -> None:
-    verifications.record(connection, run_id, results, is_sample=False)
+def record(connection: Connection, run_id: int, *results: ScopeResult, is_sample: bool = False) -> None:
+    verifications.record(connection, run_id, results, is_sample=is_sample)
 
 
 def rows(connection: Connection) -> list[Any]:
@@ -77,3 +77,11 @@ def test_the_newest_of_each_scope_is_told_and_whether_all_of_it_agreed(connectio
     record(connection, 3, result(Window(50, 60), symbol="BTCUSDT"))
     found = [(one.symbol, one.run_id, one.is_equal) for one in verifications.newest(connection)]
     assert sorted(found) == [("*", 2, True), ("BTCUSDT", 3, False), ("ETHUSDT", 1, True)]
+
+
+def test_a_nightly_sample_does_not_hide_the_newest_whole_verification(connection: Connection) -> None:
+    for run in (1, 2):
+        record(connection, run, result())
+    for night in (3, 4):
+        record(connection, night, result(), is_sample=True)
+    assert [(one.run_id, one.is_sample) for one in verifications.newest(connection)] == [(2, False), (4, True)]

@@ -108,6 +108,45 @@ def test_what_is_not_the_exchange_s_own_json_never_blames_the_account(status: in
     assert (error is CredentialsError) == (status == 401)
 
 
+BY_CODE = {
+    -1000: TransientError,
+    -1003: ThrottledError,
+    -1016: MaintenanceError,
+    -1021: ClockSkewError,
+    -1102: MissingParameterError,
+    -1121: UnknownSymbolError,
+    -2015: CredentialsError,
+    -4109: RejectedError,
+    -4165: WindowTooWideError,
+    -4166: BeyondRetentionError,
+}
+"""What each kind of code means with every status but 418 and 429."""
+
+BY_STATUS = {
+    200: ContractError,
+    401: CredentialsError,
+    403: ThrottledError,
+    404: NotServedError,
+    408: TransientError,
+    451: NotServedError,
+}
+"""What these statuses mean with a code that is in no table; 3xx and 5xx: see the test."""
+
+
+@pytest.mark.parametrize("hundred", range(100, 600, 100))
+def test_with_the_exchange_s_own_json_a_known_code_decides_and_else_the_status(hundred: int) -> None:
+    by_hundred = {300: NotServedError, 500: TransientError}
+    for status in range(hundred, hundred + 100):
+        pause = {418: BannedError, 429: ThrottledError}.get(status)
+        found = {code: type(classified(status, code, "said")) for code in BY_CODE}
+        assert (status, found) == (status, dict.fromkeys(BY_CODE, pause) if pause else BY_CODE)
+        unknown = pause or BY_STATUS.get(status) or by_hundred.get(hundred, RejectedError)
+        assert {type(classified(status, code, "said")) for code in (0, -1, -5000, -999_999)} == {unknown}, status
+        banned = classified(status, -1003, f"Way too many requests; IP banned until {NOW + 5 * MINUTE}.")
+        assert type(banned) is BannedError, status
+        assert banned.cooldown_until == NOW + 5 * MINUTE + SECOND
+
+
 def test_a_code_counts_for_more_than_the_status_it_comes_with() -> None:
     assert type(classified(503, -1121)) is UnknownSymbolError
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,9 +24,10 @@ from etl.errors import (
     TransientError,
 )
 from etl.exchange.clock import local_now
+from etl.exchange.error_table import classify
 from etl.simulator.faults import Fault, When
 from etl.simulator.server import Simulator
-from tests.unit.connecting import Connected, Connecting
+from tests.unit.connecting import NOW, Connected, Connecting
 
 FORCE_ORDERS = "/fapi/v1/forceOrders"
 TIME = "/fapi/v1/time"
@@ -78,6 +80,40 @@ def test_what_goes_on_failing_comes_out_after_the_last_attempt(
     connected = connect(fault, attempts=2, read_timeout=timeout_for(fault))
     assert isinstance(connected.failure(), expected)
     assert connected.stats.by_path[FORCE_ORDERS] == 2
+
+
+BODIES: dict[str, tuple[str, int | None]] = {
+    "empty": ("", None),
+    "html": ("<html>\r\n<head><title>Not now</title></head>\r\n</html>", None),
+    "another's json": ('{"error": "not now"}', None),
+    "a page": ("[]", None),
+    "a known code": ('{"code": -1000, "msg": "Unknown error"}', -1000),
+    "an unknown code": ('{"code": -5000, "msg": "Method is invalid"}', -5000),
+}
+"""Each with the exchange's code in it."""
+
+FEW = (103, 202, 204, 400, 405, 421, 425, 503)
+"""Strays that were seen in the wild."""
+
+EVERY = [pytest.param(range(n, n + 100), marks=pytest.mark.slow, id=f"{n}-{n + 99}") for n in range(100, 600, 100)]
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("statuses", [pytest.param(FEW, id="strays"), *EVERY])
+def test_every_status_is_tried_again_or_told_as_the_table_says_and_no_oftener(
+    statuses: Iterable[int], body: str, connect: Connecting
+) -> None:
+    text, code = BODIES[body]
+    for status in set(statuses) - {200}:
+        has_body = status >= 200 and status not in (204, 304)  # RFC 9110
+        if not has_body and body != "empty":
+            continue
+        connected = connect(Fault("status", status=status, body=text), attempts=2)
+        error = connected.failure()
+        expected = type(classify(status, code if has_body else None, "", {}, NOW, bool))
+        assert (status, type(error)) == (status, expected), error
+        attempts = 2 if issubclass(expected, TransientError) else 1
+        assert (status, connected.stats.by_path[FORCE_ORDERS]) == (status, attempts)
 
 
 def test_a_body_below_the_largest_is_read_to_its_end(connect: Connecting) -> None:

@@ -65,9 +65,20 @@ def test_a_pair_without_isolated_margin_is_an_answer(connect: Connecting) -> Non
     assert not isinstance(answer, Page)
 
 
-@pytest.mark.parametrize("code", ['{"code":-1003,', '{ "code": -1003, '])
-def test_a_ban_that_comes_with_the_status_of_an_answer_is_one(connect: Connecting, code: str) -> None:
-    said = f'{code}"msg":"Way too many requests; IP banned until {NOW + HOUR}."}}'
+SAID = f'"msg":"Way too many \\"requests\\"; IP banned until {NOW + HOUR}."'
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'{{"code":-1003,{SAID}}}',
+        f'{{ "code": -1003, {SAID} }}',
+        f'\r\n{{{SAID},\n"code" : -1003}}',
+        f'{{"success":false,"timestamp":1.5,{SAID},"code":-1003}}',
+    ],
+    ids=["code first", "with spaces", "code last", "after other keys"],
+)
+def test_a_ban_that_comes_with_the_status_of_an_answer_is_one(connect: Connecting, said: str) -> None:
     connected = connect(Fault("status", status=200, body=said, path="/fapi/v1/forceOrders"))
     assert isinstance(connected.failure(LAST_HOUR), BannedError)
     assert connected.access.cooldown_until > NOW + HOUR

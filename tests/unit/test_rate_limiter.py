@@ -226,3 +226,22 @@ def test_a_limit_is_asked_for_once_an_hour_and_only_if_it_decides_the_budget() -
     instant[0] -= 5 * HOUR
     assert asking.is_to_ask_for_limit(), "the clock was set back"
     assert not limiter(clock(NOON)).is_to_ask_for_limit()
+
+
+@pytest.mark.parametrize(
+    ("spent", "cooldown", "has_room"), [(0, 0, True), (50, 0, True), (51, 0, False), (100, 0, False), (0, 1, False)]
+)
+def test_room_is_what_passes_at_once_and_asking_for_it_takes_none(spent: int, cooldown: int, has_room: bool) -> None:
+    asked = limiter(clock(NOON), longest_cooldown=MINUTE)
+    if spent:
+        asked.acquire(spent)
+    if cooldown:
+        asked.start_cooldown(NOON + cooldown, "banned")
+    assert [asked.has_room(50) for _ in range(3)] == [has_room] * 3
+    assert asked.spent() == (int(spent > 0), spent)
+
+
+def test_a_cooldown_that_is_over_leaves_room() -> None:
+    asked = limiter(clock(NOON, NOON + SECOND), longest_cooldown=MINUTE)
+    asked.start_cooldown(NOON + SECOND, "throttled")
+    assert asked.has_room(50)
