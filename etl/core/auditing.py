@@ -11,6 +11,13 @@ from etl.core.walking import Target
 NIGHT = 100
 """About what a job of an account and market weighs in a night."""
 
+BUSY = 125
+"""A night that weighs more than this without its audit takes the rest from the audit: one without news weighs 50 to 110
+for the orders, 30 for income and 5 for the list of all orders."""
+
+OVERDUE_DAYS = 7
+"""After so many days an account is audited whatever its night weighs."""
+
 SHARE = 0.1
 """The share of audits that are made although jobs wait."""
 
@@ -43,6 +50,15 @@ def reserve(waiting: int, draw: float) -> int:
     of a night would ever be audited.
     """
     return 0 if draw < SHARE else waiting * NIGHT
+
+
+def affordable(windows: int, spent: int, each: int, *, is_overdue: bool) -> int:
+    """How many of `windows` are read in a night in which the account has spent the weight `spent` on all else.
+
+    `each`: what a window weighs at least. What is beyond BUSY, as the fills of ten new orders are, is taken from the
+    audit; but not where the newest one is long ago.
+    """
+    return windows if is_overdue else max(0, min(windows, (BUSY - spent) // each + windows))
 
 
 def _weight(window: Target, rules: Rules) -> float:

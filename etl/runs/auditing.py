@@ -10,7 +10,7 @@ from random import Random
 
 from sqlalchemy import Connection
 
-from etl.core.auditing import lot, old_proof, reserve
+from etl.core.auditing import OVERDUE_DAYS, affordable, lot, old_proof, reserve
 from etl.core.differences import Difference, DifferenceKind
 from etl.core.findings import Verdict
 from etl.core.markets.market import Market
@@ -72,7 +72,10 @@ class Auditor:
         known = self._recorder.known_before(wallet)
         scopes = proven_scopes(old_proof(known, rules.reread), now)
         planned = [(scope, scope.targets(now, self._random)) for scope in scopes]
-        chosen = lot([target for _, targets in planned for target in targets], self._windows, now, self._random)
+        is_overdue = verifications.is_older(self._connection, wallet, OVERDUE_DAYS)
+        each = client.market.weights.of(None)
+        windows = affordable(self._windows, client.spent()[1], each, is_overdue=is_overdue)
+        chosen = lot([target for _, targets in planned for target in targets], windows, now, self._random)
         left_free = reserve(jobs.count_waiting(self._connection), self._random.random())
         self._connection.rollback()
         audit = _Audit(self._connection, self._reader, self._recorder, wallet, client, planned, chosen, left_free)

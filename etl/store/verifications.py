@@ -1,7 +1,7 @@
 """The table `verifications`: what each run of `verify` compared with the exchange, and what it found."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, true
@@ -10,8 +10,9 @@ from sqlalchemy.dialects.postgresql import Range
 from etl.core.differences import Difference, DifferenceKind
 from etl.core.timeline import Window, iso, to_datetime
 from etl.core.verifying import ScopeResult
+from etl.core.wallets import Wallet
 from etl.store.ranges import multirange
-from etl.store.schema import EVERY_SYMBOL, verifications
+from etl.store.schema import EVERY_SYMBOL, runs, verifications
 
 DIFFERENCES_KEPT = 1_000
 """How many differences of a scope are listed; all are counted."""
@@ -86,6 +87,15 @@ def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newes
         .order_by(*scope, own.is_sample)
     )
     return [Newest(*row) for row in rows]
+
+
+def is_older(connection: Connection, wallet: Wallet, days: int) -> bool:
+    """Whether so many days have passed since an account was verified in a market, or else since the first run."""
+    own = verifications.c
+    of_wallet = select(func.max(own.verified_at)).where(own.account == wallet.account, own.market == wallet.market)
+    first_run = select(runs.c.started_at).order_by(runs.c.id).limit(1)
+    since = func.coalesce(of_wallet.scalar_subquery(), first_run.scalar_subquery())
+    return bool(connection.scalar(select(since < func.now() - timedelta(days=days))))
 
 
 def _range(window: Window) -> Range[datetime]:

@@ -148,7 +148,8 @@ def test_a_night_with_ten_new_orders_costs_less_than_two_hundred(lab: Labs) -> N
     assert made("sync", FORCE_ORDERS_COST_WEIGHT="3000").returncode == 0
     start = made.now() - 5 * HOUR
     made.tell("orders", [order_row(f"{name}USDT", 1, start + 60_000 * place) for place, name in enumerate(SYMBOLS)])
-    done = made("sync", FORCE_ORDERS_COST_WEIGHT="3000", FORCE_ORDERS_RECONCILE_DAYS="7")
+    whole = {"COST_WEIGHT": "3000", "RECONCILE_DAYS": "7", "AUDIT_WINDOWS": "2"}
+    done = made("sync", **{f"FORCE_ORDERS_{name}": value for name, value in whole.items()})
     assert (done.returncode, done.stderr) == (0, "")
     run = made.last_run()
     assert (run["inserted"], made.sql("SELECT count(*) FROM fill_checks")[0]["count"]) == (10, 10)

@@ -85,3 +85,22 @@ def test_a_nightly_sample_does_not_hide_the_newest_whole_verification(connection
     for night in (3, 4):
         record(connection, night, result(), is_sample=True)
     assert [(one.run_id, one.is_sample) for one in verifications.newest(connection)] == [(2, False), (4, True)]
+
+
+def test_an_account_is_to_be_verified_so_many_days_after_the_last_time_or_after_the_first_run(
+    connection: Connection,
+) -> None:
+    def pass_days(days: int) -> None:
+        for table, column in (("runs", "started_at"), ("verifications", "verified_at")):
+            connection.execute(text(f"UPDATE {table} SET {column} = {column} - {days} * interval '1 day'"))
+
+    assert not verifications.is_older(connection, WALLET, 7)
+    connection.execute(text("INSERT INTO runs (command, status) VALUES ('backfill', 'running')"))
+    assert not verifications.is_older(connection, WALLET, 7)
+    pass_days(8)
+    assert verifications.is_older(connection, WALLET, 7)
+    record(connection, 1, result(symbol="BTCUSDT"), is_sample=True)
+    assert not verifications.is_older(connection, WALLET, 7)
+    assert verifications.is_older(connection, Wallet("other", USDM), 7)
+    pass_days(8)
+    assert verifications.is_older(connection, WALLET, 7)

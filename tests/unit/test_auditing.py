@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.auditing import lot, old_proof, reserve
+from etl.core.auditing import affordable, lot, old_proof, reserve
 from etl.core.paging import WIDEST_WINDOW
 from etl.core.planning import Known, Rules
 from etl.core.timeline import DAY, HOUR, MINUTE, Window, merge
@@ -98,3 +98,12 @@ def test_the_windows_of_an_audit_are_at_least_an_eighth_of_the_widest() -> None:
         targets = scope.targets(RULES, Random(seed))
         assert merge(one.need for one in targets) == [window(89, 8)]
         assert min(one.need.width for one in targets) >= WIDEST_WINDOW // 8
+
+
+@pytest.mark.parametrize(("spent", "windows"), [(50, 2), (125, 2), (126, 1), (175, 1), (186, 0), (650, 0)])
+def test_a_night_that_reads_much_else_takes_it_from_the_audit(spent: int, windows: int) -> None:
+    assert affordable(2, spent, 50, is_overdue=False) == windows
+
+
+def test_an_audit_that_is_overdue_is_made_whatever_the_night_weighs() -> None:
+    assert affordable(2, 650, 50, is_overdue=True) == 2
