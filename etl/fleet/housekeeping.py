@@ -1,4 +1,4 @@
-"""The last tasks of a scheduled run: old runs are folded and changed days summed, once the run's notification has been sent."""
+"""The last tasks of a scheduled run, after its notification: old runs are folded, and changed days are summed."""
 
 from collections.abc import Callable
 from threading import Event

@@ -9,8 +9,6 @@ from etl.core.planning import OPENED
 from etl.core.timeline import to_datetime
 from etl.store.schema import RUN_STATUSES, daily_sums, metadata
 
-_SUMS = ", ".join(column.name for column in daily_sums.c)
-
 LAWS = {
     "the tables have their keys, checks and triggers": """
         SELECT '', format('%s lacks %s', relation, wanted)
@@ -48,11 +46,11 @@ LAWS = {
           FULL JOIN order_counts AS counted USING (account, market, close_type)
          WHERE stored.orders IS DISTINCT FROM nullif(counted.orders, 0)
     """,
-    "every day with an order is known, and the sums that are kept of it are those of its orders": f"""
+    "every day with an order is known, and the sums that are kept of it are those of its orders": """
         WITH kept AS (
-            SELECT {_SUMS} FROM order_days JOIN daily_sums USING (account, market, day) WHERE is_summed
+            SELECT :sums FROM order_days JOIN daily_sums USING (account, market, day) WHERE is_summed
         ), computed AS (
-            SELECT {_SUMS} FROM computed_daily_sums WHERE is_summed
+            SELECT :sums FROM computed_daily_sums WHERE is_summed
         )
         SELECT DISTINCT account, format('%s %s %s', account, market, day)
           FROM ((TABLE kept EXCEPT ALL TABLE computed) UNION ALL (TABLE computed EXCEPT ALL TABLE kept)) AS different
@@ -130,6 +128,7 @@ TRIGGERS = (
 """Of `force_orders`."""
 
 _ORDER = "format('%s %s %s %s, order %s', account, market, (order_time AT TIME ZONE 'UTC')::date, symbol, order_id)"
+_SUMS = ", ".join(column.name for column in daily_sums.c)
 
 
 class Broken(NamedTuple):
@@ -159,7 +158,7 @@ def broken(connection: Connection, accounts: Collection[str] = ()) -> dict[str, 
     found = {}
     for law, query in LAWS.items():
         statement = text(f"""
-            SELECT count(*), min(words) FROM ({query.replace(":order", _ORDER)}) AS cases (account, words)
+            SELECT count(*), min(words) FROM ({query.replace(":order", _ORDER).replace(":sums", _SUMS)}) AS cases (account, words)
              WHERE :every OR account = ANY (CAST(:accounts AS text[]))
         """)  # noqa: S608 – made of our own text
         wanted = {name: values[name] for name in statement.compile().params}

@@ -15,15 +15,11 @@ SCOPE = {
     "pm-margin: the same of a Portfolio Margin account.",
     "day": "Day of UTC.",
 }
+OF_REPORT = ("orders", "quantity_filled", "notional", "improvement_bps", "largest_notional", "quantity_unfilled")
 SUMS = {
     "symbol": "Contract, as the exchange names it.",
     "close_type": "LIQUIDATION, ADL, SETTLEMENT or UNKNOWN.",
-    **{
-        name: "As in report_daily."
-        for name in (
-            *("orders", "quantity_filled", "notional", "improvement_bps", "largest_notional", "quantity_unfilled"),
-        )
-    },
+    **dict.fromkeys(OF_REPORT, "As in report_daily."),
 }
 IS_SUMMED = "Whether daily_sums has the sums of the day as its orders are now."
 COMMENTS = {

@@ -96,8 +96,9 @@ LISTED = """
     INSERT INTO instruments (market, symbol, base_asset, quote_asset, margin_asset, contract_size, first_seen_at,
                              changed_at, seen_at, is_listed)
     VALUES ('coinm', 'BTCUSD_PERP', 'BTC', 'USD', 'BTC', CAST(:size AS numeric), now(), now(), now(), true),
-           ('usdm', 'ODDCOIN', 'ODD', 'COIN' || coalesce(CAST(:size AS text), ''), NULL, NULL, now(), now(), now(), true)
-        ON CONFLICT (market, symbol) DO UPDATE SET quote_asset = excluded.quote_asset, contract_size = excluded.contract_size
+           ('usdm', 'ODDCOIN', 'ODD', concat('COIN', CAST(:size AS text)), NULL, NULL, now(), now(), now(), true)
+        ON CONFLICT (market, symbol) DO UPDATE
+       SET quote_asset = excluded.quote_asset, contract_size = excluded.contract_size
 """
 DELETED = "DELETE FROM force_orders WHERE account = :account AND order_id % 3 = :rest"
 MOVED = """
