@@ -157,8 +157,9 @@ def broken(connection: Connection, accounts: Collection[str] = ()) -> dict[str, 
     }
     found = {}
     for law, query in LAWS.items():
+        own = query.replace(":order", _ORDER).replace(":sums", _SUMS)
         statement = text(f"""
-            SELECT count(*), min(words) FROM ({query.replace(":order", _ORDER).replace(":sums", _SUMS)}) AS cases (account, words)
+            SELECT count(*), min(words) FROM ({own}) AS cases (account, words)
              WHERE :every OR account = ANY (CAST(:accounts AS text[]))
         """)  # noqa: S608 – made of our own text
         wanted = {name: values[name] for name in statement.compile().params}
