@@ -85,7 +85,7 @@ force_orders = Table(
         "(source = 'archive') = (archive_file_id IS NOT NULL) AND (source = 'archive') = (time_precision = 's')",
         name="archive_file_id",
     ),
-    Index(None, "account", "order_time"),
+    Index(None, "account", "order_time", postgresql_include=["market"]),
     Index(
         "force_orders_archived_idx",
         *("account", "market", "order_time"),
