@@ -41,10 +41,10 @@ BEGIN
          UNION
         SELECT account, market, timezone('UTC', order_time)::date FROM after ORDER BY 1, 2, 3
             ON CONFLICT (account, market, day) DO UPDATE SET is_summed = false WHERE own.is_summed;
-    ELSE
-        INSERT INTO order_days AS own (account, market, day)
-        SELECT DISTINCT account, market, timezone('UTC', order_time)::date FROM before ORDER BY 1, 2, 3
-            ON CONFLICT (account, market, day) DO UPDATE SET is_summed = false WHERE own.is_summed;
+    ELSE  -- an account that is forgotten may have lost its days already
+        UPDATE order_days AS own SET is_summed = false
+          FROM (SELECT DISTINCT account, market, timezone('UTC', order_time)::date AS day FROM before) AS gone
+         WHERE own.account = gone.account AND own.market = gone.market AND own.day = gone.day;
     END IF;
     RETURN NULL;
 END

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from etl.core.orders import latest_versions
 from etl.core.timeline import DAY, HOUR
 from etl.runs.marked_days import sum_marked_days
-from etl.store import daily_sums, laws
+from etl.store import account_rows, daily_sums, laws
 from etl.store.engine import connection_to, engine_for
 from etl.store.orders import upsert
 from tests.postgres.reported import MARKET, at, found, write
@@ -187,6 +187,13 @@ def test_sums_changed_by_hand_break_a_law(summed: Connection) -> None:
     assert laws.broken(summed)[LAW] == (1, "main usdm 2026-09-22")
     summed.execute(text("DELETE FROM order_days"))
     assert laws.broken(summed)[LAW].cases == 2
+
+
+def test_a_forgotten_account_leaves_neither_days_nor_sums(summed: Connection) -> None:
+    write(summed, at(BEGAN), account="hedge")
+    account_rows.delete_all(summed, ACCOUNT)
+    assert {account for account, _, _ in kept(summed)} == {"hedge"}
+    assert found(summed, "daily_sums") == []
 
 
 def test_the_writer_may_sum(summed: Connection, writer_url: str) -> None:
