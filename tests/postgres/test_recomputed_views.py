@@ -1,5 +1,6 @@
 """Every report view against a recomputation of its own, over three changes of the clocks and in four time zones."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
@@ -285,6 +286,9 @@ def test_every_view_says_what_a_person_would_work_out(
             same(read(stored, f"{view}_as_of"), wanted)
 
         told = present["report_force_orders"]
+        counted = Counter((o["account"], o["market"], o["close_type"]) for o in told)
+        names = ("account", "market", "close_type", "orders")
+        same(read(stored, "report_order_counts"), [dict(zip(names, (*k, n), strict=True)) for k, n in counted.items()])
         same(read(stored, "report_costs"), recomputing_costs.costs(history, told, now))
         same(read(stored, "report_slippage"), expected.slippage(history, told))
         same(read(stored, "report_watermarks"), recomputing_days.watermarks(history))

@@ -70,6 +70,7 @@ WRITER_AND_READER = {
     "report_scopes": (READ, READ),
     **{f"report_{name}": (READ, READ) for name in ("watermarks", "gaps", "jobs", "verifications", "quarantine")},
     "report_revisions": (READ, READ),
+    "report_order_counts": (READ, READ),
     **{f"report_{name}_as_of": (READ, READ) for name in ("force_orders", "daily", "symbols", "cascades")},
     "orders_as_of": (NOTHING, NOTHING),
     "report_slippage": (READ, READ),
