@@ -21,7 +21,7 @@ DEPLOYMENTS: Mapping[str, tuple[str, ...]] = {
     "grafana": ("operations.json", "liquidations.json"),
     "dbt": (
         *("dbt_project.yml", "profiles.yml", "models/sources.yml", "models/models.yml"),
-        *("models/monthly_notional.sql", "models/monthly_costs.sql"),
+        *("models/monthly_notional.sql", "models/monthly_costs.sql", "models/typed_orders.sql"),
     ),
 }
 """Files by purpose, of `config/deploy` but for those of `config/grafana` and `config/dbt`."""

@@ -140,6 +140,23 @@ class OrderLine(NamedTuple):
     """How many orders the notional leaves out, because their worth is unknown."""
 
 
+class CostLine(NamedTuple):
+    """What the orders of an account in a market cost in one asset; negative is lost or paid. Assets are never added."""
+
+    account: str
+    market: str
+    asset: str | None
+    """None: no amount is known; `unknown` where the exchange names none."""
+    realized_pnl: Decimal | None
+    commission: Decimal | None
+    clearance_fee: Decimal | None
+    """None where nothing of the kind is known."""
+    total: Decimal | None
+    is_complete: bool
+    """Whether the costs of every order of the account in the market are known in full."""
+    incomplete_because: str | None
+
+
 class ExportFile(NamedTuple):
     """The file that goes with a statement; `name` without its directory."""
 
@@ -181,6 +198,8 @@ class Statement:
     reconciliations: Sequence[ReconciliationLine]
     seals: Sequence[SealLine]
     orders: Sequence[OrderLine]
+    costs: Sequence[CostLine] | None
+    """None: neither fills nor income were ever read."""
     export: ExportFile | None
     origin: Origin
 

@@ -1,4 +1,4 @@
-"""The last task of a scheduled run: old runs are folded, once the run's notification has been sent."""
+"""The last tasks of a scheduled run, after its notification: old runs are folded, and changed days are summed."""
 
 from collections.abc import Callable
 from threading import Event
@@ -6,6 +6,7 @@ from threading import Event
 from etl.errors import ForceOrdersError
 from etl.logs import logger
 from etl.runs import from_settings
+from etl.runs.marked_days import sum_marked_days
 from etl.runs.old_runs import fold_old_runs
 from etl.settings.model import Settings
 
@@ -13,7 +14,7 @@ _log = logger(__name__)
 
 
 def with_folding(settings: Settings, notify: Callable[..., bool], stop: Event) -> Callable[..., bool]:
-    """`notify`, which returns True once nothing is left to do, followed by the folding of old runs."""
+    """`notify`, which returns True once nothing is left to do, followed by those tasks."""
 
     def end(*given: int) -> bool:
         if not notify(*given):
@@ -21,8 +22,9 @@ def with_folding(settings: Settings, notify: Callable[..., bool], stop: Event) -
         try:
             with from_settings.store(settings) as connection:
                 fold_old_runs(connection, settings.keep_runs_days, stop)
+                sum_marked_days(connection, stop)
         except ForceOrdersError as error:
-            _log.info("old runs are left to the next night: %s", error)
+            _log.info("old runs and changed days are left to the next night: %s", error)
         return True
 
     return end

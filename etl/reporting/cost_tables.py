@@ -1,14 +1,25 @@
 """What orders cost, as a table for a terminal."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 from etl.core.text import many
 from etl.reporting.layout import Column
 from etl.reporting.report_data import Cost, ReportData
 from etl.reporting.report_tables import EXACT, format_number
 from etl.reporting.table import MARKET, MIN_WIDTH, Table, lone_market, table
+
+
+class CostSums(NamedTuple):
+    """Amounts of one asset."""
+
+    realized_pnl: Decimal | None
+    commission: Decimal | None
+    clearance_fee: Decimal | None
+    total: Decimal | None
+    """The sum of those that are known."""
 
 
 def cost_tables(data: ReportData) -> list[Table]:
@@ -23,7 +34,7 @@ def cost_tables(data: ReportData) -> list[Table]:
         *(Column("realised", 1, align_right=True), Column("commission", 2, align_right=True)),
         *(Column("clearance fee", 3, align_right=True), Column("total", align_right=True)),
     )
-    rows = [(*key, *map(format_number, _amounts(own))) for key, own in sorted(groups.items())]
+    rows = [(*key, *map(format_number, sum_costs(own))) for key, own in sorted(groups.items())]
     return [table("what it cost (negative: lost or paid)", columns, rows, lone_market(data.markets))]
 
 
@@ -35,11 +46,15 @@ def cost_lines(data: ReportData) -> list[str]:
     return [f"costs known of {known:,} of {many(data.orders, 'order')}; read by force-orders sync, backfill --costs"]
 
 
-def _amounts(rows: Sequence[Cost]) -> list[Decimal | None]:
-    """Realised, commission, clearance fee and their sum, exact; None where nothing of the kind is known."""
-    kinds = zip(*(row[-3:] for row in rows), strict=True)
+def sum_costs(rows: Sequence[Cost]) -> CostSums:
+    """Exact; None where nothing of the kind is known."""
+    kinds = zip(*((row.realized_pnl, row.commission, row.clearance_fee) for row in rows), strict=True)
     with localcontext(EXACT):
-        sums = [
-            sum(known, Decimal(0)) if (known := [one for one in kind if one is not None]) else None for kind in kinds
-        ]
-        return [*sums, sum((one for one in sums if one is not None), Decimal(0))]
+        realized_pnl, commission, clearance_fee = (_sum(kind) for kind in kinds) if rows else (None, None, None)
+        total = _sum([realized_pnl, commission, clearance_fee])
+        return CostSums(realized_pnl, commission, clearance_fee, total)
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [one for one in amounts if one is not None]
+    return sum(known, Decimal(0)) if known else None

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pwd
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -30,6 +31,7 @@ from etl.core.wallets import Wallet
 from etl.errors import ConfigError
 from etl.monitoring.gaps import shared
 from etl.reporting.completeness import calendar_days, scoped_accounts
+from etl.reporting.statement_costs import read_cost_lines
 from etl.reporting.time_zones import check_zone
 from etl.store import account_markets
 from etl.store.coverage import read_gaps
@@ -100,9 +102,10 @@ def _read(
     ends = connection.execute(_ENDS, {"zone": zone, "first": period.first, "last": period.last}).one()
     span = Window(to_millis(ends.starts_at), to_millis(ends.ends_at))
     scope = {"accounts": [*accounts], "starts_at": ends.starts_at, "ends_at": ends.ends_at}
+    of_costs = {"markets": [*NAMES], "since": ends.starts_at, "until": ends.ends_at, "zone": zone}
 
-    def rows(query: str) -> Sequence[Any]:
-        return connection.execute(text(query), scope).all()
+    def rows(query: str, **values: object) -> Sequence[Any]:
+        return connection.execute(text(query), scope | values).all()
 
     return Statement(
         accounts=accounts,
@@ -122,6 +125,7 @@ def _read(
         ],
         seals=[SealLine._make((*row[:5], to_millis(row[5]), *row[6:])) for row in rows(_SEALS)],
         orders=[OrderLine._make(row) for row in rows(_ORDERS)],
+        costs=read_cost_lines(partial(rows, **of_costs)),
         export=export,
         origin=origin,
     )

@@ -54,6 +54,7 @@ def document(statement: Statement) -> dict[str, Any]:
         "reconciliations": _rows(statement.reconciliations),
         "seals": _rows(statement.seals),
         "orders": _rows(statement.orders),
+        "costs": None if statement.costs is None else _rows(statement.costs),
         "export": None if statement.export is None else _plain(statement.export),
         "origin": _plain(statement.origin),
     }

@@ -200,6 +200,29 @@ def _orders(statement: Statement) -> Section:
     return Section("Orders", note, table(None, columns, rows), "No order is stored of the period.")
 
 
+def _costs(statement: Statement) -> Section:
+    columns = (
+        *(_ACCOUNT, MARKET, Column("asset"), Column("realised", align_right=True)),
+        *(Column("commission", align_right=True), Column("clearance fee", align_right=True)),
+        *(Column("total", align_right=True), Column("complete"), Column("why not", 1, MIN_WIDTH, wraps=True)),
+    )
+    rows = [
+        (*one[:3], *map(format_number, one[3:7]), "yes" if one.is_complete else "no", one.incomplete_because)
+        for one in statement.costs or ()
+    ]
+    note = (
+        "What the orders of the period changed in the wallet: negative is lost or paid. Assets are not added. "
+        "Complete: the fills and clearance fees of every order of the account in the market are stored. Funding and "
+        "tax are not in it."
+    )
+    nothing = (
+        "Costs are not read: neither fills nor income of these accounts are stored (force-orders backfill --costs)."
+        if statement.costs is None
+        else "No order of the period cost anything."
+    )
+    return Section("Costs", note, table(None, columns, rows), nothing)
+
+
 def _export(statement: Statement) -> Section:
     columns = (Column("file", None, MIN_WIDTH), Column("bytes", align_right=True), Column("SHA-256", None, MIN_WIDTH))
     rows = (
@@ -222,5 +245,6 @@ _SECTIONS: Sequence[Callable[[Statement], Section]] = (
     _reconciliations,
     _seals,
     _orders,
+    _costs,
     _export,
 )

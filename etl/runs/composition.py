@@ -29,11 +29,12 @@ from etl.runs.archive_request import ArchiveRun, ArchiveSummary
 from etl.runs.archive_steps import DownloadOptions, Pace
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
+from etl.runs.marked_days import sum_marked_days
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.probing import ProbeRun, ProbeSummary
 from etl.runs.reader import Reader
 from etl.runs.reconciliation import Reconciler, ReconcileSink, ReconcileSpec, asked, no_walks
-from etl.runs.run import Run
+from etl.runs.run import NIGHTLY, Run
 from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
 from etl.runs.verification import Verification, VerifySink, VerifySpec
@@ -135,7 +136,7 @@ def signer(credentials: Credentials) -> Signer:
 
 
 def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: AbstractContextManager[Watcher]) -> Summary:
-    """Run `backfill` or `sync`, and fold old runs. The summary holds the errors of the run.
+    """Run `backfill` or `sync`, fold old runs, and at night sum what changed. The summary holds the errors of the run.
 
     Raises StoreError if it cannot begin.
     """
@@ -146,6 +147,8 @@ def ingest(settings: Settings, spec: IngestSpec, stop: Event, watching: Abstract
     ):
         summary = ingest_with(connection, reader, spec, watch)
         fold_old_runs(connection, settings.keep_runs_days, stop)
+        if spec.command == NIGHTLY:
+            sum_marked_days(connection, stop)
         return summary
 
 

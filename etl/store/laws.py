@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Connection, PrimaryKeyConstraint, text
 
 from etl.core.planning import OPENED
 from etl.core.timeline import to_datetime
-from etl.store.schema import RUN_STATUSES, metadata
+from etl.store.schema import RUN_STATUSES, daily_sums, metadata
 
 LAWS = {
     "the tables have their keys, checks and triggers": """
@@ -45,6 +45,20 @@ LAWS = {
                  GROUP BY account, market, close_type) AS stored
           FULL JOIN order_counts AS counted USING (account, market, close_type)
          WHERE stored.orders IS DISTINCT FROM nullif(counted.orders, 0)
+    """,
+    "every day with an order is known, and the sums that are kept of it are those of its orders": """
+        WITH kept AS (
+            SELECT :sums FROM order_days JOIN daily_sums USING (account, market, day) WHERE is_summed
+        ), computed AS (
+            SELECT :sums FROM computed_daily_sums WHERE is_summed
+        )
+        SELECT DISTINCT account, format('%s %s %s', account, market, day)
+          FROM ((TABLE kept EXCEPT ALL TABLE computed) UNION ALL (TABLE computed EXCEPT ALL TABLE kept)) AS different
+        UNION ALL
+        SELECT account, format('%s %s %s', account, market, day)
+          FROM (SELECT DISTINCT account, market, timezone('UTC', order_time)::date AS day FROM force_orders) AS stored
+         WHERE NOT EXISTS (SELECT FROM order_days AS own
+                            WHERE (own.account, own.market, own.day) = (stored.account, stored.market, stored.day))
     """,
     "every earlier version belongs to an order": """
         SELECT account, :order FROM force_order_revisions AS former
@@ -109,11 +123,12 @@ LAWS = {
 TRIGGERS = (
     "keep_revision",
     "refuse_other_margin",
-    *(f"count_{of}" for of in ("inserted", "deleted", "changed", "none")),
+    *(f"{does}_{of}" for does in ("count", "mark") for of in ("inserted", "deleted", "changed", "none")),
 )
 """Of `force_orders`."""
 
 _ORDER = "format('%s %s %s %s, order %s', account, market, (order_time AT TIME ZONE 'UTC')::date, symbol, order_id)"
+_SUMS = ", ".join(column.name for column in daily_sums.c)
 
 
 class Broken(NamedTuple):
@@ -142,8 +157,9 @@ def broken(connection: Connection, accounts: Collection[str] = ()) -> dict[str, 
     }
     found = {}
     for law, query in LAWS.items():
+        own = query.replace(":order", _ORDER).replace(":sums", _SUMS)
         statement = text(f"""
-            SELECT count(*), min(words) FROM ({query.replace(":order", _ORDER)}) AS cases (account, words)
+            SELECT count(*), min(words) FROM ({own}) AS cases (account, words)
              WHERE :every OR account = ANY (CAST(:accounts AS text[]))
         """)  # noqa: S608 – made of our own text
         wanted = {name: values[name] for name in statement.compile().params}

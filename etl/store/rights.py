@@ -35,6 +35,8 @@ _BEYOND = text(r"""
 WRITER: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("force_orders", "quarantined_orders", "cooldowns", "identities"), ("SELECT", "INSERT", "UPDATE")),
     **dict.fromkeys(("weight_limits", "order_counts", "run_days", "newest_seals"), ("SELECT", "INSERT", "UPDATE")),
+    "order_days": ("SELECT", "INSERT", "UPDATE"),
+    "daily_sums": ("SELECT", "INSERT", "DELETE"),
     **dict.fromkeys(("account_markets", "instruments", "capital_flow_coverage"), ("SELECT", "INSERT", "UPDATE")),
     "export_marks": ("SELECT", "INSERT", "UPDATE"),
     **dict.fromkeys(("coverage", "spent_weight", "runs", "run_wallets"), ("SELECT", "INSERT", "UPDATE", "DELETE")),
@@ -62,6 +64,7 @@ WRITER: Mapping[str, tuple[str, ...]] = {
             *("effective_coverage", "watermarks", "own_watermarks", "coverage_gaps", "quarantined_days", "jobs"),
             *("unread_markets", "capital_flow_gaps", "income_gaps", "cost_gaps", "shared_weight", "alembic_version"),
             *("disputed_orders", "reconciliation_days", "fill_states", "unlinked_fees", "unread_fees"),
+            "computed_daily_sums",
         ),
         ("SELECT",),
     ),

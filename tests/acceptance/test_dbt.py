@@ -110,7 +110,7 @@ def test_the_project_builds_and_every_test_of_it_passes(dbt: Dbt, database_url: 
     fill(database_url, "1 hour")
     built = dbt("build")
     assert set(built.values()) == {"success", "pass"}, built
-    assert {"monthly_notional", "monthly_costs"} <= built.keys()
+    assert {"monthly_notional", "monthly_costs", "typed_orders"} <= built.keys()
     assert len(built) > 20
     with psycopg.connect(database_url) as admin:
         summed = admin.execute(
@@ -118,6 +118,8 @@ def test_the_project_builds_and_every_test_of_it_passes(dbt: Dbt, database_url: 
         )
         stored = admin.execute("SELECT count(*), sum(cum_quote), 2 FROM force_orders")
         assert summed.fetchall() == stored.fetchall()
+        typed = admin.execute("SELECT sum(notional), bool_and(is_exact) FROM analytics.typed_orders")
+        assert typed.fetchall() == admin.execute("SELECT sum(cum_quote), true FROM force_orders").fetchall()
         whole = admin.execute("SELECT DISTINCT month::text FROM analytics.monthly_notional WHERE is_complete")
         assert ("2026-07-01",) in whole.fetchall()
 

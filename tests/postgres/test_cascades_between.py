@@ -1,4 +1,4 @@
-"""`report_cascades_between`: in one pass the rows that the view has, of every span, pause and account."""
+"""`report_cascades_between`: in one pass the rows that the view has, of every span, pause and account; their orders."""
 
 from random import Random
 
@@ -49,6 +49,23 @@ def test_it_has_the_rows_of_the_view(bursts: Connection, pause: str, account: st
         assert (ours, only_one) == (theirs, 0), (since, until)
 
 
+@pytest.mark.parametrize("pause", ["0", "40 seconds", "1 day"])
+def test_the_orders_of_its_cascades_are_those_between_their_ends(bursts: Connection, pause: str) -> None:
+    bursts.execute(text("SELECT set_config('force_orders.cascade_pause', :pause, false)"), {"pause": pause})
+    for span in ("", f"'{iso(BEGAN + 9 * MINUTE)}', '{iso(BEGAN + 21 * MINUTE)}'"):
+        joined = f"""
+            SELECT c.account, c.market, c.started_at, c.orders AS cascade_orders, o.symbol, o.order_id, o.close_type,
+                   o.position_closed, o.order_time, o.quantity_ordered, o.quantity_filled, o.price, o.average_price,
+                   o.notional, o.quote_asset
+              FROM report_cascades_between({span}) AS c JOIN report_force_orders AS o USING (account, market)
+             WHERE o.order_time BETWEEN c.started_at AND c.ended_at
+        """
+        function = f"SELECT * FROM report_cascade_orders({span})"
+        ours, theirs, only_one = bursts.execute(text(SAME.format(function=function, view=joined))).one()
+        assert (ours, only_one) == (theirs, 0)
+        assert ours == 202 or span
+
+
 def test_without_a_span_it_has_every_cascade(bursts: Connection) -> None:
     ours, theirs = (
         bursts.scalar(text(f"SELECT sum(orders) FROM {name}"))
@@ -59,6 +76,7 @@ def test_without_a_span_it_has_every_cascade(bursts: Connection) -> None:
 
 def test_a_reader_of_the_views_needs_no_more_rights(bursts: Connection) -> None:
     may = text("SELECT has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc WHERE proname = :name")
-    assert bursts.scalar(may, {"name": "report_cascades_between"}) is True
-    reads = text("SELECT pg_get_functiondef('report_cascades_between'::regproc)")
-    assert " force_orders " not in bursts.scalar(reads)
+    for name in ("report_cascades_between", "report_cascade_orders"):
+        assert bursts.scalar(may, {"name": name}) is True
+        reads = text(f"SELECT pg_get_functiondef('{name}'::regproc)")
+        assert " force_orders " not in bursts.scalar(reads)

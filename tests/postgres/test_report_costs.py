@@ -2,15 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
+from etl.core.completeness import Period
 from etl.core.planning import Rules
 from etl.core.timeline import DAY, Window
 from etl.reporting.queries import read_report
+from etl.reporting.statement import read_statement
 from tests.postgres.reported import at, found, write
 
 T = 1_788_264_000_000
@@ -22,7 +25,7 @@ SCOPE = "'main', 'usdm', 'BTCUSDT'"
 
 @pytest.fixture(autouse=True)
 def report_says_the_same(connection: Connection) -> Iterator[None]:
-    """Whatever a test stores, the report sums it up as the view does."""
+    """Whatever a test stores, report and statement sum it up as the view does."""
     yield
     connection.commit()
     rules = Rules(now=T + DAY, settle_lag=600_000, keeps=90 * DAY, widest=7 * DAY)
@@ -31,12 +34,18 @@ def report_says_the_same(connection: Connection) -> Iterator[None]:
     for row in report.costs:
         totals[row.asset] += sum(filter(None, (row.realized_pnl, row.commission, row.clearance_fee)), Decimal(0))
     view = found(connection, "report_costs")
+    connection.rollback()
     expected: dict[str, Decimal] = defaultdict(Decimal)
     for own in view:
         expected[own["asset"] or "unknown"] += own["total"] or 0
     assert {asset: total for asset, total in totals.items() if total} == {a: t for a, t in expected.items() if t}
     reasons = {own["order_id"]: own["incomplete_because"] for own in view}
     assert Counter({row.incomplete_because: row.orders for row in report.cost_states}) == Counter(reasons.values())
+    of_three_days = Period(date(2026, 8, 31), date(2026, 9, 2))
+    stated = read_statement(connection, of_three_days, "UTC", ["main"], [], "1").costs or []
+    assert {row.asset or "unknown": row.total for row in stated if row.total} == {a: t for a, t in totals.items() if t}
+    assert {row.is_complete for row in stated} <= {all(own["is_complete"] for own in view)}
+    assert bool(stated) == bool(view)
 
 
 def filled(connection: Connection, **changes: str | None) -> None:

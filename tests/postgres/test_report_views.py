@@ -25,7 +25,7 @@ VIEWS = (
     ),
     *("report_runs", "report_scopes", "report_slippage", "report_symbols"),
     *("report_gaps", "report_jobs", "report_quarantine", "report_revisions", "report_verifications"),
-    "report_run_wallets",
+    *("report_run_wallets", "report_order_counts"),
     *("report_watermarks", "report_force_orders_as_of", "report_daily_as_of"),
     *("report_symbols_as_of", "report_cascades_as_of"),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from etl.core.completeness import CalendarDay, DayState
 from etl.core.statement import (
+    CostLine,
     ExportFile,
     GapLine,
     MarketLine,
@@ -56,6 +57,12 @@ def stated(accounts: Sequence[str] = ("main",), **changes: Any) -> Statement:
         orders=[
             OrderLine(account, "usdm", "ADL", "USDT", 12_345, Decimal("98765432109876543210.123456789"), 2),
             OrderLine(account, "usdm", "UNKNOWN", None, 1, None, 1),
+        ],
+        costs=[
+            CostLine(
+                *(account, "usdm", "USDT", Decimal("-1234.5678901"), Decimal("-0.25"), None, Decimal("-1234.8178901")),
+                *(False, "2 orders: fills not read"),
+            ),
         ],
         export=ExportFile("orders.csv", 1_234, DIGEST),
         origin=Origin(AT, "2026-09-21 13:33:20", "auditee", "host", "1.2.3", "0022", "16.1"),

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from datetime import date
+from decimal import Decimal
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -22,7 +23,9 @@ from etl.core.statement import (
     stated_period,
 )
 from etl.core.timeline import iso
+from etl.reporting.report_data import Cost, CostState
 from etl.reporting.statement import user_name
+from etl.reporting.statement_costs import cost_lines
 from etl.reporting.statement_html import statement_page
 from etl.reporting.statement_json import document, encoded, identify
 from etl.reporting.statement_sections import facts, legend, sections
@@ -191,6 +194,39 @@ def test_what_there_is_none_of_is_said() -> None:
     for nothing in ("No account is known.", "None.", "No day is sealed.", "No order is stored of the period."):
         assert nothing in text
     assert "Nothing is known of lost." in text_of(page(accounts=["lost"], days=[]))
+
+
+def test_costs_that_were_never_read_are_not_nothing() -> None:
+    assert "Costs are not read" in text_of(page(costs=None))
+    assert "No order of the period cost anything." in text_of(page(costs=[]))
+    assert document(stated(costs=None))["costs"] is None
+    assert document(stated(costs=[]))["costs"] == []
+
+
+def test_a_cost_line_is_complete_where_all_of_its_market_is_known() -> None:
+    def cost(market: str, asset: str, *amounts: str | None) -> Cost:
+        sums = (None if one is None else Decimal(one) for one in amounts)
+        return Cost("main", market, "*", "USDT", "LIQUIDATION", "2026-09", asset, *sums)
+
+    def state(market: str, why: str | None, orders: int) -> CostState:
+        return CostState("main", market, "*", "USDT", "LIQUIDATION", "2026-09", why, orders)
+
+    amounts = [
+        *(cost("usdm", "USDT", "-5.5", "-1", None), cost("usdm", "USDT", "-0.25", None, None)),
+        *(cost("usdm", "BNB", None, "-0.001", None), cost("coinm", "BTC", "-1", None, "-0.5")),
+    ]
+    states = [state("usdm", None, 3), state("usdm", "fills not read", 2), state("coinm", None, 1)]
+    states += [state("margin", "fills not available", 1)]
+    why, lost = "2 orders: fills not read", "1 order: fills not available"
+    assert [tuple(map(str, line[1:])) for line in cost_lines(amounts, states, {})] == [
+        ("usdm", "BNB", "None", "-0.001", "None", "-0.001", "False", why),
+        ("usdm", "USDT", "-5.75", "-1", "None", "-6.75", "False", why),
+        ("coinm", "BTC", "-1", "None", "-0.5", "-1.5", "True", "None"),
+        ("margin", "None", "None", "None", "None", "None", "False", lost),
+    ]
+    assert cost_lines(amounts, states[2:3], {("main", "coinm"): 1})[-1].incomplete_because == (
+        "1 clearance fee without a force order"
+    )
 
 
 def test_the_legend_explains_the_letters_that_are_there() -> None:

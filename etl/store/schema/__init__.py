@@ -12,10 +12,12 @@ from etl.store.schema.income import income, income_coverage
 from etl.store.schema.mark_prices import mark_prices
 from etl.store.schema.orders import (
     ORDER_SOURCES,
+    daily_sums,
     force_order_revisions,
     force_orders,
     instruments,
     order_counts,
+    order_days,
     quarantined_orders,
 )
 from etl.store.schema.reconciliations import (
@@ -42,6 +44,7 @@ __all__ = [
     "capital_flows",
     "cooldowns",
     "coverage",
+    "daily_sums",
     "decisions",
     "export_marks",
     "fill_checks",
@@ -56,6 +59,7 @@ __all__ = [
     "metadata",
     "newest_seals",
     "order_counts",
+    "order_days",
     "probe_results",
     "quarantined_orders",
     "reconciled_days",

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -84,7 +85,7 @@ force_orders = Table(
         "(source = 'archive') = (archive_file_id IS NOT NULL) AND (source = 'archive') = (time_precision = 's')",
         name="archive_file_id",
     ),
-    Index(None, "account", "order_time"),
+    Index(None, "account", "order_time", postgresql_include=["market"]),
     Index(
         "force_orders_archived_idx",
         *("account", "market", "order_time"),
@@ -100,6 +101,30 @@ order_counts = Table(
     Column("close_type", Text, primary_key=True),
     Column("orders", BigInteger, nullable=False),
     CheckConstraint("orders >= 0", name="orders"),
+)
+
+order_days = Table(
+    "order_days",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in ("account", "market")),
+    Column("day", Date, primary_key=True),
+    Column("is_summed", Boolean, nullable=False, server_default="false"),
+    Index(
+        "order_days_marked_idx",
+        *("account", "market", "day"),
+        postgresql_where=text("NOT is_summed AND market NOT IN ('coinm', 'pm-coinm')"),
+    ),
+)
+
+daily_sums = Table(
+    "daily_sums",
+    metadata,
+    *(Column(name, Text, primary_key=True) for name in ("account", "market")),
+    Column("day", Date, primary_key=True),
+    *(Column(name, Text, primary_key=True) for name in ("symbol", "close_type")),
+    Column("orders", BigInteger, nullable=False),
+    *(Column(name, Numeric) for name in ("quantity_filled", "notional", "improvement_bps", "largest_notional")),
+    Column("quantity_unfilled", Numeric),
 )
 
 force_order_revisions = Table(
