@@ -8,6 +8,7 @@ from threading import Event
 from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
 from etl.core.findings import Finding, Verdict
+from etl.core.hints import HintRequest
 from etl.core.markets.market import Pager
 from etl.core.numbered_walk import numbered_walk
 from etl.core.observations import Observations
@@ -217,7 +218,9 @@ class WalkRunner:
         self._failures.failed(current.wallet, error)
 
 
-def _call(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:
+def _call(client: ExchangeClient, request: PageRequest | SymbolsRequest | HintRequest) -> Callable[[], Reply]:
     if isinstance(request, SymbolsRequest):
         return client.symbols
+    if isinstance(request, HintRequest):
+        return lambda: client.hint(request.window)
     return lambda: client.page(request)
