@@ -260,7 +260,11 @@ class Run:
             hints = HintTrust() if listed is not None and not listed.needs_symbol else None
             observations = {
                 symbol: Observations(
-                    TruncationSide(), limits, Retention(rules.keeps, rules.now), symbols, hints if symbol is None else None
+                    TruncationSide(),
+                    limits,
+                    Retention(rules.keeps, rules.now),
+                    symbols,
+                    hints if symbol is None else None,
                 )
                 for symbol in {target.symbol for target in targets}
             }

@@ -76,7 +76,11 @@ def wrong_hints(draw: st.DrawFn) -> Callable[[Window], Hint | None]:
 
 @walks
 @given(
-    world=worlds(), scenario=scenarios, hint=wrong_hints(), is_right=st.booleans(), most_in_doubt=st.sampled_from([1, 8])
+    world=worlds(),
+    scenario=scenarios,
+    hint=wrong_hints(),
+    is_right=st.booleans(),
+    most_in_doubt=st.sampled_from([1, 8]),
 )
 def test_a_hint_however_wrong_leaves_the_same_proof_and_the_same_rows(
     world: tuple[list[Row], Server],
@@ -89,9 +93,7 @@ def test_a_hint_however_wrong_leaves_the_same_proof_and_the_same_rows(
     exchange = Exchange(rows, scenario, server=server, hint=hint)
     if is_right:
         exchange.hint = lambda window: Hint(window.start, [row.time for row in rows])
-    findings = drive(
-        exchange, [Target(w, w) for w in divide(SPAN, WIDEST)], observations(HintTrust()), most_in_doubt
-    )
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, WIDEST)], observations(HintTrust()), most_in_doubt)
     assert missing_from_what_is_proven(exchange, findings) == []
     assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
     if server == Server():
