@@ -203,7 +203,7 @@ class _Walk:
         return [Piece(one.window, foretold=one.orders) for one in sorted(told, key=lambda one: not one.orders)]
 
     def _is_misled(self, piece: Piece, page: Page | None) -> bool:
-        """Whether a hint was wrong, so that the pieces which it made and which are left are not requested as they are."""
+        """Whether a hint was wrong, so that its other pieces are not requested as they are."""
         rows = rows_foretold(self._dialogue.limits.limit)
         if self._hints is None or page is None or not 0 < piece.foretold <= rows:
             return False
