@@ -59,7 +59,7 @@ def _read(
         first, end = date.fromordinal(stretch.start), date.fromordinal(stretch.end)
         values = {"account": account, "market": market, "first": first, "end": end}
         with connection.execute(query, values, execution_options=options) as found:
-            for chunk in found.partitions():
+            for chunk in found.partitions(CHUNK_ROWS):
                 yield from (_order(row, names) for row in chunk)
 
 
