@@ -88,8 +88,10 @@ def seal_corrections(
     `written` and `changes` are what `orders.upsert` was given and what it returned. A day that did not hold what its
     seal says before these changes keeps its seal: a correction must not cover up what somebody else changed.
     """
+    if not sealed:
+        return
     corrected = [key for key, change in changes.items() if change is not Change.INSERTED]
-    former = stored_orders.before_last_change(connection, account, market, corrected) if sealed and corrected else []
+    former = stored_orders.before_last_change(connection, account, market, corrected) if corrected else []
     new_days = {to_datetime(order.order_time).date() for order in written if order.key in changes}
     days = sealed & (new_days | {order.day for order in former})
     if not days or is_cut(connection, account, market):
