@@ -45,7 +45,7 @@ def main(base_url: str, database_url: str, since: int, until: int, key: str, sec
 def read(session: requests.Session, endpoint: str, secret: str, start: int, end: int) -> list[dict[str, Any]]:
     found: dict[tuple[str, int], dict[str, Any]] = {}
     while True:
-        query = f"startTime={start}&endTime={end}&limit=100&timestamp={time.time_ns() // 1_000_000}"
+        query = f"startTime={start}&endTime={end}&limit=100&recvWindow=60000&timestamp={time.time_ns() // 1_000_000}"
         signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         page = json.loads(session.get(f"{endpoint}?{query}&signature={signature}").content)
         found.update(((row["symbol"], row["orderId"]), row) for row in page)
