@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from etl.core.seals import DEEPEST, SEALED_COLUMNS, canonical, row_of
 from etl.store.canonical_form import canonical_form
-from tests.unit.test_seals import JSON
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
 
 COLUMNS: dict[str, Any] = {name: f'{name} Ä\u2028\x7f"' for name in SEALED_COLUMNS} | {
     "order_id": -(1 << 63),
