@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import budget, bulk, capacity, growth, latency, market_weight, nightly, weight
+from benchmarks import budget, bulk, capacity, fleet, growth, latency, market_weight, nightly, weight
 from benchmarks.places import ROOT, server
 from benchmarks.table import markdown, table, write
 
@@ -22,6 +22,7 @@ SECTIONS = {
     "markets": market_weight.figures,
     "nightly": nightly.figures,
     "bulk": bulk.figures,
+    "fleet": fleet.figures,
     "latency": latency.figures,
     "budget": budget.figures,
     "capacity": capacity.figures,
