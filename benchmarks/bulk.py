@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-from benchmarks.places import ORDERS_ALONE, Cost, database, measured, ours, rows, simulator
+from benchmarks.places import ORDERS_ALONE, PLENTY, Cost, database, measured, ours, rows, simulator
 from benchmarks.rounds import ROUNDS, ratio, seconds, spread
 from benchmarks.table import Figure
 from etl.core.markets import USDM, market_named
@@ -26,9 +26,9 @@ PAGE = 100
 MARKETS_READ = {USDM: ORDERS, "coinm": 20_000, "pm-usdm": 20_000, "pm-coinm": 20_000}
 """The markets of futures, each with about so many orders."""
 
-_BOTH = {"markets": "usdm,coinm"}
-_PORTFOLIO = _BOTH | {"portfolio_margin_from": "always"}
-HOSTS: dict[str, dict[str, str]] = {USDM: {}, "coinm": _BOTH, "pm-usdm": _PORTFOLIO, "pm-coinm": _PORTFOLIO}
+_BOTH: dict[str, object] = {"markets": "usdm,coinm"}
+_PORTFOLIO = _BOTH | {"portfolio_margin_from": "always", "papi_weight_limit": PLENTY}
+HOSTS: dict[str, dict[str, object]] = {USDM: {}, "coinm": _BOTH, "pm-usdm": _PORTFOLIO, "pm-coinm": _PORTFOLIO}
 """The switches with which the simulator serves a market."""
 
 CPU: dict[str, Callable[[Cost], float]] = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from etl.core.seals import DEEPEST, SEALED_COLUMNS, canonical, row_of
+from etl.core.seals import DEEPEST, canonical, row_of
 
 
 class _FractionError(Exception):
@@ -24,13 +24,13 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical_form(columns: Mapping[str, Any], raw: str) -> str:
-    """One order: its columns by name, decimals and times already as the digits of the canonical form, and its row.
+    """One order: its sealed columns by name, decimals and times already as the digits of the canonical form, and its row.
 
     A row with a number that msgspec does not keep exact, or nested too deeply, is left to the definition.
     """
     if raw.count("{") + raw.count("[") <= DEEPEST:
         try:
-            return _encode({name: columns[name] for name in SEALED_COLUMNS} | {"raw": _decode(raw)}).decode()
+            return _encode({**columns, "raw": _decode(raw)}).decode()
         except (_FractionError, msgspec.MsgspecError, ValueError):
             pass
     return canonical(columns, row_of(raw))
