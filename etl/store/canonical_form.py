@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical_form(columns: Mapping[str, Any], raw: str) -> str:
-    """One order: its sealed columns by name, decimals and times already as the digits of the canonical form, and its row.
+    """One order: its sealed columns by name, decimals and times as the digits of the canonical form, and its row.
 
     A row with a number that msgspec does not keep exact, or nested too deeply, is left to the definition.
     """
