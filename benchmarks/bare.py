@@ -18,7 +18,7 @@ WEEK_MS = 7 * 86_400_000
 
 def main(base_url: str, database_url: str, key: str, secret: str) -> None:
     now = time.time_ns() // 1_000_000
-    query = f"startTime={now - WEEK_MS + 1_000}&endTime={now}&limit=100&timestamp={now}"
+    query = f"startTime={now - WEEK_MS + 1_000}&endTime={now}&limit=100&recvWindow=60000&timestamp={now}"
     signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
     answer = requests.get(
         f"{base_url}/fapi/v1/forceOrders?{query}&signature={signature}", headers={"X-MBX-APIKEY": key}, timeout=30

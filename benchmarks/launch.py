@@ -32,7 +32,8 @@ def main(timeout_s: int, commands: list[list[str]]) -> None:
     wall = time.perf_counter() - began
     codes = [os.waitstatus_to_exitcode(status) for _, status, _ in ended]
     peaks = [usage.ru_maxrss / 1024 for _, _, usage in ended]
-    print(json.dumps({"wall": wall, "codes": codes, "peaks_mb": peaks, "expired": bool(expired)}))
+    cpu = sum(usage.ru_utime + usage.ru_stime for _, _, usage in ended)
+    print(json.dumps({"wall": wall, "cpu": cpu, "codes": codes, "peaks_mb": peaks, "expired": bool(expired)}))
 
 
 def joined(commands: list[list[str]]) -> list[subprocess.Popen[bytes]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.table import Figure
 from benchmarks.weight import NOW, SPAN
-from etl.core.dialogue import Reply, Steps, SymbolsRequest
+from etl.core.dialogue import Reply, Steps
 from etl.core.doubts import Doubts
 from etl.core.markets import MARKETS
 from etl.core.markets.market import Market, Pager
@@ -68,7 +68,7 @@ class Reading:
                 doubts.add(steps, step.is_settled)
             if step.request is None:
                 return
-            reply = PAIRS if isinstance(step.request, SymbolsRequest) else self.answer(step.request)
+            reply = PAIRS if not isinstance(step.request, PageRequest) else self.answer(step.request)
 
     def read(self, targets: Sequence[Target]) -> None:
         limits = PageLimits(GREATEST_LIMIT, self.market.default_limit)

@@ -1,15 +1,15 @@
 """A nightly run with nothing new to store: the whole process, from its start to its end."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
 from benchmarks.places import ORDERS_ALONE, Cost, database, measured, ours, simulator
+from benchmarks.rounds import ROUNDS, ratio, seconds
 from benchmarks.table import Figure
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 
-ROUNDS = 7
 MILLIONS = 2
 
 FILLER = f"""
@@ -30,35 +30,49 @@ WINDOWS = """
 """
 
 
+PARTS: dict[str, dict[str, int]] = {
+    "the list of all orders": {"cost_weight": 0},
+    "fills and income": {"reconcile_days": 0},
+    "all of them": {},
+}
+"""What a night reads besides force orders, and the settings that leave the rest out."""
+
+
 def figures(server: str) -> Iterator[Figure]:
-    """The best of several pairs of runs, the bare script first."""
+    """Rounds of the bare script and our nights, each after the other."""
     with simulator(profile="quiet") as url, database(server) as place:
         ours(url, place, "sync", retention_days=90)
-        whole = min((ours(url, place, "sync", retention_days=90) for _ in range(ROUNDS)), key=lambda cost: cost.wall)
-        empty, below = best(url, place)
+        below, alone, *others = rounds(url, place)
         with psycopg.connect(place, autocommit=True) as connection:
             connection.execute(FILLER)
             connection.execute(WINDOWS)
             connection.execute("VACUUM ANALYZE")
-        full, _ = best(url, place)
-    what = "nightly job, everything up to date, whole process"
-    yield Figure(what, f"{empty.wall:.2f} s", f"{below.wall:.2f} s", empty.wall / below.wall, "ratio ≤ 1.3")
-    yield Figure("… with income and the list of all orders", f"{whole.wall:.2f} s", f"{empty.wall:.2f} s")
-    yield Figure("… peak memory", f"{empty.peak_mb:.0f} MB", f"{below.peak_mb:.0f} MB", None, "≤ 90 MB")
-    yield Figure(
-        f"… on {MILLIONS} million rows and 1,000 windows, beside itself on few",
-        f"{full.wall:.2f} s",
-        f"{empty.wall:.2f} s",
-        full.wall / empty.wall,
-        "ratio ≤ 1.1",
-    )
-    helps = min(measured([sys.executable, "-m", "etl", "--help"]).wall for _ in range(ROUNDS))
-    yield Figure("force-orders --help", f"{helps:.2f} s", aim="≤ 0.3 s")
+        _, full, *_ = rounds(url, place)
+    yield from compared("nightly job, everything up to date, whole process", alone, below, "ratio ≤ 1.2")
+    own, bare = (f"{max(cost.peak_mb for cost in costs):.0f} MB" for costs in (alone, below))
+    yield Figure("… peak memory", own, bare, None, "≤ 60 MB")
+    for part, costs in zip(PARTS, others, strict=True):
+        yield from compared(f"… with {part}, beside a night without", costs, alone, "")
+    what = f"… on {MILLIONS} million rows and 1,000 windows, beside itself on few"
+    yield from compared(what, full, alone, "ratio ≤ 1.1")
+    helps = [measured([sys.executable, "-m", "etl", "--help"]).wall for _ in range(ROUNDS)]
+    yield Figure("force-orders --help", seconds(helps), aim="≤ 0.3 s")
 
 
-def best(url: str, place: str) -> tuple[Cost, Cost]:
-    above, below = [], []
+def rounds(url: str, place: str) -> list[list[Cost]]:
+    """What the bare script, a night of force orders alone, and a night with each of the other parts cost."""
+    nights = [ORDERS_ALONE, *PARTS.values()]
+    costs: list[list[Cost]] = [[] for _ in range(1 + len(nights))]
     for _ in range(ROUNDS):
-        below.append(measured([sys.executable, "-m", "benchmarks.bare", url, place, DEMO_KEY, DEMO_SECRET]))
-        above.append(ours(url, place, "sync", retention_days=90, **ORDERS_ALONE))
-    return min(above, key=lambda cost: cost.wall), min(below, key=lambda cost: cost.wall)
+        bare = [sys.executable, "-m", "benchmarks.bare", url, place, DEMO_KEY, DEMO_SECRET]
+        costs[0].append(measured(bare, None, place))
+        for number, settings in enumerate(nights, 1):
+            costs[number].append(ours(url, place, "sync", retention_days=90, **settings))
+    return costs
+
+
+def compared(what: str, above: Sequence[Cost], below: Sequence[Cost], aim: str) -> Iterator[Figure]:
+    walls, floors = [cost.wall for cost in above], [cost.wall for cost in below]
+    yield Figure(f"{what}, wall", seconds(walls), seconds(floors), ratio(walls, floors), aim)
+    own, bare = ([cost.cpu + cost.server_cpu for cost in costs] for costs in (above, below))
+    yield Figure("… CPU, with the database server's", seconds(own), seconds(bare), ratio(own, bare))

@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from benchmarks.server_cpu import server_cpu
 from etl.embedded.server import EmbeddedPostgres
 from etl.settings.model import Settings
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
@@ -44,20 +45,26 @@ def orders_alone(settings: Settings) -> Settings:
     )
 
 
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Byte code is kept, as where the program is installed."""
+
 _numbers = count()
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What programs joined by pipes cost: seconds of wall time, and the peak memory of each in megabytes.
+    """What programs joined by pipes cost: seconds of wall and CPU time, and the peak memory of each in megabytes.
 
-    `said` is what they wrote to stderr, and the last of them to stdout; `failure` says why one failed, or is empty.
+    `server_cpu`: seconds that the database server worked meanwhile. `said` is what they wrote to stderr, and the last
+    of them to stdout; `failure` says why one failed, or is empty.
     """
 
     wall: float
     peaks_mb: tuple[float, ...]
     said: str
     failure: str = ""
+    cpu: float = 0.0
+    server_cpu: float = 0.0
 
     @property
     def peak_mb(self) -> float:
@@ -79,12 +86,17 @@ def launched(commands: Sequence[Sequence[str]], environment: Mapping[str, str], 
     failure = f"ended with {found['codes']}: {complaint[:200]}" if any(found["codes"]) else ""
     if found["expired"]:
         failure = f"no end after {TIMEOUT_S} s"
-    return Cost(found["wall"], tuple(found["peaks_mb"]), text, failure)
+    return Cost(found["wall"], tuple(found["peaks_mb"]), text, failure, found["cpu"])
 
 
-def measured(words: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
-    """Run a program to its end; it must end with 0."""
-    cost = launched([words], {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})})
+def measured(
+    words: Sequence[str], environment: Mapping[str, str] | None = None, database_url: str | None = None
+) -> Cost:
+    """Run a program to its end; it must end with 0. `database_url`: of the server whose CPU time counts, too."""
+    before = server_cpu(database_url) if database_url else 0.0
+    cost = launched([words], {**os.environ, **COMPILED, "PYTHONPATH": str(ROOT), **(environment or {})})
+    if database_url:
+        cost = replace(cost, server_cpu=server_cpu(database_url) - before)
     if cost.failure:
         raise RuntimeError(f"{' '.join(words[:4])} … {cost.failure}")
     return cost
@@ -155,6 +167,7 @@ def ours(url: str, database_url: str, *arguments: str, **settings: object) -> Co
             "BINANCE_API_SECRET": DEMO_SECRET,
             **own,
         },
+        database_url,
     )
 
 

@@ -187,6 +187,7 @@ def _job_ms(place: str, url: str, accounts: tuple[Account, ...], directory: Path
             for number, one in enumerate(accounts):
                 job = ClaimedJob(Job(one.name, "default", is_last=True), 10_000_000 + number, 0)
                 times += [_timed(partial(context.run_job, job))] * night
+        context.connections.close()
     return min(times)
 
 

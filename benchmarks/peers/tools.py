@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.places import ORDERS_ALONE, PLENTY, ROOT, Cost, database, launched
+from benchmarks.places import COMPILED, ORDERS_ALONE, PLENTY, ROOT, Cost, database, launched
 from etl import __version__
 from etl.simulator.accounts import DEMO_KEY, DEMO_SECRET
 
@@ -47,7 +47,7 @@ class Tool:
 
 def run(tool: Tool, job: Job) -> Cost:
     """Run the tool's programs to their end, or to the end of patience."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | COMPILED
     return launched(tool.programs(job), environment | tool.environment(job), job.directory)
 
 
@@ -66,6 +66,7 @@ def peers() -> list[Tool]:
     """The peers, installed. Raises CalledProcessError where pip cannot."""
     return [
         Tool(installed("dlt"), "dlt.force_orders", script("dlt"), dlt_environment),
+        Tool(installed("sdk"), "sdk_orders", script("sdk")),
         Tool(installed("ccxt"), "ccxt_orders", script("ccxt")),
         Tool(installed("singer"), "singer.force_orders", singer_programs),
     ]

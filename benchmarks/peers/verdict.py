@@ -16,7 +16,7 @@ from psycopg import sql
 
 from etl.simulator.orders import close_type_of
 
-DECIMALS = frozenset({"price", "avgPrice", "stopPrice", "origQty", "executedQty", "cumQuote"})
+DECIMALS = frozenset({"price", "avgPrice", "stopPrice", "origQty", "executedQty", "cumQuote", "cumBase"})
 ALIASES = {"ordertime": "time"}
 CLOSE_TYPES = ("closetype", "autoclosetype")
 EPOCH = datetime.fromtimestamp(0, UTC)

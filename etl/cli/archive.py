@@ -16,7 +16,7 @@ from etl.core.wallets import Wallet
 from etl.errors import ConfigError
 from etl.exchange.clock import local_now
 from etl.reporting.archive_lines import files_table, import_lines, plan_lines, quota_lines
-from etl.runs import composition, from_settings
+from etl.runs import composition_by_hand, from_settings
 from etl.runs.archive_preview import plan_archives
 from etl.runs.spans import SpanText
 from etl.store import archive_files
@@ -78,7 +78,7 @@ def archive_request(
         what = f"{many(plan.asks, 'file')} will be asked for, which the exchange counts against the month's quota"
         confirm(what, yes=yes)
     with stop_signals() as stop, show_waits():
-        summary = composition.request_archives(settings, keys, plan, stop)
+        summary = composition_by_hand.request_archives(settings, keys, plan, stop)
     with keep_exit_code():
         for result in summary.results:
             for line in import_lines(result):

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from etl.cli.garbage import keep_imports
+
 
 class LazyGroup(click.Group):
     """Takes its commands as {name: summary}; the command `x` is the attribute `x` of the module `etl.cli.x`.
@@ -22,4 +24,6 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and getattr(import_module(f"etl.cli.{name}"), str(name)), rest
+        command = command and getattr(import_module(f"etl.cli.{name}"), str(name))
+        keep_imports()
+        return name, command, rest

@@ -10,7 +10,7 @@ from etl.cli.console import keep_exit_code, print_line, print_stderr, print_tabl
 from etl.cli.options import examples, load_settings
 from etl.commands.probe import probe_spec
 from etl.reporting.probe_report import LEGEND, probe_json, probe_line, probe_table
-from etl.runs import composition
+from etl.runs import composition_by_hand
 
 
 @click.command(
@@ -33,7 +33,7 @@ def probe(context: click.Context, account: tuple[str, ...], market: tuple[str, .
     spec = probe_spec(settings, account, market)
     print_stderr(spec.cost)
     with stop_signals() as stop, show_waits():
-        summary = composition.probe(settings, spec.keys, spec.markets, __version__, stop)
+        summary = composition_by_hand.probe(settings, spec.keys, spec.markets, __version__, stop)
     with keep_exit_code():
         if as_json:
             print_line(json.dumps(probe_json(summary.reports, __version__), indent=2))

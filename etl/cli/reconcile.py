@@ -12,7 +12,7 @@ from etl.commands.reconcile import reconcile_spec
 from etl.core.text import printable
 from etl.reporting.reconcile_json import reconcile_json
 from etl.reporting.reconcile_lines import discrepancy_table, reconcile_lines
-from etl.runs import composition
+from etl.runs import composition_by_hand
 from etl.runs.spans import SpanText
 
 
@@ -45,7 +45,7 @@ def reconcile(
     settings = load_settings(context)
     spec = reconcile_spec(settings, account, SpanText(since, until), market)
     with stop_signals() as stop:
-        summary, done = composition.reconcile(settings, spec, stop, show_progress())
+        summary, done = composition_by_hand.reconcile(settings, spec, stop, show_progress())
     with keep_exit_code():
         if as_json:
             print_line(json.dumps(reconcile_json(summary, done), indent=2))

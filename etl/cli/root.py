@@ -11,6 +11,7 @@ import click
 
 from etl import __version__, logs
 from etl.cli.console import print_line, print_stderr, stdout_errors
+from etl.cli.garbage import collect_no_imports
 from etl.cli.lazy_group import LazyGroup
 from etl.cli.options import examples
 from etl.cli.streams import repair_streams
@@ -85,6 +86,7 @@ def _warn_about_unknown_variables() -> None:
 
 def main() -> None:
     """The installed command."""
+    collect_no_imports()
     repair_streams()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # else SIGTERM would end it with 143 and no message
     sys.exit(run(sys.argv[1:]))

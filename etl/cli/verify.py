@@ -9,10 +9,10 @@ from etl.cli.console import keep_exit_code, print_line, print_tables, show_progr
 from etl.cli.options import examples, load_settings
 from etl.cli.runs import print_faults
 from etl.commands.verify import verify_spec
-from etl.reporting.lines import verify_lines
 from etl.reporting.run_tables import difference_table, unread_table
 from etl.reporting.verify_json import verify_json
-from etl.runs import composition
+from etl.reporting.verify_lines import verify_lines
+from etl.runs import composition_by_hand
 from etl.runs.spans import SpanText
 
 
@@ -49,7 +49,7 @@ def verify(
     settings = load_settings(context)
     spec = verify_spec(settings, account, SpanText(since, until), size, market, repair=repair)
     with stop_signals() as stop:
-        summary, done = composition.verify(settings, spec, stop, show_progress())
+        summary, done = composition_by_hand.verify(settings, spec, stop, show_progress())
     with keep_exit_code():
         if as_json:
             print_line(json.dumps(verify_json(summary, done), indent=2))

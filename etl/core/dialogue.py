@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from etl.core.findings import Finding, Verdict
+from etl.core.hints import Hint, HintRequest
 from etl.core.observations import Observations
 from etl.core.orders import CloseType, Order
 from etl.core.page_limits import Doubt
@@ -33,13 +34,13 @@ class Step:
     """
 
     findings: tuple[Finding, ...]
-    request: PageRequest | SymbolsRequest | None
+    request: PageRequest | SymbolsRequest | HintRequest | None
     is_settled: Callable[[], bool] | None = None
     unseen: tuple[Order, ...] = ()
     """Orders of the last response that the walk had not seen before."""
 
 
-Reply = Answer | frozenset[str] | None
+Reply = Answer | frozenset[str] | Hint | None
 Steps = Generator[Step, Reply, None]
 
 
@@ -117,6 +118,13 @@ class Dialogue:
             raise TypeError("symbols were requested, not a page")
         return listed
 
+    def hint(self, window: Window) -> Generator[Step, Reply, Hint | None]:
+        """Where the orders of a window lie, as another list shows it; None where there is no such list."""
+        hint = yield self.step(HintRequest(window))
+        if not isinstance(hint, Hint | None):
+            raise TypeError("a hint was requested, not a page")
+        return hint
+
     def prove(self, window: Window, pages: Sequence[Page], symbol: str | None = None) -> None:
         """Find what whole pages prove, as far as the exchange keeps it."""
         claimed = window.intersect(self._claim)
@@ -131,7 +139,9 @@ class Dialogue:
         if claimed is not None:
             self._findings.append(Finding(claimed, verdict, symbol or self.scope))
 
-    def step(self, request: PageRequest | SymbolsRequest | None, is_settled: Callable[[], bool] | None = None) -> Step:
+    def step(
+        self, request: PageRequest | SymbolsRequest | HintRequest | None, is_settled: Callable[[], bool] | None = None
+    ) -> Step:
         """The next step, with all that was found since the last one."""
         findings, unseen = tuple(self._findings), self._unseen
         self._findings, self._unseen = [], ()

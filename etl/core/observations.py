@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from etl.core.hints import HintTrust
 from etl.core.page_limits import PageLimits
 from etl.core.retention import Retention
 
@@ -44,3 +45,5 @@ class Observations:
     retention: Retention
     symbols: set[str] = field(default_factory=set)
     """The symbols that the database or a page has shown: the exchange's list may lack those it has delisted."""
+    hints: HintTrust | None = None
+    """None: there is no list that could give hints."""

@@ -3,7 +3,7 @@
 A walk does no I/O, and it assumes nothing about the order of rows, about which rows a truncated page keeps, or about
 whether the ends of a window are inclusive. Only a page that answers the question and cannot be truncated proves an
 interval, and only exactly the interval that was requested. A full page proves nothing; its times only show where to cut
-next.
+next. Of a busy window a hint may tell that beforehand (see `hints`), for many cuts at once.
 
 Bound: every page that proves nothing is either cut into two smaller pieces or ends in a split by symbol. Pieces on one
 level are disjoint, so an order lies in at most three of them (a request reaches a millisecond beyond its window on
@@ -18,15 +18,19 @@ from dataclasses import dataclass, replace
 from etl.core.crowds import prove_crowd
 from etl.core.dialogue import Dialogue, Received, Reply, Step, Steps
 from etl.core.findings import Verdict
+from etl.core.hints import foretold, rows_foretold
 from etl.core.observations import Observations
 from etl.core.page_limits import Doubt
 from etl.core.paging import Answer, Page, Refusal
 from etl.core.retention import MARGIN
 from etl.core.timeline import Window, clip, merge, subtract
-from etl.core.window_splitting import NARROWEST, Piece, cut, halve
+from etl.core.window_splitting import NARROWEST, Piece, cut, halve, joined
 
 LEVELS = 64
 """More than the cuts from a whole window down to a millisecond: 32 that follow the rows, and 7 days are 2^29.2 ms."""
+
+FULL_PAGES = 2
+"""So many full pages make a window busy: from then on a hint is worth its request."""
 
 Pieces = Generator[Step, Reply, list[Piece]]
 """Requests, and then the pieces that are to be requested next."""
@@ -69,6 +73,8 @@ class _Walk:
         self._target = target
         self._by_symbol = by_symbol
         self._truncation_side = observations.truncation_side
+        self._hints = observations.hints
+        self._full_pages = 0
         claim = Window(target.requested.start, target.need.end)
         self._dialogue = Dialogue(target.symbol, target.requested, claim, observations)
         self._held: list[_Held] = []
@@ -81,7 +87,8 @@ class _Walk:
             while pending and not self._receives_the_same_rows:
                 piece, *later = pending
                 received = yield from self._dialogue.request(piece.window, self._target.symbol)
-                pending = (yield from self._consider(piece, received)) + later
+                smaller = yield from self._consider(piece, received)
+                pending = smaller + (joined(later) if self._is_misled(piece, received.page) else later)
                 self._release()
             if pending:
                 break
@@ -104,6 +111,7 @@ class _Walk:
                 return (yield from self._doubt_refusal(piece))
             return self._consider_refusal(piece, received.answer)
         is_full = self._is_full(page)
+        self._full_pages += is_full
         if piece.expects and is_full:
             self._truncation_side.failed()
         elif piece.expects:
@@ -163,6 +171,8 @@ class _Walk:
         window = piece.window
         times = (order.order_time for order in page.orders)
         if self._is_full(page) and window.width > NARROWEST:
+            if told := (yield from self._foretold(piece)):
+                return told
             return cut(piece, times, self._truncation_side.observed)
         known = clip(self._target.proven, window) if self._may_be_believed(page) else []
         if known:
@@ -176,6 +186,30 @@ class _Walk:
         else:
             self._dialogue.find(window, Verdict.SATURATED)
         return []
+
+    def _foretold(self, piece: Piece) -> Pieces:
+        """The pieces that a hint makes of a busy one; none where there is no hint, or it would not save a request."""
+        hints, rows = self._hints, rows_foretold(self._dialogue.limits.limit)
+        if hints is None or not hints.is_trusted or piece.expects or piece.foretold or self._full_pages < FULL_PAGES:
+            return []
+        hint = yield from self._dialogue.hint(piece.window)
+        if hint is None:
+            hints.refused()
+            return []
+        told = foretold(piece.window, hint, rows)
+        if not told and (hint.since > piece.window.start or 2 * len(hint.times) < rows):
+            hints.failed()
+        # What nothing is told of comes last: its full page, if it has one, settles the doubts about the others.
+        return [Piece(one.window, foretold=one.orders) for one in sorted(told, key=lambda one: not one.orders)]
+
+    def _is_misled(self, piece: Piece, page: Page | None) -> bool:
+        """Whether a hint was wrong, so that its other pieces are not requested as they are."""
+        rows = rows_foretold(self._dialogue.limits.limit)
+        if self._hints is None or page is None or not 0 < piece.foretold <= rows:
+            return False
+        is_wrong = self._is_full(page) or 2 * page.length < piece.foretold
+        (self._hints.failed if is_wrong else self._hints.confirmed)()
+        return is_wrong
 
     def _is_full(self, page: Page) -> bool:
         return page.length >= self._dialogue.limits.limit

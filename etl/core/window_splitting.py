@@ -7,6 +7,7 @@ end if it keeps the newest rows. If neither end gives a hint, the median row hal
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from statistics import median_low
 
 from etl.core.observations import Truncation
@@ -36,6 +37,8 @@ class Piece:
     """Cuts since the last one that followed a truncation side."""
     was_refused: bool = False
     """Whether the exchange refused it once, although it promises to keep that time."""
+    foretold: int = 0
+    """Orders that a hint shows in it; 0: there is no hint, or it shows none."""
 
 
 def cut(piece: Piece, times: Iterable[int], observed: Truncation | None) -> list[Piece]:
@@ -71,6 +74,13 @@ def halve(piece: Piece, times: Iterable[int]) -> list[Piece]:
     window = piece.window
     inside = sorted(t for t in times if window.contains(t))
     return _halves_by_rows(piece, inside) if inside else _halves(piece, (window.start + window.end) // 2)
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same with the foretold pieces at the beginning, which are neighbours, as one of which nothing is foretold."""
+    told = list(takewhile(lambda piece: piece.foretold, pieces))
+    whole = [Piece(Window(told[0].window.start, told[-1].window.end))] if told else []
+    return [*whole, *pieces[len(told) :]]
 
 
 def _halves_by_rows(piece: Piece, inside: Sequence[int]) -> list[Piece]:

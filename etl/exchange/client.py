@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TypeVar
 
 from etl.core.account_markets import AccountInfo, Probe
+from etl.core.hints import Hint
 from etl.core.identity import host_of
 from etl.core.markets.market import Endpoint, Market, Pager
 from etl.core.paging import Answer, Page, PageRequest, Refusal
@@ -16,6 +17,7 @@ from etl.errors import (
     BeyondRetentionError,
     ClockSkewError,
     CredentialsError,
+    DoubtedKeyError,
     ExchangeError,
     NoIsolatedMarginError,
     NotServedError,
@@ -25,6 +27,7 @@ from etl.errors import (
 )
 from etl.exchange.access import Access
 from etl.exchange.account_api import INFO, RESTRICTIONS, KeyLimits, read_account_info, read_key_limits
+from etl.exchange.all_orders import hint_question
 from etl.exchange.clock import compare_clocks
 from etl.exchange.error_table import is_of_the_request
 from etl.exchange.exchange_info import ExchangeInfo, read_exchange_info, read_margin_pairs
@@ -149,6 +152,27 @@ class ExchangeClient:
         except ThrottledError:
             raise
         except ExchangeError:
+            return None
+
+    def hint(self, window: Window) -> Hint | None:
+        """Where the forced orders of a window lie, as the list of all orders shows it; None where it does not.
+
+        Raises ThrottledError. Any other refusal is no hint: a walk can do without.
+        """
+        records = self.market.all_orders
+        if records is None:
+            return None
+        asked = hint_question(records, window)
+        try:
+            return self._retried(
+                lambda: asked.read(self._sender.signed(asked.endpoint, asked.parameters), self.clock.now()), self._few()
+            )
+        except DoubtedKeyError:
+            return None
+        except ThrottledError:
+            raise
+        except ExchangeError as error:
+            _log.info("the exchange does not list all orders, so busy windows cost more requests: %s", error)
             return None
 
     def account_info(self) -> AccountInfo:

@@ -1,5 +1,6 @@
 """One row of a response: an order, or the reason why it is rejected. No value is coerced or becomes a float."""
 
+import re
 from decimal import Decimal
 from operator import attrgetter
 
@@ -19,7 +20,6 @@ from etl.core.orders import (
 from etl.exchange.row_types import (
     CLOCK_MARGIN,
     DECIMAL,
-    NUMBER,
     TIME_NAME,
     TYPE_NAMES,
     Boolean,
@@ -82,7 +82,11 @@ _DECIMALS = tuple(
     if key and name
 )
 """The keys whose values are decimals, with their names in `_Row`."""
+_KEYS = tuple(key for key, _ in _DECIMALS)
 _decimals = attrgetter(*(name for _, name in _DECIMALS))
+_is_decimal = DECIMAL.fullmatch
+_ALL_DECIMALS = re.compile(rb"(?:%b)(?:,(?:%b))*" % (DECIMAL.pattern, DECIMAL.pattern))
+_NOTHING = Decimal(0)
 
 
 def read_row(raw: bytes, received_at: int) -> Order | Reject:
@@ -105,7 +109,6 @@ def read_row(raw: bytes, received_at: int) -> Order | Reject:
 def _order_of(row: _Row, raw: str) -> Order:
     changed = row.update_time or row.updated_time
     created, updated = row.time or changed or 0, changed or row.time or 0
-    filled = NUMBER.search(row.executed_qty)
     return Order(
         row.symbol or "",
         int(row.order_id or 0),
@@ -113,16 +116,24 @@ def _order_of(row: _Row, raw: str) -> Order:
         int(updated),
         close_type_of(row.client_order_id),
         raw,
-        Decimal(filled[0].decode()) if filled else Decimal(0),
+        _filled(row.executed_qty),
         None if row.is_isolated is None else row.is_isolated in (True, "true"),
     )
 
 
+def _filled(executed: Raw) -> Decimal:
+    """0 where nothing is sent. The value is a decimal."""
+    digits = str(executed, "ascii").strip('"')
+    return _NOTHING if digits == "null" else Decimal(digits)
+
+
 def _reason_to_reject(row: _Row) -> str | None:
     """What the types above cannot express."""
-    for (key, _), value in zip(_DECIMALS, _decimals(row), strict=True):
-        if DECIMAL.fullmatch(value) is None:
-            return f"{key} is not a decimal"
+    decimals = _decimals(row)
+    if _ALL_DECIMALS.fullmatch(b",".join(decimals)) is None:  # no JSON value has a comma outside of its brackets
+        return next(
+            f"{key} is not a decimal" for key, value in zip(_KEYS, decimals, strict=True) if not _is_decimal(value)
+        )
     if not row.symbol:
         return "symbol is missing"
     if len(row.symbol) > LONGEST_SYMBOL:

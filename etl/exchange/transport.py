@@ -131,7 +131,7 @@ class _TimedResponse(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Remaining(sock, self.fp.detach()))
+        self.fp = io.BufferedReader(_Remaining(sock, self.fp.detach()), _CHUNK)
 
 
 class _Adapter(HTTPAdapter):

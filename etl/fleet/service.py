@@ -97,6 +97,7 @@ def serve(
             port = resources.enter_context(serving(options.metrics, scrape))
             _log.info("metrics: %s", replace(options.metrics, port=port))
         context = WorkerContext(settings, access, stop, f"{gethostname()}/{os.getpid()}")
+        resources.callback(context.connections.close)
         accounts = options.schedule.accounts if options.schedule else []
         end_night = end_of_night(settings, accounts, options.back_up)
         end_night = with_folding(settings, end_night, stop)

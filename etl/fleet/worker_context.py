@@ -1,7 +1,7 @@
 """Runs one job: the run that the command would make, with a rate limiter and a clock that all jobs share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from etl.core.wallets import Wallet
 from etl.errors import ExitCode, ForceOrdersError
 from etl.exchange.access import Access
 from etl.fleet.jobs import SYNC, ClaimedJob, Job, UnfinishedError, catch_up_jobs, retry_delay, sister_jobs
+from etl.fleet.kept_connections import KeptConnections
 from etl.fleet.queue import enqueue, is_superseded, join_night
 from etl.logs import log_context, logger
 from etl.reporting.lines import summary_line
@@ -56,6 +57,7 @@ class WorkerContext:
     stop: Event
     worker: str
     """A name for the log and the table `runs`."""
+    connections: KeptConnections = field(default_factory=KeptConnections)
 
     def run_job(self, claimed: ClaimedJob) -> None:
         """Run a job; raises UnfinishedError if it did not succeed, with the delay before it is retried, if it is."""
@@ -81,7 +83,7 @@ class WorkerContext:
 
     def _outcome(self, claimed: ClaimedJob) -> _Outcome:
         job = claimed.job
-        with from_settings.store(self.settings) as connection:
+        with self.connections.of_job(self.settings) as connection:
             if is_superseded(connection, claimed):
                 return _Outcome("skipped: a later sync of this account is queued", ExitCode.DONE)
             job = self._with_market(connection, job)

@@ -1,4 +1,7 @@
-"""The composition root of every run: the commands, the API and the workers build theirs here. No logic."""
+"""The composition root of every run: the commands, the API and the workers build theirs here. No logic.
+
+The runs that are no nightly ones are in `composition_by_hand`: a night does not import them.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,21 +26,13 @@ from etl.exchange.retries import RetryPolicy
 from etl.exchange.sender import HttpOptions
 from etl.exchange.signing import HmacSigner, PrivateKeySigner, Signer
 from etl.runs.after_walks import readings_after
-from etl.runs.archive_directory import ArchiveDirectory
-from etl.runs.archive_preview import ArchivePlan
-from etl.runs.archive_request import ArchiveRun, ArchiveSummary
-from etl.runs.archive_steps import DownloadOptions, Pace
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.marked_days import sum_marked_days
 from etl.runs.old_runs import fold_old_runs
-from etl.runs.probing import ProbeRun, ProbeSummary
 from etl.runs.reader import Reader
-from etl.runs.reconciliation import Reconciler, ReconcileSink, ReconcileSpec, asked, no_walks
 from etl.runs.run import NIGHTLY, Run
-from etl.runs.spans import SpanText
 from etl.runs.summary import Summary, Watcher, unwatched
-from etl.runs.verification import Verification, VerifySink, VerifySpec
 from etl.settings.model import Settings
 from etl.store.cooldown_file import CooldownFile, RememberingEgress
 from etl.store.egress import UNNAMED, shared_egress
@@ -163,58 +158,3 @@ def ingest_with(
     run = Run(connection, reader, spec.command, watch, assignment)
     readings = readings_after(spec, connection, reader, run.recorder)
     return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
-
-
-def verify(
-    settings: Settings, spec: VerifySpec, stop: Event, watching: AbstractContextManager[Watcher]
-) -> tuple[Summary, Verification]:
-    """Run `verify`: its summary, and what it compared and found; raises StoreError if it cannot begin."""
-    with (
-        watching as watch,
-        store(settings) as connection,
-        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
-    ):
-        run = Run(connection, reader, "verify", watch)
-        sink = VerifySink(connection, run.recorder, spec)
-        span = None if spec.span == SpanText() else spec.span
-        return run.execute(sink.plan, sink, span), sink.verification()
-
-
-def request_archives(
-    settings: Settings,
-    keys: Keyring,
-    plan: ArchivePlan,
-    stop: Event,
-    pace: Pace | None = None,
-    clock: ExchangeClock | None = None,
-) -> ArchiveSummary:
-    """Run `archive request`; raises StoreError if it cannot begin, ConfigError where files cannot be stored.
-
-    `pace` and `clock`: how it waits, and by which time; by default in real time.
-    """
-    directory = ArchiveDirectory(settings.data_dir)
-    directory.make()
-    timeout = settings.connect_timeout_seconds, settings.read_timeout_seconds
-    options = DownloadOptions(directory, timeout, RetryPolicy(settings.attempts))
-    with store(settings) as connection, reading(settings, keys, connection, stop, clock) as reader:
-        return ArchiveRun(connection, reader, options, pace or Pace(stop.wait)).execute(plan)
-
-
-def probe(settings: Settings, keys: Keyring, markets: Sequence[str], version: str, stop: Event) -> ProbeSummary:
-    """Run `probe`; raises StoreError if it cannot begin. `version`: of the program."""
-    with store(settings) as connection, reading(settings, keys, connection, stop, markets=markets) as reader:
-        return ProbeRun(connection, reader, version).execute()
-
-
-def reconcile(
-    settings: Settings, spec: ReconcileSpec, stop: Event, watching: AbstractContextManager[Watcher]
-) -> tuple[Summary, Reconciler]:
-    """Run `reconcile`: its summary, and what it compared and found; raises StoreError if it cannot begin."""
-    with (
-        watching as watch,
-        store(settings) as connection,
-        reading(settings, spec.keys, connection, stop, markets=spec.markets) as reader,
-    ):
-        run = Run(connection, reader, "reconcile", watch)
-        reconciler = Reconciler(connection, reader, run.recorder, asked(spec.span), must_compare=True)
-        return run.execute(no_walks, ReconcileSink(run.recorder, [reconciler])), reconciler

@@ -9,6 +9,7 @@ from random import shuffle
 from sqlalchemy import Connection
 
 from etl.core.clocks import Clocks
+from etl.core.hints import HintTrust
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
@@ -260,8 +261,16 @@ class Run:
             sink.begin(wallet, targets)
             limits = PageLimits(self._reader.page_limit, client.market.default_limit)
             symbols = {symbol for symbol in known if symbol}
+            listed = client.market.all_orders
+            hints = HintTrust() if listed is not None and not listed.needs_symbol else None
             observations = {
-                symbol: Observations(TruncationSide(), limits, Retention(rules.keeps, rules.now), symbols)
+                symbol: Observations(
+                    TruncationSide(),
+                    limits,
+                    Retention(rules.keeps, rules.now),
+                    symbols,
+                    hints if symbol is None else None,
+                )
                 for symbol in {target.symbol for target in targets}
             }
             sightings = Sightings(targets)

@@ -8,6 +8,7 @@ from threading import Event
 from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
 from etl.core.findings import Finding, Verdict
+from etl.core.hints import HintRequest
 from etl.core.markets.market import Pager
 from etl.core.numbered_walk import numbered_walk
 from etl.core.observations import Observations
@@ -217,8 +218,10 @@ class WalkRunner:
         self._failures.failed(current.wallet, error)
 
 
-def call_of(client: ExchangeClient, request: PageRequest | SymbolsRequest) -> Callable[[], Reply]:
+def call_of(client: ExchangeClient, request: PageRequest | SymbolsRequest | HintRequest) -> Callable[[], Reply]:
     """Sends what a walk asks for."""
     if isinstance(request, SymbolsRequest):
         return client.symbols
+    if isinstance(request, HintRequest):
+        return lambda: client.hint(request.window)
     return lambda: client.page(request)

@@ -83,6 +83,13 @@ def hold_account(connection: Connection, account: str, market: str) -> bool:
     return bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_HASH})"), _key(account, market)))
 
 
+def release_all(connection: Connection) -> None:
+    """End the transaction and release every lock of the connection, as its end would."""
+    connection.rollback()
+    connection.execute(text("SELECT pg_advisory_unlock_all()"))
+    connection.commit()
+
+
 def claim_account(connection: Connection, account: str, market: str, command: str) -> None:
     """Lock an account in a market until the connection ends, for a command that is no run, which others are told of.
 

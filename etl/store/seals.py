@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from etl.core.orders import Key
 from etl.core.planning import OPENED
-from etl.core.seals import FIRST, Content, Seal, canonical, row_of
+from etl.core.seals import FIRST, Content, Seal
 from etl.core.timeline import to_datetime
 from etl.store import stored_orders
+from etl.store.canonical_form import canonical_form
 from etl.store.schema import newest_seals, seals
 from etl.store.stored_orders import StoredOrder
 from etl.store.upserting import Change
@@ -68,7 +69,7 @@ def seal_proven_days(connection: Connection, account: str, market: str, run_id: 
     for i in range(0, len(days), DAYS_AT_ONCE):
         some = days[i : i + DAYS_AT_ONCE]
         contents = {day: Content() for day in some}
-        for order in stored_orders.of_days(connection, account, market, some):
+        for order in stored_orders.to_seal(connection, account, market, some):
             contents[order.day].add(_canonical(order))
         _Chain(connection, account, market, some).add(run_id, contents)
 
@@ -87,13 +88,15 @@ def seal_corrections(
     `written` and `changes` are what `orders.upsert` was given and what it returned. A day that did not hold what its
     seal says before these changes keeps its seal: a correction must not cover up what somebody else changed.
     """
+    if not sealed:
+        return
     corrected = [key for key, change in changes.items() if change is not Change.INSERTED]
-    former = stored_orders.before_last_change(connection, account, market, corrected) if sealed and corrected else []
+    former = stored_orders.before_last_change(connection, account, market, corrected) if corrected else []
     new_days = {to_datetime(order.order_time).date() for order in written if order.key in changes}
     days = sealed & (new_days | {order.day for order in former})
     if not days or is_cut(connection, account, market):
         return
-    now = [(order, _canonical(order)) for order in stored_orders.of_days(connection, account, market, days)]
+    now = [(order, _canonical(order)) for order in stored_orders.to_seal(connection, account, market, days)]
     then = [pair for pair in now if pair[0].key not in changes] + [(order, _canonical(order)) for order in former]
     before, after = _contents(then, days), _contents(now, days)
     chain = _Chain(connection, account, market, days)
@@ -173,7 +176,7 @@ def _contents(orders: Iterable[tuple[StoredOrder, str]], days: Collection[date])
 
 
 def _canonical(order: StoredOrder) -> str:
-    return canonical(order.columns, row_of(order.raw))
+    return canonical_form(order.columns, order.raw)
 
 
 # One look into the index for each account, whatever the number of seals.

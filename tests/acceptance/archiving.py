@@ -10,7 +10,7 @@ import requests
 
 from etl.accounts.credentials import keyring
 from etl.exchange.clock import ExchangeClock
-from etl.runs import composition, from_settings
+from etl.runs import composition_by_hand, from_settings
 from etl.runs.archive_preview import plan_archives
 from etl.runs.archive_request import ArchiveSummary
 from etl.runs.archive_steps import Pace
@@ -103,7 +103,7 @@ def request(
     keys = keyring(settings)
     with from_settings.store(settings) as connection:
         plan = plan_archives(connection, settings, keys, markets, SpanText(str(since)), again=again)
-    return composition.request_archives(settings, keys, plan, Event(), Pace(time.sleep), time.clock), time
+    return composition_by_hand.request_archives(settings, keys, plan, Event(), Pace(time.sleep), time.clock), time
 
 
 def downloads(lab: Lab) -> Path:

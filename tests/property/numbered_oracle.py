@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from etl.core.dialogue import Reply, Steps, SymbolsRequest
+from etl.core.dialogue import Reply, Steps
 from etl.core.findings import Finding
 from etl.core.paging import Answer, PageRequest, Refusal
 from etl.core.timeline import DAY, Window
@@ -163,7 +163,7 @@ def drive(endpoint: Endpoint, steps: Steps) -> list[Finding]:
         findings += step.findings
         if step.request is None:
             return findings
-        reply = endpoint.lists if isinstance(step.request, SymbolsRequest) else endpoint.answer(step.request)
+        reply = endpoint.lists if not isinstance(step.request, PageRequest) else endpoint.answer(step.request)
 
 
 @st.composite

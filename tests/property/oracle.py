@@ -5,6 +5,7 @@ from some request on.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from etl.core.dialogue import Reply, Steps, SymbolsRequest
 from etl.core.doubts import Doubts
 from etl.core.findings import Finding
+from etl.core.hints import Hint, HintRequest
 from etl.core.observations import Observations
 from etl.core.paging import Page, PageRequest
 from etl.core.sightings import Sightings
@@ -95,6 +97,9 @@ class Exchange:
     scenario: Scenario
     lists_symbols: bool = True
     server: Server = Server()
+    hint: Callable[[Window], Hint | None] = lambda window: None
+    """What the list of all orders says of a window, however wrong."""
+    hints_given: int = 0
     requests: list[PageRequest] = field(default_factory=list)
     received: set[tuple[str, int]] = field(default_factory=set)
     seen_first: list[tuple[str, int]] = field(default_factory=list)
@@ -142,6 +147,9 @@ def drive(
                 return
             if isinstance(step.request, SymbolsRequest):
                 reply = exchange.symbols if exchange.lists_symbols else None
+            elif isinstance(step.request, HintRequest):
+                exchange.hints_given += 1
+                reply = exchange.hint(step.request.window)
             else:
                 reply = exchange.answer(step.request)
 

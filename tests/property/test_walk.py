@@ -4,10 +4,13 @@ What is stored equals the history, or the difference lies inside an interval tha
 missing only if one of its two times lies there, whichever of them the exchange filters by.
 """
 
+from collections.abc import Callable
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.core.findings import Finding, Verdict
+from etl.core.hints import Hint, HintTrust
 from etl.core.observations import Observations, TruncationSide
 from etl.core.page_limits import PageLimits
 from etl.core.retention import Retention
@@ -25,8 +28,8 @@ walks = settings(max_examples=MOST if MOST > 1_000 else min(MOST, 30))
 """An example is a walk of up to a thousand requests. Fifty show every behaviour; the nightly profile has them all."""
 
 
-def observations() -> Observations:
-    return Observations(TruncationSide(), PageLimits(LIMIT, LIMIT // 2), Retention(None, NOW))
+def observations(hints: HintTrust | None = None) -> Observations:
+    return Observations(TruncationSide(), PageLimits(LIMIT, LIMIT // 2), Retention(None, NOW), hints=hints)
 
 
 def missing_from_what_is_proven(exchange: Exchange, findings: list[Finding], symbol: str | None = None) -> list[Row]:
@@ -59,6 +62,61 @@ def test_what_is_stored_equals_the_history_or_the_difference_lies_in_a_named_int
     findings = drive(exchange, [Target(w, w) for w in divide(SPAN, widest)], observations(), most_in_doubt)
     assert missing_from_what_is_proven(exchange, findings) == []
     assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
+
+
+@st.composite
+def wrong_hints(draw: st.DrawFn) -> Callable[[Window], Hint | None]:
+    """Any hint: times of whatever density, whether or not anything happened then, of all of a window or of a part."""
+    times = sorted(draw(st.lists(st.integers(SPAN.start - DAY, SPAN.end + DAY), max_size=60)))
+    crowd = draw(st.integers(SPAN.start, SPAN.end))
+    times += [crowd + step for step in draw(st.lists(st.integers(0, 40), max_size=60))]
+    lag = draw(st.sampled_from([0, 0, HOUR, DAY, 40 * DAY]))
+    return lambda window: Hint(window.start + lag, times) if times else None
+
+
+@walks
+@given(
+    world=worlds(),
+    scenario=scenarios,
+    hint=wrong_hints(),
+    is_right=st.booleans(),
+    most_in_doubt=st.sampled_from([1, 8]),
+)
+def test_a_hint_however_wrong_leaves_the_same_proof_and_the_same_rows(
+    world: tuple[list[Row], Server],
+    scenario: Scenario,
+    hint: Callable[[Window], Hint | None],
+    is_right: bool,
+    most_in_doubt: int,
+) -> None:
+    rows, server = world
+    exchange = Exchange(rows, scenario, server=server, hint=hint)
+    if is_right:
+        exchange.hint = lambda window: Hint(window.start, [row.time for row in rows])
+    findings = drive(exchange, [Target(w, w) for w in divide(SPAN, WIDEST)], observations(HintTrust()), most_in_doubt)
+    assert missing_from_what_is_proven(exchange, findings) == []
+    assert subtract([SPAN], [finding.window for finding in findings]) == [], "every instant has a verdict"
+    if server == Server():
+        without = Exchange(rows, scenario, server=server)
+        plainly = drive(without, [Target(w, w) for w in divide(SPAN, WIDEST)], observations(), most_in_doubt)
+        holes, holes_without = unproven(findings), unproven(plainly)
+        assert are_the_same(holes, holes_without)
+        different = exchange.received ^ without.received
+        assert all(
+            any(hole.contains(t) for hole in [*holes, *holes_without] for t in row.times)
+            for row in rows
+            if row.key in different
+        )
+
+
+def unproven(findings: list[Finding]) -> list[Window]:
+    return subtract([SPAN], [f.window for f in findings if f.verdict is Verdict.PROVEN and f.symbol is None])
+
+
+def are_the_same(holes: list[Window], others: list[Window]) -> bool:
+    """A saturated instant is unproven with up to two neighbours, before or after it."""
+    wider = [[Window(hole.start - NARROWEST, hole.end + NARROWEST) for hole in own] for own in (holes, others)]
+    return subtract(holes, wider[1]) == [] == subtract(others, wider[0])
 
 
 @walks

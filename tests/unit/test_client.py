@@ -154,6 +154,19 @@ def test_a_message_that_repeats_key_and_signature_is_cleaned(connect: Connecting
     assert "abcdef" not in str(error)
 
 
+def test_the_list_of_all_orders_gives_a_hint_where_the_forced_ones_lie(connect: Connecting) -> None:
+    connected = connect()
+    hint = connected.client.hint(LAST_WEEK.window)
+    assert hint is not None
+    assert hint.since == LAST_WEEK.window.start, "nothing was cut"
+    assert sorted(hint.times) == sorted(order.order_time for order in connected.page().orders)
+    assert connected.client.spent() == (2, 55)
+
+
+def test_a_list_of_all_orders_that_demands_a_symbol_gives_no_hint(connect: Connecting) -> None:
+    assert connect(switches={"all_orders_without_symbol": "-1102"}).client.hint(LAST_WEEK.window) is None
+
+
 def test_the_names_of_all_symbols_are_read(connect: Connecting) -> None:
     connected = connect()
     names = connected.client.symbols()
