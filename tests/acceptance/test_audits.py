@@ -130,6 +130,18 @@ def test_an_order_that_was_set_aside_when_it_was_shown_accuses_nobody_when_it_ca
     assert (night.returncode, night.stderr, odd.gaps(), len(odd.stored())) == (0, "", [], 1)
 
 
+def test_a_key_that_the_exchange_sends_since_today_makes_no_night_red(trial: Trials) -> None:
+    """As `pair` and `cumBase` came in August 2026."""
+    grown = trial(Exchange([order("BTCUSDT", 1, now() - 40 * DAY)]))
+    assert grown("backfill").returncode == 0
+    grown.exchange.rows[0] |= {"newKey": 1, "price": grown.exchange.rows[0]["price"] + "0"}
+    night = grown("sync", **ALL)
+    assert (night.returncode, night.stderr) == (0, "")
+    assert grown.sql("SELECT different FROM verifications") == [{"different": 1}]
+    grown.exchange.rows[0]["price"] = "1"
+    assert grown("sync", **ALL).returncode == 3
+
+
 def test_an_order_of_one_symbol_doubts_what_the_same_run_proved_of_the_other(trial: Trials) -> None:
     lied = trial(Exchange([]))
     assert lied("backfill", "--symbol", "BTCUSDT", "--symbol", "ETHUSDT").returncode == 0
