@@ -145,7 +145,8 @@ def test_a_key_that_the_exchange_sends_since_today_makes_no_night_red(trial: Tri
 def test_an_order_of_one_symbol_doubts_what_the_same_run_proved_of_the_other(trial: Trials) -> None:
     lied = trial(Exchange([]))
     assert lied("backfill", "--symbol", "BTCUSDT", "--symbol", "ETHUSDT").returncode == 0
-    lied.exchange.rows = series(200, now() - 88 * DAY, now() - HOUR, ["BTCUSDT", "ETHUSDT"])
+    # An order of each symbol every 12 hours: a window of an audit has 21 hours at least.
+    lied.exchange.rows = series(360, now() - 90 * DAY + HOUR, now() - HOUR, ["BTCUSDT", "ETHUSDT"])
     assert lied("sync", FORCE_ORDERS_AUDIT_WINDOWS="1").returncode == 3
     assert {gap["symbol"] for gap in lied.gaps()} == {"BTCUSDT", "ETHUSDT"}
     assert (lied("sync").returncode, lied.missing(), lied.gaps()) == (0, [], [])
