@@ -1,12 +1,12 @@
 """How an order differs between the exchange's page and its stored row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-from etl.core.orders import FIELDS, FieldType, Order, time_source_of
+from etl.core.orders import FIELDS, TIME, UPDATE_TIME, FieldType, Order, time_source_of
 from etl.core.row_text import keys_of
 from etl.core.timeline import to_datetime
 from etl.core.wallets import Wallet
@@ -46,6 +46,9 @@ class Difference:
     """For DIFFERENT only. None: both versions have the same update time."""
     is_repaired: bool = False
     """Whether the database was seen to have the exchange's version after the repair."""
+    is_reshaped: bool = field(default=False, compare=False)
+    """For DIFFERENT only: each value that both sides have is the same. The exchange sends more or fewer keys than
+    before, or writes a value in another way."""
 
 
 StoredOrder = Mapping[str, object]
@@ -64,10 +67,22 @@ def compare(wallet: Wallet, order: Order, stored: StoredOrder | None) -> Differe
         return Difference(*of_order, DifferenceKind.DIFFERENT, ("source",), _newer(order, stored["update_time"]))
     shown, kept = keys_of(order.raw), keys_of(str(stored["raw"]))
     names = {name for name in shown.keys() | kept.keys() if shown.get(name) != kept.get(name)}
-    names |= {name for name, column, value in _columns_of(order, shown) if stored[column] != value}
-    if not names:
+    of_columns = {name for name, column, value in _columns_of(order, shown) if stored[column] != value}
+    if not names | of_columns:
         return None
-    return Difference(*of_order, DifferenceKind.DIFFERENT, tuple(sorted(names)), _newer(order, stored["update_time"]))
+    is_reshaped = not of_columns & {TIME, UPDATE_TIME, *(shown.keys() & kept.keys())} and all(
+        name not in shown or name not in kept or _is_same(shown[name], kept[name]) for name in names
+    )
+    fields, newer = tuple(sorted(names | of_columns)), _newer(order, stored["update_time"])
+    return Difference(*of_order, DifferenceKind.DIFFERENT, fields, newer, is_reshaped=is_reshaped)
+
+
+def _is_same(shown: object, kept: object) -> bool:
+    """Whether both are one value, written in two ways: `"0.50"` is `0.5`."""
+    try:
+        return Decimal(str(shown)) == Decimal(str(kept))
+    except InvalidOperation:
+        return str(shown).casefold() == str(kept).casefold()
 
 
 def _newer(order: Order, stored_update: object) -> Newer | None:
@@ -80,7 +95,7 @@ def _newer(order: Order, stored_update: object) -> Newer | None:
 def _columns_of(order: Order, shown: Mapping[str, object]) -> list[tuple[str, str, object]]:
     """The exchange's name, the column and its value, for each column that is read from a row, except the key."""
     return [
-        *((field.wire, field.column, _value(field.type, field.sent_in(shown))) for field in FIELDS[2:]),
+        *((one.wire, one.column, _value(one.type, one.sent_in(shown))) for one in FIELDS[2:]),
         ("clientOrderId", "close_type", order.close_type.value),
         ("time", "order_time", to_datetime(order.order_time)),
         ("time", "order_time_source", time_source_of(shown).value),

@@ -14,6 +14,7 @@ from etl.core.instruments import Instrument
 from etl.core.markets.market import FUTURES
 from etl.core.timeline import DAY, HOUR, MINUTE, SECOND
 from etl.errors import ContractError, TransientError
+from etl.exchange.row_types import LONGEST_NAME
 
 LEAST, GREATEST = FUTURES.of_all, 10_000_000
 """A limit outside of these is not believed: below the first not even one request would be allowed."""
@@ -22,6 +23,9 @@ _INTERVALS = {"SECOND": SECOND, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY}
 
 NEVER = 4_133_404_800_000
 """The delivery date of a perpetual contract: Christmas 2100, epoch milliseconds."""
+
+LARGEST_EXPONENT = 60
+"""Of ten, in the size of a contract, and far inside of what the database keeps."""
 
 _IN_TEXT = re.compile(
     r"current limit (?:of IP\([^)]*\) )?is ([0-9]{1,12}) (?:requests?|request weight) per (?:([0-9]{1,6}) )?(\w+?)s?\b",
@@ -104,7 +108,7 @@ def read_margin_pairs(body: bytes) -> ExchangeInfo:
     except (msgspec.DecodeError, RecursionError):
         raise TransientError("the exchange's response is cut off or unreadable") from None
     listed = tuple(Instrument(one.symbol, one.base or None, one.quote or None) for one in found)
-    return ExchangeInfo(frozenset(one.symbol for one in listed) or None, instruments=listed or None)
+    return ExchangeInfo(frozenset(one.symbol for one in listed) or None, instruments=_storable(listed))
 
 
 def _names(listed: msgspec.Raw) -> frozenset[str] | None:
@@ -118,13 +122,24 @@ def _listed(symbols: msgspec.Raw) -> tuple[Instrument, ...] | None:
     """None if any of them is odd: one that is left out would count as delisted."""
     try:
         found: Sequence[_Instrument] = _instruments.decode(symbols)
-        return tuple(_instrument(one) for one in found) or None
     except (msgspec.DecodeError, RecursionError):
         return None
+    return _storable(tuple(_instrument(one) for one in found))
+
+
+def _storable(listed: tuple[Instrument, ...]) -> tuple[Instrument, ...] | None:
+    """The list; None if the database cannot keep one of it."""
+    return listed if listed and all(map(_is_storable, listed)) else None
+
+
+def _is_storable(one: Instrument) -> bool:
+    names = [one.symbol, one.base_asset, one.quote_asset, one.margin_asset, one.pair, one.contract_type, one.status]
+    has_room = one.contract_size is None or abs(one.contract_size.adjusted()) <= LARGEST_EXPONENT
+    return has_room and len(one.symbol) <= LONGEST_NAME and not any("\0" in name for name in names if name)
 
 
 def _instrument(one: _Instrument) -> Instrument:
-    has_size = one.contract_size is not None and one.contract_size > 0
+    has_size = one.contract_size is not None and one.contract_size.is_finite() and one.contract_size > 0
     expires = one.delivery_date is not None and 0 < one.delivery_date < NEVER
     return Instrument(
         one.symbol,

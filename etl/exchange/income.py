@@ -13,7 +13,18 @@ from etl.core.orders import FieldType, Reject
 from etl.core.paging import PageRequest
 from etl.exchange.pages import elements
 from etl.exchange.question import Question
-from etl.exchange.row_types import CLOCK_MARGIN, DECIMAL, TIME_NAME, TYPE_NAMES, Integer, Text, Time, decode, is_bigint
+from etl.exchange.row_types import (
+    CLOCK_MARGIN,
+    DECIMAL,
+    LONGEST_NAME,
+    TIME_NAME,
+    TYPE_NAMES,
+    Integer,
+    Text,
+    Time,
+    decode,
+    is_bigint,
+)
 
 _EXPECTED = {
     **dict.fromkeys(("asset", "symbol", "incomeType"), TYPE_NAMES[FieldType.TEXT]),
@@ -88,6 +99,9 @@ def _reason_to_reject(row: _Row, received_at: int) -> str | None:
         return "time is more than a day later than the row was received"
     if not row.asset or bytes(row.income) == _NULL:
         return "asset or income is missing"
+    for key, name in (("asset", row.asset), ("symbol", row.symbol or "")):
+        if len(name) > LONGEST_NAME:
+            return f"{key} has more than {LONGEST_NAME} characters"
     return None if DECIMAL.fullmatch(row.income) else "income is not a decimal"
 
 

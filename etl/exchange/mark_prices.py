@@ -9,11 +9,12 @@ from msgspec import Raw
 
 from etl.core.mark_prices import MOST_MINUTES, MarkPrice, PriceRequest
 from etl.core.markets.market import Endpoint
+from etl.core.orders import Reject
 from etl.core.timeline import MINUTE
 from etl.errors import ContractError
 from etl.exchange.pages import elements
 from etl.exchange.question import Question
-from etl.exchange.row_types import NUMBER
+from etl.exchange.row_types import NUMBER, decode
 
 _cells = msgspec.json.Decoder(list[Raw])
 _TIME = re.compile(rb"[1-9][0-9]{12}")
@@ -36,10 +37,11 @@ def read_prices(body: bytes, _received_at: int) -> Sequence[MarkPrice]:
 
 
 def _read(row: bytes) -> MarkPrice:
-    try:
-        opened_at, price = (bytes(cell).strip(b'" ') for cell in _cells.decode(row)[:2])
-    except (msgspec.DecodeError, ValueError):
-        raise ContractError("the exchange answered with a mark price that is not a list of values") from None
+    decoded = decode(row, _cells, {})
+    if isinstance(decoded, Reject) or len(decoded[1]) < len(("time", "price")):
+        raise ContractError("the exchange answered with a mark price that is not a list of values")
+    text, cells = decoded
+    opened_at, price = (bytes(cell).strip(b'" ') for cell in cells[:2])
     if not _TIME.fullmatch(opened_at) or not NUMBER.fullmatch(price) or Decimal(price.decode()) <= 0:
         raise ContractError("the exchange answered with a mark price that has no time or no price")
-    return MarkPrice(int(opened_at), price.decode(), row.decode())
+    return MarkPrice(int(opened_at), price.decode(), text)

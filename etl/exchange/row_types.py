@@ -42,6 +42,9 @@ NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[e
 DECIMAL = re.compile(rb'"%b"|%b|null' % (NUMBER.pattern, NUMBER.pattern))
 """A decimal as it is written, text or number: a JSON number would become a float."""
 
+LONGEST_NAME = 64
+"""Characters of a symbol or an asset; a longer text is no name, and too long for an index."""
+
 DEEPEST = 200
 """How deeply a row may be nested. What reads it later has less room on its stack than what reads it first."""
 

@@ -20,6 +20,7 @@ from etl.core.orders import (
 from etl.exchange.row_types import (
     CLOCK_MARGIN,
     DECIMAL,
+    LONGEST_NAME,
     TIME_NAME,
     TYPE_NAMES,
     Boolean,
@@ -29,9 +30,6 @@ from etl.exchange.row_types import (
     decode,
     is_bigint,
 )
-
-LONGEST_SYMBOL = 64
-"""Characters; a longer text is not a symbol, and too long for an index."""
 
 _IN_THE_FUTURE = "time or updateTime is more than a day later than the row was received"
 
@@ -136,8 +134,8 @@ def _reason_to_reject(row: _Row) -> str | None:
         )
     if not row.symbol:
         return "symbol is missing"
-    if len(row.symbol) > LONGEST_SYMBOL:
-        return f"symbol has more than {LONGEST_SYMBOL} characters"
+    if len(row.symbol) > LONGEST_NAME:
+        return f"symbol has more than {LONGEST_NAME} characters"
     if row.order_id is None:
         return "orderId is missing"
     if not is_bigint(row.order_id):

@@ -15,13 +15,14 @@ from etl.core.differences import Difference, DifferenceKind
 from etl.core.findings import Verdict
 from etl.core.markets.market import Market
 from etl.core.observations import Observations, TruncationSide
+from etl.core.orders import Key
 from etl.core.page_limits import PageLimits
 from etl.core.paging import Page, PageRequest
 from etl.core.planning import Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
-from etl.core.timeline import Window, duration
+from etl.core.timeline import duration, merge
 from etl.core.verifying import Scope, ScopeResult, Why, proven_scopes
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
@@ -32,10 +33,10 @@ from etl.runs.fetchers import interruptibly
 from etl.runs.order_comparison import OrderComparison
 from etl.runs.reader import Reader
 from etl.runs.readings import Left
-from etl.runs.recorder import Received, Recorder
+from etl.runs.recorder import Proof, Received, Recorder
 from etl.runs.spans import Planner
 from etl.runs.walk_runner import Walk, call_of
-from etl.store import jobs, verifications
+from etl.store import jobs, quarantine, verifications
 from etl.store.coverage import Gap
 from etl.store.schema import EVERY_SYMBOL
 
@@ -94,14 +95,17 @@ class Auditor:
         verifications.record(self._connection, self._recorder.run_id, results, is_sample=True)
         self._connection.commit()
         differences = sorted(one for result in results for one in result.differences)
-        found = [one for one in differences if one.kind is DifferenceKind.MISSING and one.is_repaired]
-        # An order that the database did not take is in quarantine, and told there.
-        others = [one for one in differences if not one.is_repaired and one.kind is not DifferenceKind.MISSING]
+        stored = [one for one in differences if one.kind is DifferenceKind.MISSING and one.is_repaired]
+        found = [one for one in stored if (one.symbol, one.order_id) not in audit.were_shown]
+        # An order that the database did not take is in quarantine, and told there. That the exchange sends another key
+        # since some day is true of all older orders, each night until it keeps none of them.
+        left = [one for one in differences if not one.is_repaired and not one.is_reshaped]
+        others = [one for one in left if one.kind is not DifferenceKind.MISSING]
         self.left.audited += audit.windows_read
         self.left.differing += len(others)
         self.left.gaps += audit.withdrawn
         if found:
-            time = duration(sum(gap.window.width for gap in audit.withdrawn))
+            time = duration(sum(window.width for window in merge(gap.window for gap in audit.withdrawn)))
             self.left.faults.append(
                 f"account {wallet}: an audit of old windows found {many(len(found), 'order')} that the exchange had "
                 f"not shown, for example {_name(found[0])}; now stored, and the proof of {time} that rests on the "
@@ -138,7 +142,10 @@ class _Audit:
         self._chosen = chosen
         self._left_free = left_free
         self._comparison = OrderComparison(connection, wallet, planned, chosen, is_sample=True)
-        self._doubted: dict[str | None, Sequence[Window]] = {}
+        self._all_proof: list[Proof] = [(scope.symbol, need) for scope, _ in planned for need in scope.needs]
+        self._doubted: set[Proof] = set()
+        self.were_shown: set[Key] = set()
+        """Missing orders that the exchange has shown before, in rows that could not be read."""
 
     @property
     def windows_read(self) -> int:
@@ -150,8 +157,8 @@ class _Audit:
         """What is no longer taken as proven."""
         return [
             Gap(*self._wallet, symbol or EVERY_SYMBOL, window, Verdict.DISPUTED)
-            for symbol, windows in self._doubted.items()
-            for window in windows
+            for symbol, window in self._all_proof
+            if (symbol, window) in self._doubted
         ]
 
     def read(self, known: Mapping[str | None, Known], rules: Rules) -> None:
@@ -203,11 +210,13 @@ class _Audit:
         self._connection.rollback()
         if not compared.differing and not page.rejects:
             return
-        doubted = [(scope.symbol, window) for scope in compared.lacking for window in scope.needs]
+        were_shown = quarantine.shown(self._connection, *self._wallet, compared.missing)
+        self.were_shown |= were_shown
+        doubted = self._all_proof if compared.missing - were_shown else []
         before = self._recorder.counts.inserted
         self._recorder.commit([Received(self._wallet, page, (), doubted=doubted)])
         if self._recorder.counts.inserted > before:
-            self._doubted |= {scope.symbol: scope.needs for scope in compared.lacking}
+            self._doubted |= set(doubted)
         self._comparison.check_repair(compared.differing)
         self._connection.rollback()
 

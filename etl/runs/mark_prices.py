@@ -3,6 +3,7 @@
 from functools import partial
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
 
 from etl.core.mark_prices import PriceRequest, price_requests
 from etl.core.markets.market import Market
@@ -82,7 +83,11 @@ class MarkPriceReader:
             return answer is not Refusal.UNKNOWN_SYMBOL
         wanted = set(request.wanted)
         prices = [one for one in answer if one.minute in wanted]
-        mark_prices.add(self._connection, wallet.market, request.symbol, prices)
+        try:
+            mark_prices.add(self._connection, wallet.market, request.symbol, prices)
+        except DataError:
+            self._connection.rollback()
+            raise ContractError("the exchange answered with a mark price that the database cannot keep") from None
         counts = self._recorder.counts
         counts.requests, counts.weight = self._reader.spent()
         runs.save(self._connection, self._recorder.run_id, counts)

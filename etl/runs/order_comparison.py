@@ -11,7 +11,7 @@ from etl.core.findings import Finding
 from etl.core.orders import Key, Order, latest_versions
 from etl.core.paging import Page
 from etl.core.sampling import SampleResult
-from etl.core.timeline import merge, subtract
+from etl.core.timeline import Window, merge, subtract
 from etl.core.verifying import Scope, ScopeResult, Why, judge
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
@@ -24,8 +24,8 @@ class Compared(NamedTuple):
     shown: frozenset[Key]
     differing: frozenset[Key]
     """Those of them that differ, wherever they lie."""
-    lacking: Sequence[Scope]
-    """The scopes in which the database lacks one of them."""
+    missing: frozenset[Key]
+    """Those that the database lacks, in all that could be compared: also where no window was chosen."""
 
 
 @dataclass
@@ -53,7 +53,11 @@ class _ScopeComparison:
 
         The exchange filters by one of the two times and does not say by which, so either is enough.
         """
-        return any(need.contains(at) for need in self.needs for at in (order.order_time, order.update_time))
+        return _is_in(self.needs, order)
+
+    def claims(self, order: Order) -> bool:
+        """Whether the order lies in all that could be compared, of which a sample chooses some."""
+        return _is_in(self.scope.needs, order)
 
     def note(self, order: Order, difference: Difference) -> None:
         """Keep the difference, unless a page has shown a later version of the order."""
@@ -105,22 +109,22 @@ class OrderComparison:
         batch = latest_versions(page.orders)
         stored = orders.stored(self._connection, *self._wallet, [order.key for order in batch])
         differing: set[Key] = set()
-        lacking: dict[str | None, Scope] = {}
+        missing: set[Key] = set()
         for order in batch:
-            of_scope = self._scope_of(order)
+            difference = compare(self._wallet, order, stored.get(order.key))
+            is_missing = difference is not None and difference.kind is DifferenceKind.MISSING
+            of_scope = self._scope_of(order, is_missing=is_missing)
             if of_scope is not None and order.key not in self._received:
                 of_scope.orders += 1
-            difference = compare(self._wallet, order, stored.get(order.key))
             if difference is None:
                 continue
             differing.add(order.key)
             if of_scope is not None:
                 of_scope.note(order, difference)
-                if difference.kind is DifferenceKind.MISSING:
-                    lacking[of_scope.scope.symbol] = of_scope.scope
+                missing |= {order.key} if is_missing else set()
         shown = frozenset(order.key for order in batch)
         self._received |= shown
-        return Compared(shown, frozenset(differing), [*lacking.values()])
+        return Compared(shown, frozenset(differing), frozenset(missing))
 
     def find(self, finding: Finding) -> None:
         """Take the result of a walk. What is known of all symbols together is known of each."""
@@ -170,7 +174,14 @@ class OrderComparison:
                     differing += any(need.contains(order) or need.contains(update) for order, update in times)
         return SampleResult(population, chosen, read, differing)
 
-    def _scope_of(self, order: Order) -> _ScopeComparison | None:
-        """The scope that an order of the exchange belongs to."""
+    def _scope_of(self, order: Order, *, is_missing: bool) -> _ScopeComparison | None:
+        """The scope that an order of the exchange belongs to.
+
+        A missing one belongs to it wherever it lies: a page may have rows that were not requested.
+        """
         of_scopes = [self._scopes[symbol] for symbol in (order.symbol, None) if symbol in self._scopes]
-        return next((one for one in of_scopes if one.holds(order)), None)
+        return next((one for one in of_scopes if one.holds(order) or (is_missing and one.claims(order))), None)
+
+
+def _is_in(windows: Sequence[Window], order: Order) -> bool:
+    return any(window.contains(at) for window in windows for at in (order.order_time, order.update_time))

@@ -56,6 +56,14 @@ _RESOLVE_STORED = text("""
                               o.changed_at > waiting.seen_at) END
 """)
 
+_SHOWN = text("""
+    SELECT DISTINCT symbol, order_id
+      FROM unnest(CAST(:symbols AS text[]), CAST(:order_ids AS bigint[])) AS given (symbol, order_id)
+      JOIN quarantined_orders AS aside ON quarantined_field(aside.raw, 'symbol') = symbol
+                                      AND quarantined_field(aside.raw, 'orderId') = order_id::text
+     WHERE (aside.account, aside.market) = (:account, :market)
+""")
+
 _DOUBTED_DAYS = text("""
     SELECT account, market, day
       FROM (SELECT DISTINCT account FROM quarantined_days
@@ -169,6 +177,16 @@ def resolve_stored(connection: Connection, account: str, market: str, keys: Coll
     symbols, order_ids = [symbol for symbol, _ in keys], [order_id for _, order_id in keys]
     scope = {"account": account, "market": market}
     connection.execute(_RESOLVE_STORED, scope | {"symbols": symbols, "order_ids": order_ids})
+
+
+def shown(connection: Connection, account: str, market: str, keys: Collection[Key]) -> set[Key]:
+    """Those of these orders of which a row was ever set aside: the exchange has shown them before."""
+    if not keys:
+        return set()
+    symbols, order_ids = [symbol for symbol, _ in keys], [order_id for _, order_id in keys]
+    scope = {"account": account, "market": market}
+    rows = connection.execute(_SHOWN, scope | {"symbols": symbols, "order_ids": order_ids})
+    return {(row.symbol, row.order_id) for row in rows}
 
 
 def doubted_days(connection: Connection, accounts: Collection[str] = ()) -> list[tuple[str, str, date]]:

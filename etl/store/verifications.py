@@ -90,9 +90,14 @@ def newest(connection: Connection, accounts: Collection[str] = ()) -> list[Newes
 
 
 def is_older(connection: Connection, wallet: Wallet, days: int) -> bool:
-    """Whether so many days have passed since an account was verified in a market, or else since the first run."""
+    """Whether so many days have passed since an account was verified in a market, or else since the first run.
+
+    One of which nothing could be compared, as of a symbol that is closed, is no verification.
+    """
     own = verifications.c
-    of_wallet = select(func.max(own.verified_at)).where(own.account == wallet.account, own.market == wallet.market)
+    of_wallet = select(func.max(own.verified_at)).where(
+        own.account == wallet.account, own.market == wallet.market, ~func.isempty(own.compared)
+    )
     first_run = select(runs.c.started_at).order_by(runs.c.id).limit(1)
     since = func.coalesce(of_wallet.scalar_subquery(), first_run.scalar_subquery())
     return bool(connection.scalar(select(since < func.now() - timedelta(days=days))))

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from etl.simulator.scenario import Scenario
+from tests.acceptance.judge import Trials
 from tests.acceptance.lab import DAY, FORCE_ORDERS, HOUR, Lab, Labs, assert_table_equals_history, order_row
 from tests.acceptance.long_running import Staying
 from tests.acceptance.market_tables import CLASSIC, LONG, assert_is_the_history, histories
+from tests.acceptance.misbehaving import Exchange, now, order, series
 from tests.acceptance.scheduling import syncs_done
 from tests.waiting import wait_until
 
@@ -104,6 +106,50 @@ def test_an_exchange_that_answers_only_audits_with_nothing_takes_back_no_proof(l
     assert len(forgetful.table()) == 81
     forgetful.tell("faults", [])
     assert forgetful("sync", **ALL).returncode == 0
+
+
+def test_an_order_that_an_audit_shows_beyond_its_window_doubts_the_proof_of_its_own_time(trial: Trials) -> None:
+    pinned = trial(Exchange([]))
+    assert pinned("backfill").returncode == 0
+    pinned.exchange.rows = [order("BTCUSDT", 1, now() - 40 * DAY)]
+    pinned.exchange.answer = lambda asked: pinned.exchange.rows if asked.start < now() - 9 * DAY else []
+    night = pinned("sync", FORCE_ORDERS_AUDIT_WINDOWS="1")
+    assert night.returncode == 3
+    assert "found 1 order that the exchange had not shown, for example BTCUSDT 1" in night.stderr
+    assert pinned.reasons() == {"disputed"}
+    pinned.exchange.answer = pinned.exchange.page
+    assert (pinned("sync").returncode, pinned.missing(), pinned.gaps()) == (0, [], [])
+
+
+def test_an_order_that_was_set_aside_when_it_was_shown_accuses_nobody_when_it_can_be_read(trial: Trials) -> None:
+    odd = trial(Exchange([order("BTCUSDT", 1, now() - 40 * DAY, price="@odd@")]))
+    odd.exchange.texts["@odd@"] = '"much"'
+    assert odd("backfill").returncode == 3
+    odd.exchange.texts["@odd@"] = '"1"'
+    night = odd("sync", **ALL)
+    assert (night.returncode, night.stderr, odd.gaps(), len(odd.stored())) == (0, "", [], 1)
+
+
+def test_a_key_that_the_exchange_sends_since_today_makes_no_night_red(trial: Trials) -> None:
+    """As `pair` and `cumBase` came in August 2026."""
+    grown = trial(Exchange([order("BTCUSDT", 1, now() - 40 * DAY)]))
+    assert grown("backfill").returncode == 0
+    grown.exchange.rows[0] |= {"newKey": 1, "price": grown.exchange.rows[0]["price"] + "0"}
+    night = grown("sync", **ALL)
+    assert (night.returncode, night.stderr) == (0, "")
+    assert grown.sql("SELECT different FROM verifications") == [{"different": 1}]
+    grown.exchange.rows[0]["price"] = "1"
+    assert grown("sync", **ALL).returncode == 3
+
+
+def test_an_order_of_one_symbol_doubts_what_the_same_run_proved_of_the_other(trial: Trials) -> None:
+    lied = trial(Exchange([]))
+    assert lied("backfill", "--symbol", "BTCUSDT", "--symbol", "ETHUSDT").returncode == 0
+    # An order of each symbol every 12 hours: a window of an audit has 21 hours at least.
+    lied.exchange.rows = series(360, now() - 90 * DAY + HOUR, now() - HOUR, ["BTCUSDT", "ETHUSDT"])
+    assert lied("sync", FORCE_ORDERS_AUDIT_WINDOWS="1").returncode == 3
+    assert {gap["symbol"] for gap in lied.gaps()} == {"BTCUSDT", "ETHUSDT"}
+    assert (lied("sync").returncode, lied.missing(), lied.gaps()) == (0, [], [])
 
 
 def test_what_changed_late_is_stored_and_doubts_nothing(lab: Labs) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.acceptance.lab import Lab, Labs
+from tests.acceptance.lab import DAY, Lab, Labs, order_row
 from tests.acceptance.market_tables import LONG, market_lab
 
 PATHS = {"usdm": "/fapi/v1/markPriceKlines", "pm-usdm": "/fapi/v1/markPriceKlines", "coinm": "/dapi/v1/markPriceKlines"}
@@ -87,3 +87,16 @@ def test_a_host_without_mark_prices_makes_no_noise(lab: Labs) -> None:
     night = made("sync", **SET)
     assert (night.returncode, night.stderr) == (0, "")
     assert asked(made) == 1
+
+
+def test_a_price_whose_row_the_database_refuses_ends_no_night(lab: Labs) -> None:
+    made = lab(histories={"main": []})
+    at = made.now() - DAY
+    made.tell("orders", [order_row("BTCUSDT", 1, at)])
+    row = f'[[{at - at % 60_000},"1",1e200000]]'
+    made.tell("faults", [{"kind": "status", "status": 200, "body": row, "path": PATHS["usdm"]}])
+    night = made("sync", **SET)
+    assert night.returncode == 0
+    assert "mark prices of BTCUSDT could not be read; the next run asks again" in night.stderr
+    made.tell("faults", [])
+    assert (made("sync", **SET).stderr, len(made.sql("SELECT FROM mark_prices"))) == ("", 1)

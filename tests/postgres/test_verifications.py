@@ -1,5 +1,6 @@
 """What a verification found is kept as it was found, and nothing that contradicts itself is."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,8 @@ def test_an_account_is_to_be_verified_so_many_days_after_the_last_time_or_after_
     assert not verifications.is_older(connection, WALLET, 7)
     pass_days(8)
     assert verifications.is_older(connection, WALLET, 7)
+    record(connection, 1, replace(result(SPAN), compared=[]), is_sample=True)
+    assert verifications.is_older(connection, WALLET, 7), "nothing was compared"
     record(connection, 1, result(symbol="BTCUSDT"), is_sample=True)
     assert not verifications.is_older(connection, WALLET, 7)
     assert verifications.is_older(connection, Wallet("other", USDM), 7)

@@ -84,3 +84,26 @@ def test_each_key_and_column_that_differs_is_named(changes: dict[str, object], f
 def test_the_side_with_the_later_update_time_is_named(shift: int, newer: Newer) -> None:
     moved = to_datetime(order().update_time) + timedelta(milliseconds=shift)
     assert compare(WALLET, order(), stored(order(), update_time=moved)) == difference(("updateTime",), newer)
+
+
+@pytest.mark.parametrize(
+    ("shown", "columns", "is_reshaped"),
+    [
+        ({"newKey": 1}, {}, True),
+        ({"price": "10871.090"}, {}, True),
+        ({"orderId": str(ROW["orderId"]), "reduceOnly": "false"}, {}, True),
+        ({"isIsolated": True}, {}, True),
+        ({"newKey": 1, "price": "10871.1"}, {}, False),
+        ({"status": "EXPIRED"}, {}, False),
+        ({"newKey": 1}, {"price": Decimal(1)}, False),
+        ({"updateTime": ROW["updateTime"] + 1}, {}, False),
+        ({}, {"close_type": "ADL"}, False),
+    ],
+    ids=str,
+)
+def test_a_row_is_reshaped_where_no_value_that_both_have_differs(
+    shown: dict[str, Any], columns: dict[str, object], *, is_reshaped: bool
+) -> None:
+    found = compare(WALLET, order(**shown), stored(order(), **{"is_isolated": None} | columns))
+    assert found is not None
+    assert found.is_reshaped is is_reshaped

@@ -152,7 +152,9 @@ def test_an_instrument_of_either_futures_market_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [{"contractType": ""}, {"contractSize": 0}, {"deliveryDate": 0}, {"status": None}], ids=str
+    "odd",
+    [{"contractType": ""}, {"contractSize": 0}, {"contractSize": "NaN"}, {"deliveryDate": 0}, {"status": None}],
+    ids=str,
 )
 def test_what_an_instrument_does_not_have_is_none(odd: dict[str, object]) -> None:
     (one,) = read_exchange_info(body([], [{"symbol": "NEWUSDT"} | odd])).instruments or ()
@@ -160,7 +162,17 @@ def test_what_an_instrument_does_not_have_is_none(odd: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize(
-    "symbols", [[PERPETUAL, PERPETUAL | {"baseAsset": 5}], [{"pair": "BTCUSDT"}], [], "odd"], ids=str
+    "symbols",
+    [
+        [PERPETUAL, PERPETUAL | {"baseAsset": 5}],
+        [PERPETUAL | {"baseAsset": "\0"}],
+        [PERPETUAL | {"symbol": "X" * 65}],
+        [PERPETUAL | {"contractSize": "1e200000"}],
+        [{"pair": "BTCUSDT"}],
+        [],
+        "odd",
+    ],
+    ids=str,
 )
 def test_a_list_with_an_odd_instrument_is_none(symbols: object) -> None:
     assert read_exchange_info(body([weight(700)], symbols)).instruments is None

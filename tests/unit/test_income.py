@@ -93,6 +93,8 @@ def test_each_way_to_write_a_value_is_read(values: dict[str, Any], column: str, 
         ({"tranId": 1 << 63}, "tranId is not an integer"),
         ({"time": AT // 1000}, "time is not a time in epoch milliseconds"),
         ({"time": NOW + 2 * DAY}, "time is more than a day later than the row was received"),
+        ({"symbol": "X" * 65}, "symbol has more than 64 characters"),
+        ({"asset": "X" * 65}, "asset has more than 64 characters"),
         ({"tradeId": [1]}, "tradeId is not text or an integer"),
     ],
 )

@@ -42,6 +42,12 @@ def test_what_is_no_minute_with_a_price_breaks_the_contract(row: str) -> None:
         read_prices(f"[{row}]".encode(), T)
 
 
+@pytest.mark.parametrize("cell", [b'"\xff"', rb'"\u0000"', b"[" * 250 + b"]" * 250])
+def test_a_row_that_the_database_cannot_keep_breaks_the_contract(cell: bytes) -> None:
+    with pytest.raises(ContractError):
+        read_prices(b'[[%d,"1",%b]]' % (T, cell), T)
+
+
 def test_what_is_cut_off_is_tried_again() -> None:
     with pytest.raises(TransientError):
         read_prices(b'[[1,"2"', T)
