@@ -49,8 +49,13 @@ BEGIN
     RETURN NULL;
 END
 $$;
+-- TRUNCATE also removes orders that an older snapshot does not see; DELETE would leave their days and their counts.
 CREATE FUNCTION clear_order_days() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'force_orders is truncated in a transaction that is read committed, and in no other'
+              USING ERRCODE = 'invalid_transaction_state', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+    END IF;
     DELETE FROM daily_sums;
     DELETE FROM order_days;
     RETURN NULL;

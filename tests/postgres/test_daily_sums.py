@@ -189,6 +189,21 @@ def test_sums_changed_by_hand_break_a_law(summed: Connection) -> None:
     assert laws.broken(summed)[LAW].cases == 2
 
 
+def test_orders_are_not_truncated_by_what_may_not_see_all_their_days(summed: Connection, database_url: str) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        owner.execute("SELECT FROM order_days")
+        write(summed, at(BEGAN, 4), account="hedge")
+        summed.commit()
+        sum_all(summed)
+        with pytest.raises(psycopg.errors.InvalidTransactionState, match="read committed"):
+            owner.execute("TRUNCATE force_orders")
+        owner.rollback()
+        owner.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        owner.execute("TRUNCATE force_orders")
+    assert found(summed, "report_daily") == found(summed, "order_counts") == []
+
+
 def test_a_forgotten_account_leaves_neither_days_nor_sums(summed: Connection) -> None:
     write(summed, at(BEGAN), account="hedge")
     account_rows.delete_all(summed, ACCOUNT)
