@@ -1,8 +1,10 @@
 """What the orders of a statement's period cost, by account, market and asset, from the sums that a report reads."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
+from etl.core.completeness import CalendarDay, DayState
 from etl.core.market_choice import sort_markets
 from etl.core.statement import CostLine
 from etl.core.text import many
@@ -14,21 +16,31 @@ Scope = tuple[str, str]
 """Account and market."""
 
 
-def read_cost_lines(rows: Rows) -> list[CostLine] | None:
-    """The costs of the accounts and the span of `rows`; None if none were ever read."""
+def read_cost_lines(rows: Rows, days: Iterable[CalendarDay]) -> list[CostLine] | None:
+    """The costs of the accounts and the span of `rows`, whose calendar is `days`; None if none were ever read."""
     if not costs_were_read(rows):
         return None
     amounts, states = read_costs(rows, named=[], others="*")
     loose = {(row.account, row.market): row.fees for row in rows(_LOOSE)}
-    return cost_lines(amounts, states, loose)
+    unproven = Counter((one.account, one.market) for one in days if one.state is not DayState.PROVEN)
+    return cost_lines(amounts, states, loose, unproven)
 
 
-def cost_lines(amounts: Sequence[Cost], states: Sequence[CostState], loose: Mapping[Scope, int]) -> list[CostLine]:
+def cost_lines(
+    amounts: Sequence[Cost],
+    states: Sequence[CostState],
+    loose: Mapping[Scope, int] = MappingProxyType({}),
+    unproven: Mapping[Scope, int] = MappingProxyType({}),
+) -> list[CostLine]:
     """A line for each asset; one without asset where orders have no known amount.
 
-    `loose`: how many clearance fees belong to no force order that is stored.
+    `loose`: how many clearance fees belong to no force order that is stored. `unproven`: how many days are not
+    complete, so that an order may be missing, and what it cost.
     """
-    reasons = {scope: _reason(states, scope, loose.get(scope, 0)) for scope in _scopes([*amounts, *states])}
+    reasons = {
+        scope: _reason(states, scope, loose.get(scope, 0), unproven.get(scope, 0))
+        for scope in _scopes([*amounts, *states])
+    }
     groups: dict[Scope, dict[str | None, list[Cost]]] = defaultdict(dict)
     for row in amounts:
         groups[row.account, row.market].setdefault(row.asset, []).append(row)
@@ -48,13 +60,14 @@ def _scopes(rows: Iterable[Cost | CostState]) -> list[Scope]:
     return sorted(found, key=lambda scope: (scope[0], markets.index(scope[1])))
 
 
-def _reason(states: Sequence[CostState], scope: Scope, loose: int) -> str | None:
+def _reason(states: Sequence[CostState], scope: Scope, loose: int, unproven: int) -> str | None:
     orders: dict[str, int] = defaultdict(int)
     for row in states:
         if (row.account, row.market) == scope and row.incomplete_because is not None:
             orders[row.incomplete_because] += row.orders
     said = [f"{many(count, 'order')}: {why}" for why, count in sorted(orders.items())]
     said += [f"{many(loose, 'clearance fee')} without a force order"] if loose else []
+    said += [f"not complete: {many(unproven, 'day')}"] if unproven else []
     return "; ".join(said) or None
 
 

@@ -198,7 +198,7 @@ def test_what_there_is_none_of_is_said() -> None:
 
 def test_costs_that_were_never_read_are_not_nothing() -> None:
     assert "Costs are not read" in text_of(page(costs=None))
-    assert "No order of the period cost anything." in text_of(page(costs=[]))
+    assert text_of(page(costs=[], orders=[])).count("No order is stored of the period.") == 2
     assert document(stated(costs=None))["costs"] is None
     assert document(stated(costs=[]))["costs"] == []
 
@@ -218,7 +218,7 @@ def test_a_cost_line_is_complete_where_all_of_its_market_is_known() -> None:
     states = [state("usdm", None, 3), state("usdm", "fills not read", 2), state("coinm", None, 1)]
     states += [state("margin", "fills not available", 1)]
     why, lost = "2 orders: fills not read", "1 order: fills not available"
-    assert [tuple(map(str, line[1:])) for line in cost_lines(amounts, states, {})] == [
+    assert [tuple(map(str, line[1:])) for line in cost_lines(amounts, states)] == [
         ("usdm", "BNB", "None", "-0.001", "None", "-0.001", "False", why),
         ("usdm", "USDT", "-5.75", "-1", "None", "-6.75", "False", why),
         ("coinm", "BTC", "-1", "None", "-0.5", "-1.5", "True", "None"),
@@ -227,6 +227,7 @@ def test_a_cost_line_is_complete_where_all_of_its_market_is_known() -> None:
     assert cost_lines(amounts, states[2:3], {("main", "coinm"): 1})[-1].incomplete_because == (
         "1 clearance fee without a force order"
     )
+    assert cost_lines(amounts, states[2:3], unproven={("main", "coinm"): 2})[-1][-2:] == (False, "not complete: 2 days")
 
 
 def test_the_legend_explains_the_letters_that_are_there() -> None:
