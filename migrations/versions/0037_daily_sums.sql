@@ -29,8 +29,13 @@ CREATE TABLE daily_sums (
 );
 
 -- A row that is marked already is locked all the same: else it could be summed without the orders of this transaction.
+-- Whoever writes with another search path would mark the days of another schema, or of a temporary table.
 CREATE FUNCTION mark_order_days() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF to_regclass('order_days') IS DISTINCT FROM to_regclass(format('%I.order_days', TG_TABLE_SCHEMA)) THEN
+        RAISE EXCEPTION 'search_path does not lead to order_days of the schema %', TG_TABLE_SCHEMA
+              USING ERRCODE = 'invalid_schema_name';
+    END IF;
     IF TG_OP = 'INSERT' THEN
         INSERT INTO order_days AS own (account, market, day)
         SELECT DISTINCT account, market, timezone('UTC', order_time)::date FROM after ORDER BY 1, 2, 3
@@ -52,6 +57,10 @@ $$;
 -- TRUNCATE also removes orders that an older snapshot does not see; DELETE would leave their days and their counts.
 CREATE FUNCTION clear_order_days() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF to_regclass('order_days') IS DISTINCT FROM to_regclass(format('%I.order_days', TG_TABLE_SCHEMA)) THEN
+        RAISE EXCEPTION 'search_path does not lead to order_days of the schema %', TG_TABLE_SCHEMA
+              USING ERRCODE = 'invalid_schema_name';
+    END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'force_orders is truncated in a transaction that is read committed, and in no other'
               USING ERRCODE = 'invalid_transaction_state', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED';

@@ -204,6 +204,20 @@ def test_orders_are_not_truncated_by_what_may_not_see_all_their_days(summed: Con
     assert found(summed, "report_daily") == found(summed, "order_counts") == []
 
 
+@pytest.mark.parametrize("statement", ["UPDATE public.force_orders SET cum_quote = 5", "TRUNCATE public.force_orders"])
+@pytest.mark.parametrize("shadow", ["TEMPORARY TABLE order_days", "TABLE other.order_days"])
+def test_orders_are_not_written_where_other_days_would_be_marked(
+    summed: Connection, database_url: str, statement: str, shadow: str
+) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.execute("CREATE SCHEMA other; SET search_path = other, public")
+        owner.execute(f"CREATE {shadow} (LIKE order_days)".encode())
+        with pytest.raises(psycopg.errors.InvalidSchemaName, match="of the schema public"):
+            owner.execute(statement.encode())
+        owner.rollback()
+    assert is_right(summed)
+
+
 def test_a_forgotten_account_leaves_neither_days_nor_sums(summed: Connection) -> None:
     write(summed, at(BEGAN), account="hedge")
     account_rows.delete_all(summed, ACCOUNT)

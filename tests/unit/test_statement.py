@@ -143,7 +143,8 @@ def test_no_text_becomes_markup() -> None:
     quarantined = [of.quarantined[0]._replace(reason=HOSTILE)]
     markets = [one._replace(reason=HOSTILE) for one in of.markets]
     export = of.export and of.export._replace(name=HOSTILE)
-    changes = {"origin": origin, "quarantined": quarantined, "markets": markets, "export": export}
+    costs = [one._replace(account=HOSTILE, asset=HOSTILE, incomplete_because=HOSTILE) for one in of.costs or ()]
+    changes = {"origin": origin, "quarantined": quarantined, "markets": markets, "export": export, "costs": costs}
     hostile = page(accounts=[HOSTILE], zone=HOSTILE, **changes)
     assert Elements(hostile).attributes == plain.attributes
     assert {*Elements(hostile).tags} == {*plain.tags}
