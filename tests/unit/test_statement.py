@@ -219,16 +219,15 @@ def test_a_cost_line_is_complete_where_all_of_its_market_is_known() -> None:
     states = [state("usdm", None, 3), state("usdm", "fills not read", 2), state("coinm", None, 1)]
     states += [state("margin", "fills not available", 1)]
     why, lost = "2 orders: fills not read", "1 order: fills not available"
-    assert [tuple(map(str, line[1:])) for line in cost_lines(amounts, states)] == [
+    assert [tuple(map(str, line[1:])) for line in cost_lines(amounts, states, {})] == [
         ("usdm", "BNB", "None", "-0.001", "None", "-0.001", "False", why),
         ("usdm", "USDT", "-5.75", "-1", "None", "-6.75", "False", why),
         ("coinm", "BTC", "-1", "None", "-0.5", "-1.5", "True", "None"),
         ("margin", "None", "None", "None", "None", "None", "False", lost),
     ]
-    assert cost_lines(amounts, states[2:3], {("main", "coinm"): 1})[-1].incomplete_because == (
-        "1 clearance fee without a force order"
-    )
-    assert cost_lines(amounts, states[2:3], unproven={("main", "coinm"): 2})[-1][-2:] == (False, "not complete: 2 days")
+    doubts = {("main", "coinm"): ["1 clearance fee without a force order", "not complete: 2 days"]}
+    last = cost_lines(amounts, states[2:3], doubts)[-1]
+    assert (last.is_complete, last.incomplete_because) == (False, "; ".join(doubts["main", "coinm"]))
 
 
 def test_the_legend_explains_the_letters_that_are_there() -> None:
