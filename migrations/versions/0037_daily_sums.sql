@@ -7,9 +7,10 @@ CREATE TABLE order_days (
     market text NOT NULL,
     day date NOT NULL,
     is_summed boolean NOT NULL DEFAULT false,
-    CONSTRAINT order_days_pkey PRIMARY KEY (account, market, day)
+    CONSTRAINT order_days_pkey PRIMARY KEY (account, market, day),
+    -- What a coin-margined order is worth depends on `instruments`: those days are computed whenever they are read.
+    CONSTRAINT order_days_is_summed_check CHECK (NOT is_summed OR market NOT IN ('coinm', 'pm-coinm'))
 );
--- What a coin-margined order is worth depends on `instruments`: those days are computed whenever they are read.
 CREATE INDEX order_days_marked_idx ON order_days (account, market, day)
  WHERE NOT is_summed AND market NOT IN ('coinm', 'pm-coinm');
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from etl.core.orders import latest_versions
 from etl.core.timeline import DAY, HOUR
@@ -148,6 +149,8 @@ def test_a_day_of_coin_margined_orders_is_never_kept(summed: Connection) -> None
     sum_all(summed)
     assert [is_summed for (_, market, _), is_summed in kept(summed).items() if market == "coinm"] == [False]
     assert len(found(summed, "report_daily", "market = 'coinm'")) == 1
+    with pytest.raises(IntegrityError, match="order_days_is_summed_check"):
+        summed.execute(text("UPDATE order_days SET is_summed = true"))
 
 
 @pytest.fixture
