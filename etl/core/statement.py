@@ -146,14 +146,14 @@ class CostLine(NamedTuple):
     account: str
     market: str
     asset: str | None
-    """None: no amount is known; `unknown` where the exchange names none."""
+    """None: nothing changed, or no amount is known; `unknown` where the exchange names none."""
     realized_pnl: Decimal | None
     commission: Decimal | None
     clearance_fee: Decimal | None
     """None where nothing of the kind is known."""
     total: Decimal | None
     is_complete: bool
-    """Whether the costs of every order of the account in the market are known in full."""
+    """Whether every day of the account in the market is complete, and the costs of all its orders are known in full."""
     incomplete_because: str | None
 
 

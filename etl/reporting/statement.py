@@ -107,13 +107,14 @@ def _read(
     def rows(query: str, **values: object) -> Sequence[Any]:
         return connection.execute(text(query), scope | values).all()
 
+    days = calendar_days(connection, period.first, period.last, zone, accounts) if accounts else []
     return Statement(
         accounts=accounts,
         period=period,
         zone=zone,
         starts_at=span.start,
         ends_at=span.end,
-        days=calendar_days(connection, period.first, period.last, zone, accounts) if accounts else [],
+        days=days,
         markets=_markets(connection, accounts),
         gaps=_gaps(connection, accounts, span),
         quarantined=[QuarantinedLine._make((*row[:4], to_millis(row[4]), *row[5:])) for row in rows(_QUARANTINED)],
@@ -125,7 +126,7 @@ def _read(
         ],
         seals=[SealLine._make((*row[:5], to_millis(row[5]), *row[6:])) for row in rows(_SEALS)],
         orders=[OrderLine._make(row) for row in rows(_ORDERS)],
-        costs=read_cost_lines(partial(rows, **of_costs)),
+        costs=read_cost_lines(partial(rows, **of_costs), days),
         export=export,
         origin=origin,
     )

@@ -1,8 +1,9 @@
 """What the orders of a statement's period cost, by account, market and asset, from the sums that a report reads."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from etl.core.completeness import CalendarDay, DayState
 from etl.core.market_choice import sort_markets
 from etl.core.statement import CostLine
 from etl.core.text import many
@@ -14,21 +15,29 @@ Scope = tuple[str, str]
 """Account and market."""
 
 
-def read_cost_lines(rows: Rows) -> list[CostLine] | None:
-    """The costs of the accounts and the span of `rows`; None if none were ever read."""
+def read_cost_lines(rows: Rows, days: Iterable[CalendarDay]) -> list[CostLine] | None:
+    """The costs of the accounts and the span of `rows`, whose calendar is `days`; None if none were ever read."""
     if not costs_were_read(rows):
         return None
     amounts, states = read_costs(rows, named=[], others="*")
-    loose = {(row.account, row.market): row.fees for row in rows(_LOOSE)}
-    return cost_lines(amounts, states, loose)
+    doubts = defaultdict(list)
+    for query, words in ((_LOOSE, "without a force order"), (_UNREAD, "that cannot be read")):
+        for row in rows(query):
+            doubts[row.account, row.market].append(f"{many(row.fees, 'clearance fee')} {words}")
+    unproven = Counter((one.account, one.market) for one in days if one.state is not DayState.PROVEN)
+    for scope, count in unproven.items():
+        doubts[scope].append(f"not complete: {many(count, 'day')}")
+    return cost_lines(amounts, states, doubts)
 
 
-def cost_lines(amounts: Sequence[Cost], states: Sequence[CostState], loose: Mapping[Scope, int]) -> list[CostLine]:
+def cost_lines(
+    amounts: Sequence[Cost], states: Sequence[CostState], doubts: Mapping[Scope, Sequence[str]]
+) -> list[CostLine]:
     """A line for each asset; one without asset where orders have no known amount.
 
-    `loose`: how many clearance fees belong to no force order that is stored.
+    `doubts`: why more may have been paid than the orders say, in words.
     """
-    reasons = {scope: _reason(states, scope, loose.get(scope, 0)) for scope in _scopes([*amounts, *states])}
+    reasons = {scope: _reason(states, scope, doubts.get(scope, ())) for scope in _scopes([*amounts, *states])}
     groups: dict[Scope, dict[str | None, list[Cost]]] = defaultdict(dict)
     for row in amounts:
         groups[row.account, row.market].setdefault(row.asset, []).append(row)
@@ -48,18 +57,22 @@ def _scopes(rows: Iterable[Cost | CostState]) -> list[Scope]:
     return sorted(found, key=lambda scope: (scope[0], markets.index(scope[1])))
 
 
-def _reason(states: Sequence[CostState], scope: Scope, loose: int) -> str | None:
+def _reason(states: Sequence[CostState], scope: Scope, doubts: Sequence[str]) -> str | None:
     orders: dict[str, int] = defaultdict(int)
     for row in states:
         if (row.account, row.market) == scope and row.incomplete_because is not None:
             orders[row.incomplete_because] += row.orders
     said = [f"{many(count, 'order')}: {why}" for why, count in sorted(orders.items())]
-    said += [f"{many(loose, 'clearance fee')} without a force order"] if loose else []
-    return "; ".join(said) or None
+    return "; ".join([*said, *doubts]) or None
 
 
 _LOOSE = """
     SELECT account, market, count(*) AS fees FROM unlinked_fees
      WHERE account = ANY(:accounts) AND order_time IS NULL AND booked_at >= :since AND booked_at < :until
+     GROUP BY account, market
+"""
+_UNREAD = """
+    SELECT account, market, count(*) AS fees FROM unread_fees
+     WHERE account = ANY(:accounts) AND coalesce(booked_at >= :since AND booked_at < :until, true)
      GROUP BY account, market
 """

@@ -212,13 +212,13 @@ def _costs(statement: Statement) -> Section:
     ]
     note = (
         "What the orders of the period changed in the wallet: negative is lost or paid. Assets are not added. "
-        "Complete: the fills and clearance fees of every order of the account in the market are stored. Funding and "
-        "tax are not in it."
+        "Complete: so is every day of the account in the market, and the fills and clearance fees of all its orders "
+        "are stored. Funding and tax are not in it."
     )
     nothing = (
         "Costs are not read: neither fills nor income of these accounts are stored (force-orders backfill --costs)."
         if statement.costs is None
-        else "No order of the period cost anything."
+        else "No order is stored of the period."
     )
     return Section("Costs", note, table(None, columns, rows), nothing)
 

@@ -7,9 +7,10 @@ CREATE TABLE order_days (
     market text NOT NULL,
     day date NOT NULL,
     is_summed boolean NOT NULL DEFAULT false,
-    CONSTRAINT order_days_pkey PRIMARY KEY (account, market, day)
+    CONSTRAINT order_days_pkey PRIMARY KEY (account, market, day),
+    -- What a coin-margined order is worth depends on `instruments`: those days are computed whenever they are read.
+    CONSTRAINT order_days_is_summed_check CHECK (NOT is_summed OR market NOT IN ('coinm', 'pm-coinm'))
 );
--- What a coin-margined order is worth depends on `instruments`: those days are computed whenever they are read.
 CREATE INDEX order_days_marked_idx ON order_days (account, market, day)
  WHERE NOT is_summed AND market NOT IN ('coinm', 'pm-coinm');
 
@@ -29,8 +30,13 @@ CREATE TABLE daily_sums (
 );
 
 -- A row that is marked already is locked all the same: else it could be summed without the orders of this transaction.
+-- Whoever writes with another search path would mark the days of another schema, or of a temporary table.
 CREATE FUNCTION mark_order_days() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF to_regclass('order_days') IS DISTINCT FROM to_regclass(format('%I.order_days', TG_TABLE_SCHEMA)) THEN
+        RAISE EXCEPTION 'search_path does not lead to order_days of the schema %', TG_TABLE_SCHEMA
+              USING ERRCODE = 'invalid_schema_name';
+    END IF;
     IF TG_OP = 'INSERT' THEN
         INSERT INTO order_days AS own (account, market, day)
         SELECT DISTINCT account, market, timezone('UTC', order_time)::date FROM after ORDER BY 1, 2, 3
@@ -49,8 +55,17 @@ BEGIN
     RETURN NULL;
 END
 $$;
+-- TRUNCATE also removes orders that an older snapshot does not see; DELETE would leave their days and their counts.
 CREATE FUNCTION clear_order_days() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF to_regclass('order_days') IS DISTINCT FROM to_regclass(format('%I.order_days', TG_TABLE_SCHEMA)) THEN
+        RAISE EXCEPTION 'search_path does not lead to order_days of the schema %', TG_TABLE_SCHEMA
+              USING ERRCODE = 'invalid_schema_name';
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'force_orders is truncated in a transaction that is read committed, and in no other'
+              USING ERRCODE = 'invalid_transaction_state', HINT = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+    END IF;
     DELETE FROM daily_sums;
     DELETE FROM order_days;
     RETURN NULL;

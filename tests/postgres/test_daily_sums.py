@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from etl.core.orders import latest_versions
 from etl.core.timeline import DAY, HOUR
@@ -148,6 +149,8 @@ def test_a_day_of_coin_margined_orders_is_never_kept(summed: Connection) -> None
     sum_all(summed)
     assert [is_summed for (_, market, _), is_summed in kept(summed).items() if market == "coinm"] == [False]
     assert len(found(summed, "report_daily", "market = 'coinm'")) == 1
+    with pytest.raises(IntegrityError, match="order_days_is_summed_check"):
+        summed.execute(text("UPDATE order_days SET is_summed = true"))
 
 
 @pytest.fixture
@@ -187,6 +190,35 @@ def test_sums_changed_by_hand_break_a_law(summed: Connection) -> None:
     assert laws.broken(summed)[LAW] == (1, "main usdm 2026-09-22")
     summed.execute(text("DELETE FROM order_days"))
     assert laws.broken(summed)[LAW].cases == 2
+
+
+def test_orders_are_not_truncated_by_what_may_not_see_all_their_days(summed: Connection, database_url: str) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        owner.execute("SELECT FROM order_days")
+        write(summed, at(BEGAN, 4), account="hedge")
+        summed.commit()
+        sum_all(summed)
+        with pytest.raises(psycopg.errors.InvalidTransactionState, match="read committed"):
+            owner.execute("TRUNCATE force_orders")
+        owner.rollback()
+        owner.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        owner.execute("TRUNCATE force_orders")
+    assert found(summed, "report_daily") == found(summed, "order_counts") == []
+
+
+@pytest.mark.parametrize("statement", ["UPDATE public.force_orders SET cum_quote = 5", "TRUNCATE public.force_orders"])
+@pytest.mark.parametrize("shadow", ["TEMPORARY TABLE order_days", "TABLE other.order_days"])
+def test_orders_are_not_written_where_other_days_would_be_marked(
+    summed: Connection, database_url: str, statement: str, shadow: str
+) -> None:
+    with psycopg.connect(database_url) as owner:
+        owner.execute("CREATE SCHEMA other; SET search_path = other, public")
+        owner.execute(f"CREATE {shadow} (LIKE order_days)".encode())
+        with pytest.raises(psycopg.errors.InvalidSchemaName, match="of the schema public"):
+            owner.execute(statement.encode())
+        owner.rollback()
+    assert is_right(summed)
 
 
 def test_a_forgotten_account_leaves_neither_days_nor_sums(summed: Connection) -> None:

@@ -143,7 +143,8 @@ def test_no_text_becomes_markup() -> None:
     quarantined = [of.quarantined[0]._replace(reason=HOSTILE)]
     markets = [one._replace(reason=HOSTILE) for one in of.markets]
     export = of.export and of.export._replace(name=HOSTILE)
-    changes = {"origin": origin, "quarantined": quarantined, "markets": markets, "export": export}
+    costs = [one._replace(account=HOSTILE, asset=HOSTILE, incomplete_because=HOSTILE) for one in of.costs or ()]
+    changes = {"origin": origin, "quarantined": quarantined, "markets": markets, "export": export, "costs": costs}
     hostile = page(accounts=[HOSTILE], zone=HOSTILE, **changes)
     assert Elements(hostile).attributes == plain.attributes
     assert {*Elements(hostile).tags} == {*plain.tags}
@@ -198,7 +199,7 @@ def test_what_there_is_none_of_is_said() -> None:
 
 def test_costs_that_were_never_read_are_not_nothing() -> None:
     assert "Costs are not read" in text_of(page(costs=None))
-    assert "No order of the period cost anything." in text_of(page(costs=[]))
+    assert text_of(page(costs=[], orders=[])).count("No order is stored of the period.") == 2
     assert document(stated(costs=None))["costs"] is None
     assert document(stated(costs=[]))["costs"] == []
 
@@ -224,9 +225,9 @@ def test_a_cost_line_is_complete_where_all_of_its_market_is_known() -> None:
         ("coinm", "BTC", "-1", "None", "-0.5", "-1.5", "True", "None"),
         ("margin", "None", "None", "None", "None", "None", "False", lost),
     ]
-    assert cost_lines(amounts, states[2:3], {("main", "coinm"): 1})[-1].incomplete_because == (
-        "1 clearance fee without a force order"
-    )
+    doubts = {("main", "coinm"): ["1 clearance fee without a force order", "not complete: 2 days"]}
+    last = cost_lines(amounts, states[2:3], doubts)[-1]
+    assert (last.is_complete, last.incomplete_because) == (False, "; ".join(doubts["main", "coinm"]))
 
 
 def test_the_legend_explains_the_letters_that_are_there() -> None:

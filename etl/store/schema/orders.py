@@ -109,6 +109,7 @@ order_days = Table(
     *(Column(name, Text, primary_key=True) for name in ("account", "market")),
     Column("day", Date, primary_key=True),
     Column("is_summed", Boolean, nullable=False, server_default="false"),
+    CheckConstraint("NOT is_summed OR market NOT IN ('coinm', 'pm-coinm')", name="is_summed"),
     Index(
         "order_days_marked_idx",
         *("account", "market", "day"),
