@@ -90,7 +90,8 @@ def test_the_files_are_for_nobody_else_and_every_path_is_absolute(fresh: Lab) ->
         "base_url": fresh.simulator.url,
         "markets": ["usdm"],
         "cost_weight": 0,
-        "reconcile_days": 0,  # from the environment of the tests
+        "reconcile_days": 0,
+        "audit_windows": 0,  # these three from the environment of the tests
         "accounts": {
             "main": {
                 "api_key_file": str(folder / "force-orders.keys" / "main.key"),

@@ -49,6 +49,11 @@ def scraped(
         yield port
 
 
+def figures(scraped: str) -> list[str]:
+    """All but the room on the disk, which is read at each scrape and is not ours alone."""
+    return [line for line in scraped.splitlines() if not line.startswith("force_orders_disk_free_bytes")]
+
+
 @contextmanager
 def mute_server() -> Iterator[str]:
     """The URL of a server that takes connections and never says a word."""
@@ -128,10 +133,10 @@ def test_a_server_that_never_answers_is_given_up_before_prometheus_gives_up() ->
 
 def test_figures_answer_every_scrape_until_they_are_read_again(writer_url: str, connection: Connection) -> None:
     with scraped(writer_url, kept_s=3600) as port:
-        before = scrape(port)
+        before = figures(scrape(port))
         cooldowns.start(connection, "frankfurt", HOUR, "banned")
         connection.commit()
-        assert scrape(port) == before
+        assert figures(scrape(port)) == before
 
 
 def test_a_slow_statement_is_given_up_and_does_not_read_as_a_dead_database(writer_url: str, database_url: str) -> None:
