@@ -29,6 +29,7 @@ from select import select
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO, Any
 
+from etl.cli.garbage import THRESHOLD
 from tests.environment import ROOT, bare_environment
 from tests.leaving import leave
 
@@ -209,6 +210,7 @@ def import_everything() -> None:
     assert threading.active_count() == 1
     gc.collect()
     gc.freeze()  # otherwise garbage collection in a child copies every page that it visits
+    gc.set_threshold(THRESHOLD)  # as in the command's own process
 
 
 def serve(listening: int) -> None:

@@ -22,7 +22,6 @@ from etl.core.planning import Known, Rules
 from etl.core.retention import Retention
 from etl.core.sightings import Sightings
 from etl.core.text import many
-from etl.core.timeline import duration, merge
 from etl.core.verifying import Scope, ScopeResult, Why, proven_scopes
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
@@ -30,6 +29,7 @@ from etl.errors import ExchangeError, StoppedError, ThrottledError
 from etl.exchange.client import ExchangeClient
 from etl.logs import logger
 from etl.runs.fetchers import interruptibly
+from etl.runs.old_proof import taken_back
 from etl.runs.order_comparison import OrderComparison
 from etl.runs.reader import Reader
 from etl.runs.readings import Left
@@ -105,12 +105,8 @@ class Auditor:
         self.left.differing += len(others)
         self.left.gaps += audit.withdrawn
         if found:
-            time = duration(sum(window.width for window in merge(gap.window for gap in audit.withdrawn)))
-            self.left.faults.append(
-                f"account {wallet}: an audit of old windows found {many(len(found), 'order')} that the exchange had "
-                f"not shown, for example {_name(found[0])}; now stored, and the proof of {time} that rests on the "
-                f"same answers is taken back: the next run reads them again"
-            )
+            keys = [(one.symbol, one.order_id) for one in found]
+            self.left.faults.append(taken_back(wallet, "an audit of old windows", keys, audit.withdrawn))
         if others:
             self.left.faults.append(
                 f"account {wallet}: an audit of old windows found {many(len(others), 'stored order')} unlike what the "

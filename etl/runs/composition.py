@@ -29,6 +29,7 @@ from etl.runs.after_walks import readings_after
 from etl.runs.from_settings import rules, store
 from etl.runs.ingest import IngestSink, IngestSpec
 from etl.runs.marked_days import sum_marked_days
+from etl.runs.old_proof import OldProof
 from etl.runs.old_runs import fold_old_runs
 from etl.runs.reader import Reader
 from etl.runs.run import NIGHTLY, Run
@@ -157,4 +158,5 @@ def ingest_with(
     """The same with a connection and a reader that exist already; a worker shares its rate limiter between jobs."""
     run = Run(connection, reader, spec.command, watch, assignment)
     readings = readings_after(spec, connection, reader, run.recorder)
-    return run.execute(spec.planner, IngestSink(connection, run.recorder, spec.symbols, readings), spec.span)
+    sink = IngestSink(connection, run.recorder, spec.symbols, readings, OldProof(connection, reader.rules))
+    return run.execute(spec.planner, sink, spec.span)

@@ -11,8 +11,9 @@ from etl.core.text import many
 from etl.core.timeline import DAY, Window, duration, subtract
 from etl.core.walking import Target
 from etl.core.wallets import Wallet
+from etl.runs.old_proof import OldProof
 from etl.runs.readings import Reading
-from etl.runs.recorder import Recorder
+from etl.runs.recorder import Received, Recorder
 from etl.runs.sink import Remaining
 from etl.runs.spans import Planner, SpanText
 from etl.store import coverage, decisions, orders, runs
@@ -59,19 +60,22 @@ class IngestSink:
         recorder: Recorder,
         symbols: Sequence[str] = (),
         readings: Sequence[Reading] = (),
+        old_proof: OldProof | None = None,
     ) -> None:
         self.readings = readings
         self._connection = connection
         self._recorder = recorder
         self._symbols = symbols
         self._needs: dict[tuple[Wallet, str | None], list[Window]] = {}
-        self.commit = recorder.commit
+        self._old_proof = old_proof
 
     @property
     def counts(self) -> runs.Counts:
         return self._recorder.counts
 
     def begin(self, wallet: Wallet, targets: Sequence[Target]) -> None:
+        if self._old_proof is not None:
+            self._old_proof.begin(wallet, self._recorder.known_before(wallet))
         for target in targets:
             self._needs.setdefault((wallet, target.symbol), []).append(target.need)
         for (owner, symbol), needs in self._needs.items():
@@ -79,6 +83,12 @@ class IngestSink:
                 coverage.ask(self._connection, *wallet, symbol, min(needs).start)
         coverage.name_symbols(self._connection, *wallet, self._symbols)
         decisions.end_retirement(self._connection, wallet.account)
+
+    def commit(self, received: Sequence[Received]) -> None:
+        """Store responses, and in the same transaction the doubt that one of them casts on old proof."""
+        if self._old_proof is not None:
+            received = [one._replace(doubted=self._old_proof.doubted(one)) for one in received]
+        self._recorder.commit(received)
 
     def found(self, walks_done: int) -> str:
         return many(self.counts.inserted, "new order")
@@ -100,7 +110,9 @@ class IngestSink:
             )
         ]
         unread = sum(window.width for windows in unproven.values() for window in windows)
-        return Remaining(own_gaps, unread, notes=self._surprises(known))
+        disputed, faults = self._old_proof.contradictions() if self._old_proof else ([], [])
+        unread += sum(gap.window.width for gap in disputed)
+        return Remaining([*own_gaps, *disputed], unread, notes=self._surprises(known), faults=faults)
 
     def _surprises(self, known: Mapping[Wallet, Mapping[str | None, Known]]) -> list[str]:
         """A line for each account that never showed an order, and of which this run read much. `known`: after it."""

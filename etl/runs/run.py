@@ -143,6 +143,7 @@ class Run:
         note_refusals(self.connection, runner.left_out)
         keep_listings(self.connection, self._clients.values(), self._reader.stop, asks=self.summary.command == NIGHTLY)
         remaining = sink.remaining()
+        summary.faults += remaining.faults
         if runner.last_failure is not None:
             summary.faults.append(f"a window could not be read: {runner.last_failure}")
         forgotten = self._forget_symbols(runner.unknown_symbols)

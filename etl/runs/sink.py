@@ -25,6 +25,8 @@ class Remaining:
     """Intervals that were to be compared and were not."""
     notes: Sequence[str] = ()
     """A line for each result that is no fault and may be a surprise."""
+    faults: Sequence[str] = ()
+    """A line for each fault that is known by what is stored alone."""
 
 
 class Sink(Protocol):

@@ -130,6 +130,21 @@ def test_a_server_that_ignores_a_filter_in_a_crowd_loses_nothing_in_silence(tria
     assert_nothing_is_lost_in_silence(wrong, wrong("backfill"))
 
 
+def test_a_stray_in_old_proven_time_that_was_never_shown_takes_that_proof_back(trial: Trials) -> None:
+    """A first run was answered with nothing; one page of a later night tells of it by mistake."""
+    lied = trial(Exchange([]))
+    assert_complete(lied, lied("backfill"))
+    lied.exchange.rows = series(60, now() - 80 * DAY, now() - 30 * DAY)
+    honest = lied.exchange.page
+    lied.exchange.answer = lambda asked: [*honest(asked), lied.exchange.rows[7]]
+    night = lied("sync")
+    assert night.returncode == 3
+    assert "a page found 1 order that the exchange had not shown, for example XRPUSDT 8; now stored" in night.stderr
+    assert "disputed" in lied.reasons()
+    lied.exchange.answer = honest
+    assert_complete(lied, lied("sync"))
+
+
 @each_value_once(days=[2, 30, 200], number=[3, None])
 def test_one_stray_among_good_rows_is_stored_and_spoils_nothing(trial: Trials, days: int, number: int | None) -> None:
     """On one page or on each; the stray is an order of the account, of another time."""
