@@ -94,7 +94,7 @@ def test_the_news_of_a_night_counts_accounts_and_names_markets(one: Lab, stay: S
     one.tell("faults", [{"kind": "key", "path": "/dapi/v1/forceOrders"}])
     with listening() as channel:
         scheduler = stay(one, "schedule", FORCE_ORDERS_ATTEMPTS="1", **BOTH, **named(one.command, channel.url()))
-        wait_until(lambda: one.sql("SELECT FROM jobs WHERE market = 'coinm' AND error IS NOT NULL"))
+        wait_until(lambda: one.sql("SELECT FROM jobs WHERE market = 'coinm' AND error IS NOT NULL AND status = 'todo'"))
         with psycopg.connect(one.database_url) as owner:
             owner.execute(
                 "UPDATE procrastinate_jobs SET status = 'failed' WHERE status = 'todo' AND lock = 'main/coinm'"
