@@ -8,17 +8,17 @@ from etl.core.sampling import draw_weighted
 from etl.core.timeline import DAY
 from etl.core.walking import Target
 
-NIGHT = 100
+JOB_WEIGHT = 100
 """About what a job of an account and market weighs in a night."""
 
-BUSY = 125
+ORDINARY_WEIGHT = 125
 """A night that weighs more than this without its audit takes the rest from the audit: one without news weighs 50 to 110
 for the orders, 30 for income and 5 for the list of all orders."""
 
 OVERDUE_DAYS = 7
 """After so many days an account is audited whatever its night weighs."""
 
-SHARE = 0.1
+SHARE_DESPITE_JOBS = 0.1
 """The share of audits that are made although jobs wait."""
 
 
@@ -49,16 +49,16 @@ def reserve(waiting: int, draw: float) -> int:
     `draw`: from 0 to 1, at random. One audit in ten leaves nothing: else no account of a large fleet but the last ones
     of a night would ever be audited.
     """
-    return 0 if draw < SHARE else waiting * NIGHT
+    return 0 if draw < SHARE_DESPITE_JOBS else waiting * JOB_WEIGHT
 
 
 def affordable(windows: int, spent: int, each: int, *, is_overdue: bool) -> int:
     """How many of `windows` are read in a night in which the account has spent the weight `spent` on all else.
 
-    `each`: what a window weighs at least. What is beyond BUSY, as the fills of ten new orders are, is taken from the
-    audit; but not where the newest one is long ago.
+    `each`: what a window weighs at least. What is beyond ORDINARY_WEIGHT, as the fills of ten new orders are, is taken
+    from the audit; but not where the newest one is long ago.
     """
-    return windows if is_overdue else max(0, min(windows, (BUSY - spent) // each + windows))
+    return windows if is_overdue else max(0, min(windows, (ORDINARY_WEIGHT - spent) // each + windows))
 
 
 def _weight(window: Target, rules: Rules) -> float:
