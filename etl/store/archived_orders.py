@@ -11,7 +11,7 @@ from etl.core.orders import Key, TimeSource
 from etl.core.timeline import Window, to_datetime
 from etl.store.orders import IS_OF_API
 from etl.store.schema import force_orders
-from etl.store.upserting import Change, upsert_statement
+from etl.store.upserting import Change, joined, parameters, upsert_statement
 
 Columns = Mapping[str, Any]
 """The columns of an order by name, all but `raw`."""
@@ -30,16 +30,12 @@ def upsert(
     changes: dict[Key, Change] = {}
     ordered = sorted(orders, key=lambda order: order.key)  # so that two writers lock the same rows in the same order
     for i in range(0, len(ordered), AT_ONCE):
-        page = ",".join(map(_as_json, ordered[i : i + AT_ONCE]))
-        values = {"account": account, "market": market, "run_id": run_id, "file_id": file_id, "page": f"[{page}]"}
+        some = ordered[i : i + AT_ONCE]
+        values = {"account": account, "market": market, "run_id": run_id, "file_id": file_id, **parameters(some)}
+        values["fields"] = joined(json.dumps(order.fields) for order in some)
         written = connection.execute(_UPSERT, values)
         changes |= {(symbol, order_id): Change(change) for symbol, order_id, change in written}
     return changes
-
-
-def _as_json(order: ArchivedOrder) -> str:
-    times = f'"order_time":{order.order_time},"update_time":{order.update_time}'
-    return f'{{{times},"close_type":"{order.close_type}","fields":{json.dumps(order.fields)},"raw":{order.raw}}}'
 
 
 def keys_of_api(connection: Connection, account: str, market: str) -> set[Key]:
@@ -89,10 +85,8 @@ def of_api_within(connection: Connection, account: str, market: str, windows: Se
 
 
 _UPSERT = upsert_statement(
-    "order_time bigint, update_time bigint, close_type text, fields jsonb, raw jsonb",
     "fields",
     {
-        "close_type": "page.close_type",
         "order_time_source": f"'{TimeSource.TIME}'",
         "source": "'archive'",
         "time_precision": "'s'",

@@ -31,7 +31,7 @@ from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.decisions import Decision
 from etl.store.schema import decisions, force_orders
-from etl.store.upserting import Change, upsert_statement
+from etl.store.upserting import Change, parameters, upsert_statement
 
 IS_VANISHED = exists().where(
     decisions.c.kind == Decision.VANISHED,
@@ -86,18 +86,9 @@ def upsert(
     if not orders:
         return {}
     statement = _REPAIR if replace_equal else _UPSERT
-    values = {"account": account, "market": market, "run_id": run_id, "page": _as_json(orders)}
+    values = {"account": account, "market": market, "run_id": run_id, **parameters(orders)}
     written = connection.execute(statement, values)
     return {(symbol, order_id): Change(change) for symbol, order_id, change in written}
-
-
-def _as_json(orders: Sequence[Order]) -> str:
-    """Joined as text: `raw` is JSON already, the rest are numbers and a close type."""
-    rows = (
-        f'{{"order_time":{o.order_time},"update_time":{o.update_time},"close_type":"{o.close_type}","raw":{o.raw}}}'
-        for o in orders
-    )
-    return f"[{','.join(rows)}]"
 
 
 def stored(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, StoredOrder]:
@@ -216,7 +207,6 @@ def _upsert(wins_a_tie: str) -> TextClause:
     What is from an archive is replaced whatever its update time: the API's row has milliseconds and more fields.
     """
     own = {
-        "close_type": "page.close_type",
         "order_time_source": f"CASE WHEN page.raw ->> '{TIME}' IS NULL THEN '{TimeSource.UPDATE}' "
         f"ELSE '{TimeSource.TIME}' END",
         "source": "'api'",
@@ -228,8 +218,7 @@ def _upsert(wins_a_tie: str) -> TextClause:
             OR excluded.update_time > stored.update_time
             OR excluded.update_time = stored.update_time AND {wins_a_tie}
             OR excluded.is_isolated <> stored.is_isolated  -- a trigger refuses it"""
-    columns = "order_time bigint, update_time bigint, close_type text, raw jsonb"
-    return upsert_statement(columns, "raw", own, condition)
+    return upsert_statement("raw", own, condition)
 
 
 def _shown_by(row: str) -> str:
