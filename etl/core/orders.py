@@ -121,8 +121,8 @@ class Order(NamedTuple):
     """One checked force order: every field of `raw` named in FIELDS has its type, or is null.
 
     The times are epoch milliseconds; where the exchange sends only one, both are equal. `raw` is the row's JSON text,
-    character by character as received. `filled` is the executed quantity, 0 where it is not sent. `is_isolated` is
-    None where the row does not say under which kind of margin it was.
+    character by character as received. `executed` is the executed quantity in digits, 0 where it is not sent.
+    `is_isolated` is None where the row does not say under which kind of margin it was.
     """
 
     symbol: str
@@ -131,8 +131,13 @@ class Order(NamedTuple):
     update_time: int
     close_type: CloseType
     raw: str
-    filled: Decimal = Decimal(0)
+    executed: str = "0"
     is_isolated: bool | None = None
+
+    @property
+    def filled(self) -> Decimal:
+        """The executed quantity."""
+        return Decimal(self.executed)
 
     @property
     def version(self) -> tuple[int, Decimal]:
@@ -159,33 +164,30 @@ class Reject:
 
 
 def latest_versions(orders: Iterable[Order]) -> list[Order]:
-    """The latest version of each order, the last one of equal versions, sorted by key.
+    """As `versions` gives them; what contradicts another row is left out."""
+    return versions(orders)[0]
 
-    Sorted, so that two writers lock the same rows in the same order. What `contradictions` returns is left out.
+
+def versions(orders: Iterable[Order]) -> tuple[list[Order], list[Reject]]:
+    """The latest version of each order, the last one of equal versions, and the rows that contradict another one.
+
+    The orders are sorted by key, so that two writers lock the same rows in the same order. A row contradicts an earlier
+    one if it has its key and is of the other kind of margin: the key has room for one.
     """
-    return _divide(orders)[0]
-
-
-def contradictions(orders: Iterable[Order]) -> list[Reject]:
-    """The rows that have the key of an earlier one and are of the other kind of margin. The key has room for one."""
-    return [
-        Reject(order.raw, f"another order of {order.symbol} with this orderId is of {margin} margin", is_json=True)
-        for order in _divide(orders)[1]
-        for margin in ["cross" if order.is_isolated else "isolated"]
-    ]
-
-
-def _divide(orders: Iterable[Order]) -> tuple[list[Order], list[Order]]:
-    """The latest versions, and the orders that contradict the first one of their key."""
     latest: dict[Key, Order] = {}
-    others: list[Order] = []
+    others: list[Reject] = []
     for order in orders:
         key = order.key
         known = latest.get(key)
         if known is None:
             latest[key] = order
         elif order.contradicts(known):
-            others.append(order)
+            others.append(_contradiction(order))
         elif order.version >= known.version:
             latest[key] = order
     return [latest[key] for key in sorted(latest)], others
+
+
+def _contradiction(order: Order) -> Reject:
+    margin = "cross" if order.is_isolated else "isolated"
+    return Reject(order.raw, f"another order of {order.symbol} with this orderId is of {margin} margin", is_json=True)

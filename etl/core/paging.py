@@ -39,9 +39,8 @@ class PageRequest:
     def asks_for(self, order: Order) -> bool:
         """Whether some reading of the request includes the order: one of its times lies within the ends."""
         start, end = self.window.wire()
-        return self.symbol in (None, order.symbol) and any(
-            start <= instant <= end for instant in (order.order_time, order.update_time)
-        )
+        is_inside = start <= order.order_time <= end or start <= order.update_time <= end
+        return is_inside and self.symbol in (None, order.symbol)
 
 
 @dataclass(frozen=True, slots=True)

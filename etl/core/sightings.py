@@ -22,8 +22,8 @@ class Sightings:
         for target in targets:
             reaches[target.symbol].append(_reach(target))
         everywhere = reaches[None]
-        self._shared_by_all = overlaps(everywhere)
-        self._shared = {name: overlaps([*everywhere, *own]) for name, own in reaches.items() if name is not None}
+        self._shared_by_all = _ends(overlaps(everywhere))
+        self._shared = {name: _ends(overlaps([*everywhere, *own])) for name, own in reaches.items() if name is not None}
         self._remembered: set[int] = set()
 
     @property
@@ -40,16 +40,17 @@ class Sightings:
         found = set()
         reach = _reach(target)
         for order in orders:
-            within = [reach.contains(instant) for instant in (order.order_time, order.update_time)]
-            if target.symbol not in (None, order.symbol) or not any(within):
+            created, updated = order.order_time, order.update_time
+            holds_created, holds_updated = reach.contains(created), reach.contains(updated)
+            if target.symbol not in (None, order.symbol) or not (holds_created or holds_updated):
                 continue
-            shared = self._shared.get(order.symbol, self._shared_by_all)
-            if not all(within) or any(_holds(shared, instant) for instant in (order.order_time, order.update_time)):
-                known = hash(order.key)
+            key, shared = order.key, self._shared.get(order.symbol, self._shared_by_all)
+            if not (holds_created and holds_updated) or _is_within(shared, created) or _is_within(shared, updated):
+                known = hash(key)
                 if known in self._remembered:
                     continue
                 self._remembered.add(known)
-            found.add(order.key)
+            found.add(key)
         return frozenset(found)
 
 
@@ -59,7 +60,11 @@ def _reach(target: Target) -> Window:
     return Window(start, end + 1)
 
 
-def _holds(windows: Sequence[Window], instant: int) -> bool:
-    """Whether one of these sorted, disjoint windows contains the instant."""
-    index = bisect_right(windows, instant, key=lambda window: window.start)
-    return index > 0 and windows[index - 1].contains(instant)
+def _ends(windows: Sequence[Window]) -> list[int]:
+    """The ends of sorted windows that neither overlap nor touch: each start, and then its end."""
+    return [end for window in windows for end in (window.start, window.end)]
+
+
+def _is_within(ends: Sequence[int], instant: int) -> bool:
+    """Whether one of the windows with these ends contains the instant."""
+    return bisect_right(ends, instant) % 2 == 1

@@ -11,7 +11,7 @@ from etl.core.orders import Order, Reject
 from etl.core.paging import Page
 from etl.errors import ContractError, TransientError
 from etl.exchange.json_elements import split, split_object
-from etl.exchange.rows import read_row
+from etl.exchange.rows import read_rows
 
 _rows = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -46,12 +46,12 @@ def read_numbered_page(body: bytes, received_at: int) -> Page:
 
 
 def _page(array: bytes, received_at: int, size: int, total: int | None) -> Page:
-    rows = [read_row(bytes(row), received_at) for row in elements(array)]
+    rows = read_rows(array, elements(array), received_at)
     orders = tuple(row for row in rows if isinstance(row, Order))
     return Page(orders, tuple(row for row in rows if isinstance(row, Reject)), received_at, size, total)
 
 
-def elements(body: bytes) -> Sequence[bytes]:
+def elements(body: bytes) -> Sequence[msgspec.Raw | bytes]:
     """The rows of an array, each as received; raises the errors of `read_page`."""
     try:
         return _rows.decode(body)

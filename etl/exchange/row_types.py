@@ -39,8 +39,9 @@ TYPE_NAMES = {
 TIME_NAME = "a time in epoch milliseconds"
 
 NUMBER = re.compile(rb"[+-]?(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,2})?")
-DECIMAL = re.compile(rb'"%b"|%b|null' % (NUMBER.pattern, NUMBER.pattern))
-"""A decimal as it is written, text or number: a JSON number would become a float."""
+_PLAIN = rb"[0-9]{1,60}+(?:\.[0-9]{0,60}+)?"
+DECIMAL = re.compile(rb'"%b"|null|"%b"|%b' % (_PLAIN, NUMBER.pattern, NUMBER.pattern))
+"""A decimal as it is written, text or number: a JSON number would become a float. What is usual is tried first."""
 
 LONGEST_NAME = 64
 """Characters of a symbol or an asset; a longer text is no name, and too long for an index."""
@@ -76,6 +77,11 @@ def decode(raw: bytes, row_of: msgspec.json.Decoder[Row], expected: Mapping[str,
         return Reject(text, _reason_of(error, expected), is_json=True)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         return Reject(_legible(raw), _why_not_json(raw, error), is_json=False)
+
+
+def may_be_unstorable(array: bytes, length: int) -> bool:
+    """Whether a row of an array of so many may be one that `decode` rejects for its characters or its nesting."""
+    return b"\\u0000" in array or array.count(b"[") + array.count(b"{") > length + DEEPEST
 
 
 def _is_too_deep(raw: bytes) -> bool:

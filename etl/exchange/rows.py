@@ -1,7 +1,7 @@
 """One row of a response: an order, or the reason why it is rejected. No value is coerced or becomes a float."""
 
 import re
-from decimal import Decimal
+from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
@@ -29,6 +29,7 @@ from etl.exchange.row_types import (
     Time,
     decode,
     is_bigint,
+    may_be_unstorable,
 )
 
 _IN_THE_FUTURE = "time or updateTime is more than a day later than the row was received"
@@ -68,6 +69,7 @@ class _Row(msgspec.Struct, rename="camel", gc=False):
 
 
 _row = msgspec.json.Decoder(_Row)
+_rows = msgspec.json.Decoder(list[_Row])
 
 _EXPECTED = {field.wire: TYPE_NAMES[field.type] for field in FIELDS} | dict.fromkeys(
     (TIME, UPDATE_TIME, UPDATED_TIME), TIME_NAME
@@ -84,7 +86,20 @@ _KEYS = tuple(key for key, _ in _DECIMALS)
 _decimals = attrgetter(*(name for _, name in _DECIMALS))
 _is_decimal = DECIMAL.fullmatch
 _ALL_DECIMALS = re.compile(rb"(?:%b)(?:,(?:%b))*" % (DECIMAL.pattern, DECIMAL.pattern))
-_NOTHING = Decimal(0)
+
+
+def read_rows(array: bytes, rows: Sequence[Raw | bytes], received_at: int) -> list[Order | Reject]:
+    """The rows of an array in turn, as `read_row` reads each: together, where none of them is out of the ordinary.
+
+    `rows`: the elements of `array`, each as received.
+    """
+    try:
+        if may_be_unstorable(array, len(rows)):
+            raise ValueError
+        texts, decoded = [str(row, "utf-8") for row in rows], _rows.decode(array)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return [read_row(bytes(row), received_at) for row in rows]
+    return [_checked(text, row, received_at) for text, row in zip(texts, decoded, strict=True)]
 
 
 def read_row(raw: bytes, received_at: int) -> Order | Reject:
@@ -93,15 +108,17 @@ def read_row(raw: bytes, received_at: int) -> Order | Reject:
     `received_at`: by the exchange's clock, epoch milliseconds.
     """
     decoded = decode(raw, _row, _EXPECTED)
-    if isinstance(decoded, Reject):
-        return decoded
-    text, row = decoded
+    return decoded if isinstance(decoded, Reject) else _checked(*decoded, received_at)
+
+
+def _checked(text: str, row: _Row, received_at: int) -> Order | Reject:
     if reason := _reason_to_reject(row):
         return Reject(text, reason, is_json=True)
     order = _order_of(row, text)
-    if max(order.order_time, order.update_time) <= received_at + CLOCK_MARGIN:
-        return order
-    return Reject(text, _IN_THE_FUTURE, is_json=True)
+    latest = received_at + CLOCK_MARGIN
+    if order.order_time > latest or order.update_time > latest:
+        return Reject(text, _IN_THE_FUTURE, is_json=True)
+    return order
 
 
 def _order_of(row: _Row, raw: str) -> Order:
@@ -114,15 +131,15 @@ def _order_of(row: _Row, raw: str) -> Order:
         int(updated),
         close_type_of(row.client_order_id),
         raw,
-        _filled(row.executed_qty),
+        _executed(row.executed_qty),
         None if row.is_isolated is None else row.is_isolated in (True, "true"),
     )
 
 
-def _filled(executed: Raw) -> Decimal:
-    """0 where nothing is sent. The value is a decimal."""
+def _executed(executed: Raw) -> str:
+    """The digits of a decimal; 0 where nothing is sent."""
     digits = str(executed, "ascii").strip('"')
-    return _NOTHING if digits == "null" else Decimal(digits)
+    return "0" if digits == "null" else digits
 
 
 def _reason_to_reject(row: _Row) -> str | None:

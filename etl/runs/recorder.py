@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError
 
 from etl.core.findings import Finding
-from etl.core.orders import Key, Order, Reject, contradictions, latest_versions
+from etl.core.orders import Key, Order, Reject, versions
 from etl.core.paging import Page
 from etl.core.planning import Known
 from etl.core.timeline import Window
@@ -114,8 +114,8 @@ class Recorder:
         quarantined: set[tuple[Wallet, str]] = set()
         written_early: set[tuple[Wallet, Key]] = set()
         for wallet, of_wallet in by_wallet.items():
-            batch = latest_versions(of_wallet.orders)
-            rejects = [*of_wallet.rejects, *contradictions(of_wallet.orders)]
+            batch, contradictions = versions(of_wallet.orders)
+            rejects = [*of_wallet.rejects, *contradictions]
             first = of_wallet.first
             known = {} if replace_equal else self._written
             fresh = [o for o in batch if o.key in first or known.get((wallet, o.key)) != o.raw]

@@ -7,7 +7,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -261,7 +260,7 @@ def _orders(connection: Connection, which: ColumnElement[bool]) -> dict[Key, Ord
     return {
         (row.symbol, row.order_id): Order(
             *(row.symbol, row.order_id, to_millis(row.order_time), to_millis(row.update_time)),
-            *(CloseType(row.close_type), row.raw, row.executed_qty or Decimal(0)),
+            *(CloseType(row.close_type), row.raw, str(row.executed_qty or 0)),
         )
         for row in rows
     }

@@ -100,7 +100,7 @@ def events(draw: st.DrawFn) -> Event:
     }
     name = str(row["clientOrderId"])
     order = Order(
-        str(row["symbol"]), int(str(row["orderId"])), at, updated, close_type_of(name), json.dumps(row), filled
+        str(row["symbol"]), int(str(row["orderId"])), at, updated, close_type_of(name), json.dumps(row), str(filled)
     )
     return Event(order, sort, draw(st.booleans()) and sort in FORCED, draw(st.integers(0, 4)) == 0)
 

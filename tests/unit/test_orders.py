@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.core.orders import FIELDS, CloseType, Order, close_type_of, contradictions, latest_versions
+from etl.core.orders import FIELDS, CloseType, Order, close_type_of, latest_versions, versions
 
 
 def order(symbol: str = "BTCUSDT", order_id: int = 1, updated: int = 5, raw: str = "{}") -> Order:
@@ -52,10 +52,10 @@ def test_without_orders_there_are_no_versions() -> None:
     assert latest_versions(iter(())) == []
 
 
-versions = st.lists(st.builds(order, st.sampled_from("AB"), st.integers(1, 3), st.integers(1, 4)), max_size=12)
+drawn_versions = st.lists(st.builds(order, st.sampled_from("AB"), st.integers(1, 3), st.integers(1, 4)), max_size=12)
 
 
-@given(versions)
+@given(drawn_versions)
 def test_each_order_stays_once_in_its_newest_version_sorted_by_key(some: list[Order]) -> None:
     latest = latest_versions(some)
     assert [one.key for one in latest] == sorted({one.key for one in some})
@@ -80,11 +80,11 @@ def test_of_two_orders_with_one_key_the_one_of_the_other_kind_of_margin_is_set_a
     )
     rows = [isolated, cross, of_other_key, later]
     assert latest_versions(rows) == [later, of_other_key]
-    (reject,) = contradictions(rows)
+    _, (reject,) = versions(rows)
     assert (reject.raw, reject.is_json) == (cross.raw, True)
     assert reject.reason == "another order of BNBBTC with this orderId is of isolated margin"
 
 
 def test_a_row_that_does_not_say_its_kind_of_margin_contradicts_none() -> None:
     rows = [of_margin(1, 5, is_isolated=None), of_margin(1, 6, is_isolated=True)]
-    assert (latest_versions(rows), contradictions(rows)) == ([rows[1]], [])
+    assert versions(rows) == ([rows[1]], [])

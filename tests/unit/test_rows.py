@@ -52,7 +52,7 @@ def test_a_documented_row_is_an_order_in_whatever_order_its_keys_come(
 ) -> None:
     raw = json.dumps(dict([*shape.items()][::turn]), separators=separators)
     times = 1596107620044, 1596107620087
-    assert accepted(raw) == Order("BTCUSDT", 6071832819, *times, CloseType.LIQUIDATION, raw, Decimal("0.001"))
+    assert accepted(raw) == Order("BTCUSDT", 6071832819, *times, CloseType.LIQUIDATION, raw, "0.001")
 
 
 @pytest.mark.parametrize("market", ROWS)
