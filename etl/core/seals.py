@@ -74,8 +74,12 @@ class Content:
             self.add(order)
 
     def add(self, order: str) -> None:
-        self.orders += 1
-        self._sha256.update(f"{order}\n".encode())
+        self.add_lines(f"{order}\n".encode())
+
+    def add_lines(self, orders: bytes) -> None:
+        """Orders that follow the ones so far, each with the end of its line."""
+        self.orders += orders.count(b"\n")
+        self._sha256.update(orders)
 
     @property
     def digest(self) -> str:

@@ -16,9 +16,9 @@ from etl.core.planning import OPENED
 from etl.core.seals import FIRST, Content, Seal
 from etl.core.timeline import to_datetime
 from etl.store import stored_orders
-from etl.store.canonical_form import canonical_form
+from etl.store.canonical_form import canonical_forms
 from etl.store.schema import newest_seals, seals
-from etl.store.stored_orders import StoredOrder
+from etl.store.stored_orders import OrderToSeal
 from etl.store.upserting import Change
 
 DAYS_AT_ONCE = 92
@@ -69,8 +69,8 @@ def seal_proven_days(connection: Connection, account: str, market: str, run_id: 
     for i in range(0, len(days), DAYS_AT_ONCE):
         some = days[i : i + DAYS_AT_ONCE]
         contents = {day: Content() for day in some}
-        for order in stored_orders.to_seal(connection, account, market, some):
-            contents[order.day].add(_canonical(order))
+        for day, orders in stored_orders.to_seal(connection, account, market, some):
+            contents[day].add_lines(canonical_forms(orders))
         _Chain(connection, account, market, some).add(run_id, contents)
 
 
@@ -96,8 +96,9 @@ def seal_corrections(
     days = sealed & (new_days | {order.day for order in former})
     if not days or is_cut(connection, account, market):
         return
-    now = [(order, _canonical(order)) for order in stored_orders.to_seal(connection, account, market, days)]
-    then = [pair for pair in now if pair[0].key not in changes] + [(order, _canonical(order)) for order in former]
+    stored = stored_orders.to_seal(connection, account, market, days)
+    now = [OrderToSeal(day, values) for day, orders in stored for values in orders]
+    then = [order for order in now if order.key not in changes] + former
     before, after = _contents(then, days), _contents(now, days)
     chain = _Chain(connection, account, market, days)
     held = {day for day in days if chain.content_of(day) == before[day].digest != after[day].digest}
@@ -167,16 +168,12 @@ def _read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Stor
     return [StoredSeal(Seal(*row[:-1]), row.digest) for row in found]
 
 
-def _contents(orders: Iterable[tuple[StoredOrder, str]], days: Collection[date]) -> dict[date, Content]:
+def _contents(orders: Iterable[OrderToSeal], days: Collection[date]) -> dict[date, Content]:
     contents = {day: Content() for day in days}
-    for order, form in sorted(orders, key=lambda pair: pair[0].key):
+    for order in sorted(orders, key=lambda order: order.key):
         if order.day in contents:
-            contents[order.day].add(form)
+            contents[order.day].add_lines(canonical_forms([order.values]))
     return contents
-
-
-def _canonical(order: StoredOrder) -> str:
-    return canonical_form(order.columns, order.raw)
 
 
 # One look into the index for each account, whatever the number of seals.
