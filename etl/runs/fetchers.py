@@ -1,4 +1,4 @@
-"""Calls in flight, such as requests: a few threads that make them, and one queue for the results."""
+"""Requests in flight: a few threads that send them, and one queue for the results."""
 
 import queue
 import threading

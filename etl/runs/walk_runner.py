@@ -37,15 +37,6 @@ Commit = Callable[[Sequence[Received]], None]
 _log = logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Write:
-    """What is passed to `commit` at once."""
-
-    received: Sequence[Received]
-    ended: Counter[str]
-    """How many walks ended with it, by pool."""
-
-
 @dataclass(eq=False)
 class Walk:
     """One target that is being read: its account and market, and the generator that decides the next request."""
@@ -73,14 +64,13 @@ class Walk:
 class WalkRunner:
     """Runs at most `concurrency` walks at once of each pool of weight, and passes each response to `commit`.
 
-    The calling thread alone uses the walks; the fetchers send requests, and one of them at a time is inside `commit`.
-    So the exchange, the walks and the database work at the same time, and the database is used by `commit` alone until
-    `run` returns. `tick` is called regularly with the number of finished walks.
+    Only the calling thread uses walks and the database; the fetchers only send requests.
+    `tick` is called regularly with the number of finished walks.
 
     A crash at any instant repeats at most 2 x `concurrency` windows of a pool. Those in flight, or received and not yet
-    written, are together at most `concurrency`: a walk that ended makes room for another one once it is written. At
-    most `concurrency` more wait for a later page that settles a doubt. Each is continued after its last proven instant:
-    one request if one page holds the rest.
+    written, are together at most `concurrency`, because no walk begins before all responses are written. At most
+    `concurrency` more wait for a later page that settles a doubt. Each is continued after its last proven instant: one
+    request if one page holds the rest.
     """
 
     def __init__(self, commit: Commit, concurrency: int, stop: Event, tick: Callable[[int], None]) -> None:
@@ -90,15 +80,11 @@ class WalkRunner:
         self._tick = tick
         self._waiting: dict[str, deque[Walk]] = {}
         """By pool."""
-        self._under_way: Counter[str] = Counter()
-        """Walks in flight, or ended and not yet written, by pool."""
+        self._in_flight: Counter[str] = Counter()
+        """By pool."""
         self._finished = 0
         self._doubts: Doubts[Walk] = Doubts(concurrency)
-        self._arrived: deque[tuple[Walk, Reply | Exception]] = deque()
         self._received: list[Received] = []
-        self._ended: Counter[str] = Counter()
-        """Walks that ended with what was received, by pool."""
-        self._is_writing = False
         self._failures = RunFailures(())
         self._failed_windows: dict[Wallet, ExchangeError] = {}
         self.unknown_symbols: set[tuple[str, str]] = set()
@@ -131,82 +117,61 @@ class WalkRunner:
         for one in walks:
             self._waiting.setdefault(one.pool, deque()).append(one)
         self._failures = RunFailures((one.wallet, one.client.host) for of in self._waiting.values() for one in of)
-        self._fetchers: Fetchers[Walk | _Write, Reply] = Fetchers(1 + self._concurrency * len(self._waiting))
+        self._fetchers: Fetchers[Walk, Reply] = Fetchers(self._concurrency * len(self._waiting))
         try:
             self._run()
         finally:
-            try:
-                self._write_rest()
-            finally:
-                self._fetchers.close()
+            self._fetchers.close()
 
     def _run(self) -> None:
-        while any(self._waiting.values()) or self._under_way.total() or self._doubts:
+        while any(self._waiting.values()) or self._in_flight.total() or self._doubts:
             if self._stop.is_set():
                 raise StoppedError(STOPPED)
             if (following := self._next()) is not None:
-                self._begin(following)
-            elif self._under_way.total():
+                self._advance(following, None)
+            elif self._in_flight.total():
                 self._take_responses()
                 self._tick(self._finished)
             else:
-                self._begin(self._doubts.take_oldest())
+                self._advance(self._doubts.take_oldest(), None)
+        self._write()
         self._tick(self._finished)
 
     def _next(self) -> Walk | None:
-        """A walk to begin, of a pool that has room for another one."""
+        """A walk to begin, of a pool that has room for another one in flight."""
         for pool, waiting in self._waiting.items():
-            if waiting and self._under_way[pool] < self._concurrency:
+            if waiting and self._in_flight[pool] < self._concurrency:
                 return waiting.popleft()
         return None
 
     def _take_responses(self) -> None:
-        """Wait for a response or the end of a write, and take those that arrived meanwhile as well.
+        """Wait for a response, take those that arrived meanwhile as well, and write them together.
 
-        While a write is under way no more than `concurrency` responses are taken, so that few are in memory.
+        The next requests are sent first, so that the exchange and the database work at the same time.
         """
-        self._write()
-        done = self._fetchers.next_done(TICK)
-        while done is not None:
-            current, outcome = done
-            if isinstance(current, _Write):
-                self._written(current, outcome)
-            else:
-                self._arrived.append((current, outcome))
-            done = self._fetchers.next_done(0)
-        while self._arrived and len(self._received) < self._concurrency:
-            self._receive(*self._arrived.popleft())
+        wait = TICK
+        try:
+            for _ in range(self._concurrency):
+                done = self._fetchers.next_done(wait)
+                if done is None:
+                    break
+                self._in_flight[done[0].pool] -= 1
+                self._receive(*done)
+                wait = 0
+        finally:
+            self._write()
 
     def _write(self) -> None:
-        """Begin to write what was received, unless a write is under way."""
-        if (self._received or self._ended) and not self._is_writing:
-            write = _Write(self._received, self._ended)
-            self._received, self._ended, self._is_writing = [], Counter(), True
-            self._fetchers.submit(write, lambda: self._commit(write.received))
-
-    def _written(self, write: _Write, outcome: Reply | Exception) -> None:
-        """Make room for as many walks as ended with it, or raise why it failed: then nothing more is written."""
-        self._is_writing = False
-        if isinstance(outcome, Exception):
-            self._received = []
-            raise outcome
-        self._under_way -= write.ended
-
-    def _write_rest(self) -> None:
-        """However the run ends: write all that was received."""
-        while self._is_writing:
-            done = self._fetchers.next_done(TICK)
-            if done is not None and isinstance(done[0], _Write):
-                self._written(done[0], done[1])
-        if self._received:
-            self._commit(self._received)
+        received, self._received = self._received, []
+        if received:
+            self._commit(received)
 
     def _receive(self, current: Walk, outcome: Reply | Exception) -> None:
         if isinstance(outcome, TransientError | ContractError):
             self._fail(current, outcome)
         elif isinstance(outcome, CredentialsError | RejectedError | ClockSkewError):
             _log.info("account %s: %s", current.wallet, outcome)
-            self._end(current)
+            self._finished += 1
             self._failures.failed(current.wallet, outcome)
         elif isinstance(outcome, Exception):
             raise outcome
@@ -216,12 +181,7 @@ class WalkRunner:
                 self.unknown_symbols.add((current.wallet.market, current.target.symbol))
             self._advance(current, outcome)
             for doubted in self._doubts.due():
-                self._begin(doubted)
-
-    def _begin(self, current: Walk) -> None:
-        """Begin a walk, or go on with one that waited."""
-        self._under_way[current.pool] += 1
-        self._advance(current, None)
+                self._advance(doubted, None)
 
     def _advance(self, current: Walk, reply: Reply) -> None:
         """Submit the walk's next request, and keep what its last response contains for the next write.
@@ -230,40 +190,32 @@ class WalkRunner:
         """
         is_left_out = self._failures.is_left_out(current.wallet)
         if is_left_out and reply is None:
-            self._end(current)
+            self._finished += 1
             return
         step = current.steps.send(reply)
+        if step.request is not None and not is_left_out:
+            self._in_flight[current.pool] += 1
+            with log_context(account=current.wallet.account, market=current.wallet.market):
+                self._fetchers.submit(current, call_of(current.client, step.request))
+        elif step.is_settled is not None and not is_left_out:
+            self._doubts.add(current, step.is_settled)
+        else:
+            current.steps.close()  # releases its memory
+            self._finished += 1
         page = reply if isinstance(reply, Page) else None
         if page is not None or step.findings:
             first = current.sightings.first(current.target, step.unseen)
             self._received.append(Received(current.wallet, page, step.findings, first))
-        if step.request is not None and not is_left_out:
-            with log_context(account=current.wallet.account, market=current.wallet.market):
-                self._fetchers.submit(current, call_of(current.client, step.request))
-        elif step.is_settled is not None and not is_left_out:
-            self._under_way[current.pool] -= 1
-            self._doubts.add(current, step.is_settled)
-        else:
-            current.steps.close()  # releases its memory
-            self._end(current)
 
     def _fail(self, current: Walk, error: ExchangeError) -> None:
         """Record the window as a gap, which the next run tries again."""
+        self._finished += 1
         self._failed_windows.pop(current.wallet, None)
         self._failed_windows[current.wallet] = error
         need, symbol = current.target.need, current.target.symbol
         _log.info("account %s: %s: %s", current.wallet, need, error)
         self._received.append(Received(current.wallet, None, [Finding(need, Verdict.FAILED, symbol)]))
-        self._end(current)
         self._failures.failed(current.wallet, error)
-
-    def _end(self, current: Walk) -> None:
-        """A walk makes room for another one once all that was received is written."""
-        self._finished += 1
-        if self._received or self._is_writing:
-            self._ended[current.pool] += 1
-        else:
-            self._under_way[current.pool] -= 1
 
 
 def call_of(client: ExchangeClient, request: PageRequest | SymbolsRequest | HintRequest) -> Callable[[], Reply]:
