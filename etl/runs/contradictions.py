@@ -84,15 +84,16 @@ class ProofRecord:
 
 
 def _sums(finding: Finding) -> tuple[int, int]:
-    """How many orders of the interval the pages show, and the sum of their ids."""
-    inside = {order.key for order in _orders(finding) if _is_inside(order, finding)}
+    """How many orders of the interval the pages show with both times in it, and the sum of their ids."""
+    start, end = finding.window.start, finding.window.end
+    inside = {
+        order.key
+        for order in _orders(finding)
+        if start <= order.order_time < end and start <= order.update_time < end
+        if finding.symbol in (None, order.symbol)
+    }
     return len(inside), sum(order_id for _, order_id in inside)
 
 
 def _orders(finding: Finding) -> Iterable[Order]:
     return (order for page in finding.pages for order in page.orders)
-
-
-def _is_inside(order: Order, finding: Finding) -> bool:
-    window = finding.window
-    return finding.symbol in (None, order.symbol) and all(map(window.contains, (order.order_time, order.update_time)))

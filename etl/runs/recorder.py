@@ -1,6 +1,7 @@
 """Writes responses to the database: rows, what they prove, counts and quarantine, in one transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -73,8 +74,8 @@ class Recorder:
         self._sealed: dict[Wallet, set[date]] = {}
         self._had_waiting: dict[Wallet, bool] = {}
         """Whether the account had rows in quarantine when the run first wrote of it."""
-        self._written: dict[tuple[Wallet, Key], str] = {}
-        self._written_early: set[tuple[Wallet, Key]] = set()
+        self._written: defaultdict[Wallet, dict[Key, str]] = defaultdict(dict)
+        self._written_early: defaultdict[Wallet, set[Key]] = defaultdict(set)
         """Orders of a neighbouring window's page, written before their own walk received them; they count once."""
 
     def begin(self, wallet: Wallet, known: Mapping[str | None, Known]) -> None:
@@ -109,16 +110,16 @@ class Recorder:
         counts = replace(self.counts)
         counts.requests, counts.weight = self._spent()
         counts_of: dict[Wallet, runs.Counts] = {}
-        written: dict[tuple[Wallet, Key], str] = {}
+        written: dict[Wallet, dict[Key, str]] = {}
         named: set[tuple[Wallet, str]] = set()
         quarantined: set[tuple[Wallet, str]] = set()
-        written_early: set[tuple[Wallet, Key]] = set()
+        written_early: dict[Wallet, Set[Key]] = {}
         for wallet, of_wallet in by_wallet.items():
             batch, contradictions = versions(of_wallet.orders)
             rejects = [*of_wallet.rejects, *contradictions]
             first = of_wallet.first
-            known = {} if replace_equal else self._written
-            fresh = [o for o in batch if o.key in first or known.get((wallet, o.key)) != o.raw]
+            known = {} if replace_equal else self._written[wallet]
+            fresh = [o for o in batch if o.key in first or known.get(o.key) != o.raw]
             if one_by_one:
                 write = partial(orders.upsert, self._connection, *wallet, self.run_id)
                 fresh, refused = quarantine.sift(self._connection, fresh, write)
@@ -127,9 +128,9 @@ class Recorder:
             changes = orders.upsert(self._connection, *wallet, self.run_id, fresh, replace_equal=replace_equal)
             if changes:
                 self._seal_corrections(wallet, fresh, changes)
-            old = {o.key for o in fresh if o.key in first and (wallet, o.key) not in self._written_early}
+            old = first.intersection(o.key for o in fresh) - self._written_early[wallet]
             tally = orders.tally(changes, old)
-            written_early |= {(wallet, key) for key in changes if key not in first}
+            written_early[wallet] = changes.keys() - first
             if tally.inserted and of_wallet.doubted:
                 coverage.withdraw(self._connection, *wallet, of_wallet.doubted)
             unnamed = {order.symbol for order in fresh} - {symbol for owner, symbol in self._named if owner == wallet}
@@ -139,7 +140,7 @@ class Recorder:
                 quarantine.resolve_stored(self._connection, *wallet, [order.key for order in batch])
             rejects = quarantine.keep(self._connection, *wallet, self.run_id, rejects)
             self._proof_record(wallet).record(of_wallet.findings)
-            written |= {(wallet, order.key): order.raw for order in fresh}
+            written[wallet] = {order.key: order.raw for order in fresh}
             named |= {(wallet, symbol) for symbol in unnamed}
             newly_quarantined = {(wallet, reject.raw) for reject in rejects} - self._quarantined
             quarantined |= newly_quarantined
@@ -152,10 +153,11 @@ class Recorder:
         self._counts_of |= counts_of
         self._quarantined |= quarantined
         self._named |= named
-        self._written_early |= written_early
-        if len(self._written) > REMEMBERED_ORDERS:
+        if sum(map(len, self._written.values())) > REMEMBERED_ORDERS:
             self._written.clear()
-        self._written |= written
+        for wallet in by_wallet:
+            self._written[wallet] |= written[wallet]
+            self._written_early[wallet] |= written_early[wallet]
 
     def _proof_record(self, wallet: Wallet) -> ProofRecord:
         if wallet not in self._proof_records:

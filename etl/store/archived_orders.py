@@ -11,7 +11,7 @@ from etl.core.orders import Key, TimeSource
 from etl.core.timeline import Window, to_datetime
 from etl.store.orders import IS_OF_API
 from etl.store.schema import force_orders
-from etl.store.upserting import Change, joined, parameters, upsert_statement
+from etl.store.upserting import Change, changes_of, joined, parameters, upsert_statement
 
 Columns = Mapping[str, Any]
 """The columns of an order by name, all but `raw`."""
@@ -33,8 +33,7 @@ def upsert(
         some = ordered[i : i + AT_ONCE]
         values = {"account": account, "market": market, "run_id": run_id, "file_id": file_id, **parameters(some)}
         values["fields"] = joined(json.dumps(order.fields) for order in some)
-        written = connection.execute(_UPSERT, values)
-        changes |= {(symbol, order_id): Change(change) for symbol, order_id, change in written}
+        changes |= changes_of(connection.execute(_UPSERT, values))
     return changes
 
 

@@ -31,7 +31,7 @@ from etl.core.retention import UNFILLED_KEPT
 from etl.core.timeline import Window, to_datetime, to_millis
 from etl.store.decisions import Decision
 from etl.store.schema import decisions, force_orders
-from etl.store.upserting import Change, parameters, upsert_statement
+from etl.store.upserting import Change, changes_of, parameters, upsert_statement
 
 IS_VANISHED = exists().where(
     decisions.c.kind == Decision.VANISHED,
@@ -87,8 +87,7 @@ def upsert(
         return {}
     statement = _REPAIR if replace_equal else _UPSERT
     values = {"account": account, "market": market, "run_id": run_id, **parameters(orders)}
-    written = connection.execute(statement, values)
-    return {(symbol, order_id): Change(change) for symbol, order_id, change in written}
+    return changes_of(connection.execute(statement, values))
 
 
 def stored(connection: Connection, account: str, market: str, keys: Sequence[Key]) -> dict[Key, StoredOrder]:

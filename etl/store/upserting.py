@@ -7,11 +7,11 @@ row once, for less than the elements of a JSON array or of an array of its own.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import CursorResult, TextClause, text
 
-from etl.core.orders import FIELDS, Field, FieldType
+from etl.core.orders import FIELDS, Field, FieldType, Key
 from etl.store.schema import force_orders
 
 
@@ -24,6 +24,8 @@ class Change(StrEnum):
     AGAIN = "again"
     """Replaced by a later version after this run had already written it."""
 
+
+_CHANGES = {change.value: change for change in Change}
 
 _SEPARATOR = "\x1e"
 """No JSON text has it, inside a string or outside."""
@@ -50,6 +52,12 @@ def parameters(orders: Sequence[Written]) -> dict[str, str]:
         "close_types": _array(order.close_type for order in orders),
         "raw": joined(order.raw for order in orders),
     }
+
+
+def changes_of(written: CursorResult[Any]) -> dict[Key, Change]:
+    """What the statement returned: the change of each order that it wrote."""
+    rows: Sequence[Any] = written.all()
+    return {(symbol, order_id): _CHANGES[change] for symbol, order_id, change in rows}
 
 
 def joined(rows: Iterable[str]) -> str:
