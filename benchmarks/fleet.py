@@ -176,6 +176,7 @@ def _file(settings: Settings, directory: Path) -> Path:
         f"weight_budget = {PLENTY}",
         "cost_weight = 0",
         "reconcile_days = 0",
+        "audit_windows = 0",
         f'data_dir = "{directory}"',
     ]
     for name, keys in settings.accounts.items():

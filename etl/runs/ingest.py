@@ -40,15 +40,13 @@ class IngestSpec:
     """Whether all that the orders cost is read, without the bound of a nightly run."""
 
 
-def no_order_at_all(account: str, read: int) -> list[str]:
-    """The line on an account of which nothing is stored after so many milliseconds were read; none for a few."""
-    if read <= QUIET:
-        return []
-    return [
+def no_order_at_all(account: str, read: int) -> str:
+    """The line on an account of which nothing is stored after so many milliseconds were read."""
+    return (
         f"account {account}: the exchange showed not one force order in {duration(read)}. That is so for an account "
         f"that was never liquidated. If this one was: is it the account with the futures? If it is, the exchange may "
         f"have answered with nothing; read all again later: force-orders verify --repair --account {account}"
-    ]
+    )
 
 
 class IngestSink:
@@ -119,11 +117,12 @@ class IngestSink:
         lines = []
         for account in sorted({wallet.account for wallet in known}):
             own = [wallet for wallet in known if wallet.account == account]
-            if not any(orders.hull(self._connection, *wallet) for wallet in own):
-                before = [one for wallet in own for one in self._recorder.known_before(wallet).values()]
-                after = [one for wallet in own for one in known[wallet].values()]
-                read = subtract(*([window for one in side for window in one.proven] for side in (after, before)))
-                lines += no_order_at_all(account, sum(window.width for window in read))
+            before = [one for wallet in own for one in self._recorder.known_before(wallet).values()]
+            after = [one for wallet in own for one in known[wallet].values()]
+            new = subtract(*([window for one in side for window in one.proven] for side in (after, before)))
+            read = sum(window.width for window in new)
+            if read > QUIET and not any(orders.hull(self._connection, *wallet) for wallet in own):
+                lines.append(no_order_at_all(account, read))
         return lines
 
     def finish(self) -> None:
