@@ -30,7 +30,9 @@ ACCOUNTS = (1, 40)
 JOBS = 40
 """Jobs of a night that is measured, at least."""
 
-WORKERS, TOGETHER = 3, 200
+WORKERS, TOGETHER = 3, 400
+WARM = 80
+"""Jobs until all workers have started. The rate is that of those after them: a worker lives for months."""
 PATIENCE_S = 300
 
 
@@ -123,25 +125,26 @@ def three_workers(server: str) -> Iterator[Figure]:
         ]
         for worker in workers:
             stack.callback(worker.kill)
-        began = _when(place, jobs, 0)
-        ended = _when(place, jobs, jobs)
+        began, first = _when(place, jobs, WARM)
+        ended, last = _when(place, jobs, jobs)
         server_spent = server_cpu(place) - server_before
         for worker in workers:
             worker.terminate()
         spent = [os.wait4(worker.pid, 0)[2] for worker in workers]
     cpu = sum(one.ru_utime + one.ru_stime for one in spent)
     what = f"three workers, {jobs} jobs of {TOGETHER} accounts, jobs a second"
-    yield Figure(what, f"{jobs / (ended - began):.0f}", aim="≥ 100")
+    yield Figure(what, f"{(last - first) / (ended - began):.0f}", aim="≥ 100")
     each = f"CPU {1000 * cpu / jobs:.0f} ms, the server's {1000 * server_spent / jobs:.0f} ms"
     yield Figure("… a job, with the queue and the start of the workers", each)
 
 
-def _when(place: str, jobs: int, ended: int) -> float:
-    """When more than so many jobs have ended, or all."""
+def _when(place: str, jobs: int, ended: int) -> tuple[float, int]:
+    """The moment when so many jobs have ended, and how many have ended then."""
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until:
-        if rows(place, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'") >= min(ended + 1, jobs):
-            return time.monotonic()
+        done = rows(place, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'succeeded'")
+        if done >= min(ended, jobs):
+            return time.monotonic(), done
         time.sleep(0.05)
     raise RuntimeError("the workers do not end their jobs")
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 from psycopg import sql
@@ -116,6 +117,8 @@ def simulator(**switches: object) -> Iterator[str]:
         found = re.search(r"http://127\.0\.0\.1:\d+", first)
         if found is None:
             raise RuntimeError(f"the simulator does not start: {first}")
+        # It also lists its accounts: many of them fill the pipe, and it would wait for somebody to read.
+        Thread(target=process.stdout.read, daemon=True).start()
         yield found[0]
     finally:
         process.terminate()

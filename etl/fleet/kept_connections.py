@@ -56,11 +56,11 @@ class KeptConnections:
                 opened, connection = self._idle.pop()
             try:
                 with store_errors():
-                    migrate.check(connection)
-                    connection.rollback()
-                return opened, connection
+                    if migrate.is_current(connection):
+                        return opened, connection
             except StoreError:
-                opened.close()
+                pass
+            opened.close()
 
 
 def _opened(settings: Settings) -> tuple[ExitStack, Connection]:

@@ -118,9 +118,7 @@ def is_superseded(connection: Connection, claimed: ClaimedJob) -> bool:
     if claimed.job.command != SYNC:
         return False
     with store_errors():
-        found = connection.scalar(_IS_SUPERSEDED, {"lock": claimed.job.lock, "id": claimed.id, "sync": SYNC})
-        connection.rollback()
-    return bool(found)
+        return bool(connection.scalar(_IS_SUPERSEDED, {"lock": claimed.job.lock, "id": claimed.id, "sync": SYNC}))
 
 
 def read_night(connection: Connection, due_at: int) -> Night:

@@ -64,7 +64,6 @@ def find_markets(
 def begins(connection: Connection, account: str) -> dict[Wallet, int]:
     """From when on a market is read that the account got by a switch, epoch milliseconds."""
     known = account_markets.of_account(connection, account)
-    connection.rollback()
     return {Wallet(account, one.market): one.since for one in known if one.since is not None}
 
 

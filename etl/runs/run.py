@@ -221,7 +221,6 @@ class Run:
     def _compare_clocks(self, market: Market) -> Clocks:
         """The three clocks; raises ClocksApartError where they make no sense together."""
         clocks = Clocks(self._reader.clock(market).now(), database_clock(self.connection), local_now())
-        self.connection.rollback()
         if disagreement := clocks.disagreement():
             raise ClocksApartError(disagreement)
         limit = clocks.limit()

@@ -6,7 +6,7 @@ A pooler between us and Postgres has to keep the connection for the session (PgB
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, literal_column, text
+from sqlalchemy import ColumnElement, Connection, Integer, cast, func, literal_column, text
 
 from etl.core.timeline import iso, to_millis
 from etl.core.wallets import Wallet
@@ -73,9 +73,9 @@ class Holder(NamedTuple):
         return f"pid {self.pid} ({', '.join(name for name in (self.role, self.application) if name)})"
 
 
-def hold_run(connection: Connection, run_id: int) -> None:
-    """Mark the run as alive until the connection ends. Never waits, because the run's id is unique."""
-    connection.execute(text(f"SELECT pg_advisory_lock({_RUNS}, (:id % 2147483648)::int)"), {"id": run_id})
+def hold_run(run_id: ColumnElement[int]) -> ColumnElement[None]:
+    """Marks a run as alive until the connection ends. Never waits, because the run's id is unique."""
+    return func.pg_advisory_lock(_RUNS, cast(run_id % 2_147_483_648, Integer))
 
 
 def hold_account(connection: Connection, account: str, market: str) -> bool:

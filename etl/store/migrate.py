@@ -58,6 +58,11 @@ def current(connection: Connection) -> str | None:
     return str(found) if found else None
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether the database has our schema, asked at once. Raises DBAPIError where it has no tables of ours."""
+    return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == head())
+
+
 def check(connection: Connection, *, only_reads: bool = False) -> None:
     """Raise StoreError, which names the command to run, unless the database has our schema.
 

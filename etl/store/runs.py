@@ -82,10 +82,8 @@ def start(connection: Connection, command: str, assignment: Assignment | None = 
     ended = {"status": "failed", "error": DIED, "finished_at": func.now()}
     connection.execute(update(runs).where(_has_died).values(ended))
     new = {"command": command, "status": "running"} | (assignment._asdict() if assignment else {})
-    row = connection.execute(insert(runs).values(new).returning(runs.c.id))
-    run_id = int(row.scalar_one())
-    hold_run(connection, run_id)
-    return run_id
+    started = connection.execute(insert(runs).values(new).returning(runs.c.id, hold_run(runs.c.id)))
+    return int(started.one().id)
 
 
 def save(connection: Connection, run_id: int, counts: Counts, by_wallet: Mapping[Wallet, Counts] | None = None) -> None:
