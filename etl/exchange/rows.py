@@ -85,7 +85,7 @@ _DECIMALS = tuple(
 _KEYS = tuple(key for key, _ in _DECIMALS)
 _decimals = attrgetter(*(name for _, name in _DECIMALS))
 _is_decimal = DECIMAL.fullmatch
-_ALL_DECIMALS = re.compile(rb"(?:%b)(?:,(?:%b))*" % (DECIMAL.pattern, DECIMAL.pattern))
+_ALL_DECIMALS = re.compile(rb"(?>%b)(?:,(?>%b))*+" % (DECIMAL.pattern, DECIMAL.pattern))
 
 
 def read_rows(array: bytes, rows: Sequence[Raw | bytes], received_at: int) -> list[Order | Reject]:

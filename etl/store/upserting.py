@@ -45,7 +45,7 @@ class Written(Protocol):
 
 
 def parameters(orders: Sequence[Written]) -> dict[str, str]:
-    """The parameters that hold the orders. A row with the separator in it is two texts of which none is JSON."""
+    """The parameters that hold the orders: each `raw` is one JSON object, as the checks of a page leave it."""
     return {
         "order_times": _array(str(order.order_time) for order in orders),
         "update_times": _array(str(order.update_time) for order in orders),
