@@ -93,13 +93,14 @@ def read_rows(array: bytes, rows: Sequence[Raw | bytes], received_at: int) -> li
 
     `rows`: the elements of `array`, each as received.
     """
-    try:
-        if may_be_unstorable(array, len(rows)):
-            raise ValueError
-        texts, decoded = [str(row, "utf-8") for row in rows], _rows.decode(array)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return [read_row(bytes(row), received_at) for row in rows]
-    return [_checked(text, row, received_at) for text, row in zip(texts, decoded, strict=True)]
+    if not may_be_unstorable(array, len(rows)):
+        try:
+            texts, decoded = [str(row, "utf-8") for row in rows], _rows.decode(array)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # because of one row: the others are read all the same
+        else:
+            return [_checked(text, row, received_at) for text, row in zip(texts, decoded, strict=True)]
+    return [read_row(bytes(row), received_at) for row in rows]
 
 
 def read_row(raw: bytes, received_at: int) -> Order | Reject:
