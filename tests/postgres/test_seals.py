@@ -11,6 +11,7 @@ from etl.commands.retry_quarantine import retry_quarantine
 from etl.core.markets import USDM
 from etl.core.seals import FIRST
 from etl.store import seals
+from etl.store.stored_orders import CHUNK_ROWS
 from tests.postgres.samples import ACCOUNT
 from tests.postgres.sealing import START, History, at, date_of, order, proof
 
@@ -40,6 +41,25 @@ def test_a_day_is_sealed_once_it_is_old_enough(history: History) -> None:
     for until, expected in ((0.99, []), (1, [(0, 1)]), (2.99, [(0, 1), (1, 0)]), (5, [(0, 1), (1, 0), (2, 1)])):
         history.seal(until)
         assert history.sealed() == expected
+
+
+def test_days_of_more_orders_than_are_read_at_a_time_are_sealed_whole_odd_ones_among_them(
+    history: History,
+) -> None:
+    odd: dict[int, dict[str, Any]] = {
+        0: {"note": 0.5},
+        CHUNK_ROWS - 1: {"note": 1 << 70},
+        CHUNK_ROWS: {"note": [[1e3]]},
+    }
+    days = (CHUNK_ROWS + 1, CHUNK_ROWS - 1, 3)
+    for day, orders in enumerate(days):
+        rows = [
+            order(day + number / 5_000, 10_000 * day + number + 1, **odd.get(number, {})) for number in range(orders)
+        ]
+        history.store(*rows, proofs=(proof(day, day + 1),))
+    history.seal(until=3)
+    assert history.sealed() == [*enumerate(days)]
+    assert history.wrong() == {}
 
 
 @pytest.mark.parametrize(

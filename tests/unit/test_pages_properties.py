@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from etl.core.orders import FIELDS, FieldType
+from etl.core.orders import FIELDS, FieldType, Order, Reject
 from etl.core.paging import Page
 from etl.errors import ContractError, ExchangeError, TransientError
 from etl.exchange.json_elements import split
 from etl.exchange.pages import read_object, read_page
-from tests.documented import RECEIVED_AT
+from etl.exchange.rows import read_row
+from tests.documented import RECEIVED_AT, ROW
 
 scalars = (
     st.none()
@@ -82,6 +83,30 @@ def test_any_json_gives_a_page_if_it_is_an_array_and_else_is_no_page(document: A
 def test_every_row_is_either_an_order_or_set_aside_with_its_own_text(documents: list[Any]) -> None:
     page = read_page(json.dumps(documents).encode(), RECEIVED_AT)
     assert all_raw(page) == sorted(json.dumps(document) for document in documents)
+
+
+usual = st.builds(lambda order_id: json.dumps(ROW | {"orderId": order_id}).encode(), st.integers(1, 99))
+unusual = (rows | likely).map(json.dumps).map(str.encode) | st.sampled_from(
+    [
+        b'{"symbol": "A", "orderId": 1, "time": 1790000000000, "note": "\\u0000"}',
+        b'{"symbol": "A", "orderId": 1, "time": 1790000000000, "note": "\xff"}',
+        b'{"symbol": "A", "orderId": 1, "time": 1790000000000, "note": NaN}',
+        b'{"symbol": "A", "orderId": 1, "time": 1790000000000, "price": "1.5.5"}',
+        b'{"symbol": "A", "orderId": 1, "time": 1790000000000, "note": ' + b"[" * 199 + b"]" * 199 + b"}",
+        b'{"symbol": "A", "orderId": 1, "time": 1790000000000, "note": ' + b"[" * 200 + b"]" * 200 + b"}",
+    ]
+)
+
+
+@given(st.lists(usual, max_size=4), st.lists(unusual, max_size=1), st.lists(usual, max_size=4))
+def test_the_rows_of_a_page_are_read_as_each_is_read_alone(
+    before: list[bytes], among: list[bytes], after: list[bytes]
+) -> None:
+    raws = [*before, *among, *after]
+    page = read_page(b"[" + b", ".join(raws) + b"]", RECEIVED_AT)
+    alone = [read_row(raw, RECEIVED_AT) for raw in raws]
+    assert page.orders == tuple(one for one in alone if isinstance(one, Order))
+    assert page.rejects == tuple(one for one in alone if isinstance(one, Reject))
 
 
 @given(st.lists(likely, min_size=1, max_size=4))

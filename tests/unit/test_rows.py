@@ -224,6 +224,7 @@ def test_without_an_executed_quantity_nothing_is_filled(quantity: Any) -> None:
         (b"\xff", r"\xff", "the row is not UTF-8"),
         (b"\xed\xa0\x80", r"\xed\xa0\x80", "the row is not UTF-8"),
         (b"a\x00b", r"a\x00b", "the row is not JSON"),
+        (b"a\x1eb", "a\x1eb", "the row is not JSON"),  # the database is sent rows with this between them
         (b"a\x1fb", "a\x1fb", "the row is not JSON"),
         (b"a\nb", "a\nb", "the row is not JSON"),
     ],
