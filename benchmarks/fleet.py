@@ -13,7 +13,7 @@ from threading import Event
 
 from sqlalchemy import Engine, event
 
-from benchmarks.places import COMPILED, PLENTY, ROOT, database, orders_alone, rows, simulator
+from benchmarks.places import COMPILED, ORDERS_ALONE, PLENTY, ROOT, database, orders_alone, rows, simulator
 from benchmarks.server_cpu import server_cpu
 from benchmarks.table import Figure
 from etl.core.markets import USDM
@@ -177,9 +177,7 @@ def _file(settings: Settings, directory: Path) -> Path:
         f'base_url = "{settings.base_url}"',
         'markets = ["usdm"]',
         f"weight_budget = {PLENTY}",
-        "cost_weight = 0",
-        "reconcile_days = 0",
-        "audit_windows = 0",
+        *(f"{name} = {value}" for name, value in ORDERS_ALONE.items()),
         f'data_dir = "{directory}"',
     ]
     for name, keys in settings.accounts.items():

@@ -54,12 +54,9 @@ class KeptConnections:
                 if not self._idle:
                     return None
                 opened, connection = self._idle.pop()
-            try:
-                with store_errors():
-                    if migrate.is_current(connection):
-                        return opened, connection
-            except StoreError:
-                pass
+            with suppress(StoreError), store_errors():
+                if migrate.is_current(connection):
+                    return opened, connection
             opened.close()
 
 

@@ -24,8 +24,9 @@ _COLUMNS = {
     name: f"extract(epoch FROM {name}) * 1000" if name in _TIMES else name
     for name in (*SEALED_COLUMNS, *sorted(_UNSEALED))
 }
-_DIGITS = {name: f"trim_scale({_COLUMNS[name]})::text" for name in (*_TIMES, *_DECIMALS)} | {RAW: f"{RAW}::text"}
-_SEALED = [_DIGITS.get(name, name) for name in KEYS]
+_RAW_TEXT = f"{RAW}::text"
+_DIGITS = {name: f"trim_scale({_COLUMNS[name]})::text" for name in (*_TIMES, *_DECIMALS)}
+_SEALED = [({RAW: _RAW_TEXT} | _DIGITS).get(name, name) for name in KEYS]
 """For seals: decimals as plain digits without trailing zeros, which Postgres writes for less than Python."""
 
 
@@ -49,8 +50,7 @@ class OrderToSeal(NamedTuple):
 
     @property
     def key(self) -> Key:
-        values = self.values
-        return values[_SYMBOL], values[_ORDER_ID]
+        return self.values[_SYMBOL], self.values[_ORDER_ID]
 
 
 def of_days(connection: Connection, account: str, market: str, days: Collection[date]) -> Iterator[StoredOrder]:
@@ -107,7 +107,7 @@ _ORDERS_OF_DAYS = """
        AND order_time < CAST(:end AS timestamp) AT TIME ZONE 'UTC'
      ORDER BY day, symbol COLLATE "C", order_id
 """
-_OF_DAYS = _statement(_ORDERS_OF_DAYS, ["raw::text", *_COLUMNS.values()])
+_OF_DAYS = _statement(_ORDERS_OF_DAYS, [_RAW_TEXT, *_COLUMNS.values()])
 _TO_SEAL = _statement(_ORDERS_OF_DAYS, _SEALED)
 _BEFORE_LAST_CHANGE = _statement(
     """

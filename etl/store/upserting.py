@@ -1,8 +1,8 @@
 """The upsert of orders: one statement for many, which says of each whether it is new or replaces what was there.
 
 Postgres gets the rows as they were received and reads every column from them. So no decimal becomes a float, and Python
-copies no fields. Rows are joined by a character that JSON forbids anywhere: Postgres splits such a text, and reads each
-row once, for less than the elements of a JSON array or of an array of its own.
+copies no fields. Rows are joined by a character that JSON forbids anywhere: Postgres splits such a text and reads each
+row once, where it would read and write the elements of a JSON array again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,7 @@ class Change(StrEnum):
 
 
 _CHANGES = {change.value: change for change in Change}
+"""By their texts: for each order a look costs less than a call of the class."""
 
 _SEPARATOR = "\x1e"
 """No JSON text has it, inside a string or outside."""
